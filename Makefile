@@ -1,0 +1,43 @@
+# Everything a fresh Debian or Ubuntu machine with Python 3.11+ needs. Each step leaves a stamp, so a second call is instant.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: help install run test lint clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(VENV)/.installed ## build .venv with everything; .venv/bin/hubpulse is then the command
+	@:
+
+run: install ## set everything up and run `hubpulse demo`: pretend estate, board on 127.0.0.1:8080
+	@exec $(BIN)/hubpulse demo
+
+test: install lint ## set everything up and run every check and test (PYTEST_ARGS="-k buffer" picks some)
+	@.ci/real-parts
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: install ## the checks without the tests: ruff, format, mypy
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+clean: ## remove what these commands made (never the data folder)
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@.ci/make-venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing Hubpulse and its dependencies into $(VENV) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
