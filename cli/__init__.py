@@ -1,0 +1,1 @@
+"""The commands, a file for each group. They wire rooms and print; logic lives in the rooms."""

@@ -1,0 +1,60 @@
+"""What every command needs: the settings, the estate, the store, and how to speak to people and programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from schemas import Estate, HubpulseError, Settings
+from sensors.estate_file import load_estate
+from stores import Store, open_store
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of buffer, quarantine, ledger and embedded store.", show_default="data"),
+]
+EstateOption = Annotated[
+    Path | None, typer.Option("--estate", help="The estate file.", show_default="estate.yaml where it exists")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def load_settings(*, data: Path | None = None, estate: Path | None = None, **changes: Any) -> Settings:
+    """The settings of environment and .env, with what the command line says put over them."""
+    given = {"data_dir": data, "estate": estate, **changes}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "HUBPULSE_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise HubpulseError(f"setting {name}: {first['msg']}; correct it in the environment or in .env") from error
+
+
+def estate_of(settings: Settings) -> Estate:
+    """The estate in force: the file that the settings name, else estate.yaml, else one that accepts every hub."""
+    return load_estate(settings.estate)
+
+
+def store_of(settings: Settings) -> Store:
+    """The store of the settings, prepared for reading and writing."""
+    store = open_store(settings)
+    store.prepare()
+    return store
+
+
+def read_text(path: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`."""
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise HubpulseError(f"can't read {path}: {error.strerror}; check the path") from error

@@ -1,0 +1,33 @@
+"""What a reading, a refusal, a hub, a sensor and the settings ARE. Imports no other room.
+
+`kinds` is the data contract (fields, units, limits), `measurements` how it rests in a store, `readings` what a message
+becomes, `estate` the estate file, `settings` the environment.
+"""
+
+from schemas.errors import HubpulseError
+from schemas.estate import Estate, Hub, Opening, Sensor, Source
+from schemas.kinds import KINDS, Field, Kind, KindSpec
+from schemas.measurements import MEASUREMENTS, FieldType, Measurement
+from schemas.readings import Reading, Reason, Refusal, Rejection
+from schemas.settings import Settings
+
+__all__ = [
+    "KINDS",
+    "MEASUREMENTS",
+    "Estate",
+    "Field",
+    "FieldType",
+    "Hub",
+    "HubpulseError",
+    "Kind",
+    "KindSpec",
+    "Measurement",
+    "Opening",
+    "Reading",
+    "Reason",
+    "Refusal",
+    "Rejection",
+    "Sensor",
+    "Settings",
+    "Source",
+]

@@ -1,0 +1,102 @@
+"""The data contract: which kinds of reading there are, their fields, units and limits.
+
+A value outside `low..high` is refused (`out_of_range`); one outside `plausible_low..plausible_high` is stored with
+`suspect=true`. The limits are those of common building sensors; see docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+INT64_MAX = 2**63 - 1
+
+
+class Kind(StrEnum):
+    """What a sensor measures; the InfluxDB measurement has the same name."""
+
+    TEMPERATURE = "temperature"
+    HUMIDITY = "humidity"
+    PRESSURE = "pressure"
+    CO2 = "co2"
+    FOOTFALL = "footfall"
+    WIFI = "wifi"
+    DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind: its number type, its unit and its limits, both inclusive."""
+
+    name: str
+    number: type[int | float]
+    unit: str
+    low: float = -math.inf
+    high: float = math.inf
+    plausible_low: float = -math.inf
+    plausible_high: float = math.inf
+    per_interval: bool = False
+    """A count of one interval: its plausible limit is for ten minutes and scales with the sensor's interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """The fields of one kind. A kind with one field may be sent as a bare number or as `value`."""
+
+    kind: Kind
+    fields: tuple[Field, ...]
+
+    @property
+    def single(self) -> Field | None:
+        """The field that `value` stands for, or None where the kind has several."""
+        return self.fields[0] if len(self.fields) == 1 else None
+
+
+def _count(name: str, unit: str, *, per_interval: bool = False) -> Field:
+    plausible_high = 2000 if per_interval else math.inf
+    return Field(name, int, unit, low=0, high=INT64_MAX, plausible_high=plausible_high, per_interval=per_interval)
+
+
+def _measure(name: str, unit: str, refused: tuple[float, float], suspect: tuple[float, float]) -> Field:
+    return Field(name, float, unit, *refused, *suspect)
+
+
+_SPECS = (
+    KindSpec(Kind.TEMPERATURE, (_measure("temperature_c", "Cel", (-40, 85), (-20, 50)),)),
+    KindSpec(Kind.HUMIDITY, (_measure("relative_humidity_pct", "%RH", (0, 100), (5, 100)),)),
+    KindSpec(Kind.PRESSURE, (_measure("pressure_hpa", "hPa", (500, 1200), (870, 1085)),)),
+    KindSpec(Kind.CO2, (_measure("co2_ppm", "ppm", (0, 40000), (380, 10000)),)),
+    KindSpec(
+        Kind.FOOTFALL,
+        (
+            _count("entries", "people", per_interval=True),
+            _count("exits", "people", per_interval=True),
+            _count("entries_total", "people"),
+            _count("exits_total", "people"),
+            _count("people", "people"),
+        ),
+    ),
+    KindSpec(
+        Kind.WIFI,
+        (
+            _count("clients", "clients"),
+            _count("devices", "devices"),
+            _count("rx_bytes_total", "bytes"),
+            _count("tx_bytes_total", "bytes"),
+        ),
+    ),
+    KindSpec(
+        Kind.DEVICE,
+        (
+            Field("battery_pct", float, "%"),
+            Field("battery_v", float, "V"),
+            Field("rssi_dbm", float, "dBm"),
+            Field("snr_db", float, "dB"),
+        ),
+    ),
+)
+
+KINDS: Mapping[Kind, KindSpec] = MappingProxyType({spec.kind: spec for spec in _SPECS})

@@ -1,0 +1,45 @@
+"""Local days: where midnight falls in UTC nanoseconds. A local day is 23, 24 or 25 hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+NS_A_SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_ns(moment: datetime) -> int:
+    """An aware datetime as UTC nanoseconds since 1970."""
+    since = moment - _EPOCH
+    return (since.days * 86400 + since.seconds) * NS_A_SECOND + since.microseconds * 1000
+
+
+def from_ns(time_ns: int) -> datetime:
+    """UTC nanoseconds as an aware datetime, cut to microseconds."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+@lru_cache(maxsize=4096)
+def midnight_ns(day: date, zone: ZoneInfo) -> int:
+    """The instant at which the local day starts; where midnight is skipped by a clock change, the first instant after."""
+    local = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return to_ns(local.astimezone(UTC))
+
+
+def day_bounds_ns(day: date, zone: ZoneInfo) -> tuple[int, int]:
+    """Start (inclusive) and stop (exclusive) of a local day."""
+    return midnight_ns(day, zone), midnight_ns(day + timedelta(days=1), zone)
+
+
+def local_day(time_ns: int, zone: ZoneInfo) -> date:
+    """The local day that an instant belongs to."""
+    return from_ns(time_ns).astimezone(zone).date()
+
+
+def rfc3339(time_ns: int) -> str:
+    """UTC nanoseconds as text: `2026-10-25T01:00:00Z`, with up to nine decimals where there are any."""
+    seconds, ns = divmod(time_ns, NS_A_SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{ns:09d}".rstrip("0") + "Z" if ns else f"{text}Z"

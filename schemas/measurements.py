@@ -1,0 +1,94 @@
+"""How the data rests in a store: each measurement's tags and the type of each field, which never changes.
+
+The raw measurements follow from the kinds; the roll-ups are written back to the same store with the local midnight
+(or hour) as their time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from schemas.kinds import KINDS
+
+
+class FieldType(StrEnum):
+    """The type of a stored field."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measurement's name, its tags in sorted order and its fields with their types."""
+
+    name: str
+    tags: tuple[str, ...]
+    fields: Mapping[str, FieldType]
+
+
+_NUMBERS = {int: FieldType.INTEGER, float: FieldType.FLOAT}
+_I, _F, _B = FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN
+
+USAGE_FIELDS: Mapping[str, FieldType] = MappingProxyType(
+    {
+        "entries": _I,
+        "exits": _I,
+        "peak_occupancy": _I,
+        "occupancy_drift": _I,
+        "wifi_peak_clients": _I,
+        "wifi_mean_clients": _F,
+        "wifi_devices": _I,
+        "wifi_bytes": _I,
+        "temperature_mean_c": _F,
+        "temperature_min_c": _F,
+        "temperature_max_c": _F,
+        "relative_humidity_mean_pct": _F,
+        "pressure_mean_hpa": _F,
+        "co2_mean_ppm": _F,
+        "co2_max_ppm": _F,
+        "co2_minutes_over_800": _F,
+        "co2_minutes_over_1500": _F,
+        "damp_minutes": _F,
+        "open_minutes": _F,
+        "completeness": _F,
+        "final": _B,
+        "revision": _I,
+    }
+)
+"""The fields of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
+
+_DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
+"""Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
+saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
+
+_SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "battery_pct": _F}
+
+
+def _raw() -> list[Measurement]:
+    return [
+        Measurement(
+            kind.value,
+            ("hub", "sensor", "zone"),
+            MappingProxyType({f.name: _NUMBERS[f.number] for f in spec.fields} | {"suspect": _B}),
+        )
+        for kind, spec in KINDS.items()
+    ]
+
+
+MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
+    {
+        m.name: m
+        for m in (
+            *_raw(),
+            Measurement("usage_daily", ("hub",), USAGE_FIELDS),
+            Measurement("usage_hourly", ("hub",), USAGE_FIELDS),
+            Measurement("day_marks", ("hub",), MappingProxyType(_DAY_MARKS)),
+            Measurement("sensor_status", ("hub", "sensor"), MappingProxyType(_SENSOR_STATUS)),
+        )
+    }
+)

@@ -1,0 +1,60 @@
+"""What a message becomes: readings, or a refusal with one reason of a closed list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Described
+
+from schemas.ids import Id
+from schemas.kinds import Kind
+
+
+class Reason(StrEnum):
+    """Why a message, or one reading of it, was refused."""
+
+    BAD_TOPIC = "bad_topic"
+    BAD_PAYLOAD = "bad_payload"
+    BAD_SCHEMA = "bad_schema"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_HUB = "unknown_hub"
+    UNKNOWN_SENSOR = "unknown_sensor"
+    CLOCK_AHEAD = "clock_ahead"
+    TOO_OLD = "too_old"
+    TOO_LARGE = "too_large"
+    STORE_REJECTED = "store_rejected"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reading(_Frozen):
+    """One reading as people see it. `time` is UTC with up to nine decimals; `suspect` is present only when true."""
+
+    hub: Id
+    kind: Kind
+    sensor: Id
+    zone: Id | None = None
+    time: str
+    fields: dict[str, int | float]
+    suspect: bool = False
+
+
+class Rejection(_Frozen):
+    """Why something was refused, in a word and in a sentence that says what to do."""
+
+    reason: Reason
+    detail: str
+
+
+class Refusal(Rejection):
+    """A refused message, whole, as the quarantine keeps it."""
+
+    id: int
+    received_at: datetime
+    topic: str
+    payload: Annotated[bytes, Described(description="the message's bytes, unchanged")]

@@ -1,0 +1,64 @@
+"""Line protocol, the subset that Hubpulse writes: ids as tags, numbers and booleans as fields, nanoseconds.
+
+`measurement,tag=id,... field=1i,field=2.5,field=true time_ns`. Ids need no escaping (see `schemas.ids`), and every
+field is a number or a boolean, so a line has exactly two spaces. Grammar: InfluxDB's line protocol reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+Value = int | float | bool
+
+
+class Point(NamedTuple):
+    """One parsed line."""
+
+    measurement: str
+    tags: dict[str, str]
+    fields: dict[str, Value]
+    time_ns: int
+
+
+def series_prefix(measurement: str, tags: Iterable[tuple[str, str | None]]) -> str:
+    """`measurement,tag=value,...` with the tags in sorted order; a tag without a value is left out."""
+    return ",".join([measurement, *(f"{key}={value}" for key, value in sorted(tags, key=lambda t: t[0]) if value)])
+
+
+def field_text(value: Value) -> str:
+    """A field's value as the line protocol writes it: `true`, `3i`, `21.5`."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    return f"{value}i" if isinstance(value, int) else repr(value)
+
+
+def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, Value], time_ns: int) -> str:
+    """One line, without its newline. Fields must be finite and not empty."""
+    values = ",".join(f"{name}={field_text(value)}" for name, value in fields.items())
+    return f"{series_prefix(measurement, tags.items())} {values} {time_ns}"
+
+
+def parse(line: str) -> Point:
+    """Read a line back. Raises ValueError, naming the line, where it is not of our subset."""
+    try:
+        series, values, time_text = line.split(" ")
+        measurement, *tags = series.split(",")
+        fields = dict(_parse_field(part) for part in values.split(","))
+        return Point(measurement, dict(_pair(tag) for tag in tags), fields, int(time_text))
+    except ValueError as error:
+        raise ValueError(f"not a line of ours: {line[:200]!r} ({error})") from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise ValueError(f"{text!r} is not key=value")
+    return key, value
+
+
+def _parse_field(text: str) -> tuple[str, Value]:
+    name, value = _pair(text)
+    if value in ("true", "false"):
+        return name, value == "true"
+    return name, int(value[:-1]) if value.endswith("i") else float(value)

@@ -1,0 +1,100 @@
+"""What a store is: the one interface behind which InfluxDB 2.x, InfluxDB 1.x and SQLite are the same.
+
+A batch is bytes of line protocol as `stores.lines` writes it. Writing is idempotent: a point is addressed by
+measurement, tags and time, and a repeat overwrites itself; fields of the same point that a later line does not name
+stay. The answer to a write ends in accept, reject or keep, and never raises for anything that a server can answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.errors import HubpulseError
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Every line of the batch is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The store refused the batch for its content; some of its lines may be stored. Split it to find the bad ones."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The batch is larger than the store takes at once: split it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The store can't take it now: keep it and try again, after `retry_after_s` where the store named a time.
+
+    `needs_operator` is set where waiting alone will not help (wrong token, missing database): hold and say so loudly.
+    """
+
+    detail: str
+    retry_after_s: float | None = None
+    needs_operator: bool = False
+
+
+Outcome = Accepted | Rejected | TooLarge | Keep
+
+Number = int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive points of one series, in order of time: `columns[field][i]` belongs to `times_ns[i]`.
+
+    A field that a point lacks is None. A long series comes as several runs, one after the other, so that memory
+    stays bounded.
+    """
+
+    tags: Mapping[str, str]
+    times_ns: Sequence[int]
+    columns: Mapping[str, Sequence[Number | None]]
+
+
+class StoreError(HubpulseError):
+    """A store could not be read or prepared; the message says what happened, where, and what to do next."""
+
+
+class Store(Protocol):
+    """Where readings and roll-ups rest. Not shared between threads: open one for each."""
+
+    def prepare(self) -> None:
+        """Create what is missing (bucket with its retention, database, tables). Raises StoreError."""
+
+    def write(self, lines: bytes) -> Outcome:
+        """Write line protocol (one point a line, newline-separated). Never raises for a store's answer."""
+
+    def read(
+        self,
+        measurement: str,
+        *,
+        start_ns: int,
+        stop_ns: int,
+        where: Mapping[str, str] | None = None,
+    ) -> Iterator[Run]:
+        """Yield the points with start_ns <= time < stop_ns, series by series (ordered by tags), each in order of time.
+
+        `where` keeps the series whose tags equal it. Only fields of `schemas.MEASUREMENTS[measurement]` come back,
+        with their types. Raises StoreError.
+        """
+
+    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+        """Yield the last point before `before_ns` of each series, as runs of one. Raises StoreError."""
+
+    def check(self) -> str:
+        """Say in a line what the store is and that it answers ("InfluxDB 1.6.7 at ..."). Raises StoreError."""
+
+    def close(self) -> None:
+        """Release files and connections."""
