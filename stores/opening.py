@@ -1,0 +1,18 @@
+"""Which store the settings name."""
+
+from __future__ import annotations
+
+from schemas import Settings
+from stores.protocol import Store
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that `settings.store` names. Nothing is connected to or created before its first use."""
+    # Imported when asked for: InfluxDB's client takes a third of a second, which an embedded store need not pay.
+    if settings.store == "influxdb":
+        from stores.influx_store import InfluxStore  # noqa: PLC0415
+
+        return InfluxStore(settings.influx, retention_days=settings.retention_days)
+    from stores.sqlite_store import SqliteStore  # noqa: PLC0415
+
+    return SqliteStore(settings.data_dir / "store.db")
