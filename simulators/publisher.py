@@ -1,0 +1,220 @@
+"""The way of every simulated and replayed message to the broker: QoS 1, in order, none forgotten.
+
+    source -> feed (paced) -> window (in flight, bounded) -> link -> broker
+                                  ^-- a new link: sent again ---'
+
+Nothing is taken from the source while the window is full, and a message leaves the window only when the broker has
+acknowledged it, over however many connections that takes.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Protocol, Self
+
+from schemas import HubpulseError
+from schemas.settings import MqttSettings
+from simulators.link import Link, connect, place_of
+from simulators.messages import Message
+from simulators.window import Report, Window
+
+RUN_MESSAGES = 250  # packets handed to the socket at once
+TURN_MAX_S = 0.2  # the longest wait, so that a stop is noticed soon
+RETRY_FIRST_S = 0.1
+RETRY_MAX_S = 2.0
+
+
+class Pace(Protocol):
+    """When a message is due."""
+
+    def due_s(self, message: Message) -> float:
+        """The moment on the clock of `time.monotonic()` before which the message must not be sent."""
+        ...
+
+
+class Publisher:
+    """Publishes messages over one connection at a time; a context manager that connects on entering.
+
+    `patience_s` is how long the broker may stay away, or acknowledge nothing, before `publish_all` gives up;
+    `window_messages` how many may be unacknowledged at a time (fewer where the broker says so).
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        client_id: str | None = None,
+        window_messages: int = 1000,
+        patience_s: float = 60,
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id or f"hubpulse-publisher-{secrets.token_hex(4)}"
+        self._window_messages = window_messages
+        self._patience_s = patience_s
+        self._link: Link | None = None
+        self._window = Window(window_messages)
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def connect(self) -> None:
+        """Connect, unless connected. Raises HubpulseError that says what to do."""
+        if self._link is None or self._link.lost:
+            self._link = connect(self._settings, client_id=self._client_id)
+
+    def close(self) -> None:
+        """Say goodbye and disconnect."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def abort(self) -> None:
+        """Cut the connection without a goodbye, as when a device loses its power."""
+        if self._link is not None:
+            self._link.abort()
+            self._link = None
+
+    @property
+    def settled(self) -> int:
+        """How many leading messages of the running or last `publish_all` never need to be sent again."""
+        return self._window.settled
+
+    def publish_all(
+        self,
+        messages: Iterable[Message],
+        *,
+        on_sent: Callable[[int], None] | None = None,
+        on_latency_s: Callable[[list[float]], None] | None = None,
+        pace: Pace | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Report:
+        """Send every message and wait until the broker has answered for each; may be called again.
+
+        A lost connection is made again and what was unacknowledged sent again: a message may arrive twice, never not
+        at all. `on_sent` is told how many more messages the broker answered for, `on_latency_s` the seconds from
+        sending to acknowledgement of each. Once `stop()` is true nothing more is taken from the source; what is in
+        flight is still waited for. Raises HubpulseError when the broker stays away, or silent, past the patience.
+        """
+        self.connect()
+        window = self._window = Window(self._window_messages)
+        window.open(self._link_now())
+        feed = _Feed(messages, pace)
+        told = 0
+        while not (feed.ended and window.empty):
+            link = self._live_link(window)
+            latencies_s = window.settle(link.take_acknowledged(), time.monotonic())
+            if on_latency_s is not None and latencies_s:
+                on_latency_s(latencies_s)
+            if on_sent is not None and window.done > told:
+                on_sent(window.done - told)
+                told = window.done
+            if stop():
+                feed.end()
+            self._check_patience(window)
+            wait_s = _send_run(link, window, feed)
+            link.turn(wait_s)
+        return window.report()
+
+    def _link_now(self) -> Link:
+        if self._link is None:
+            raise HubpulseError("the publisher was closed while publishing")
+        return self._link
+
+    def _live_link(self, window: Window) -> Link:
+        """The link, or a new one where it was lost: what it left unanswered is due again."""
+        link = self._link_now()
+        if link.lost:
+            lost_s = time.monotonic()
+            link = self._link = self._connect_again(link)
+            window.open(link)
+            window.progress_s += time.monotonic() - lost_s
+        return link
+
+    def _connect_again(self, lost: Link) -> Link:
+        deadline = time.monotonic() + self._patience_s
+        wait_s = RETRY_FIRST_S
+        while True:
+            try:
+                # Packets that are sent again are of the protocol of the lost link.
+                return connect(self._settings, client_id=self._client_id, protocols=(lost.protocol,))
+            except HubpulseError as error:
+                if time.monotonic() + wait_s > deadline:
+                    raise HubpulseError(
+                        f"the connection was lost, and for {self._patience_s:g} s now {error}"
+                    ) from error
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, RETRY_MAX_S)
+
+    def _check_patience(self, window: Window) -> None:
+        if not window.empty and time.monotonic() - window.progress_s > self._patience_s:
+            link = self._link_now()
+            last_words = f" and said {link.farewell!r}" if link.farewell else ""
+            raise HubpulseError(
+                f"the broker at {place_of(self._settings)} acknowledged nothing for {self._patience_s:g} s"
+                f"{last_words}, first of all a message on {window.oldest_topic!r}: see the broker's log"
+            )
+
+
+class _Feed:
+    """The source, one message at a time, each when it is due."""
+
+    def __init__(self, messages: Iterable[Message], pace: Pace | None) -> None:
+        self._source = iter(messages)
+        self._pace = pace
+        self._held: tuple[Message, float] | None = None
+        self.ended = False
+
+    def end(self) -> None:
+        """Take nothing more."""
+        self._held, self.ended = None, True
+
+    def take(self, now_s: float) -> Message | None:
+        """The next message, where there is one and it is due."""
+        if self.ended:
+            return None
+        if self._held is not None:
+            message, due_s = self._held
+        else:
+            taken = next(self._source, None)
+            if taken is None:
+                self.ended = True
+                return None
+            message, due_s = taken, self._pace.due_s(taken) if self._pace is not None else now_s
+        self._held = (message, due_s) if due_s > now_s else None
+        return message if self._held is None else None
+
+    def wait_s(self, now_s: float) -> float:
+        """How long nothing will be due."""
+        if self.ended:
+            return math.inf
+        return 0 if self._held is None else max(0, self._held[1] - now_s)
+
+
+def _send_run(link: Link, window: Window, feed: _Feed) -> float:
+    """Send what is due and has room, at most one run of it; return how long the link may wait for its socket."""
+    now_s = time.monotonic()
+    run: list[bytes] = []
+    while len(run) < RUN_MESSAGES and window.has_room:
+        packet = window.again(now_s)
+        if packet is None:
+            message = feed.take(now_s)
+            if message is None:
+                break
+            packet = window.admit(message, now_s)
+        run.append(packet)
+    if run:
+        link.send_run(b"".join(run))
+    return min(TURN_MAX_S, feed.wait_s(now_s)) if window.has_room else TURN_MAX_S
