@@ -1,0 +1,159 @@
+"""The house stays in order: every rule of tidy_rules.py holds for every file, and every rule can be broken."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import chain
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests import tidy_rules
+from tests.real_parts import REPOSITORY
+
+Rule = Callable[[PurePosixPath, str], Iterator[str]]
+
+CODE_RULES: tuple[Rule, ...] = (
+    tidy_rules.breaks_import_law,
+    tidy_rules.has_bare_except,
+    tidy_rules.prints,
+    tidy_rules.sleeps,
+    tidy_rules.is_too_long,
+    tidy_rules.has_a_name_that_says_nothing,
+)
+
+
+def names_this_machine(path: PurePosixPath, text: str) -> Iterator[str]:
+    return tidy_rules.names_this_machine(path, text, REPOSITORY)
+
+
+TEXT_RULES: tuple[Rule, ...] = (names_this_machine, tidy_rules.names_a_registry)
+
+
+@cache
+def project_files() -> dict[PurePosixPath, str]:
+    """The text files that git tracks or is about to, by their path in the repository."""
+    git = shutil.which("git")
+    if git is None or not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout: the project's files cannot be told from others")
+    listing = subprocess.run(
+        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    files = {}
+    for name in filter(None, listing.split("\0")):
+        try:
+            files[PurePosixPath(name)] = (REPOSITORY / name).read_text()
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue  # a picture, or a file removed but not yet committed as such
+    return files
+
+
+@pytest.mark.parametrize("rule", CODE_RULES)
+def test_the_code_is_tidy(rule: Rule) -> None:
+    code = {path: text for path, text in project_files().items() if path.suffix == ".py"}
+
+    assert PurePosixPath("tests/test_tidy.py") in code
+    assert list(chain.from_iterable(rule(path, text) for path, text in code.items())) == []
+
+
+@pytest.mark.parametrize("rule", TEXT_RULES)
+def test_no_file_names_a_machine_or_a_registry(rule: Rule) -> None:
+    files = project_files()
+
+    assert PurePosixPath("constraints.txt") in files
+    assert list(chain.from_iterable(rule(path, text) for path, text in files.items())) == []
+
+
+def faults(rule: Rule, path: str, text: str) -> list[str]:
+    return list(rule(PurePosixPath(path), text))
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("schemas/readings.py", "import sensors"),
+        ("sensors/native.py", "from stores import Store"),
+        ("stores/sqlite.py", "from ingest.buffer import Buffer"),
+        ("ingest/writer.py", "def late():\n    import usage.calendar"),
+        ("usage/rollup.py", "from ingest import Buffer"),
+        ("dashboards/board.py", "import hubpulse"),
+        ("dashboards/board.py", "import importlib\nimportlib.import_module('cli.demo')"),
+        ("simulators/estate.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import stores"),
+        ("simulators/estate.py", "__import__('ingest')"),
+        ("cli/demo.py", "import hubpulse"),
+        ("stores/influx.py", "from tests.waiting import wait_until"),
+    ],
+)
+def test_an_import_upwards_is_found(path: str, source: str) -> None:
+    assert len(faults(tidy_rules.breaks_import_law, path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("sensors/native.py", "from schemas import Reading"),
+        ("stores/sqlite.py", "from stores.protocol import Store"),
+        ("stores/sqlite.py", "from .protocol import Store"),
+        ("dashboards/board.py", "import usage, ingest"),
+        ("hubpulse.py", "from cli import main"),
+        ("tests/stores/test_sqlite.py", "import hubpulse, stores"),
+        ("ingest/writer.py", "import usages, json"),
+    ],
+)
+def test_an_import_downwards_is_fine(path: str, source: str) -> None:
+    assert faults(tidy_rules.breaks_import_law, path, source) == []
+
+
+def test_the_law_covers_every_room_there_is() -> None:
+    packages = {path.parts[0] for path in project_files() if path.name == "__init__.py"}
+
+    assert packages <= tidy_rules.OURS
+
+
+@pytest.mark.parametrize(
+    "rule, path, bad, good",
+    [
+        (
+            tidy_rules.has_bare_except,
+            "stores/a.py",
+            "try:\n    x()\nexcept:\n    pass",
+            "try:\n    x()\nexcept OSError:\n    pass",
+        ),
+        (tidy_rules.prints, "ingest/a.py", "print('hello')", "log('print')"),
+        (tidy_rules.prints, "tests/test_a.py", "print('hello')", "assert 'print()'"),
+        (tidy_rules.sleeps, "tests/test_a.py", "import time\ntime.sleep(1)", "import time\ntime.monotonic()"),
+        (tidy_rules.sleeps, "tests/test_a.py", "from time import sleep", "from time import monotonic"),
+        (tidy_rules.sleeps, "tests/test_a.py", "asyncio.sleep(0.1)", "asyncio.sleep(0)"),
+        (tidy_rules.is_too_long, "usage/a.py", "x\n" * 401, "x\n" * 400),
+        (names_this_machine, "README.md", f"cd {REPOSITORY}/data", "cd hubpulse/data"),
+        (names_this_machine, "README.md", "ls /home/" + "ada/hubs", "ls /etc/hubpulse"),
+        (names_this_machine, "a.py", "open('/root/" + "x.txt')", "x = 'my/root/x.txt'"),
+        (tidy_rules.names_a_registry, "a.txt", "https://" + "pypi.org/simple", "https://docs.python.org/3/"),
+        (tidy_rules.names_a_registry, "a.txt", "pip install --index" + "-url x", "pip install --index x"),
+    ],
+)
+def test_a_fault_is_found_and_its_like_is_not(rule: Rule, path: str, bad: str, good: str) -> None:
+    assert len(faults(rule, path, bad)) == 1
+    assert faults(rule, path, good) == []
+
+
+@pytest.mark.parametrize("path", ["ingest/utils.py", "stores/helpers/sqlite.py", "common/__init__.py"])
+def test_a_name_that_says_nothing_is_found(path: str) -> None:
+    assert len(faults(tidy_rules.has_a_name_that_says_nothing, path, "")) == 1
+
+
+@pytest.mark.parametrize("path", ["cli/demo.py", "hubpulse.py", "benchmarks/ingest.py"])
+def test_the_command_line_may_print(path: str) -> None:
+    assert faults(tidy_rules.prints, path, "print('hello')") == []
+
+
+def test_the_checkout_path_is_real(tmp_path: Path) -> None:
+    text = f"see {tmp_path}/notes"
+
+    assert list(tidy_rules.names_this_machine(PurePosixPath("a.md"), text, tmp_path)) != []
+    assert list(tidy_rules.names_this_machine(PurePosixPath("a.md"), text, tmp_path / "elsewhere")) == []
