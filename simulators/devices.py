@@ -1,0 +1,194 @@
+"""What the sensors of a hub report of a local day: when they sample, how exactly they measure, what they send.
+
+A sensor samples every `every` from a phase of its own, a little late each time. A footfall counter with
+`counter_bits` 16 or less sends running totals, a wider one totals and interval counts, one without `counter_bits`
+interval counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date
+from random import Random
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas import Kind, Sensor
+from schemas.localtime import NS_A_SECOND, midnight_ns
+from simulators.building import RoomDay
+from simulators.chance import chance
+from simulators.hours import Span
+from simulators.people import OPENED, Counted, Occupancy, Totals, Visit
+
+EVERY_S = 600
+"""How often a sensor reports whose `every` the estate file leaves open."""
+
+_MS_NS = 1_000_000
+_JITTER_MAX_MS = 5000
+_TOTALS_ONLY_BITS = 16
+_DAY_NS = 86400 * NS_A_SECOND
+_BATTERY_SPENT_PCT = 94
+_BACKGROUND_BYTES_S = 12_000
+_RX_SHARE = 0.11
+_OPENED_NS = midnight_ns(OPENED, ZoneInfo("UTC"))
+
+Fields = dict[str, int | float]
+
+
+class Observation(NamedTuple):
+    """One reading on its way, with what nobody on the receiving side can see.
+
+    `counted` is what a door counter noticed since its previous reading, whatever the reading says of it.
+    """
+
+    time_ns: int
+    fields: Fields
+    counted: Counted | None = None
+
+
+class Series(NamedTuple):
+    """The observations of one sensor and kind over a local day, in order of time."""
+
+    sensor: Sensor
+    kind: Kind
+    observations: list[Observation]
+
+
+def every_ns(sensor: Sensor) -> int:
+    """A sensor's interval."""
+    return (sensor.every_s or EVERY_S) * NS_A_SECOND
+
+
+class Clock:
+    """When a sensor samples: a function of the seed, the sensor and the day."""
+
+    def __init__(self, seed: int, hub: str, sensor: Sensor) -> None:
+        self._seed = seed
+        self._name = (hub, sensor.id)
+        self._every_ns = every_ns(sensor)
+        every_ms = self._every_ns // _MS_NS
+        self._phase_ns = chance(seed, "phase", *self._name).randrange(every_ms) * _MS_NS
+        self._jitter_ms = min(_JITTER_MAX_MS, every_ms // 20)
+
+    def times_ns(self, day: date, bounds: Span) -> list[int]:
+        """The instants of a local day at which the sensor samples, whole milliseconds, increasing."""
+        rng = chance(self._seed, "jitter", *self._name, day)
+        first = bounds.start_ns + (self._phase_ns - bounds.start_ns) % self._every_ns
+        return [
+            min(nominal + int(rng.random() * self._jitter_ms) * _MS_NS, bounds.stop_ns - _MS_NS)
+            for nominal in range(first, bounds.stop_ns, self._every_ns)
+        ]
+
+
+def door_observations(
+    sensor: Sensor, times_ns: Sequence[int], moves: Iterator[tuple[int, Counted]], total: Counted
+) -> list[Observation]:
+    """Count the moves (time, what was noticed) since the previous reading; `total` is what came before them."""
+    bits = sensor.counter_bits
+    entries, exits = total
+    observations = []
+    move = next(moves, None)
+    for time_ns in times_ns:
+        entered = left = 0
+        while move is not None and move[0] <= time_ns:
+            entered, left = entered + move[1].entries, left + move[1].exits
+            move = next(moves, None)
+        entries, exits = entries + entered, exits + left
+        fields: Fields = {}
+        if bits is None or bits > _TOTALS_ONLY_BITS:
+            fields |= {"entries": entered, "exits": left}
+        if bits is not None:
+            fields |= {"entries_total": entries % 2**bits, "exits_total": exits % 2**bits}
+        observations.append(Observation(time_ns, fields, Counted(entered, left)))
+    return observations
+
+
+def counted_moves(visits: Sequence[Visit], door: int) -> list[tuple[int, Counted]]:
+    """What a door's counter notices, in order of time."""
+    moves = [(v.arrive_ns, Counted(1, 0)) for v in visits if v.door == door and v.counted_in]
+    moves += [(v.leave_ns, Counted(0, 1)) for v in visits if v.door == door and v.counted_out]
+    return sorted(moves)
+
+
+class AccessPoint:
+    """A Wi-Fi access point: most people bring a phone, some a second device, and randomised addresses count twice."""
+
+    def __init__(self, seed: int, hub: str, sensor: Sensor, *, share: float) -> None:
+        """`share` of the hub's people connect here."""
+        rng = chance(seed, "wifi", hub, sensor.id)
+        self._seed = seed
+        self._name = (hub, sensor.id)
+        self._clients_a_person = share * rng.uniform(0.55, 0.9)
+        self._inflation = rng.uniform(1.1, 1.3)
+        self._fixed = rng.randint(1, 4)
+        self._bytes_a_person = share * rng.uniform(25e6, 120e6)
+        self._every_ns = every_ns(sensor)
+
+    def observations(
+        self, times_ns: Sequence[int], day: date, occupancy: Occupancy, before: Totals, today: int
+    ) -> list[Observation]:
+        """`before` are the people until the day, `today` those of the day."""
+        rng = chance(self._seed, "wifi", *self._name, day)
+        return [self._observe(time_ns, occupancy, before.people, today, rng) for time_ns in times_ns]
+
+    def _observe(self, time_ns: int, occupancy: Occupancy, before: int, today: int, rng: Random) -> Observation:
+        mean = occupancy.at(time_ns) * self._clients_a_person
+        clients = self._fixed + max(0, round(mean + rng.gauss(0, 0.4) * math.sqrt(mean)))
+        seen = occupancy.between(time_ns - self._every_ns, time_ns) * self._clients_a_person * self._inflation
+        people = before + today * occupancy.stayed_share(time_ns) if today else before
+        total = people * self._bytes_a_person + (time_ns - _OPENED_NS) // NS_A_SECOND * _BACKGROUND_BYTES_S
+        fields: Fields = {
+            "clients": clients,
+            "devices": max(clients, self._fixed + round(seen)),
+            "rx_bytes_total": int(total * _RX_SHARE),
+            "tx_bytes_total": int(total),
+        }
+        return Observation(time_ns, fields)
+
+
+class AirSensor:
+    """A room's climate sensor with the accuracy of common devices: 0.2 C, 2 % RH, 30 ppm, 0.5 hPa."""
+
+    def __init__(self, seed: int, hub: str, sensor: Sensor) -> None:
+        rng = chance(seed, "air", hub, sensor.id)
+        self._seed = seed
+        self._name = (hub, sensor.id)
+        self._bias_c = rng.uniform(-0.2, 0.2)
+        self._bias_pct = rng.uniform(-2, 2)
+        self._bias_ppm = rng.uniform(-20, 20)
+        self._bias_hpa = rng.uniform(-0.4, 0.4)
+        self._battery_life_ns = rng.uniform(300, 900) * _DAY_NS
+        self._battery_phase = rng.random()
+        self._rssi_dbm = rng.uniform(-112, -70)
+
+    def observations(self, kind: Kind, times_ns: Sequence[int], day: date, air: RoomDay) -> list[Observation]:
+        rng = chance(self._seed, kind, *self._name, day)
+        observe = {
+            Kind.TEMPERATURE: self._temperature,
+            Kind.HUMIDITY: self._humidity,
+            Kind.PRESSURE: self._pressure,
+            Kind.CO2: self._co2,
+            Kind.DEVICE: self._device,
+        }[kind]
+        return [Observation(time_ns, observe(time_ns, air, rng)) for time_ns in times_ns]
+
+    def _temperature(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
+        return {"temperature_c": round(air.at(air.temperature_c, time_ns) + self._bias_c + rng.gauss(0, 0.05), 1)}
+
+    def _humidity(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
+        percent = air.at(air.relative_humidity_pct, time_ns) + self._bias_pct + rng.gauss(0, 0.3)
+        return {"relative_humidity_pct": round(min(max(percent, 0.0), 100.0) * 2) / 2}
+
+    def _pressure(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
+        return {"pressure_hpa": round(air.at(air.pressure_hpa, time_ns) + self._bias_hpa + rng.gauss(0, 0.05), 1)}
+
+    def _co2(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
+        return {"co2_ppm": float(round(air.at(air.co2_ppm, time_ns) + self._bias_ppm + rng.gauss(0, 6)))}
+
+    def _device(self, time_ns: int, _air: RoomDay, rng: Random) -> Fields:
+        spent = (time_ns / self._battery_life_ns + self._battery_phase) % 1
+        return {
+            "battery_pct": float(round(100 - _BATTERY_SPENT_PCT * spent)),
+            "rssi_dbm": float(round(self._rssi_dbm + rng.gauss(0, 3))),
+        }

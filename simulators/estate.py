@@ -1,0 +1,122 @@
+"""The pretend estate as messages: a past to load in batches, and a present to follow reading by reading.
+
+    PretendHub.day -> series of observations -> batches (history) or single readings in order of time (live) -> messages
+
+Both tell of the same estate: with the same seed, `live` from the instant at which `history` stopped neither repeats
+nor leaves out a reading, and a history generated again, from any start, holds the same readings for the same time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from schemas import Estate, Kind
+from sensors.estate_file import load_estate
+from simulators.devices import Fields, Observation
+from simulators.hub import HubDay, PretendHub
+from simulators.messages import Message
+
+READINGS_A_MESSAGE = 1000
+"""At about 90 bytes a reading a message of history stays below 100 KB."""
+
+_MS_NS = 1_000_000
+
+
+def leeds() -> Estate:
+    """The model estate: 22 digital health hubs of one city."""
+    return load_estate(Path(str(files("simulators") / "estates" / "leeds.yaml")))
+
+
+class PretendEstate:
+    """Every hub of an estate, behaving."""
+
+    def __init__(self, estate: Estate, *, seed: int, crowds: dict[date, float] | None = None) -> None:
+        """`crowds` multiplies the visitors of single days, all hubs alike."""
+        self.estate = estate
+        self.hubs = [PretendHub(estate, hub, seed=seed, crowds=crowds) for hub in estate.hubs]
+
+    def days(self, *, start_ns: int, stop_ns: int | None = None) -> Iterator[HubDay]:
+        """Every hub's local days that meet start..stop, day by day; without a stop, for ever."""
+        first = min((hub.local_day(start_ns) for hub in self.hubs), default=date.max)
+        for step in range((date.max - first).days):
+            day = first + timedelta(days=step)
+            any_left = False
+            for hub in self.hubs:
+                bounds = hub.bounds(day)
+                if stop_ns is not None and bounds.start_ns >= stop_ns:
+                    continue
+                any_left = True
+                if bounds.stop_ns > start_ns:
+                    yield hub.day(day)
+            if not any_left:
+                return
+
+
+def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[Message]:
+    """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
+    for hub_day in PretendEstate(estate, seed=seed).days(start_ns=start_ns, stop_ns=stop_ns):
+        for series in hub_day.series:
+            kept = _within(series.observations, start_ns, stop_ns)
+            topic = topic_of(hub_day.hub.id, series.kind, series.sensor.id)
+            for at in range(0, len(kept), READINGS_A_MESSAGE):
+                batch = kept[at : at + READINGS_A_MESSAGE]
+                yield Message(batch[-1].time_ns, topic, batch_payload(batch))
+
+
+def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[Message]:
+    """Every reading from start on, for ever, one message each, in order of time; the publisher keeps the pace."""
+    hubs = PretendEstate(estate, seed=seed).hubs
+    return heapq.merge(*(_hub_live(hub, start_ns) for hub in hubs))
+
+
+def _hub_live(hub: PretendHub, start_ns: int) -> Iterator[Message]:
+    day = hub.local_day(start_ns)
+    while True:
+        messages = [
+            Message(
+                observation.time_ns,
+                topic_of(hub.hub.id, series.kind, series.sensor.id),
+                payload(observation.time_ns, observation.fields),
+            )
+            for series in hub.day(day).series
+            for observation in series.observations
+            if observation.time_ns >= start_ns
+        ]
+        yield from sorted(messages)
+        day += timedelta(days=1)
+
+
+def _within(observations: Sequence[Observation], start_ns: int, stop_ns: int) -> Sequence[Observation]:
+    """Those with start <= time < stop; observations are in order of time."""
+    return observations[
+        bisect_left(observations, start_ns, key=_time_ns) : bisect_left(observations, stop_ns, key=_time_ns)
+    ]
+
+
+def _time_ns(observation: Observation) -> int:
+    return observation.time_ns
+
+
+def topic_of(hub: str, kind: Kind, sensor: str) -> str:
+    """The native topic of a sensor's readings."""
+    return f"hubs/{hub}/{kind}/{sensor}"
+
+
+def payload(time_ns: int, fields: Fields) -> bytes:
+    """One native reading; its time in milliseconds since 1970."""
+    return _dump({"time": time_ns // _MS_NS, **fields})
+
+
+def batch_payload(observations: Iterable[Observation]) -> bytes:
+    """Several native readings in one message."""
+    return _dump([{"time": o.time_ns // _MS_NS, **o.fields} for o in observations])
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
