@@ -7,6 +7,7 @@ A value outside `low..high` is refused (`out_of_range`); one outside `plausible_
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,8 +35,8 @@ class Field:
     name: str
     number: type[int | float]
     unit: str
-    low: float = -math.inf
-    high: float = math.inf
+    low: float = -sys.float_info.max
+    high: float = sys.float_info.max
     plausible_low: float = -math.inf
     plausible_high: float = math.inf
     per_interval: bool = False

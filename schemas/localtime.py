@@ -23,7 +23,7 @@ def from_ns(time_ns: int) -> datetime:
 
 @lru_cache(maxsize=4096)
 def midnight_ns(day: date, zone: ZoneInfo) -> int:
-    """The instant at which the local day starts; where midnight is skipped by a clock change, the first instant after."""
+    """The instant at which the local day starts; where a clock change skips midnight, the first instant after."""
     local = datetime(day.year, day.month, day.day, tzinfo=zone)
     return to_ns(local.astimezone(UTC))
 

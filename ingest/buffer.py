@@ -1,0 +1,286 @@
+"""The durable buffer: readings waiting for the store, refused messages, the ledger. One SQLite file, one commit.
+
+Constraints: a commit holds a whole batch or nothing (WAL, synchronous=FULL); it returns only once the disk has it.
+Rows are addressed by id. A row of `batches` is removed in the same commit that counts its readings as stored or
+rejected, so after a crash at any point
+
+    messages received = accepted + refused
+    readings accepted = stored + rejected by the store + pending
+
+hold as they did before. The file is bounded by `bytes_max`, and a little room is left on the disk; when either is
+reached a commit raises BufferFullError, nothing is acknowledged, and the broker holds the rest.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.batches import Batch, DayMark, Delivery, Refused
+from ingest.ledger import LEDGER_COLUMNS, Ledger
+from ingest.privacy import mask_macs
+from schemas.errors import HubpulseError
+from schemas.readings import Reason
+
+FILE_NAME = "buffer.db"
+_BUSY_TIMEOUT_S = 30
+_DETAILS_SHOWN = 3
+
+_LEDGER_SCHEMA = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, readings INTEGER NOT NULL, lines TEXT NOT NULL, marks TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    reason TEXT NOT NULL, detail TEXT NOT NULL, readings_taken INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ledger (
+    only INTEGER PRIMARY KEY CHECK (only = 1), {_LEDGER_SCHEMA}
+);
+INSERT OR IGNORE INTO ledger (only) VALUES (1);
+CREATE TABLE IF NOT EXISTS deliveries (
+    packet_id INTEGER PRIMARY KEY, digest BLOB NOT NULL, time_ns INTEGER NOT NULL, received INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS status (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""  # noqa: S608 - the column names are our own
+_INSERT_REFUSED = (
+    "INSERT INTO quarantine (received_ns, topic, payload, reason, detail, readings_taken) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+
+class BufferFullError(HubpulseError):
+    """No room for a batch: the buffer's limit or the disk's end is reached. Nothing of it was kept; try again."""
+
+
+class BufferDamagedError(HubpulseError):
+    """The buffer's file can't be used."""
+
+
+class PendingRow(NamedTuple):
+    """A committed batch that the store has not taken yet."""
+
+    id: int
+    readings: int
+    lines: str
+    marks: tuple[DayMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that the store refused, as a message that can be mended and sent again."""
+
+    topic: str
+    payload: bytes
+    detail: str
+
+
+class Buffer:
+    """The buffer of one ingest process. Not shared between threads: open one for each."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        clock_ns: Callable[[], int],
+        bytes_max: int = 4 * 1024**3,
+        disk_free_bytes_min: int = 0,
+        deliveries_max: int = 65_535,
+    ) -> None:
+        self._path = data_dir / FILE_NAME
+        self._clock_ns = clock_ns
+        self._bytes_max = bytes_max
+        self._disk_free_bytes_min = disk_free_bytes_min
+        self._deliveries_max = deliveries_max
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise BufferDamagedError(
+                f"buffer {self._path} can't be opened ({error}): check folder and disk; if the file is damaged, move it"
+                " away and start again, the broker still holds what was not acknowledged"
+            ) from error
+        self._page_bytes = int(self._db.execute("PRAGMA page_size").fetchone()[0])
+        self._deliveries = {
+            row[0]: Delivery(*row) for row in self._db.execute("SELECT packet_id, digest, time_ns FROM deliveries")
+        }
+
+    def commit(self, batch: Batch) -> None:
+        """Hold the batch durably: its readings, its refusals, the ledger's counts. Raises BufferFullError."""
+        self._require_room(batch)
+        refused = batch.messages_refused
+        counts = {
+            "messages_received": batch.messages,
+            "messages_accepted": batch.messages - refused,
+            "messages_refused": refused,
+            "readings_accepted": len(batch.lines),
+            "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
+        }
+        with self._transaction():
+            if batch.lines:
+                self._db.execute(
+                    "INSERT INTO batches (readings, lines, marks) VALUES (?, ?, ?)",
+                    (len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
+                )
+            self._quarantine(batch.refused)
+            self._count(counts)
+            self._remember(batch.deliveries)
+        for delivery in batch.deliveries:
+            self._deliveries[delivery.packet_id] = delivery
+
+    def known_delivery(self, packet_id: int) -> Delivery | None:
+        """The receive time given when this packet was last delivered."""
+        return self._deliveries.get(packet_id)
+
+    def forget_deliveries(self) -> None:
+        """The broker began a new session: packet ids start anew, and none of the old is delivered again."""
+        with self._transaction():
+            self._db.execute("DELETE FROM deliveries")
+        self._deliveries.clear()
+
+    def pending(self, lines_max: int) -> list[PendingRow]:
+        """The oldest batches, up to about `lines_max` lines together and at least one where there is any."""
+        rows: list[PendingRow] = []
+        lines = 0
+        with closing(self._db.execute("SELECT id, readings, lines, marks FROM batches ORDER BY id")) as found:
+            for row_id, readings, text, marks in found:
+                if rows and lines + readings > lines_max:
+                    break
+                rows.append(PendingRow(row_id, readings, text, _read_marks(marks)))
+                lines += readings
+        return rows
+
+    def settle(self, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:
+        """The store answered for these batches: forget them and count their readings as stored or rejected."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM batches WHERE id = ?", [(row.id,) for row in rows])
+            now_ns = self._clock_ns()
+            self._db.executemany(
+                _INSERT_REFUSED,
+                [(now_ns, line.topic, line.payload, Reason.STORE_REJECTED.value, line.detail, 0) for line in rejected],
+            )
+            readings = sum(row.readings for row in rows)
+            self._count({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
+
+    def ledger(self) -> Ledger:
+        """The counts as they stand after the last commit, by any process."""
+        return read_ledger(self._db)
+
+    def set_status(self, name: str, value: str) -> None:
+        """Leave word for `doctor` and the board, such as what the writer waits for."""
+        self._db.execute(
+            "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+        )
+
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        pages = (
+            self._db.execute("PRAGMA page_count").fetchone()[0]
+            - self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        )
+        return int(pages) * self._page_bytes
+
+    def close(self) -> None:
+        """Close the file; what is pending stays in it."""
+        self._db.close()
+
+    def _require_room(self, batch: Batch) -> None:
+        needed = sum(map(len, batch.lines)) + sum(len(r.message.payload) for r in batch.refused)
+        if self.used_bytes() + needed > self._bytes_max:
+            raise BufferFullError(
+                f"buffer {self._path} is full ({self._bytes_max} bytes): the broker holds new messages; see that the"
+                " store takes readings, purge the quarantine, or raise HUBPULSE_INGEST__BUFFER_BYTES_MAX"
+            )
+        free = shutil.disk_usage(self._path.parent).free
+        if free < self._disk_free_bytes_min + needed:
+            raise BufferFullError(
+                f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise BufferFullError(f"buffer {self._path} takes nothing now ({error}): look at the disk") from error
+        except sqlite3.DatabaseError as error:
+            raise BufferDamagedError(
+                f"buffer {self._path} is damaged ({error}): stop ingest, move the file away and start again"
+            ) from error
+
+    def _quarantine(self, refused: Iterable[Refused]) -> None:
+        now_ns = self._clock_ns()
+        self._db.executemany(
+            _INSERT_REFUSED,
+            [
+                (
+                    now_ns,
+                    mask_macs(r.message.topic).decode(errors="backslashreplace"),
+                    mask_macs(r.message.payload),
+                    r.rejections[0].reason.value,
+                    mask_macs(_details(r).encode()).decode(),
+                    r.readings,
+                )
+                for r in refused
+            ],
+        )
+
+    def _count(self, counts: dict[str, int]) -> None:
+        changed = {name: count for name, count in counts.items() if count}
+        if changed:
+            settings = ", ".join(f"{name} = {name} + ?" for name in changed)
+            self._db.execute(f"UPDATE ledger SET {settings}", list(changed.values()))  # noqa: S608 - our own names
+
+    def _remember(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, messages_received FROM ledger", deliveries
+            )
+            self._db.execute(
+                "DELETE FROM deliveries WHERE received < (SELECT messages_received FROM ledger) - ?",
+                (self._deliveries_max,),
+            )
+
+
+def read_ledger(db: sqlite3.Connection) -> Ledger:
+    """The ledger of an open buffer file, in one consistent look."""
+    columns = ", ".join(LEDGER_COLUMNS)
+    row = db.execute(
+        f"SELECT {columns}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
+    ).fetchone()
+    return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)))
+
+
+def _details(refused: Refused) -> str:
+    total = len(refused.rejections) + refused.readings
+    first, *others = refused.rejections
+    if total == 1:
+        return first.detail
+    shown = "; ".join(f"{r.reason}: {r.detail}" for r in [first, *others][:_DETAILS_SHOWN])
+    more = len(refused.rejections) - _DETAILS_SHOWN
+    rest = f"; and {more} more" if more > 0 else ""
+    return f"{len(refused.rejections)} of {total} readings refused: {shown}{rest}"
+
+
+def _write_marks(marks: Iterable[DayMark]) -> str:
+    return "\n".join(f"{mark.hub} {mark.midnight_ns}" for mark in sorted(marks))
+
+
+def _read_marks(text: str) -> tuple[DayMark, ...]:
+    pairs = (line.split(" ") for line in text.splitlines())
+    return tuple(DayMark(hub, int(midnight_ns)) for hub, midnight_ns in pairs)

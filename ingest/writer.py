@@ -1,0 +1,188 @@
+"""Takes batches from the buffer to the store; each ends in accept, reject or keep.
+
+    pending rows -> one body -> store: accepted                  -> day marks -> settle
+                                       too large, rejected       -> halve, and halve again; a single line that is
+                                                                    refused goes to the quarantine
+                                       keep                      -> wait (Retry-After, else backoff with full jitter)
+
+Until `settle` the rows stay in the buffer, so stopping at any point only means writing the same lines again.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from ingest.backoff import Backoff
+from ingest.buffer import Buffer, BufferFullError, PendingRow, RejectedLine
+from schemas.localtime import rfc3339
+from schemas.settings import IngestSettings
+from stores import Accepted, Keep, Rejected, Store, TooLarge
+from stores.lines import encode, parse
+
+log = structlog.get_logger("hubpulse.writer")
+
+_RETRY_AFTER_MAX_S = 300.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """Lines still to be answered, and those that the store refused."""
+
+    parts: list[list[str]]
+    rejected: list[RejectedLine] = field(default_factory=list)
+
+
+class Writer(threading.Thread):
+    """The thread between buffer and store; both are opened inside it, since neither is shared between threads."""
+
+    def __init__(
+        self,
+        *,
+        open_buffer: Callable[[], Buffer],
+        open_store: Callable[[], Store],
+        settings: IngestSettings,
+        clock_ns: Callable[[], int],
+        rng: random.Random,
+    ) -> None:
+        super().__init__(name="writer", daemon=True)
+        self._open_buffer = open_buffer
+        self._open_store = open_store
+        self._settings = settings
+        self._clock_ns = clock_ns
+        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, rng)
+        self._committed = threading.Event()
+        self._stopping = threading.Event()
+        self._holding: str | None = None
+        self.failure: BaseException | None = None
+
+    def notify(self) -> None:
+        """A batch was committed."""
+        self._committed.set()
+
+    def stop(self, deadline_s: float) -> bool:
+        """Write what the store takes, then end; True where the thread ended within the deadline."""
+        self._stopping.set()
+        self._committed.set()
+        self.join(deadline_s)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        try:
+            buffer, store = self._open_buffer(), self._open_store()
+            try:
+                self._run(buffer, store)
+            finally:
+                store.close()
+                buffer.close()
+        except Exception as error:
+            self.failure = error
+            log.exception("writer stopped", error=str(error))
+
+    def _run(self, buffer: Buffer, store: Store) -> None:
+        self._tell(buffer, "waiting for readings")
+        while True:
+            self._committed.clear()
+            rows = buffer.pending(self._settings.flush_lines_max)
+            if not rows:
+                if self._stopping.is_set():
+                    return
+                self._committed.wait()
+            elif self._is_young(rows):
+                self._stopping.wait(self._settings.flush_age_s)
+                self._flush(buffer, store, buffer.pending(self._settings.flush_lines_max))
+            else:
+                self._flush(buffer, store, rows)
+            if self._stopping.is_set() and self._holding:
+                return
+
+    def _is_young(self, rows: Sequence[PendingRow]) -> bool:
+        """Whether more may come to fill the flush; what waited for the store once does not wait again."""
+        full = sum(row.readings for row in rows) >= self._settings.flush_lines_max
+        return not (full or self._holding or self._stopping.is_set())
+
+    def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
+        work = _Work([[line for row in rows for line in row.lines.split("\n")]])
+        kept = self._write_all(store, work) or self._write_marks(store, rows)
+        if kept is None:
+            try:
+                buffer.settle(rows, work.rejected)
+            except BufferFullError as error:
+                kept = Keep(str(error))
+        if kept is not None:
+            self._hold(buffer, kept)
+            return
+        if work.rejected:
+            log.warning("store refused readings", count=len(work.rejected), first=work.rejected[0].detail)
+        if self._holding:
+            log.info("store takes readings again")
+        self._holding = None
+        self._backoff.reset()
+        self._tell(buffer, "writing")
+
+    def _write_all(self, store: Store, work: _Work) -> Keep | None:
+        """Write every part, halving what the store refuses; None once each line is stored or known to be bad."""
+        while work.parts:
+            lines = work.parts.pop()
+            outcome = store.write("\n".join(lines).encode())
+            match outcome:
+                case Accepted():
+                    continue
+                case Keep():
+                    return outcome
+                case Rejected(detail) | TooLarge(detail) if len(lines) == 1:
+                    work.rejected.append(_as_message(lines[0], detail))
+                case Rejected() | TooLarge():
+                    middle = len(lines) // 2
+                    work.parts += [lines[middle:], lines[:middle]]
+        return None
+
+    def _write_marks(self, store: Store, rows: Sequence[PendingRow]) -> Keep | None:
+        """Mark the days, after their readings: whoever sees the mark sees the readings."""
+        marks = sorted({mark for row in rows for mark in row.marks})
+        if not marks:
+            return None
+        now_ns = self._clock_ns()
+        lines = [encode("day_marks", {"hub": m.hub}, {"marked_ns": now_ns}, m.midnight_ns) for m in marks]
+        outcome = store.write("\n".join(lines).encode())
+        match outcome:
+            case Accepted():
+                return None
+            case Keep():
+                return outcome
+            case Rejected(detail) | TooLarge(detail):
+                return Keep(f"the store refuses day marks ({detail}): is day_marks used by something else?")
+
+    def _hold(self, buffer: Buffer, kept: Keep) -> None:
+        if kept.detail != self._holding:
+            level = log.error if kept.needs_operator else log.warning
+            level("store takes nothing, readings stay in the buffer", detail=kept.detail)
+        self._holding = kept.detail
+        self._tell(buffer, f"holding: {kept.detail}")
+        wait_s = self._backoff.next_s()
+        if kept.retry_after_s is not None:
+            wait_s = min(max(wait_s, kept.retry_after_s), _RETRY_AFTER_MAX_S)
+        self._stopping.wait(wait_s)
+
+    def _tell(self, buffer: Buffer, state: str) -> None:
+        value = json.dumps({"state": state, "at": rfc3339(self._clock_ns())})
+        try:
+            buffer.set_status("writer", value)
+        except BufferFullError as error:
+            log.warning("status not kept", detail=str(error))
+
+
+def _as_message(line: str, detail: str) -> RejectedLine:
+    """The native message of a line, so that it can be shown, mended and sent again like any other."""
+    point = parse(line)
+    fields = {name: value for name, value in point.fields.items() if name != "suspect"}
+    return RejectedLine(
+        topic=f"hubs/{point.tags['hub']}/{point.measurement}/{point.tags['sensor']}",
+        payload=json.dumps({"time": point.time_ns, **fields}).encode(),
+        detail=detail,
+    )
