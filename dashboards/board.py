@@ -1,0 +1,180 @@
+r"""The web board: what the estate is doing, on pages that any browser on the network can read.
+
+    browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
+                             \-> read_daily ---> store        /api/daily
+
+Nothing is fetched from elsewhere: plotly's script comes out of the installed package, fonts are the system's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from dashboards import assets, pages, views
+from dashboards.daily import read_daily
+from dashboards.snapshot import DAYS, SnapshotSource
+from schemas import Estate
+from schemas.localtime import from_ns
+from stores.protocol import Store, StoreError
+
+API_DAYS_MAX = 366
+_API_YEARS = range(1990, 2200)
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def create_board(
+    *,
+    open_store: Callable[[], Store],
+    estate: Callable[[], Estate],
+    clock_ns: Callable[[], int] = time.time_ns,
+    max_age_s: float = 5,
+) -> FastAPI:
+    """The board as an application.
+
+    `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
+    in force. Pages of the same `max_age_s` seconds show the same look at the store.
+    """
+    app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
+    source = SnapshotSource(open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.middleware("http")(_with_headers)
+    _add_pages(app, source)
+    _add_api(app, open_store, estate, clock_ns)
+    _add_files(app)
+    _add_errors(app)
+    return app
+
+
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
+    @app.get("/", response_class=HTMLResponse)
+    def estate_page() -> HTMLResponse:
+        snapshot = source.get()
+        if snapshot.empty:
+            return pages.render("empty.html", snapshot=snapshot)
+        return pages.render(
+            "estate.html",
+            snapshot=snapshot,
+            facts=views.facts(snapshot),
+            notices=views.notices(snapshot),
+            chart=views.estate_chart(snapshot),
+            days=views.estate_day_rows(snapshot),
+            rows=[views.hub_row(hub) for hub in snapshot.hubs],
+        )
+
+    @app.get("/hubs/{hub_id}", response_class=HTMLResponse)
+    def hub_page(hub_id: str) -> HTMLResponse:
+        snapshot = source.get()
+        hub = snapshot.hub(hub_id)
+        if hub is None:
+            raise HTTPException(404, "There is no hub of that name here.")
+        at = snapshot.hubs.index(hub)
+        return pages.render(
+            "hub.html",
+            snapshot=snapshot,
+            hub=hub,
+            row=views.hub_row(hub),
+            charts=views.hub_charts(hub),
+            days=views.day_rows(hub.days, hub.now.date()),
+            day_columns=views.DAY_COLUMNS,
+            sensors=views.sensor_rows(hub),
+            before=snapshot.hubs[at - 1],
+            after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],
+        )
+
+
+def _add_api(
+    app: FastAPI, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+) -> None:
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        try:
+            with closing(open_store()) as store:
+                return JSONResponse({"status": "ok", "store": store.check()})
+        except StoreError as error:
+            return JSONResponse({"status": "store unreachable", "detail": str(error)}, status_code=503)
+
+    @app.get("/api/daily")
+    def daily(
+        first: Annotated[date | None, Query(alias="from")] = None,
+        last: Annotated[date | None, Query(alias="to")] = None,
+        hub: Annotated[str | None, Query(max_length=64)] = None,
+    ) -> JSONResponse:
+        last = last or from_ns(clock_ns()).date()
+        first = first or last - timedelta(days=min(DAYS, (last - date.min).days))
+        if not (0 <= (last - first).days < API_DAYS_MAX and first.year in _API_YEARS and last.year in _API_YEARS):
+            raise HTTPException(400, f"from must not be after to, and at most {API_DAYS_MAX} days are given at once")
+        with closing(open_store()) as store:
+            rows = read_daily(store, estate(), first, last, hub=hub)
+            return JSONResponse([{"hub": row.hub, "date": row.date.isoformat(), **row.figures} for row in rows])
+
+
+def _add_files(app: FastAPI) -> None:
+    @app.get("/static/{name}")
+    def static(name: str, request: Request) -> Response:
+        try:
+            found = assets.load(name)
+        except KeyError:
+            raise HTTPException(404, "There is no file of that name here.") from None
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(
+                found.compressed, media_type=found.media_type, headers=headers | {"Content-Encoding": "gzip"}
+            )
+        return Response(found.content, media_type=found.media_type, headers=headers)
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Everything foreseeable is said plainly: on a page to a person, as JSON to a program."""
+
+    @app.exception_handler(StoreError)
+    def store_unreachable(request: Request, error: StoreError) -> Response:
+        return _problem(request, 503, "The figures can't be read at the moment", str(error), retry_after_s=10)
+
+    @app.exception_handler(HTTPException)
+    def not_found(request: Request, error: HTTPException) -> Response:
+        title = "There is no such page" if error.status_code == HTTPStatus.NOT_FOUND else "That can't be answered"
+        return _problem(request, error.status_code, title, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    def bad_request(request: Request, error: RequestValidationError) -> Response:
+        names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
+        detail = f"{names} can't be read: write dates as 2026-11-03 and hubs by their id"
+        return _problem(request, 400, "That can't be answered", detail)
+
+
+def _problem(request: Request, status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> Response:
+    if request.url.path.startswith("/api/"):
+        response: Response = JSONResponse({"error": detail}, status_code=status)
+    else:
+        response = pages.render("problem.html", status=status, title=title, detail=detail)
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response

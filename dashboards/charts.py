@@ -1,0 +1,296 @@
+"""The board's charts as plotly figures.
+
+A colour is the name of one of the style sheet's custom properties (`--entries`); the page puts its value in, so that
+light, dark and print each have their own. Texts on hover are worded here: a chart and its table say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from dashboards import wording
+from dashboards.days import WORDS, Day, DayState, EstateDay
+
+Figure = dict[str, Any]
+AnyDay = Day | EstateDay
+
+CO2_GOOD_PPM, CO2_POOR_PPM = 800, 1500
+"""HSE / SAGE-EMG: consistently under 800 ppm is likely well ventilated, above 1500 ppm poor."""
+COLD_BELOW_C = 16
+"""Workrooms: at least 16 °C."""
+HUMIDITY_COMFORT_PCT = (40, 70)
+
+_DAY_MS = 86_400_000
+_BAR_MS, _RANGE_MS = 0.75 * _DAY_MS, 0.55 * _DAY_MS
+
+_SHAPES = {
+    DayState.CLOSED: ("line-ew-open", "--quiet", "closed"),
+    DayState.ZERO: ("circle-open", "--entries", "no visitors"),
+    DayState.SILENT: ("x-thin-open", "--alarm", "no data"),
+}
+
+
+def entries(days: Sequence[AnyDay], now: date) -> Figure:
+    """Entries per day. Solid: counted. Hatched: incomplete. Outlined: so far. A mark for zero, closed and no data."""
+    whole = [d for d in days if d.state is DayState.COUNTED and not d.today]
+    partial = [d for d in days if d.state is DayState.PARTIAL and not d.today]
+    so_far = [d for d in days if d.today and d.entries]
+    traces = [
+        _bars("counted", whole, now, {"color": "--entries"}),
+        _bars("incomplete", partial, now, _hatched("/")),
+        _bars("today, so far", so_far, now, _outlined()),
+        *(_marks(state, [d for d in days if d.state is state], now) for state in _SHAPES),
+    ]
+    return _figure([trace for trace in traces if trace["x"]], days, now)
+
+
+def _bars(name: str, days: Sequence[AnyDay], now: date, marker: dict[str, Any]) -> Figure:
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [d.date.isoformat() for d in days],
+        "y": [d.entries for d in days],
+        "width": _BAR_MS,
+        "marker": marker,
+        "customdata": [_hover(d, now) for d in days],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+
+
+def _hatched(shape: str) -> dict[str, Any]:
+    pattern = {"shape": shape, "fgcolor": "--entries", "bgcolor": "--card", "size": 6, "solidity": 0.45}
+    return {"color": "--entries", "pattern": pattern, "line": {"color": "--entries", "width": 1}}
+
+
+def _outlined() -> dict[str, Any]:
+    return {"color": "--entries-pale", "line": {"color": "--entries", "width": 1.5}}
+
+
+def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
+    symbol, colour, name = _SHAPES[state]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [d.date.isoformat() for d in days],
+        "y": [0] * len(days),
+        "cliponaxis": False,
+        "marker": {"symbol": symbol, "color": colour, "size": 9, "line": {"width": 2, "color": colour}},
+        "customdata": [_hover(d, now) for d in days],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+
+
+def _hover(day: AnyDay, now: date) -> str:
+    when = f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
+    if day.entries is None or day.state in (DayState.CLOSED, DayState.SILENT, DayState.BEFORE):
+        first = WORDS[day.state]
+    else:
+        first = f"{wording.plural(day.entries, 'person', 'people')} in"
+    rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
+    return "<br>".join([when, first, *rest])
+
+
+def _caveats(day: Day) -> list[str]:
+    said = []
+    if day.state is DayState.PARTIAL and not day.today:
+        said.append(f"incomplete: {wording.percent(day.completeness)} of readings")
+    if day.door_silent:
+        said.append("door counter silent now")
+    if day.provisional and day.figures:
+        said.append("provisional")
+    return said
+
+
+def wifi(days: Sequence[Day], now: date) -> Figure:
+    """The most Wi-Fi clients connected at once, and the mean over opening hours."""
+    traces = [
+        _dots("most at once", days, "wifi_peak_clients", "clients", now, "--wifi", lines=True),
+        _dots("mean while open", days, "wifi_mean_clients", "clients", now, "--wifi", hollow=True),
+    ]
+    return _figure(traces, days, now)
+
+
+def temperature(days: Sequence[Day], now: date) -> Figure:
+    """Each day's range and mean, beside the lowest temperature for a workroom."""
+    traces = [
+        _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), "temperature_c", now, "--heat"),
+        _dots("mean while open", days, "temperature_mean_c", "temperature_c", now, "--heat"),
+    ]
+    cold = _limit(days, COLD_BELOW_C, f"{COLD_BELOW_C} °C, the least for a workroom", "--cold")
+    return _figure([*traces, cold], days, now, from_zero=False)
+
+
+def humidity(days: Sequence[Day], now: date) -> Figure:
+    """Each day's mean, beside the comfort band."""
+    low, high = HUMIDITY_COMFORT_PCT
+    traces = [
+        _dots("mean while open", days, "relative_humidity_mean_pct", "relative_humidity_pct", now, "--damp", lines=True)
+    ]
+    band = _band(days, low, high, f"comfort, {low} to {high} %")
+    return _figure([band, *traces], days, now, from_zero=False)
+
+
+def co2(days: Sequence[Day], now: date) -> Figure:
+    """Each day's mean and maximum, beside the two guide values."""
+    traces = [
+        _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), "co2_ppm", now, "--air"),
+        _dots("mean while open", days, "co2_mean_ppm", "co2_ppm", now, "--air"),
+    ]
+    guides = [
+        _limit(days, CO2_GOOD_PPM, f"{CO2_GOOD_PPM} ppm, well ventilated below", "--quiet"),
+        _limit(days, CO2_POOR_PPM, f"{wording.number(CO2_POOR_PPM)} ppm, poor above", "--alarm"),
+    ]
+    return _figure([*traces, *guides], days, now, from_zero=False)
+
+
+def pressure(days: Sequence[Day], now: date) -> Figure:
+    """Each day's mean."""
+    traces = [_dots("mean", days, "pressure_mean_hpa", "pressure_hpa", now, "--air-mass", lines=True)]
+    return _figure(traces, days, now, from_zero=False)
+
+
+def _dots(
+    name: str,
+    days: Sequence[Day],
+    figure: str,
+    unit: str,
+    now: date,
+    colour: str,
+    *,
+    lines: bool = False,
+    hollow: bool = False,
+) -> Figure:
+    values = [day.figure(figure) for day in days]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if lines else "markers",
+        "name": name,
+        "x": [day.date.isoformat() for day in days],
+        "y": values,
+        "connectgaps": False,
+        "cliponaxis": False,
+        "line": {"color": colour, "width": 2},
+        "marker": {
+            "symbol": ["circle-open" if hollow or day.today else "circle" for day in days],
+            "color": colour,
+            "size": 7,
+            "line": {"width": 1.5, "color": colour},
+        },
+        "customdata": _texts(days, now, lambda day: f"{name}: {wording.measure(day.figure(figure), unit)}"),
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+
+
+def _range(name: str, days: Sequence[Day], ends: tuple[str, str], unit: str, now: date, colour: str) -> Figure:
+    """Floating bars: a gap stays a gap, where a filled band would be drawn across it."""
+    low = [day.figure(ends[0]) for day in days]
+    high = [day.figure(ends[1]) for day in days]
+    both = [(a, b) if a is not None and b is not None else None for a, b in zip(low, high, strict=True)]
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [day.date.isoformat() for day in days],
+        "base": [pair[0] if pair else None for pair in both],
+        "y": [pair[1] - pair[0] if pair else None for pair in both],
+        "marker": {"color": f"{colour}-pale", "line": {"color": colour, "width": 1}},
+        "width": _RANGE_MS,
+        "customdata": _texts(
+            days,
+            now,
+            lambda day: (
+                f"{name}: {wording.measure(day.figure(ends[0]), unit)} to {wording.measure(day.figure(ends[1]), unit)}"
+            ),
+        ),
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+
+
+def _texts(days: Sequence[Day], now: date, worded: Callable[[Day], str]) -> list[str]:
+    return [f"<b>{wording.day(day.date, now)}</b>{' so far' if day.today else ''}<br>{worded(day)}" for day in days]
+
+
+def _limit(days: Sequence[Day], value: float, name: str, colour: str) -> Figure:
+    """A dashed line across the chart, named in the legend: words on the line would lie over the bars."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": list(_edges(days)),
+        "y": [value, value],
+        "hoverinfo": "skip",
+        "line": {"color": colour, "width": 1.5, "dash": "dash"},
+    }
+
+
+def _band(days: Sequence[Day], low: float, high: float, name: str) -> Figure:
+    left, right = _edges(days)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [left, right, right, left],
+        "y": [low, low, high, high],
+        "fill": "toself",
+        "fillcolor": "--good-pale",
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+    }
+
+
+def _figure(
+    traces: list[Figure],
+    days: Sequence[AnyDay],
+    now: date,
+    *,
+    from_zero: bool = True,
+) -> Figure:
+    mondays = [d.date for d in days if d.date.weekday() == 0]
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "overlay",
+            "bargap": 0.25,
+            "hovermode": "closest",
+            "dragmode": False,
+            "margin": {"l": 40, "r": 8, "t": 8, "b": 30},
+            "paper_bgcolor": "--card",
+            "plot_bgcolor": "--card",
+            "font": {"color": "--ink", "size": 12},
+            "hoverlabel": {"bgcolor": "--ink", "bordercolor": "--ink", "font": {"color": "--card"}, "align": "left"},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
+            | {"itemdoubleclick": False},
+            "showlegend": True,
+            "xaxis": {
+                "type": "date",
+                "range": list(_edges(days)),
+                "tickvals": [day.isoformat() for day in mondays],
+                "ticktext": [wording.day(day, now) for day in mondays],
+                "ticks": "outside",
+                "tickcolor": "--rule",
+                "showgrid": False,
+                "linecolor": "--rule",
+                "fixedrange": True,
+            },
+            "yaxis": {
+                "automargin": True,
+                "rangemode": "tozero" if from_zero else "normal",
+                "gridcolor": "--rule",
+                "zeroline": from_zero,
+                "zerolinecolor": "--rule",
+                "separatethousands": True,
+                "nticks": 6,
+                "fixedrange": True,
+            },
+            "separators": ".\u202f",
+        },
+    }
+
+
+def _edges(days: Sequence[AnyDay]) -> tuple[str, str]:
+    """The outer edges of the first and the last day's bars, which stand around their midnights."""
+    first, last = (datetime.combine(days[at].date, time()) for at in (0, -1))
+    half = timedelta(hours=12)
+    return (first - half).isoformat(), (last + half).isoformat()

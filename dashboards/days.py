@@ -1,0 +1,182 @@
+"""What a day at a hub was, as people are told it.
+
+Zero visitors, closed, and sensor dead are three different things: every page, chart and table goes by `DayState`, which
+has a word and a shape for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from dashboards import wording
+from stores.protocol import Number
+
+COMPLETE_FROM = 0.9
+"""From this share of the expected readings on, a day's figures are shown without a warning."""
+
+
+class DayState(StrEnum):
+    """What can be said of the people counted on one day."""
+
+    COUNTED = "counted"
+    PARTIAL = "partial"
+    ZERO = "zero"
+    CLOSED = "closed"
+    SILENT = "silent"
+    BEFORE = "before"
+
+
+WORDS: Mapping[DayState, str] = {
+    DayState.COUNTED: "counted",
+    DayState.PARTIAL: "incomplete",
+    DayState.ZERO: "no visitors",
+    DayState.CLOSED: "closed",
+    DayState.SILENT: "no data",
+    DayState.BEFORE: "not yet measured",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One hub's local day: its row of `usage_daily` (empty where there is none) and whether it was to open."""
+
+    date: date
+    opens: bool
+    today: bool = False
+    begun: bool = True
+    """False before the hub's first figures: nothing was measured yet, so nothing is missing."""
+    door_silent: bool = False
+    """Today only: whether a door counter that should be heard is not."""
+    figures: Mapping[str, Number | None] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float | None:
+        """A field of `usage_daily`, or None."""
+        return self.figures.get(name)
+
+    @property
+    def entries(self) -> int | None:
+        value = self.figures.get("entries")
+        return None if value is None else int(value)
+
+    @property
+    def completeness(self) -> float | None:
+        """Readings received / expected, 0..1; None where that is not known."""
+        return self.figures.get("completeness")
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the figures may still change: the day is not over, or late readings may still come."""
+        return self.today or not self.figures.get("final")
+
+    @property
+    def state(self) -> DayState:
+        if not self.begun:
+            return DayState.BEFORE
+        if self.today:
+            return self._state_so_far
+        if self.entries is None or self.completeness == 0:
+            return DayState.SILENT if self.opens else DayState.CLOSED
+        if self.completeness is not None and self.completeness < COMPLETE_FROM:
+            return DayState.PARTIAL
+        if self.entries > 0:
+            return DayState.COUNTED
+        return DayState.ZERO if self.opens else DayState.CLOSED
+
+    @property
+    def _state_so_far(self) -> DayState:
+        """The day under way goes by who is heard now: its completeness is of a day that is not over."""
+        if self.door_silent:
+            return DayState.PARTIAL if self.entries else DayState.SILENT
+        if self.entries:
+            return DayState.COUNTED
+        if not self.opens:
+            return DayState.CLOSED
+        return DayState.BEFORE if self.entries is None else DayState.ZERO
+
+    @property
+    def text(self) -> str:
+        """The day's entries in as few words as are true: `318`, `0`, `closed`, `no data`, `40 (71 % of readings)`."""
+        state = self.state
+        if state in (DayState.CLOSED, DayState.SILENT, DayState.BEFORE):
+            return WORDS[state]
+        if state is DayState.PARTIAL and not self.today:
+            return f"{wording.number(self.entries)} ({wording.percent(self.completeness)} of readings)"
+        return wording.number(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class EstateDay:
+    """One date over all hubs: the sum of what was counted, and how much of the estate that is."""
+
+    date: date
+    today: bool
+    entries: int | None
+    states: Mapping[DayState, int]
+    provisional: bool
+
+    @property
+    def state(self) -> DayState:
+        """The estate's own state: closed where every hub was, incomplete where some hub was not counted in full."""
+        told = {state for state, hubs in self.states.items() if hubs and state is not DayState.BEFORE}
+        if not told:
+            return DayState.BEFORE
+        if told == {DayState.CLOSED}:
+            return DayState.CLOSED
+        if self.entries is None:
+            return DayState.SILENT
+        if told & {DayState.SILENT, DayState.PARTIAL}:
+            return DayState.PARTIAL
+        return DayState.COUNTED if self.entries else DayState.ZERO
+
+    @property
+    def hubs_text(self) -> str:
+        """`20 hubs counted, 1 closed, 1 no data`."""
+        parts = [
+            f"{wording.plural(hubs, 'hub')} {WORDS[state]}" if first else f"{hubs} {WORDS[state]}"
+            for first, (state, hubs) in zip(
+                (True, *[False] * len(self.states)),
+                ((state, self.states[state]) for state in DayState if self.states.get(state)),
+                strict=False,
+            )
+        ]
+        return ", ".join(parts)
+
+
+def add_up(days: Sequence[Day]) -> EstateDay:
+    """The days of all hubs on one date as the estate's day."""
+    counted = [day.entries for day in days if day.begun and day.entries is not None]
+    return EstateDay(
+        date=days[0].date,
+        today=any(day.today for day in days),
+        entries=sum(counted) if counted else None,
+        states={state: sum(day.state is state for day in days) for state in DayState},
+        provisional=any(day.provisional for day in days if day.begun),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Entries over several days, and what is missing in them."""
+
+    entries: int
+    counted_days: int
+    silent_days: int
+    partial_days: int
+
+    @property
+    def complete(self) -> bool:
+        return not (self.silent_days or self.partial_days)
+
+
+def total(days: Sequence[Day]) -> Total:
+    """Add up a hub's days."""
+    states = [day.state for day in days]
+    return Total(
+        entries=sum(day.entries or 0 for day in days if day.begun),
+        counted_days=sum(day.entries is not None for day in days if day.begun),
+        silent_days=states.count(DayState.SILENT),
+        partial_days=states.count(DayState.PARTIAL),
+    )

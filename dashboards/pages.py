@@ -1,0 +1,39 @@
+"""Templates into pages. Everything put into a page is escaped, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dashboards import assets, wording
+from dashboards.days import WORDS, DayState
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _json_for_script(value: object) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped
+
+
+_ENVIRONMENT.filters["json_for_script"] = _json_for_script
+_ENVIRONMENT.globals.update(
+    asset=assets.address, map_style_id=assets.map_style_id, wording=wording, DayState=DayState, WORDS=WORDS
+)
+
+
+def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """A page of a template."""
+    text = _ENVIRONMENT.get_template(template).render(status=status, **values)
+    return HTMLResponse(text, status_code=status)

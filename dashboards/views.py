@@ -1,0 +1,439 @@
+"""What the pages say: a snapshot put into words, ready for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from dashboards import charts, wording
+from dashboards.days import WORDS, Day, DayState, EstateDay, Total, total
+from dashboards.snapshot import HubNow, SensorNow, Snapshot
+from dashboards.sparkline import Sparkline, sparkline
+
+WEEK = 7
+_WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A verdict on a value: a word and a shape, besides a colour."""
+
+    word: str
+    shape: str
+    tone: str
+
+
+_FAIR_AIR = Level("fair", "▲", "warn")
+_POOR_AIR = Level("poor", "■", "alarm")
+_COLD = Level("cold", "▼", "alarm")
+_DRY = Level("dry", "▽", "warn")
+_HUMID = Level("humid", "△", "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value now, the day's beside it, and a verdict where there is one to give."""
+
+    label: str
+    now: str
+    day: str = ""
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeekCell:
+    """The entries of seven whole days, and what is missing in them."""
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubRow:
+    """A hub as the estate's table shows it; the `sort_*` are what its columns are sorted by."""
+
+    hub: HubNow
+    today: str
+    today_note: str
+    week_ago: str
+    week: WeekCell
+    spark: Sparkline
+    cells: tuple[Cell, ...]
+    heard: str
+    silent: str
+    sort_today: int
+    sort_week: int
+    sort_heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that wants a person's attention."""
+
+    hub: HubNow
+    text: str
+    level: Level
+
+
+def hub_row(hub: HubNow) -> HubRow:
+    """A hub's line of the table."""
+    week = total(hub.days[-1 - WEEK : -1])
+    heard = hub.heard
+    return HubRow(
+        hub=hub,
+        today=hub.today.text,
+        today_note=_today_note(hub.today),
+        week_ago=week_ago(hub.days[-1 - WEEK], hub.now.date()),
+        week=WeekCell(wording.number(week.entries) if week.counted_days else wording.NO_FIGURE, missing(week)),
+        spark=sparkline(hub.days),
+        cells=cells(hub),
+        heard=wording.heard(heard, hub.now) if heard else "never",
+        silent=_silent_text(hub),
+        sort_today=hub.today.entries if hub.today.entries is not None else -1,
+        sort_week=week.entries if week.counted_days else -1,
+        sort_heard=int(heard.timestamp()) if heard else 0,
+    )
+
+
+def _today_note(day: Day) -> str:
+    if day.state is DayState.PARTIAL:
+        return "counter silent"
+    if day.state in (DayState.COUNTED, DayState.ZERO):
+        return "so far"
+    return ""
+
+
+def week_ago(day: Day | EstateDay, now: date) -> str:
+    """What the same weekday a week ago came to: `Fri 13 Nov, whole day: 326`."""
+    told = WORDS[day.state] if day.state in _WITHOUT_COUNT else wording.number(day.entries)
+    return f"{wording.day(day.date, now)}, whole day: {told}"
+
+
+def missing(of: Total) -> str:
+    """`1 day no data, 2 incomplete`; empty where nothing is missing."""
+    parts = []
+    if of.silent_days:
+        parts.append(f"{wording.plural(of.silent_days, 'day')} {WORDS[DayState.SILENT]}")
+    if of.partial_days:
+        parts.append(f"{wording.plural(of.partial_days, 'day')} {WORDS[DayState.PARTIAL]}")
+    return ", ".join(parts)
+
+
+def cells(hub: HubNow) -> tuple[Cell, ...]:
+    """Wi-Fi and the air: now, and the day so far."""
+    figure = hub.today.figure
+    temperature, humidity = hub.value("temperature_c"), hub.value("relative_humidity_pct")
+    co2, pressure = hub.value("co2_ppm"), hub.value("pressure_hpa")
+    return (
+        Cell("Wi-Fi clients", wording.number(hub.wifi_now()), f"peak {wording.number(figure('wifi_peak_clients'))}"),
+        Cell(
+            "Temperature",
+            wording.measure(temperature, "temperature_c"),
+            _span(hub.today, "temperature_min_c", "temperature_max_c"),
+            _temperature_level(temperature, open_now=hub.opening.open),
+        ),
+        Cell(
+            "Humidity",
+            wording.measure(humidity, "relative_humidity_pct"),
+            f"mean {wording.measure(figure('relative_humidity_mean_pct'), 'relative_humidity_pct')}",
+            _humidity_level(humidity),
+        ),
+        Cell(
+            "CO₂",
+            wording.measure(co2, "co2_ppm"),
+            f"highest {wording.number(figure('co2_max_ppm'))}",
+            _co2_level(co2),
+        ),
+        Cell(
+            "Pressure",
+            wording.measure(pressure, "pressure_hpa"),
+            f"{'sea level' if hub.sea_level else 'mean'} {wording.number(figure('pressure_mean_hpa'))}",
+        ),
+    )
+
+
+def _span(day: Day, low: str, high: str) -> str:
+    if day.figure(low) is None:
+        return f"{wording.NO_FIGURE} to {wording.NO_FIGURE}"
+    return f"{wording.number(day.figure(low), 1)} to {wording.number(day.figure(high), 1)}"
+
+
+def _temperature_level(value: float | None, *, open_now: bool) -> Level | None:
+    return _COLD if value is not None and open_now and value < charts.COLD_BELOW_C else None
+
+
+def _humidity_level(value: float | None) -> Level | None:
+    low, high = charts.HUMIDITY_COMFORT_PCT
+    if value is None or low <= value <= high:
+        return None
+    return _DRY if value < low else _HUMID
+
+
+def _co2_level(value: float | None) -> Level | None:
+    if value is None or value < charts.CO2_GOOD_PPM:
+        return None
+    return _POOR_AIR if value >= charts.CO2_POOR_PPM else _FAIR_AIR
+
+
+def _silent_text(hub: HubNow) -> str:
+    silent = hub.silent_sensors
+    if not silent:
+        return ""
+    if len(silent) == len(hub.sensors):
+        return "all sensors silent"
+    return f"{wording.plural(len(silent), 'sensor')} silent"
+
+
+_SILENT = Level("silent", "✕", "alarm")
+
+
+def notices(snapshot: Snapshot) -> list[Notice]:
+    """What needs attention, hub by hub: silent sensors, poor air, cold rooms in opening hours."""
+    return [notice for hub in snapshot.hubs for notice in _hub_notices(hub)]
+
+
+def _hub_notices(hub: HubNow) -> Iterator[Notice]:
+    silent = hub.silent_sensors
+    if silent and len(silent) == len(hub.sensors):
+        since = f"since {wording.heard(hub.heard, hub.now)}" if hub.heard else "and never heard"
+        yield Notice(hub, f"nothing heard {since}" if hub.heard else "nothing ever heard", _SILENT)
+    else:
+        for sensor in silent:
+            yield Notice(hub, f"{sensor.id} {_last_heard(sensor, hub)}", _SILENT)
+    co2, temperature = hub.value("co2_ppm"), hub.value("temperature_c")
+    if _co2_level(co2) is _POOR_AIR:
+        yield Notice(hub, f"CO₂ {wording.measure(co2, 'co2_ppm')}: open windows or raise ventilation", _POOR_AIR)
+    if _temperature_level(temperature, open_now=hub.opening.open):
+        yield Notice(hub, f"{wording.measure(temperature, 'temperature_c')} while open", _COLD)
+
+
+def _last_heard(sensor: SensorNow, hub: HubNow) -> str:
+    return f"last heard {wording.heard(sensor.heard, hub.now)}" if sensor.heard else "never heard"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The figures on top of the estate's page."""
+
+    today: str
+    today_note: str
+    week: str
+    week_note: str
+    open_hubs: str
+    open_note: str
+
+
+def facts(snapshot: Snapshot) -> Facts:
+    """Add the estate up."""
+    today, same_day_before = snapshot.days[-1], snapshot.days[-1 - WEEK]
+    now = snapshot.now.date()
+    week = [total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs]
+    before = [total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs]
+    entries, entries_before = sum(t.entries for t in week), sum(t.entries for t in before)
+    change = wording.change(entries, entries_before)
+    gaps = sum(t.silent_days + t.partial_days for t in week)
+    closed = sum(not hub.today.opens for hub in snapshot.hubs)
+    return Facts(
+        today=wording.number(today.entries),
+        today_note=week_ago(same_day_before, now),
+        week=wording.number(entries) if any(t.counted_days for t in week) else wording.NO_FIGURE,
+        week_note=". ".join(
+            part
+            for part in (
+                f"{change} the 7 days before" if change else "",
+                f"{wording.plural(gaps, 'hub day')} missing or incomplete" if gaps else "",
+            )
+            if part
+        ),
+        open_hubs=f"{sum(hub.opening.open for hub in snapshot.hubs)} of {len(snapshot.hubs)}",
+        open_note=f"{closed} closed all day" if closed else "none closed all day",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A day as the tables show it."""
+
+    date: date
+    label: str
+    tags: tuple[str, ...]
+    entries: str
+    state: str
+    values: tuple[str, ...]
+
+
+DAY_COLUMNS = ("Entries", "Exits", "Wi-Fi peak", "Temperature", "Humidity", "CO₂ mean", "CO₂ highest", "Pressure")
+
+
+def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:
+    """A hub's days, latest first: the same figures as its charts."""
+    return [_day_row(day, now) for day in reversed(days)]
+
+
+def _day_row(day: Day, now: date) -> DayRow:
+    figure = day.figure
+    low, high = figure("temperature_min_c"), figure("temperature_max_c")
+    span = f" ({wording.number(low, 1)} to {wording.number(high, 1)})" if low is not None else ""
+    tags = ["so far"] if day.today else []
+    if day.provisional and day.figures:
+        tags.append("provisional")
+    return DayRow(
+        date=day.date,
+        label=wording.day(day.date, now),
+        tags=tuple(tags),
+        entries=day.text,
+        state=day.state.value,
+        values=(
+            wording.number(figure("exits")),
+            wording.number(figure("wifi_peak_clients")),
+            wording.measure(figure("temperature_mean_c"), "temperature_c") + span,
+            wording.measure(figure("relative_humidity_mean_pct"), "relative_humidity_pct"),
+            wording.measure(figure("co2_mean_ppm"), "co2_ppm"),
+            wording.measure(figure("co2_max_ppm"), "co2_ppm"),
+            wording.measure(figure("pressure_mean_hpa"), "pressure_hpa"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure with its title, its place for a table, and what it shows in a sentence."""
+
+    id: str
+    title: str
+    unit: str
+    words: str
+    figure: charts.Figure
+
+
+def estate_chart(snapshot: Snapshot) -> Chart:
+    """Entries per day of all hubs."""
+    days, now = snapshot.days, snapshot.now.date()
+    return Chart(
+        "entries", "People entering, all hubs", "people a day", _entries_words(days), charts.entries(days, now)
+    )
+
+
+def hub_charts(hub: HubNow) -> list[Chart]:
+    """A hub's month, a chart for each measure."""
+    days, now = hub.days, hub.now.date()
+    return [
+        Chart("entries", "People entering", "people a day", _entries_words(days), charts.entries(days, now)),
+        Chart(
+            "wifi",
+            "Wi-Fi",
+            "clients connected",
+            _words(days, "wifi_peak_clients", "clients"),
+            charts.wifi(days, now),
+        ),
+        Chart(
+            "temperature",
+            "Temperature",
+            "°C",
+            _words(days, "temperature_mean_c", "temperature_c"),
+            charts.temperature(days, now),
+        ),
+        Chart("co2", "CO₂", "ppm", _words(days, "co2_max_ppm", "co2_ppm"), charts.co2(days, now)),
+        Chart(
+            "humidity",
+            "Relative humidity",
+            "%",
+            _words(days, "relative_humidity_mean_pct", "relative_humidity_pct"),
+            charts.humidity(days, now),
+        ),
+        Chart(
+            "pressure",
+            "Pressure",
+            "hPa, at sea level" if hub.sea_level else "hPa, at the hub's altitude",
+            _words(days, "pressure_mean_hpa", "pressure_hpa"),
+            charts.pressure(days, now),
+        ),
+    ]
+
+
+def _entries_words(days: Sequence[charts.AnyDay]) -> str:
+    counts = [day.entries for day in days if day.entries is not None and not day.today]
+    if not counts:
+        return "No day was counted yet."
+    return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
+
+
+def _words(days: Sequence[Day], name: str, unit: str) -> str:
+    values = [value for day in days if (value := day.figure(name)) is not None]
+    if not values:
+        return "No day was measured yet."
+    return f"{wording.measure(min(values), unit)} to {wording.measure(max(values), unit)} over the last 30 days."
+
+
+@dataclass(frozen=True, slots=True)
+class EstateDayRow:
+    """A date of the whole estate, as its table shows it."""
+
+    date: date
+    label: str
+    tags: tuple[str, ...]
+    entries: str
+    hubs: str
+
+
+def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
+    """The estate's days, latest first: the same figures as its chart."""
+    now = snapshot.now.date()
+    return [
+        EstateDayRow(
+            date=day.date,
+            label=wording.day(day.date, now),
+            tags=("so far",) if day.today else ("provisional",) if day.provisional and day.entries is not None else (),
+            entries=wording.number(day.entries) if day.state not in _WITHOUT_COUNT else WORDS[day.state],
+            hubs=day.hubs_text,
+        )
+        for day in reversed(snapshot.days)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRow:
+    """A sensor as the hub's page lists it."""
+
+    id: str
+    zone: str
+    measures: str
+    values: str
+    heard: str
+    silent: bool
+
+
+_SAID = {
+    "entries": ("{} in", None),
+    "exits": ("{} out", None),
+    "people": ("{} in view", None),
+    "clients": ("{} clients", None),
+    "devices": ("{} devices", None),
+    "temperature_c": ("{}", "temperature_c"),
+    "relative_humidity_pct": ("{}", "relative_humidity_pct"),
+    "co2_ppm": ("{}", "co2_ppm"),
+    "pressure_hpa": ("{}", "pressure_hpa"),
+}
+
+
+def sensor_rows(hub: HubNow) -> list[SensorRow]:
+    """A hub's sensors with their last values."""
+    return [
+        SensorRow(
+            id=sensor.id,
+            zone=sensor.zone or wording.NO_FIGURE,
+            measures=", ".join(sorted(kind.value for kind in sensor.kinds)) or wording.NO_FIGURE,
+            values=", ".join(_said(sensor)) or wording.NO_FIGURE,
+            heard=wording.heard(sensor.heard, hub.now) if sensor.heard else "never",
+            silent=sensor.silent,
+        )
+        for sensor in hub.sensors
+    ]
+
+
+def _said(sensor: SensorNow) -> Iterator[str]:
+    for name, (form, unit) in _SAID.items():
+        value = sensor.values.get(name)
+        if value is not None:
+            yield form.format(wording.measure(value, unit) if unit else wording.number(value))

@@ -1,0 +1,90 @@
+"""Numbers, units, dates and times as people read them: `1 204`, `21.4 °C`, `Tue 3 Nov`, `14:05`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
+_THIN_SPACE = "\u202f"
+_SPACE = "\u00a0"
+_MINUS = "\u2212"
+
+
+class Unit(NamedTuple):
+    """What stands behind a figure, and how many decimals it is worth."""
+
+    text: str
+    decimals: int
+
+
+UNITS = {
+    "temperature_c": Unit("°C", 1),
+    "relative_humidity_pct": Unit("%", 0),
+    "pressure_hpa": Unit("hPa", 0),
+    "co2_ppm": Unit("ppm", 0),
+    "clients": Unit("", 0),
+    "minutes": Unit("min", 0),
+}
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """`1204` as `1 204`, `-0.04` with one decimal as `0.0`; a dash where there is no value."""
+    if value is None:
+        return NO_FIGURE
+    text = f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return text.replace(",", _THIN_SPACE).replace("-", _MINUS)
+
+
+def measure(value: float | None, name: str) -> str:
+    """A value with its unit; `name` is a key of UNITS."""
+    unit = UNITS[name]
+    text = number(value, unit.decimals)
+    return text if value is None or not unit.text else f"{text}{_SPACE}{unit.text}"
+
+
+def percent(share: float | None) -> str:
+    """0.954 as `95 %`. Rounded down, so that only a whole is called 100 %."""
+    return NO_FIGURE if share is None else f"{int(share * 100 + 1e-9)}{_SPACE}%"
+
+
+def change(now: float, before: float) -> str:
+    """How `now` compares with `before`: `4 % more than`, `12 % less than`, `as many as`; empty where nothing was."""
+    if before <= 0:
+        return ""
+    share = round((now - before) / before * 100)
+    return f"{abs(share)}{_SPACE}% {'more' if share > 0 else 'less'} than" if share else "about as many as"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 hub`, `22 hubs`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def day(value: date, today: date) -> str:
+    """`Tue 3 Nov`; with the year where that is not this year's."""
+    text = f"{value:%a} {value.day} {value:%b}"
+    return text if value.year == today.year else f"{text} {value.year}"
+
+
+def clock(moment: datetime) -> str:
+    """The local time of day: `14:05`."""
+    return f"{moment:%H:%M}"
+
+
+def heard(moment: datetime, now: datetime) -> str:
+    """When something was last heard: `just now`, `12 min ago`, `14:05`, `yesterday 14:05`, `Tue 3 Nov 14:05`.
+
+    Both are local times of the same zone.
+    """
+    # In UTC: Python subtracts two times of one zone by their wall clocks, which is an hour off over a clock change.
+    age_s = (now.astimezone(UTC) - moment.astimezone(UTC)).total_seconds()
+    if age_s < 60:  # noqa: PLR2004 - a minute
+        return "just now"
+    if age_s < 3600:  # noqa: PLR2004 - an hour
+        return f"{int(age_s // 60)}{_SPACE}min ago"
+    if moment.date() == now.date():
+        return clock(moment)
+    if moment.date() == now.date() - timedelta(days=1):
+        return f"yesterday {clock(moment)}"
+    return f"{day(moment.date(), now.date())} {clock(moment)}"
