@@ -1,19 +1,23 @@
 """Line protocol to rows of a table, quickly: what the embedded store does with a batch before SQLite sees it.
 
 Lines of one series share their text up to the first space, so a series is looked up once; lines of one sensor nearly
-always name the same fields, so a compiled pattern (a `Shape`) both validates and splits the rest of the line.
+always name the same fields, so one compiled pattern (of a `Shape`) both validates and splits the rest of the line.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
 from schemas.kinds import INT64_MAX
 
+FLOAT_MAX = sys.float_info.max
+LINE_SHOWN_MAX = 200
 SERIES_CACHED_MAX = 50_000
 SHAPES_CACHED_MAX = 500
 
@@ -24,31 +28,28 @@ SeriesId = Callable[[str, str], int]
 """(measurement, the tags of a line in sorted order: `hub=a,sensor=b`) -> the series' number in the database."""
 
 
-def _int64(text: str) -> int:
-    value = int(text)
-    if not -INT64_MAX - 1 <= value <= INT64_MAX:
-        raise ValueError(f"{text} does not fit 64 bits")
-    return value
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value - value != 0:
-        raise ValueError(f"{text} is too large a number")
-    return value
-
-
 def _is_true(text: str) -> bool:
     return text == "true"
 
 
-_FLOAT = r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-_FIELD: Mapping[FieldType, tuple[str, Callable[[str], Cell], str]] = {
-    FieldType.INTEGER: (r"(-?\d{1,19})i", _int64, "an integer such as 3i"),
-    FieldType.FLOAT: (_FLOAT, _finite, "a float such as 21.5"),
-    FieldType.BOOLEAN: (r"(true|false)", _is_true, "true or false"),
+class _Reading(NamedTuple):
+    """How the values of one type are written, made of their text, and limited."""
+
+    pattern: str
+    convert: Callable[[str], Cell]
+    wanted: str
+    low: float
+    high: float
+
+
+_READINGS: Mapping[FieldType, _Reading] = {
+    FieldType.INTEGER: _Reading(r"(-?\d{1,19})i", int, "an integer such as 3i", -INT64_MAX - 1, INT64_MAX),
+    FieldType.FLOAT: _Reading(
+        r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", float, "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX
+    ),
+    FieldType.BOOLEAN: _Reading(r"(true|false)", _is_true, "true or false", 0, 1),
 }
-_TIME = r"(-?\d{1,19})"
+_TIME = _Reading(r"(-?\d{1,19})", int, "nanoseconds", -INT64_MAX - 1, INT64_MAX)
 
 
 class Shape:
@@ -63,12 +64,11 @@ class Shape:
         for name in names:
             if name not in measurement.fields:
                 raise ValueError(f"{measurement.name} has no field {name!r}")
-        fields = [(name, *_FIELD[measurement.fields[name]]) for name in names]
-        self.match = re.compile(
-            ",".join(f"{name}={pattern}" for name, pattern, _, _ in fields) + " " + _TIME, re.ASCII
-        ).fullmatch
-        self.convert = (*(convert for _, _, convert, _ in fields), _int64)
-        self.wanted = ", ".join(f"{name} as {wanted}" for name, _, _, wanted in fields)
+        fields = {name: _READINGS[measurement.fields[name]] for name in names}
+        self._readings = (*fields.values(), _TIME)
+        text = ",".join(f"{name}={reading.pattern}" for name, reading in fields.items())
+        self.match = re.compile(f"{text} {_TIME.pattern}", re.ASCII).fullmatch
+        self.wanted = ", ".join(f"{name} {reading.wanted}" for name, reading in fields.items())
         columns = ", ".join(f'"{name}"' for name in names)
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
         self.upsert = (
@@ -76,18 +76,40 @@ class Shape:
             f"ON CONFLICT (series, time_ns) DO UPDATE SET {updates}"
         )
 
+    def rows(self, lines: _Lines) -> list[Row]:
+        """Convert the lines column by column, which is twice as fast as line by line."""
+        columns: list[Iterable[Cell]] = [lines.series]
+        texts = zip(*(match.groups() for match in lines.matches), strict=True)
+        for reading, column in zip(self._readings, texts, strict=True):
+            values = list(map(reading.convert, column))
+            if min(values) < reading.low or max(values) > reading.high:
+                at = next(i for i, value in enumerate(values) if not reading.low <= value <= reading.high)
+                raise _not_ours(lines.matches[at].string, f"{column[at]} does not fit 64 bits")
+            columns.append(values)
+        return list(zip(*columns, strict=True))
+
+
+class _Lines:
+    """Lines of one shape: the number of each one's series, and what its pattern found."""
+
+    __slots__ = ("matches", "series")
+
+    def __init__(self) -> None:
+        self.series: list[int] = []
+        self.matches: list[re.Match[str]] = []
+
 
 class _Series:
-    """A series that lines were seen of. `rows` is where its rows go while `flush` is the current one."""
+    """A series that was seen. Its lines go to `lines` as long as `flush` is the current one."""
 
-    __slots__ = ("flush", "id", "measurement", "rows", "shape")
+    __slots__ = ("flush", "lines", "measurement", "number", "shape")
 
-    def __init__(self, series_id: int, measurement: Measurement) -> None:
-        self.id = series_id
+    def __init__(self, number: int, measurement: Measurement) -> None:
+        self.number = number
         self.measurement = measurement
         self.shape: Shape | None = None
         self.flush = 0
-        self.rows: list[Row] = []
+        self.lines = _Lines()
 
 
 class LineReader:
@@ -105,50 +127,47 @@ class LineReader:
     def read(self, lines: bytes, series_id: SeriesId) -> Iterator[tuple[str, list[Row]]]:
         """Yield statements with their rows; run in order, the last line of a point wins, as in InfluxDB.
 
-        `series_id` names a series that was not seen before. Raises ValueError naming the first line that is not ours.
+        `series_id` names a series that was not seen before. Raises ValueError naming a line that is not ours.
         """
-        pending: dict[Shape, list[Row]] = {}
+        if len(self._series) > SERIES_CACHED_MAX:
+            self._series.clear()
+        pending: dict[Shape, _Lines] = {}
         flush = next(self._flushes)
-        series_known = self._series
-        if len(series_known) > SERIES_CACHED_MAX:
-            series_known.clear()
         # Bytes that are no ASCII become characters that no line of ours has, and are refused with their line.
         for line in lines.decode("ascii", errors="replace").split("\n"):
             if not line:
                 continue
-            key, _, rest = line.partition(" ")
-            try:
-                series = series_known.get(key) or self._learn(key, series_id)
-                shape = series.shape
-                match = shape.match(rest) if shape else None
-                if shape is None or match is None:
-                    if series.flush == flush:
-                        # This series now names other fields: what came before must be stored before.
-                        yield from ((shape.upsert, rows) for shape, rows in pending.items())
-                        pending.clear()
-                        flush = next(self._flushes)
-                    series.shape = shape = self._shape(series.measurement, rest)
-                    match = shape.match(rest)
-                    if match is None:
-                        raise ValueError(f"its fields and time must be: {shape.wanted}, then nanoseconds")  # noqa: TRY301
-                if series.flush != flush:
-                    series.flush = flush
-                    series.rows = pending.setdefault(shape, [])
-                values = [convert(text) for convert, text in zip(shape.convert, match.groups(), strict=True)]
-                series.rows.append((series.id, *values))
-            except ValueError as error:
-                raise ValueError(f"not a line of ours: {line[:200]!r} ({error})") from error
-        yield from ((shape.upsert, rows) for shape, rows in pending.items())
+            space = line.find(" ")
+            series = self._series.get(line[:space]) or self._learn(line, series_id)
+            shape = series.shape
+            match = shape.match(line, space + 1) if shape else None
+            if shape is None or match is None:
+                if series.flush == flush:
+                    # This series names other fields now: its lines before this one must be stored before it.
+                    yield from ((shape.upsert, shape.rows(found)) for shape, found in pending.items())
+                    pending.clear()
+                    flush = next(self._flushes)
+                series.shape = shape = self._shape(series.measurement, line)
+                match = shape.match(line, space + 1)
+                if match is None:
+                    raise _not_ours(line, f"wanted: {shape.wanted}, then a time in nanoseconds")
+            if series.flush != flush:
+                series.flush = flush
+                series.lines = pending.setdefault(shape, _Lines())
+            series.lines.series.append(series.number)
+            series.lines.matches.append(match)
+        yield from ((shape.upsert, shape.rows(found)) for shape, found in pending.items())
 
-    def _learn(self, key: str, series_id: SeriesId) -> _Series:
+    def _learn(self, line: str, series_id: SeriesId) -> _Series:
+        key = line.partition(" ")[0]
         name, *pairs = key.split(",")
         measurement = MEASUREMENTS.get(name)
         if measurement is None:
-            raise ValueError(f"{name!r} is not a measurement of ours")
+            raise _not_ours(line, f"{name!r} is not a measurement of ours")
         tags = dict(pair.partition("=")[::2] for pair in pairs)
         unknown = set(tags) - set(measurement.tags)
         if unknown or len(tags) < len(pairs) or not all(map(is_id, tags.values())):
-            raise ValueError(f"the tags of {name} are {', '.join(measurement.tags)}, each an id and there once")
+            raise _not_ours(line, f"the tags of {name} are {', '.join(measurement.tags)}, each an id and there once")
         text = ",".join(f"{tag}={tags[tag]}" for tag in measurement.tags if tag in tags)
         # Tags in another order are the same series, and must share its state.
         canonical = f"{name},{text}"
@@ -158,11 +177,19 @@ class LineReader:
         self._series[key] = series
         return series
 
-    def _shape(self, measurement: Measurement, rest: str) -> Shape:
-        names = tuple(part.partition("=")[0] for part in rest.partition(" ")[0].split(","))
+    def _shape(self, measurement: Measurement, line: str) -> Shape:
+        fields = line.split(" ")[1] if " " in line else ""
+        names = tuple(field.partition("=")[0] for field in fields.split(","))
         shape = self._shapes.get((measurement.name, names))
         if shape is None:
             if len(self._shapes) >= SHAPES_CACHED_MAX:
                 self._shapes.clear()
-            shape = self._shapes[measurement.name, names] = Shape(measurement, names)
+            try:
+                shape = self._shapes[measurement.name, names] = Shape(measurement, names)
+            except ValueError as error:
+                raise _not_ours(line, str(error)) from error
         return shape
+
+
+def _not_ours(line: str, why: str) -> ValueError:
+    return ValueError(f"not a line of ours: {line[:LINE_SHOWN_MAX]!r} ({why})")
