@@ -1,15 +1,13 @@
 """The house stays in order: every rule of tidy_rules.py holds for every file, and every rule can be broken."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tests import tidy_rules
+from tests.project_files import project_files
 from tests.real_parts import REPOSITORY
 
 Rule = Callable[[PurePosixPath, str], Iterator[str]]
@@ -29,28 +27,6 @@ def names_this_machine(path: PurePosixPath, text: str) -> Iterator[str]:
 
 
 TEXT_RULES: tuple[Rule, ...] = (names_this_machine, tidy_rules.names_a_registry)
-
-
-@cache
-def project_files() -> dict[PurePosixPath, str]:
-    """The text files that git tracks or is about to, by their path in the repository."""
-    git = shutil.which("git")
-    if git is None or not (REPOSITORY / ".git").exists():
-        pytest.skip("not a git checkout: the project's files cannot be told from others")
-    listing = subprocess.run(
-        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    files = {}
-    for name in filter(None, listing.split("\0")):
-        try:
-            files[PurePosixPath(name)] = (REPOSITORY / name).read_text()
-        except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a picture, or a file removed but not yet committed as such
-    return files
 
 
 @pytest.mark.parametrize("rule", CODE_RULES)

@@ -60,14 +60,14 @@ def breaks_import_law(path: PurePosixPath, source: str) -> Iterator[str]:
     room = room_of(path)
     if room not in MAY_IMPORT:
         return
-    for line, module in imported_modules(ast.parse(source)):
+    for line, module in imported_modules(ast.parse(source, str(path))):
         target = module.partition(".")[0]
         if target in OURS - {room} - MAY_IMPORT[room]:
             yield f"{path}:{line}: {room} must not import {target}"
 
 
 def has_bare_except(path: PurePosixPath, source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, str(path))):
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield f"{path}:{node.lineno}: bare except: name the errors that are expected here"
 
@@ -75,7 +75,7 @@ def has_bare_except(path: PurePosixPath, source: str) -> Iterator[str]:
 def prints(path: PurePosixPath, source: str) -> Iterator[str]:
     if room_of(path) in MAY_PRINT:
         return
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, str(path))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "pprint"}:
             yield f"{path}:{node.lineno}: print: only the command line talks to the terminal"
 
@@ -83,7 +83,7 @@ def prints(path: PurePosixPath, source: str) -> Iterator[str]:
 def sleeps(path: PurePosixPath, source: str) -> Iterator[str]:
     if room_of(path) != "tests":
         return
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, str(path))):
         match node:
             case ast.ImportFrom(module="time", names=names) if any(alias.name == "sleep" for alias in names):
                 yield f"{path}:{node.lineno}: sleep: wait on a condition with tests.waiting.wait_until"

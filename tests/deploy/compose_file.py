@@ -1,0 +1,32 @@
+"""docker-compose.yml as data, for the tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.real_parts import REPOSITORY
+
+COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
+SECRETS_FOLDER = Path("deploy/secrets")
+
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+class MountedSecret(NamedTuple):
+    """A secret as one service sees it: the file on the host, relative to deploy/secrets, and in the container."""
+
+    service: str
+    file: Path
+    mounted_at: str
+
+
+def mounted_secrets() -> Iterator[MountedSecret]:
+    for service, settings in SERVICES.items():
+        for secret in settings.get("secrets", []):
+            long_form = {"source": secret} if isinstance(secret, str) else secret
+            source = long_form["source"]
+            file = Path(COMPOSE["secrets"][source]["file"]).relative_to(SECRETS_FOLDER)
+            yield MountedSecret(service, file, f"/run/secrets/{long_form.get('target', source)}")
