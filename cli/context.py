@@ -50,7 +50,7 @@ def store_of(settings: Settings) -> Store:
     return store
 
 
-def read_text(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     """The bytes of a file, or of standard input for `-`."""
     if path == "-":
         return sys.stdin.buffer.read()

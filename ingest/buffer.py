@@ -147,15 +147,15 @@ class Buffer:
         self._deliveries.clear()
 
     def pending(self, lines_max: int) -> list[PendingRow]:
-        """The oldest batches, up to about `lines_max` lines together and at least one where there is any."""
+        """The oldest batches until they hold `lines_max` lines together; the last one may go beyond."""
         rows: list[PendingRow] = []
         lines = 0
         with closing(self._db.execute("SELECT id, readings, lines, marks FROM batches ORDER BY id")) as found:
             for row_id, readings, text, marks in found:
-                if rows and lines + readings > lines_max:
-                    break
                 rows.append(PendingRow(row_id, readings, text, _read_marks(marks)))
                 lines += readings
+                if lines >= lines_max:
+                    break
         return rows
 
     def settle(self, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:

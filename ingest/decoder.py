@@ -97,11 +97,15 @@ class Decoder:
         self._lanes: dict[bytes, _Lane | Rejection] = {}
         self._days: dict[str, _HubDays] = {}
         self._last_receive_ns = 0
-        self._now_ns = self._latest_ns = self._oldest_ns = 0
+        self._now_ns = self._received_ns = self._latest_ns = self._oldest_ns = 0
 
-    def decode(self, messages: Sequence[Message]) -> Batch:
-        """The batch of a list of messages; whatever a message holds, this does not raise."""
+    def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
+        """The batch of a list of messages; whatever a message holds, this does not raise.
+
+        `received_ns` is when they came, where that was not now; readings without a time get it.
+        """
         self._set_clock()
+        self._received_ns = self._now_ns if received_ns is None else received_ns
         batch = Batch(messages=len(messages))
         groups: dict[Kind, _Group] = {}
         for message in messages:
@@ -204,7 +208,7 @@ class Decoder:
         known = self._known_delivery(message.packet_id) if message.dup else None
         if known is not None and known.digest == digest:
             return known.time_ns
-        first_ns = max(self._now_ns, self._last_receive_ns + 1)
+        first_ns = max(self._received_ns, self._last_receive_ns + 1)
         self._last_receive_ns = first_ns + samples
         if message.packet_id:
             batch.deliveries.append(Delivery(message.packet_id, digest, first_ns))

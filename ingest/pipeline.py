@@ -58,6 +58,8 @@ class Ingest:
         self._clock_ns = clock_ns
         self._rng = rng or random.SystemRandom()
         self._stopping = threading.Event()
+        self.ready = threading.Event()
+        """Set once the broker keeps for us what is published."""
         self._looked_s = self._told_s = 0.0
         self._estate_file = EstateFile(settings.estate)
 
@@ -104,6 +106,8 @@ class Ingest:
                     return
                 subscriber.acknowledge()
                 writer.notify()
+            if subscriber.subscribed:
+                self.ready.set()
             if self._estate_changed():
                 decoder = self._new_decoder(self._estate_file.estate, buffer)
                 subscriber.resubscribe(Registry(self._estate_file.estate).filters)

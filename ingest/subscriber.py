@@ -31,7 +31,7 @@ from schemas.settings import IngestSettings, MqttSettings
 log = structlog.get_logger("hubpulse.subscriber")
 
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
-_CONNACK_DEADLINE_S = 10.0
+_CONNACK_DEADLINE_S = 3.0
 _MISC_EVERY_S = 1.0
 _SOCKET_ERRORS = (OSError, ValueError)
 
@@ -63,6 +63,8 @@ class Subscriber:
         self._subscribing: dict[int, tuple[str, ...]] = {}
         self._refusal: str | None = None
         self.connected = False
+        self.subscribed = False
+        """Whether the broker took every subscription: from here on it keeps what is published for us."""
         self.problem: str | None = "not connected yet"
         """Why nothing is received, in a sentence for the operator; None while all is well."""
 
@@ -183,9 +185,8 @@ class Subscriber:
             self._misc_at_s = now_s + _MISC_EVERY_S
             self._client.loop_misc()
         if not self.connected and self._client.socket() is not None and now_s > self._answer_by_s:
-            self._client.on_disconnect = None
-            self._replace_client()
             self._fail(f"broker {self.place} accepts connections but does not answer: is it an MQTT broker?")
+            self._change_version()
 
     def _on_connect(
         self, _client: mqtt.Client, _userdata: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
@@ -225,11 +226,12 @@ class Subscriber:
         if refused:
             self.problem = f"broker {self.place} refuses the subscription to {', '.join(refused)}: check its ACL"
             log.error("subscription refused", detail=self.problem)
+        self.subscribed = not refused
 
     def _on_disconnect(
         self, _client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        was_connected, self.connected = self.connected, False
+        was_connected, self.connected, self.subscribed = self.connected, False, False
         self._unacknowledged.clear()
         if was_connected:
             self._fail(f"connection to broker {self.place} lost ({reason})")
@@ -240,9 +242,9 @@ class Subscriber:
             self._change_version()
 
     def _change_version(self) -> None:
-        """A broker without MQTT 5 hangs up: try 3.1.1 at once, where its own limit of unacknowledged messages holds.
+        """A broker without MQTT 5 hangs up or falls silent: try 3.1.1 at once, then 5 again, and so on.
 
-        Should it have hung up for another reason, the next failure leads back to 5.
+        With 3.1.1 the broker's own limit of unacknowledged messages holds.
         """
         self._version_5 = not self._version_5
         self._replace_client()
@@ -251,6 +253,7 @@ class Subscriber:
 
     def _replace_client(self) -> None:
         old, self._client = self._client, self._new_client()
+        old.on_disconnect = None
         sock = old.socket()
         if sock is not None:
             sock.close()

@@ -1,0 +1,134 @@
+"""`explain`, `ledger` and `doctor`: why is it so, does it add up, is everything well."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, read_bytes
+from schemas import Settings
+
+if TYPE_CHECKING:
+    from ingest.doctor import Finding
+
+
+class Service(StrEnum):
+    """A process of ours that a health check may ask about."""
+
+    INGEST = "ingest"
+    JOBS = "jobs"
+    BOARD = "board"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the front door."""
+    app.command("explain", epilog="Example: echo 21.4 | hubpulse explain --topic hubs/armley/temperature/air-1 -")(
+        explain
+    )
+    app.command("ledger", epilog="Example: hubpulse ledger --json")(ledger)
+    app.command("doctor", epilog="Example: hubpulse doctor")(doctor)
+
+
+def explain(
+    topic: Annotated[str, typer.Option(help="The topic that the message has.")],
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The payload; - is standard input.")] = "-",
+    estate: EstateOption = None,
+) -> None:
+    """Show what a message becomes: its readings, and what of it would be refused and why, as JSON."""
+    from ingest.explain import explain as explain_message
+    from sensors.registry import Registry
+
+    settings = load_settings(estate=estate)
+    registry = Registry(estate_of(settings))
+    readings, rejected = explain_message(
+        topic, read_bytes(file), registry=registry, settings=settings, clock_ns=time.time_ns
+    )
+    shown = [reading.model_dump(mode="json") for reading in readings]
+    for reading in shown:
+        if not reading["suspect"]:
+            del reading["suspect"]
+    print(json.dumps({"readings": shown, "rejected": [r.model_dump(mode="json") for r in rejected]}, indent=2))
+
+
+def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show what came in and what became of it. Exit code 1 where it does not balance."""
+    from ingest.quarantine import Quarantine
+
+    with closing(Quarantine(load_settings(data=data).data_dir)) as quarantine:
+        counts, refused = quarantine.ledger(), quarantine.counts()
+    if as_json:
+        print(json.dumps({**counts.model_dump(), "quarantine": refused}, indent=2))
+    else:
+        _print_equation(
+            "messages",
+            counts.messages_received,
+            "received",
+            {
+                "accepted": counts.messages_accepted,
+                "refused": counts.messages_refused,
+            },
+        )
+        _print_equation(
+            "readings",
+            counts.readings_accepted,
+            "accepted",
+            {
+                "stored": counts.readings_stored,
+                "rejected by the store": counts.readings_store_rejected,
+                "pending": counts.readings_pending,
+            },
+        )
+        if counts.readings_refused:
+            out.print(f"{counts.readings_refused} single readings were refused out of messages otherwise accepted")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in refused.items()) or "empty"
+        out.print(f"quarantine: {reasons}")
+        out.print(
+            "The ledger balances." if counts.balanced else "THE LEDGER DOES NOT BALANCE: keep the folder, report it."
+        )
+    if not counts.balanced:
+        raise typer.Exit(1)
+
+
+def _print_equation(what: str, total: int, name: str, parts: dict[str, int]) -> None:
+    spelled = " + ".join(f"{count} {part}" for part, count in parts.items())
+    out.print(f"{what}: {total} {name} = {spelled}")
+
+
+def doctor(
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+    service: Annotated[Service | None, typer.Option(help="Look at one process only, for health checks.")] = None,
+) -> None:
+    """Look at estate file, disk, broker, ingest and store: a line each, what is wrong, what to do. 1 on trouble."""
+    from ingest.doctor import State, examine
+
+    settings = load_settings(data=data, estate=estate)
+    findings = list(examine(settings)) if service is None else [_service_finding(service, settings)]
+    if as_json:
+        rows = [{"part": f.part, "state": f.state.value, "detail": f.detail} for f in findings]
+        print(json.dumps(rows, indent=2))
+    else:
+        colours = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+        for finding in findings:
+            out.print(f"[{colours[finding.state]}]{finding.state.value:8}[/] {finding.part:12} ", end="")
+            out.print(finding.detail, markup=False)
+    if any(finding.state is State.FAILED for finding in findings):
+        raise typer.Exit(1)
+
+
+def _service_finding(service: Service, settings: Settings) -> Finding:
+    from ingest.doctor import board_finding, heartbeat_finding, ingest_finding
+
+    match service:
+        case Service.INGEST:
+            return ingest_finding(settings, clock_ns=time.time_ns)
+        case Service.JOBS:
+            return heartbeat_finding("jobs", settings.data_dir, clock_ns=time.time_ns)
+        case Service.BOARD:
+            return board_finding(settings)

@@ -1,0 +1,138 @@
+"""The embedded broker: mosquitto where it is on the PATH, else amqtt. On loopback only, as a process of its own.
+
+mosquitto keeps the promise (its queue is large and rests on disk); amqtt serves for a demo: it has no MQTT 5, does not
+deliver again what was not acknowledged, and can lose what a publisher sent just before it left.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from schemas.errors import HubpulseError
+
+HOST = "127.0.0.1"
+_READY_DEADLINE_S = 15.0
+_STOP_DEADLINE_S = 5.0
+_POLL_S = 0.02
+_PR_SET_PDEATHSIG = 1
+_QUEUED_MESSAGES_MAX = 10_000_000
+
+_MOSQUITTO_CONF = """\
+listener {port} {host}
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+autosave_interval 10
+max_queued_messages {queued}
+max_inflight_messages 0
+log_type error
+log_type warning
+{user}"""
+
+
+class EmbeddedBroker:
+    """A broker that lives as long as this process, and not longer."""
+
+    def __init__(self, data_dir: Path, *, port: int, find: Callable[[str], str | None] = shutil.which) -> None:
+        self._folder = data_dir / "broker"
+        self.port = port
+        self._mosquitto = find("mosquitto") or find("/usr/sbin/mosquitto")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """Which broker it is."""
+        return "mosquitto" if self._mosquitto else "amqtt"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises HubpulseError, with what the broker said."""
+        if _answers(self.port):
+            raise HubpulseError(
+                f"port {self.port} is taken: is another broker or Hubpulse running? Choose another with --mqtt-port, or"
+                " use that broker with HUBPULSE_MQTT__HOST"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        log_path = self._folder / "broker.log"
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a system call or two, nothing that could deadlock
+            )
+        until_s = time.monotonic() + _READY_DEADLINE_S
+        while not _answers(self.port):
+            if not self.running or time.monotonic() > until_s:
+                self.stop()
+                said = log_path.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+                raise HubpulseError(f"{self.name} did not start on port {self.port}; it said: {said[0][:300]}")
+
+    def stop(self) -> None:
+        """End it; it keeps its sessions on disk."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _command(self) -> list[str]:
+        if self._mosquitto:
+            conf = self._folder / "mosquitto.conf"
+            conf.write_text(
+                _MOSQUITTO_CONF.format(
+                    port=self.port,
+                    host=HOST,
+                    folder=self._folder.resolve(),
+                    queued=_QUEUED_MESSAGES_MAX,
+                    # Started by root it would become another user, who may not write its sessions into our folder.
+                    user="user root\n" if os.geteuid() == 0 else "",
+                )
+            )
+            return [self._mosquitto, "-c", str(conf)]
+        conf = self._folder / "amqtt.yaml"
+        conf.write_text(
+            yaml.safe_dump(
+                {
+                    "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}", "max_connections": 100}},
+                    "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+                }
+            )
+        )
+        return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(conf)]
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=0.2):
+            return True
+    except OSError:
+        time.sleep(_POLL_S)
+        return False
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel (Linux) to end the broker should this process be killed, and keep Ctrl-C for the parent alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

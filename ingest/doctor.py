@@ -1,0 +1,198 @@
+"""Looks at every part that a reading passes and says in a line each what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.request import urlopen
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.quarantine import Quarantine
+from schemas.errors import HubpulseError
+from schemas.localtime import NS_A_SECOND, rfc3339
+from schemas.settings import Settings
+from sensors.estate_file import load_estate
+from sensors.times import text_ns
+from stores import open_store
+
+_BROKER_DEADLINE_S = 5.0
+_ALIVE_WITHIN_S = 30
+_BEAT_WITHIN_S = 180
+_GB = 1024**3
+
+
+class State(StrEnum):
+    """How a part is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part: what it is, how it is, and what to do where it is not well."""
+
+    part: str
+    state: State
+    detail: str
+
+
+def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> Iterator[Finding]:
+    """Look at estate file, disk, broker, ingest and store, one after the other; never raises for what it finds."""
+    parts: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("estate file", lambda: _estate(settings)),
+        ("disk", lambda: _disk(settings)),
+        ("broker", lambda: _broker(settings)),
+        ("ingest", lambda: ingest_finding(settings, clock_ns=clock_ns)),
+        ("store", lambda: _store(settings)),
+    )
+    for part, look in parts:
+        try:
+            yield look()
+        except HubpulseError as error:
+            yield Finding(part, State.FAILED, str(error))
+
+
+def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:
+    """Whether ingest runs, receives and writes, and whether its ledger balances."""
+    with closing(Quarantine(settings.data_dir)) as quarantine:
+        status = {name: json.loads(value) for name, value in quarantine.status().items()}
+        ledger = quarantine.ledger()
+    if not ledger.balanced:
+        return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
+    subscriber, writer = status.get("subscriber"), status.get("writer")
+    if subscriber is None:
+        return Finding("ingest", State.FAILED, "never ran on this folder: start `hubpulse up` or `hubpulse ingest`")
+    age_s = (clock_ns() - text_ns(subscriber["at"])) // NS_A_SECOND
+    if age_s > _ALIVE_WITHIN_S:
+        return Finding("ingest", State.FAILED, f"last sign of life {age_s} s ago: start `hubpulse ingest` again")
+    if subscriber["problem"]:
+        return Finding("ingest", State.FAILED, subscriber["problem"])
+    figures = f"{ledger.messages_received} messages received, {ledger.readings_pending} readings pending"
+    if writer and writer["state"].startswith("holding"):
+        return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
+    return Finding("ingest", State.OK, f"receiving from {subscriber['broker']}; {figures}; the ledger balances")
+
+
+def beat(name: str, data_dir: Path, *, clock_ns: Callable[[], int]) -> None:
+    """Leave a sign of life of a process that has no buffer of its own."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / f"{name}.alive").write_text(rfc3339(clock_ns()), encoding="ascii")
+
+
+def heartbeat_finding(name: str, data_dir: Path, *, clock_ns: Callable[[], int]) -> Finding:
+    """Whether `beat` was called lately."""
+    try:
+        age_s = (clock_ns() - text_ns((data_dir / f"{name}.alive").read_text(encoding="ascii"))) // NS_A_SECOND
+    except (OSError, ValueError):
+        return Finding(name, State.FAILED, f"never ran on this folder: start `hubpulse {name}`")
+    if age_s > _BEAT_WITHIN_S:
+        return Finding(name, State.FAILED, f"last sign of life {age_s} s ago: start `hubpulse {name}` again")
+    return Finding(name, State.OK, f"last sign of life {age_s} s ago")
+
+
+def board_finding(settings: Settings) -> Finding:
+    """Whether the board answers."""
+    url = f"http://{settings.board.host}:{settings.board.port}/healthz"
+    try:
+        with urlopen(url, timeout=_BROKER_DEADLINE_S) as answer:
+            return Finding("board", State.OK, f"{url} answers {answer.status}")
+    except OSError as error:
+        return Finding(
+            "board", State.FAILED, f"{url} does not answer well ({error}): start `hubpulse board`, see its log"
+        )
+
+
+def _estate(settings: Settings) -> Finding:
+    estate = load_estate(settings.estate)
+    if estate.open:
+        return Finding(
+            "estate file",
+            State.WARNING,
+            "none: every hub id is accepted and days are UTC; copy estate.example.yaml to estate.yaml and edit it",
+        )
+    sensors = sum(len(hub.sensors) for hub in estate.hubs)
+    return Finding("estate file", State.OK, f"{len(estate.hubs)} hubs, {sensors} sensors, days in {estate.timezone}")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(p for p in (settings.data_dir, *settings.data_dir.absolute().parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    needed = settings.ingest.disk_free_bytes_min
+    if free < needed:
+        return Finding("disk", State.FAILED, f"{free / _GB:.2f} GB free at {folder}: make room, ingest takes nothing")
+    room = settings.ingest.buffer_bytes_max
+    if free < room:
+        detail = f"{free / _GB:.1f} GB free at {folder}, less than the buffer may need ({room / _GB:.1f} GB): make room"
+        return Finding("disk", State.WARNING, detail)
+    return Finding("disk", State.OK, f"{free / _GB:.1f} GB free at {folder}")
+
+
+def _broker_address(settings: Settings) -> tuple[str, int]:
+    """The configured broker; else the one that `up` told of last, which may be its own on a port of its choice."""
+    if settings.mqtt.host is None:
+        try:
+            with closing(Quarantine(settings.data_dir)) as quarantine:
+                told = json.loads(quarantine.status().get("subscriber", "{}")).get("broker")
+        except HubpulseError:
+            told = None
+        if told:
+            host, _, port = told.rpartition(":")
+            return host, int(port)
+    return settings.mqtt.host or "127.0.0.1", settings.mqtt.port
+
+
+def _broker(settings: Settings) -> Finding:
+    host, port = _broker_address(settings)
+    try:
+        socket.create_connection((host, port), timeout=_BROKER_DEADLINE_S).close()
+    except OSError as error:
+        cure = "start it (`hubpulse up` brings its own), or set HUBPULSE_MQTT__HOST and __PORT"
+        return Finding("broker", State.FAILED, f"{host}:{port} can't be reached ({error.strerror or error}): {cure}")
+    answer = _connect(settings, host, port)
+    if answer is None:
+        return Finding("broker", State.FAILED, f"{host}:{port} does not speak MQTT: check host and port")
+    if answer.is_failure:
+        cure = "check HUBPULSE_MQTT__USERNAME and HUBPULSE_MQTT__PASSWORD"
+        return Finding("broker", State.FAILED, f"{host}:{port} refuses us ({answer}): {cure}")
+    return Finding("broker", State.OK, f"{host}:{port} answers")
+
+
+def _connect(settings: Settings, host: str, port: int) -> ReasonCode | None:
+    """The broker's answer to a connection of our own, or None where it gave none."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="hubpulse-doctor", reconnect_on_failure=False)
+    if settings.mqtt.username is not None:
+        password = settings.mqtt.password.get_secret_value() if settings.mqtt.password else None
+        client.username_pw_set(settings.mqtt.username, password)
+    if settings.mqtt.ca_file is not None:
+        client.tls_set(ca_certs=str(settings.mqtt.ca_file))
+    answers: list[ReasonCode] = []
+    client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.append(reason)
+    until_s = time.monotonic() + _BROKER_DEADLINE_S
+    try:
+        client.connect(host, port)
+        while not answers and client.socket() is not None and time.monotonic() < until_s:
+            client.loop(timeout=0.1)
+        client.disconnect()
+    except (OSError, ValueError):
+        return None
+    return answers[0] if answers else None
+
+
+def _store(settings: Settings) -> Finding:
+    store = open_store(settings)
+    try:
+        return Finding("store", State.OK, store.check())
+    finally:
+        store.close()
