@@ -5,11 +5,16 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.browser import Chromium
 from tests.real_parts import find, missing_parts, require, require_data_set
 from tests.servers import Influxd, Mosquitto
+
+# A busy machine is no bug: what hangs is caught by the timeout of the whole test. A failure prints how to repeat it.
+hypothesis.settings.register_profile("hubpulse", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("hubpulse")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
