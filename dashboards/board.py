@@ -21,7 +21,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from dashboards import assets, pages, views
+from dashboards import assets, pages, tables, views
 from dashboards.daily import read_daily
 from dashboards.snapshot import DAYS, SnapshotSource
 from schemas import Estate
@@ -85,7 +85,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
             chart=views.estate_chart(snapshot),
-            days=views.estate_day_rows(snapshot),
+            days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
         )
 
@@ -102,9 +102,9 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             hub=hub,
             row=views.hub_row(hub),
             charts=views.hub_charts(hub),
-            days=views.day_rows(hub.days, hub.now.date()),
-            day_columns=views.DAY_COLUMNS,
-            sensors=views.sensor_rows(hub),
+            days=tables.day_rows(hub.days, hub.now.date()),
+            day_columns=tables.DAY_COLUMNS,
+            sensors=tables.sensor_rows(hub),
             before=snapshot.hubs[at - 1],
             after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],
         )

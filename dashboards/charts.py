@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from dashboards import wording
-from dashboards.days import WORDS, Day, DayState, EstateDay
+from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
 
 Figure = dict[str, Any]
 AnyDay = Day | EstateDay
@@ -85,7 +85,7 @@ def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
 
 def _hover(day: AnyDay, now: date) -> str:
     when = f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
-    if day.entries is None or day.state in (DayState.CLOSED, DayState.SILENT, DayState.BEFORE):
+    if day.entries is None or day.state in WITHOUT_COUNT:
         first = WORDS[day.state]
     else:
         first = f"{wording.plural(day.entries, 'person', 'people')} in"

@@ -38,6 +38,9 @@ WORDS: Mapping[DayState, str] = {
     DayState.BEFORE: "not yet measured",
 }
 
+WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
+"""The states that are told by their word alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -100,7 +103,7 @@ class Day:
     def text(self) -> str:
         """The day's entries in as few words as are true: `318`, `0`, `closed`, `no data`, `40 (71 % of readings)`."""
         state = self.state
-        if state in (DayState.CLOSED, DayState.SILENT, DayState.BEFORE):
+        if state in WITHOUT_COUNT:
             return WORDS[state]
         if state is DayState.PARTIAL and not self.today:
             return f"{wording.number(self.entries)} ({wording.percent(self.completeness)} of readings)"

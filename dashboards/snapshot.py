@@ -32,6 +32,7 @@ _SILENT_AFTER_INTERVALS = 3
 _SILENT_AFTER_MIN_S = 900
 _EVERY_DEFAULT_S = 3600
 _DAY_NS = 86_400_000_000_000
+_OF_EVERY_DAY = frozenset({"open_minutes", "completeness", "final", "revision"})
 _SHOWN = (Kind.FOOTFALL, Kind.WIFI, Kind.TEMPERATURE, Kind.HUMIDITY, Kind.CO2, Kind.PRESSURE)
 
 
@@ -97,7 +98,7 @@ class Snapshot:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever heard or counted."""
-        return not any(day.figures for hub in self.hubs for day in hub.days) and not any(h.heard for h in self.hubs)
+        return not any(hub.heard or _measured(day.figures) for hub in self.hubs for day in hub.days)
 
     def hub(self, hub_id: str) -> HubNow | None:
         return next((hub for hub in self.hubs if hub.id == hub_id), None)
@@ -218,7 +219,7 @@ def _days(
     sensors: Sequence[SensorNow],
 ) -> tuple[Day, ...]:
     dates = [today - timedelta(days=back) for back in range(DAYS, -1, -1)]
-    first = next((day for day in dates if (hub_id, day) in figures), today)
+    first = next((day for day in dates if _measured(figures.get((hub_id, day), {}))), today)
     door_silent = any(sensor.silent for sensor in sensors if Kind.FOOTFALL in sensor.kinds)
     return tuple(
         Day(
@@ -231,6 +232,11 @@ def _days(
         )
         for day in dates
     )
+
+
+def _measured(figures: Mapping[str, Number | None]) -> bool:
+    """Whether any sensor told anything of a day, beside what is known of every day."""
+    return any(value is not None for name, value in figures.items() if name not in _OF_EVERY_DAY)
 
 
 def _sensors(hub: Hub | None, hub_id: str, series: _Series, now: datetime) -> tuple[SensorNow, ...]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from dashboards import charts, wording
-from dashboards.days import WORDS, Day, DayState, EstateDay, Total, total
+from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
 from dashboards.snapshot import HubNow, SensorNow, Snapshot
 from dashboards.sparkline import Sparkline, sparkline
 
 WEEK = 7
-_WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _today_note(day: Day) -> str:
 
 def week_ago(day: Day | EstateDay, now: date) -> str:
     """What the same weekday a week ago came to: `Fri 13 Nov, whole day: 326`."""
-    told = WORDS[day.state] if day.state in _WITHOUT_COUNT else wording.number(day.entries)
+    told = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
     return f"{wording.day(day.date, now)}, whole day: {told}"
 
 
@@ -252,51 +251,6 @@ def facts(snapshot: Snapshot) -> Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class DayRow:
-    """A day as the tables show it."""
-
-    date: date
-    label: str
-    tags: tuple[str, ...]
-    entries: str
-    state: str
-    values: tuple[str, ...]
-
-
-DAY_COLUMNS = ("Entries", "Exits", "Wi-Fi peak", "Temperature", "Humidity", "CO₂ mean", "CO₂ highest", "Pressure")
-
-
-def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:
-    """A hub's days, latest first: the same figures as its charts."""
-    return [_day_row(day, now) for day in reversed(days)]
-
-
-def _day_row(day: Day, now: date) -> DayRow:
-    figure = day.figure
-    low, high = figure("temperature_min_c"), figure("temperature_max_c")
-    span = f" ({wording.number(low, 1)} to {wording.number(high, 1)})" if low is not None else ""
-    tags = ["so far"] if day.today else []
-    if day.provisional and day.figures:
-        tags.append("provisional")
-    return DayRow(
-        date=day.date,
-        label=wording.day(day.date, now),
-        tags=tuple(tags),
-        entries=day.text,
-        state=day.state.value,
-        values=(
-            wording.number(figure("exits")),
-            wording.number(figure("wifi_peak_clients")),
-            wording.measure(figure("temperature_mean_c"), "temperature_c") + span,
-            wording.measure(figure("relative_humidity_mean_pct"), "relative_humidity_pct"),
-            wording.measure(figure("co2_mean_ppm"), "co2_ppm"),
-            wording.measure(figure("co2_max_ppm"), "co2_ppm"),
-            wording.measure(figure("pressure_mean_hpa"), "pressure_hpa"),
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """A figure with its title, its place for a table, and what it shows in a sentence."""
 
@@ -364,76 +318,3 @@ def _words(days: Sequence[Day], name: str, unit: str) -> str:
     if not values:
         return "No day was measured yet."
     return f"{wording.measure(min(values), unit)} to {wording.measure(max(values), unit)} over the last 30 days."
-
-
-@dataclass(frozen=True, slots=True)
-class EstateDayRow:
-    """A date of the whole estate, as its table shows it."""
-
-    date: date
-    label: str
-    tags: tuple[str, ...]
-    entries: str
-    hubs: str
-
-
-def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
-    """The estate's days, latest first: the same figures as its chart."""
-    now = snapshot.now.date()
-    return [
-        EstateDayRow(
-            date=day.date,
-            label=wording.day(day.date, now),
-            tags=("so far",) if day.today else ("provisional",) if day.provisional and day.entries is not None else (),
-            entries=wording.number(day.entries) if day.state not in _WITHOUT_COUNT else WORDS[day.state],
-            hubs=day.hubs_text,
-        )
-        for day in reversed(snapshot.days)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class SensorRow:
-    """A sensor as the hub's page lists it."""
-
-    id: str
-    zone: str
-    measures: str
-    values: str
-    heard: str
-    silent: bool
-
-
-_SAID = {
-    "entries": ("{} in", None),
-    "exits": ("{} out", None),
-    "people": ("{} in view", None),
-    "clients": ("{} clients", None),
-    "devices": ("{} devices", None),
-    "temperature_c": ("{}", "temperature_c"),
-    "relative_humidity_pct": ("{}", "relative_humidity_pct"),
-    "co2_ppm": ("{}", "co2_ppm"),
-    "pressure_hpa": ("{}", "pressure_hpa"),
-}
-
-
-def sensor_rows(hub: HubNow) -> list[SensorRow]:
-    """A hub's sensors with their last values."""
-    return [
-        SensorRow(
-            id=sensor.id,
-            zone=sensor.zone or wording.NO_FIGURE,
-            measures=", ".join(sorted(kind.value for kind in sensor.kinds)) or wording.NO_FIGURE,
-            values=", ".join(_said(sensor)) or wording.NO_FIGURE,
-            heard=wording.heard(sensor.heard, hub.now) if sensor.heard else "never",
-            silent=sensor.silent,
-        )
-        for sensor in hub.sensors
-    ]
-
-
-def _said(sensor: SensorNow) -> Iterator[str]:
-    for name, (form, unit) in _SAID.items():
-        value = sensor.values.get(name)
-        if value is not None:
-            yield form.format(wording.measure(value, unit) if unit else wording.number(value))

@@ -1,0 +1,234 @@
+"""The pages say what the store holds, and say it so that zero, closed and silent can't be taken for each other."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from html import unescape
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+from fastapi.testclient import TestClient
+
+from schemas import Estate
+from stores.protocol import StoreError
+from tests.dashboards.conftest import MARKUP_NAME, TODAY, Filled
+
+Browse = Callable[..., TestClient]
+
+
+def text_of(html: str) -> str:
+    """What a person reads, with plain spaces."""
+    without_data = re.sub(r"<script.*?</script>", " ", html, flags=re.DOTALL)
+    words = re.sub(r"<[^>]+>", " ", without_data)
+    return re.sub(r"[\s\u00a0]+", " ", unescape(words).replace("\u202f", "_"))
+
+
+def hub_line(html: str, hub_id: str) -> str:
+    """The estate table's line of one hub."""
+    found = re.search(rf'<tr data-hub="{hub_id}".*?</tr>', html, flags=re.DOTALL)
+    assert found is not None
+    return text_of(found[0])
+
+
+def figures_of(html: str) -> dict[str, dict[str, list[dict[str, object]]]]:
+    """The page's charts by the id of their place."""
+    found = re.findall(r'<script type="application/json" data-figure="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
+    return {place: json.loads(text) for place, text in found}
+
+
+def day_line(html: str, day: date) -> str:
+    """A hub page's line of one day."""
+    found = re.search(rf'<tr><th scope="row"><time datetime="{day}">.*?</tr>', html, flags=re.DOTALL)
+    assert found is not None
+    return text_of(found[0])
+
+
+def test_the_estate_page_adds_up_what_the_store_holds(known: Filled, browse: Browse) -> None:
+    page = browse(known).get("/")
+    assert page.status_code == 200
+    words = text_of(page.text)
+    assert "People in today so far 230 Fri 13 Nov, whole day: 223" in words
+    # Seven days to yesterday: 757 at armley (129..123 without Sunday), and twice 6 * 50.
+    assert "Last 7 days 1_357" in words
+
+
+def test_the_estate_chart_holds_each_days_sum(known: Filled, browse: Browse) -> None:
+    chart = figures_of(browse(known).get("/").text)["plot-entries"]
+    shown = {x: y for trace in chart["data"] for x, y in zip(trace["x"], trace["y"], strict=True)}  # type: ignore[call-overload] # JSON
+    expected = {
+        (TODAY - timedelta(days=back)).isoformat(): 230 - back if (TODAY - timedelta(days=back)).weekday() != 6 else 0
+        for back in range(31)
+    }
+    assert shown == expected
+
+
+def test_todays_bar_is_drawn_apart_as_so_far(known: Filled, browse: Browse) -> None:
+    for path in ("/", "/hubs/armley"):
+        chart = figures_of(browse(known).get(path).text)["plot-entries"]
+        assert [t["x"] for t in chart["data"] if t["name"] == "today, so far"] == [["2026-11-20"]]
+
+
+def test_every_chart_is_a_valid_plotly_figure(known: Filled, browse: Browse) -> None:
+    client = browse(known)
+    charts = figures_of(client.get("/").text) | figures_of(client.get("/hubs/armley").text)
+    assert len(charts) == 6
+    for chart in charts.values():
+        # The validator knows no custom properties: colours are the page's part.
+        text = re.sub(r'"--[a-z-]+"', '"#123456"', json.dumps(chart))
+        go.Figure(json.loads(text), skip_invalid=False)
+
+
+def test_a_hubs_line_shows_now_and_the_day_in_human_units(known: Filled, browse: Browse) -> None:
+    line = hub_line(browse(known).get("/").text, "armley")
+    for words in (
+        "Armley Community Hub open until 17:00",
+        "130 so far",
+        "17 peak 41",
+        "21.4 °C 17.2 to 23.1",
+        "48 % mean 48 %",
+        "612 ppm highest 1_180",
+        "1_004 hPa sea level 1_013",
+        "2 min ago",
+    ):
+        assert words in line
+
+
+def test_the_hub_page_lists_every_day_as_stored(known: Filled, browse: Browse) -> None:
+    html = browse(known).get("/hubs/armley").text
+    for back in (1, 2, 30):
+        day = TODAY - timedelta(days=back)
+        assert f" {130 - back} 300 41 20.9 °C (17.2 to 23.1) 48 % 640 ppm 1_180 ppm 1_013 hPa" in day_line(html, day)
+
+
+def test_days_that_may_still_change_say_so(known: Filled, browse: Browse) -> None:
+    html = browse(known).get("/hubs/armley").text
+    assert day_line(html, TODAY).startswith(" Fri 20 Nov so far provisional 130")
+    assert day_line(html, TODAY - timedelta(days=1)).startswith(" Thu 19 Nov provisional 129")
+    assert day_line(html, TODAY - timedelta(days=3)).startswith(" Tue 17 Nov 127")
+
+
+def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) -> None:
+    zero, closed, silent, partial = (TODAY - timedelta(days=back) for back in (1, 5, 3, 4))
+    filled.put_day("beeston", TODAY - timedelta(days=30), 50)
+    filled.put_day("beeston", zero, 0)
+    filled.put_day("beeston", closed, 0, open_minutes=0.0)
+    filled.put_day("beeston", silent, None, exits=None, completeness=0.6)
+    filled.put_day("beeston", partial, 20, completeness=0.72)
+    filled.put_fresh_readings("beeston")
+    html = browse(filled).get("/hubs/beeston").text
+    assert re.match(r" Thu 19 Nov 0 300", day_line(html, zero))
+    assert re.match(r" Sun 15 Nov closed", day_line(html, closed))
+    assert re.match(r" Tue 17 Nov no data –", day_line(html, silent))  # noqa: RUF001 - the dash of the page
+    assert re.match(r" Mon 16 Nov 20 \(72 % of readings\)", day_line(html, partial))
+    drawn = {
+        (trace["name"], x)
+        for trace in figures_of(html)["plot-entries"]["data"]
+        for x in trace["x"]  # type: ignore[attr-defined] # JSON
+    }
+    assert {
+        ("no visitors", zero.isoformat()),
+        ("closed", closed.isoformat()),
+        ("no data", silent.isoformat()),
+        ("incomplete", partial.isoformat()),
+    } <= drawn
+
+
+def test_a_day_without_a_row_is_no_data_where_the_hub_was_to_open(filled: Filled, browse: Browse) -> None:
+    filled.put_day("armley", TODAY - timedelta(days=10), 100)
+    html = browse(filled).get("/hubs/armley").text
+    assert "no data" in day_line(html, date(2026, 11, 17))
+    assert "closed" in day_line(html, date(2026, 11, 15))
+    assert "not yet measured" in day_line(html, date(2026, 11, 9))
+
+
+def test_a_hub_closed_today_is_neither_empty_nor_silent(known: Filled, browse: Browse) -> None:
+    known.put_day("otley", TODAY, 0, open_minutes=0.0, final=False)
+    line = hub_line(browse(known).get("/").text, "otley")
+    assert "closed today (holiday)" in line
+    assert "no visitors" not in line
+    assert "closed" in line.replace("closed today (holiday)", "")
+
+
+def test_a_silent_door_counter_is_named_and_its_count_not_taken_for_zero(filled: Filled, browse: Browse) -> None:
+    filled.put_day("armley", TODAY - timedelta(days=2), 80)
+    filled.put_day("armley", TODAY, 0, final=False)
+    filled.put_reading("armley", "footfall", "door-1", timedelta(hours=5), entries=1)
+    filled.put_reading("armley", "temperature", "air-1", timedelta(minutes=3), temperature_c=20.0)
+    filled.put_reading("armley", "wifi", "ap-1", timedelta(minutes=3), clients=4)
+    page = browse(filled).get("/").text
+    assert "no data" in hub_line(page, "armley")
+    assert "1 sensor silent" in hub_line(page, "armley")
+    assert "silent Armley Community Hub door-1 last heard 09:05" in text_of(page)
+
+
+def test_a_hub_that_fell_silent_as_a_whole_is_one_notice(filled: Filled, browse: Browse) -> None:
+    filled.put_day("armley", TODAY - timedelta(days=1), 80)
+    filled.put_reading("armley", "footfall", "door-1", timedelta(days=1), entries=1)
+    words = text_of(browse(filled).get("/").text)
+    assert "silent Armley Community Hub nothing heard since yesterday 14:05" in words
+
+
+@pytest.mark.parametrize("co2_ppm, verdict", [(799.0, None), (800.0, "fair"), (1499.0, "fair"), (1500.0, "poor")])
+def test_air_is_judged_by_the_guide_values(known: Filled, browse: Browse, co2_ppm: float, verdict: str | None) -> None:
+    known.put_fresh_readings("armley", co2_ppm=co2_ppm)
+    line = hub_line(browse(known).get("/").text, "armley")
+    assert [word for word in ("fair", "poor") if word in line] == ([verdict] if verdict else [])
+
+
+def test_a_cold_room_needs_attention_only_while_open(known: Filled, browse: Browse) -> None:
+    known.put_fresh_readings("armley", temperature_c=14.8)
+    known.put_fresh_readings("otley", temperature_c=14.8)
+    words = text_of(browse(known).get("/").text)
+    assert "cold Armley Community Hub 14.8 °C while open" in words
+    assert "cold Otley Community Hub" not in words
+
+
+def test_names_are_text_whatever_they_hold(known: Filled, browse: Browse) -> None:
+    client = browse(known)
+    for path in ("/", "/hubs/beeston", "/hubs/armley"):
+        html = client.get(path).text
+        assert "<script>alert" not in html
+        assert MARKUP_NAME in unescape(html)
+
+
+def test_what_a_browser_asks_for_is_not_echoed_as_markup(known: Filled, browse: Browse) -> None:
+    for path in ("/hubs/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/%3Cscript%3E", "/api/daily?from=%3Cscript%3E"):
+        assert "<script>" not in browse(known).get(path).text
+
+
+def test_an_unknown_hub_is_a_page_with_a_way_back(known: Filled, browse: Browse) -> None:
+    page = browse(known).get("/hubs/atlantis")
+    assert page.status_code == 404
+    assert "There is no such page" in page.text
+    assert '<a href="/">All hubs</a>' in page.text
+
+
+def test_an_empty_store_says_what_to_do(filled: Filled, browse: Browse) -> None:
+    page = browse(filled).get("/")
+    assert page.status_code == 200
+    for command in ("hubpulse doctor", "hubpulse demo", "mosquitto_pub"):
+        assert command in page.text
+
+
+def test_a_hub_that_the_file_does_not_name_is_shown_too(known: Filled, browse: Browse) -> None:
+    html = browse(known, Estate(timezone="Europe/London", open=True)).get("/").text
+    assert "armley open all day" in hub_line(html, "armley")
+
+
+class _Unreachable:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> None:
+        raise StoreError("InfluxDB at http://127.0.0.1:8086 does not answer: start it or correct the address")
+
+
+def test_an_unreachable_store_is_said_plainly(tmp_path: Path, browse: Browse) -> None:
+    client = browse(_Unreachable(tmp_path))
+    for path in ("/", "/hubs/armley", "/api/daily", "/healthz"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert "does not answer: start it or correct the address" in answer.text
+        assert "Traceback" not in answer.text
