@@ -54,8 +54,8 @@ Number = int | float | bool
 class Run:
     """Consecutive points of one series, in order of time: `columns[field][i]` belongs to `times_ns[i]`.
 
-    A field that a point lacks is None. A long series comes as several runs, one after the other, so that memory
-    stays bounded.
+    Every field of the measurement is there; one that a point lacks is None. A long series comes as several runs, one
+    after the other, so that memory stays bounded.
     """
 
     tags: Mapping[str, str]
@@ -84,14 +84,18 @@ class Store(Protocol):
         stop_ns: int,
         where: Mapping[str, str] | None = None,
     ) -> Iterator[Run]:
-        """Yield the points with start_ns <= time < stop_ns, series by series (ordered by tags), each in order of time.
+        """Yield the points with start_ns <= time < stop_ns, series by series, each in order of time.
 
-        `where` keeps the series whose tags equal it. Only fields of `schemas.MEASUREMENTS[measurement]` come back,
-        with their types. Raises StoreError.
+        Series come in order of their tags (those of `schemas.MEASUREMENTS`, a missing one before all others). `where`
+        keeps the series whose tags equal it. Only fields of the schema come back, with their types. A store that
+        nobody has prepared yet has no points. Raises StoreError.
         """
 
     def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
         """Yield the last point before `before_ns` of each series, as runs of one. Raises StoreError."""
+
+    def expire(self, before_ns: int) -> None:
+        """Delete raw readings before `before_ns`, where the store does not do so by itself. Raises StoreError."""
 
     def check(self) -> str:
         """Say in a line what the store is and that it answers ("InfluxDB 1.6.7 at ..."). Raises StoreError."""

@@ -1,0 +1,89 @@
+"""InfluxQL, the query language that InfluxDB 1.x, 2.x and 3 share: our two queries, and reading their answers.
+
+A chunked answer is a line of JSON for each chunk, at most one series in it; numbers come without their type (21.0 is
+`21`), which the schema restores. Integers keep all of their 64 bits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas import FieldType, Measurement
+from schemas.kinds import INT64_MAX
+from stores.protocol import Number, Run
+
+RUN_POINTS_MAX = 5000
+
+# The times that InfluxDB can hold; it refuses a query that names others.
+TIME_MIN_NS = -INT64_MAX + 1
+TIME_MAX_NS = INT64_MAX - 1
+
+
+class QueryError(Exception):
+    """The server answered a query with an error of its own."""
+
+
+def select(measurement: Measurement, times: str, where: Mapping[str, str] | None, suffix: str = "") -> str:
+    """All fields of the series whose tags equal `where`, at the given times, series by series."""
+    conditions = [times, *(f"{_name(tag)} = {_text(value)}" for tag, value in (where or {}).items())]
+    return (
+        f"SELECT {', '.join(map(_name, measurement.fields))} FROM {_name(measurement.name)} "  # noqa: S608 - quoted
+        f"WHERE {' AND '.join(conditions)} GROUP BY {', '.join(map(_name, measurement.tags))}{suffix}"
+    )
+
+
+def between(start_ns: int, stop_ns: int) -> str:
+    """The condition start_ns <= time < stop_ns."""
+    return f"time >= {max(start_ns, TIME_MIN_NS)} AND time < {min(stop_ns, TIME_MAX_NS)}"
+
+
+def before(before_ns: int) -> str:
+    """The condition time < before_ns."""
+    return f"time < {min(before_ns, TIME_MAX_NS)}"
+
+
+def create_database(name: str, retention_days: int | None) -> str:
+    """Make a database of 1.x whose points are kept so long; None for ever."""
+    return f"CREATE DATABASE {_name(name)} WITH DURATION {f'{retention_days}d' if retention_days else 'INF'}"
+
+
+def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the series of an answer. Raises QueryError for an error in it, ValueError for what is no answer."""
+    is_partial = False
+    for line in lines:
+        if line.isspace():
+            continue
+        chunk = json.loads(line)
+        if not isinstance(chunk, dict):
+            raise ValueError(f"no answer to a query: {line[:100]!r}")  # noqa: TRY004 - like any other text that is none
+        for result in [chunk, *chunk.get("results", ())]:
+            if "error" in result:
+                raise QueryError(str(result["error"]))
+        for result in chunk["results"]:
+            is_partial = bool(result.get("partial"))
+            yield from result.get("series", ())
+    if is_partial:
+        raise QueryError("the answer ends in the middle")
+
+
+def run(measurement: Measurement, series: Mapping[str, Any]) -> Run:
+    """The points of one series of an answer."""
+    columns = dict(zip(series["columns"], zip(*series["values"], strict=True), strict=True))
+    tags = {tag: value for tag, value in series.get("tags", {}).items() if value}
+    return Run(tags, columns["time"], {name: _typed(columns[name], kind) for name, kind in measurement.fields.items()})
+
+
+def _typed(values: Sequence[Number | None], kind: FieldType) -> Sequence[Number | None]:
+    if kind is FieldType.FLOAT:
+        return [None if value is None else float(value) for value in values]
+    return values
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
