@@ -50,11 +50,15 @@ class RequestError(Exception):
         self.needs_operator = not waiting_helps if needs_operator is None else needs_operator
 
     def outcome(self) -> Outcome:
-        """What it means for the batch that was to be written: it is given up for its own fault only."""
+        """What it means for the batch that was sent: it is given up for its own fault only."""
         if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return TooLarge(self.detail)
         if self.status in _BAD_LINES:
             return Rejected(self.detail)
+        return self.keep()
+
+    def keep(self) -> Keep:
+        """What it means for a batch that was not sent yet."""
         return Keep(self.detail, self.retry_after_s, self.needs_operator)
 
 

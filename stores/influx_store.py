@@ -78,6 +78,10 @@ class InfluxStore:
         try:
             self._prepare_once()
             path, query = self._write_to()
+        except RequestError as failure:
+            self._forget(failure)
+            return failure.keep()
+        try:
             self._http.post(path, query, gzip.compress(lines, GZIP_LEVEL), _LINES)
         except RequestError as failure:
             self._forget(failure)
@@ -141,14 +145,12 @@ class InfluxStore:
             self._is_prepared = True
 
     def _prepare(self) -> None:
-        server = self._known_server()
-        if server.major == 1:
-            self._prepare_database()
-        elif server.major == 2:  # noqa: PLR2004 - the version that has buckets
-            self._prepare_bucket()
+        make = {1: self._make_database, 2: self._make_bucket}.get(self._known_server().major)
+        if make is not None:
+            make()
         self._is_prepared = True
 
-    def _prepare_database(self) -> None:
+    def _make_database(self) -> None:
         try:
             rows = [row for series in self._statement("SHOW DATABASES") for row in series.get("values", ())]
             if [self._settings.bucket] not in rows:
@@ -158,28 +160,31 @@ class InfluxStore:
             detail = f"{self._http.name} can't make the database {self._settings.bucket}: {error}"
             raise RequestError(HTTPStatus.FORBIDDEN, detail) from error
 
-    def _prepare_bucket(self) -> None:
-        try:
-            self._http.call(self._find_or_make_bucket)
-        except RequestError as failure:
-            # Another process has made it in between.
-            if failure.status != HTTPStatus.UNPROCESSABLE_ENTITY:
-                raise
+    def _make_bucket(self) -> None:
+        self._http.call(self._find_or_make_bucket)
 
     def _find_or_make_bucket(self, client: Any) -> None:
-        name, buckets = self._settings.bucket, client.buckets_api()
         org_id = get_org_query_param(self._settings.org, client, required_id=True)  # type: ignore[no-untyped-call]
+        if self._has_bucket(client, org_id):
+            return
+        # No rule means for ever.
+        rules = [{"type": "expire", "everySeconds": self._retention_days * DAY_S}] if self._retention_days else []
         try:
-            found = buckets.find_buckets(name=name, org_id=org_id).buckets
+            client.buckets_api().create_bucket(bucket_name=self._settings.bucket, retention_rules=rules, org=org_id)
+        except ApiException:
+            # Another process may have made it in between.
+            if not self._has_bucket(client, org_id):
+                raise
+
+    def _has_bucket(self, client: Any, org_id: str) -> bool:
+        try:
+            found = client.buckets_api().find_buckets(name=self._settings.bucket, org_id=org_id).buckets
         except ApiException as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            found = []
+            return False
         # Where there is none of that name, some versions list buckets of the system instead.
-        if not any(bucket.name == name for bucket in found):
-            # No rule means for ever.
-            rules = [{"type": "expire", "everySeconds": self._retention_days * DAY_S}] if self._retention_days else []
-            buckets.create_bucket(bucket_name=name, retention_rules=rules, org=org_id)
+        return any(bucket.name == self._settings.bucket for bucket in found)
 
     def _forget(self, failure: RequestError) -> None:
         """Ask again what a failure may have changed: another server may answer, or one whose bucket is gone."""
@@ -216,6 +221,4 @@ class InfluxStore:
             self._forget(failure)
             raise StoreError(failure.detail) from failure
         except influxql.QueryError as error:
-            raise StoreError(f"{self._http.name} can't answer: {error}") from error
-        except (ValueError, KeyError) as error:
-            raise StoreError(f"{self._http.name} gave an answer that can't be read: try again") from error
+            raise StoreError(f"{self._http.name} did not answer a query: {error}") from error

@@ -22,7 +22,7 @@ TIME_MAX_NS = INT64_MAX - 1
 
 
 class QueryError(Exception):
-    """The server answered a query with an error of its own."""
+    """The server answered a query with an error, or with something that is no answer."""
 
 
 def select(measurement: Measurement, times: str, where: Mapping[str, str] | None, suffix: str = "") -> str:
@@ -50,29 +50,37 @@ def create_database(name: str, retention_days: int | None) -> str:
 
 
 def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the series of an answer. Raises QueryError for an error in it, ValueError for what is no answer."""
+    """Yield the series of an answer. Raises QueryError for an error in it, and for what is no answer."""
     is_partial = False
     for line in lines:
         if line.isspace():
             continue
-        chunk = json.loads(line)
-        if not isinstance(chunk, dict):
-            raise ValueError(f"no answer to a query: {line[:100]!r}")  # noqa: TRY004 - like any other text that is none
-        for result in [chunk, *chunk.get("results", ())]:
+        for result in _chunk(line):
             if "error" in result:
                 raise QueryError(str(result["error"]))
-        for result in chunk["results"]:
             is_partial = bool(result.get("partial"))
             yield from result.get("series", ())
     if is_partial:
-        raise QueryError("the answer ends in the middle")
+        raise QueryError("its answer ends in the middle")
+
+
+def _chunk(line: bytes) -> list[dict[str, Any]]:
+    try:
+        chunk = json.loads(line)
+        return [chunk] if "error" in chunk else list(chunk["results"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise QueryError(f"its answer can't be read ({line[:100]!r})") from error
 
 
 def run(measurement: Measurement, series: Mapping[str, Any]) -> Run:
-    """The points of one series of an answer."""
-    columns = dict(zip(series["columns"], zip(*series["values"], strict=True), strict=True))
-    tags = {tag: value for tag, value in series.get("tags", {}).items() if value}
-    return Run(tags, columns["time"], {name: _typed(columns[name], kind) for name, kind in measurement.fields.items()})
+    """The points of one series of an answer. Raises QueryError."""
+    try:
+        columns = dict(zip(series["columns"], zip(*series["values"], strict=True), strict=True))
+        tags = {tag: value for tag, value in series.get("tags", {}).items() if value}
+        values = {name: _typed(columns[name], kind) for name, kind in measurement.fields.items()}
+        return Run(tags, columns["time"], values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise QueryError(f"its answer holds no points of {measurement.name} ({error!r})") from error
 
 
 def _typed(values: Sequence[Number | None], kind: FieldType) -> Sequence[Number | None]:
