@@ -148,7 +148,10 @@ class Link(mqtt.Client):
         if command == _PUBACK and len(body) > _REASON_AT:
             self._acknowledged.append((body[0] << 8 | body[1], body[_REASON_AT]))
             return MQTTErrorCode.MQTT_ERR_SUCCESS
-        self._in_packet.update(command=command, remaining_length=len(body), packet=bytearray(body), pos=0)
+        self._in_packet["command"] = command
+        self._in_packet["remaining_length"] = len(body)
+        self._in_packet["packet"] = bytearray(body)
+        self._in_packet["pos"] = 0
         return self._packet_handle()
 
 

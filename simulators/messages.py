@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import binascii
 import json
-import re
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from schemas.localtime import NS_A_SECOND, rfc3339, to_ns
+from schemas.localtime import rfc3339
+from sensors.times import number_ns, text_ns
 
 
 class Message(NamedTuple):
@@ -25,23 +24,7 @@ class Message(NamedTuple):
     payload: bytes
 
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)")
 _TOPIC_BYTES_MAX = 65535
-
-
-@lru_cache(maxsize=1024)
-def _second_ns(text: str, offset: str) -> int:
-    return to_ns(datetime.fromisoformat(text + ("+00:00" if offset in "Zz" else offset)).astimezone(UTC))
-
-
-def parse_rfc3339(text: str) -> int:
-    """UTC nanoseconds of an RFC 3339 time with an offset; decimals beyond the ninth are cut. Raises ValueError."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no RFC 3339 time with an offset, such as 2026-10-25T01:00:00Z")
-    second, decimals, offset = match.groups()
-    time_ns = _second_ns(second, offset)
-    return time_ns + int(decimals.ljust(9, "0")) if decimals else time_ns
 
 
 @lru_cache(maxsize=65536)
@@ -76,15 +59,16 @@ def decode(line: bytes) -> Message:
         raise ValueError("not an object with time and topic")
     topic = str(parts["topic"])
     encode_topic(topic)
-    return Message(_time_ns(parts["time"]), topic, _payload(parts))
+    return Message(time_ns_of(parts["time"]), topic, _payload(parts))
 
 
-def _time_ns(time: object) -> int:
+def time_ns_of(time: object) -> int:
+    """UTC nanoseconds of a JSON value: RFC 3339, or a Unix time in s, ms, us or ns. Raises ValueError."""
     if isinstance(time, str):
-        return parse_rfc3339(time)
+        return text_ns(time)
     if isinstance(time, int | float) and not isinstance(time, bool):
-        return round(time * NS_A_SECOND) if isinstance(time, float) else time * NS_A_SECOND
-    raise ValueError("time is neither RFC 3339 nor seconds since 1970")
+        return number_ns(time)
+    raise ValueError(f"{time!r} is no time: write RFC 3339 or a Unix time")
 
 
 def _payload(parts: dict[str, Any]) -> bytes:

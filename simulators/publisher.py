@@ -106,7 +106,8 @@ class Publisher:
         A lost connection is made again and what was unacknowledged sent again: a message may arrive twice, never not
         at all. `on_sent` is told how many more messages the broker answered for, `on_latency_s` the seconds from
         sending to acknowledgement of each. Once `stop()` is true nothing more is taken from the source; what is in
-        flight is still waited for. Raises HubpulseError when the broker stays away, or silent, past the patience.
+        flight is still waited for, and likewise where the source raises, before that is raised here.
+        Raises HubpulseError when the broker stays away, or silent, past the patience.
         """
         self.connect()
         window = self._window = Window(self._window_messages)
@@ -114,7 +115,7 @@ class Publisher:
         feed = _Feed(messages, pace)
         told = 0
         while not (feed.ended and window.empty):
-            link = self._live_link(window)
+            link = self._live_link(window, stop)
             latencies_s = window.settle(link.take_acknowledged(), time.monotonic())
             if on_latency_s is not None and latencies_s:
                 on_latency_s(latencies_s)
@@ -122,28 +123,30 @@ class Publisher:
                 on_sent(window.done - told)
                 told = window.done
             if stop():
-                feed.end()
+                feed.stop()
             self._check_patience(window)
             wait_s = _send_run(link, window, feed)
             link.turn(wait_s)
-        return window.report()
+        if feed.error is not None:
+            raise feed.error
+        return window.report(complete=not feed.stopped)
 
     def _link_now(self) -> Link:
         if self._link is None:
             raise HubpulseError("the publisher was closed while publishing")
         return self._link
 
-    def _live_link(self, window: Window) -> Link:
+    def _live_link(self, window: Window, stop: Callable[[], bool]) -> Link:
         """The link, or a new one where it was lost: what it left unanswered is due again."""
         link = self._link_now()
         if link.lost:
             lost_s = time.monotonic()
-            link = self._link = self._connect_again(link)
+            link = self._link = self._connect_again(link, stop)
             window.open(link)
             window.progress_s += time.monotonic() - lost_s
         return link
 
-    def _connect_again(self, lost: Link) -> Link:
+    def _connect_again(self, lost: Link, stop: Callable[[], bool]) -> Link:
         deadline = time.monotonic() + self._patience_s
         wait_s = RETRY_FIRST_S
         while True:
@@ -154,6 +157,10 @@ class Publisher:
                 if time.monotonic() + wait_s > deadline:
                     raise HubpulseError(
                         f"the connection was lost, and for {self._patience_s:g} s now {error}"
+                    ) from error
+                if stop():
+                    raise HubpulseError(
+                        f"stopped while the broker was away, with messages unacknowledged: {error}"
                     ) from error
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, RETRY_MAX_S)
@@ -176,10 +183,13 @@ class _Feed:
         self._pace = pace
         self._held: tuple[Message, float] | None = None
         self.ended = False
+        self.stopped = False
+        self.error: Exception | None = None
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Take nothing more."""
-        self._held, self.ended = None, True
+        if not self.ended:
+            self._held, self.ended, self.stopped = None, True, True
 
     def take(self, now_s: float) -> Message | None:
         """The next message, where there is one and it is due."""
@@ -188,13 +198,20 @@ class _Feed:
         if self._held is not None:
             message, due_s = self._held
         else:
-            taken = next(self._source, None)
+            taken = self._next()
             if taken is None:
-                self.ended = True
                 return None
             message, due_s = taken, self._pace.due_s(taken) if self._pace is not None else now_s
         self._held = (message, due_s) if due_s > now_s else None
         return message if self._held is None else None
+
+    def _next(self) -> Message | None:
+        try:
+            message = next(self._source, None)
+        except Exception as error:  # noqa: BLE001 - raised once what came before it is acknowledged
+            self.error, message = error, None
+        self.ended = message is None
+        return message
 
     def wait_s(self, now_s: float) -> float:
         """How long nothing will be due."""

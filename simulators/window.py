@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -32,10 +33,11 @@ class Report:
     sent: int
     acknowledged: int
     refused: Mapping[str, int]
+    complete: bool
+    """The source came to its end, not to a stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outstanding:
+class _Outstanding(NamedTuple):
     number: int  # of the message, from 0
     topic: str
     packet: bytes
@@ -94,8 +96,8 @@ class Window:
         oldest = self._oldest()
         return "" if oldest is None else oldest.topic
 
-    def report(self) -> Report:
-        return Report(self._sent, self._acknowledged, dict(self._refused))
+    def report(self, *, complete: bool) -> Report:
+        return Report(self._sent, self._acknowledged, dict(self._refused), complete)
 
     def again(self, now_s: float) -> bytes | None:
         """The packet of the next message that is due again, now in flight."""

@@ -1,0 +1,236 @@
+"""`replay` and `record`: messages from a file to the broker, and from the broker to a file."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from cli.context import DataOption, JsonOption, err, load_settings
+from schemas import HubpulseError, Settings
+
+if TYPE_CHECKING:
+    from simulators.privacy import MacHasher
+    from simulators.record import RecordReport
+    from simulators.replay import Outcome, Source, Span
+    from simulators.tally import Tally
+
+HostOption = Annotated[str | None, typer.Option("--mqtt-host", help="The broker; else HUBPULSE_MQTT__HOST.")]
+PortOption = Annotated[int | None, typer.Option("--mqtt-port", help="Its port; else HUBPULSE_MQTT__PORT.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the front door."""
+    app.command("replay", epilog="Example: hubpulse replay counts.csv --mapping calit2 --speed max")(replay)
+    app.command("record", epilog='Example: hubpulse record monday.jsonl.gz --topic "hubs/#" --for 1h')(record)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording (.jsonl, .jsonl.gz) or a table (.csv, .csv.gz).")],
+    *,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="How a table's columns become readings: a YAML file, or a shipped mapping's name."),
+    ] = None,
+    speed: Annotated[str, typer.Option(help="1 keeps the original spacing, 60 is a minute a second; or max.")] = "1",
+    shift_to_now: Annotated[bool, typer.Option(help="Move all times to the present.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on where the last replay of this file broke off.")] = False,
+    readings_per_message: Annotated[
+        int, typer.Option(min=1, max=1000, help="Send a table's readings in arrays of so many.")
+    ] = 1,
+    data: DataOption = None,
+    mqtt_host: HostOption = None,
+    mqtt_port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a recording, or a table by way of a mapping, to the broker."""
+    from simulators.mapping import load_mapping
+    from simulators.publisher import Publisher
+    from simulators.replay import Bookmark, measure, open_source, parse_speed, shift_to
+    from simulators.replay import replay as replay_source
+
+    settings = _settings(data, mqtt_host, mqtt_port)
+    times_faster = parse_speed(speed)
+    table, mapping_path = load_mapping(mapping) if mapping else (None, None)
+    source = open_source(file, table, readings_per_message=readings_per_message)
+    if table is not None and mapping_path is not None and table.estate is not None:
+        estate = mapping_path.parent / table.estate
+        err.print(f"The daily figures of these data need the time zone of their hubs: --estate {estate}", markup=False)
+    bookmark = Bookmark(settings.data_dir / "replay", source)
+    if resume and bookmark.load():
+        err.print(f"Going on after the {bookmark.settled} messages that were sent before the break.")
+    elif resume:
+        err.print("Nothing is kept of a replay of this file that broke off: starting from its beginning.")
+    span = measure(source) if shift_to_now or math.isfinite(times_faster) else None
+    if span is not None and shift_to_now and not bookmark.shift_ns:
+        bookmark.shift_ns = shift_to(time.time_ns(), span, times_faster)
+    _announce(span, times_faster)
+    with Publisher(settings.mqtt) as publisher, stopping() as stop, _file_progress(source) as advance:
+        outcome = replay_source(source, publisher, bookmark, speed=times_faster, on_progress=advance, stop=stop)
+    _report_replay(outcome, as_json=as_json)
+    if not outcome.complete:
+        raise HubpulseError("stopped before the end: `--resume` with the same options goes on from here")
+    if not outcome.before + outcome.acknowledged:
+        raise HubpulseError(f"nothing of {file} could be sent: see what was skipped, and mend the file or the mapping")
+    if outcome.refused:
+        raise HubpulseError("the broker refused some of the messages: see its access rules and limits")
+
+
+def record(
+    file: Annotated[Path, typer.Argument(help="The recording to write; gzipped where it ends in .gz.")],
+    *,
+    topic: Annotated[list[str] | None, typer.Option(help="A topic filter; may be repeated.", show_default="#")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
+    for_: Annotated[str | None, typer.Option("--for", help="End after a time such as 30s, 10m, 1h or 1d.")] = None,
+    rotate_mb: Annotated[
+        float | None, typer.Option(min=0.01, help="Start a new, numbered file every so many MB.")
+    ] = None,
+    hash_macs: Annotated[
+        bool, typer.Option(help="Record messages with MAC addresses too, a keyed hash in their place.")
+    ] = False,
+    mqtt_host: HostOption = None,
+    mqtt_port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what the broker delivers to a file, until Ctrl-C. Messages with a MAC address are refused and counted."""
+    from simulators.privacy import MacHasher
+    from simulators.record import Recorder
+    from simulators.recordings import RecordingWriter
+
+    settings = _settings(None, mqtt_host, mqtt_port)
+    duration_s = _duration_s(for_)
+    hasher: MacHasher | None = MacHasher() if hash_macs else None
+    rotate_bytes = None if rotate_mb is None else round(rotate_mb * 1_000_000)
+    with RecordingWriter(file, rotate_bytes=rotate_bytes) as writer, stopping() as stop, _count_progress() as show:
+        recorder = Recorder(settings.mqtt, writer, topics=topic or ["#"], hasher=hasher)
+        report = recorder.run(messages_max=count, duration_s=duration_s, on_progress=show, stop=stop)
+    _report_record(report, as_json=as_json)
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM asked to stop; a second one ends the command at once."""
+    asked = threading.Event()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(_number: int, _frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    for number in previous:
+        signal.signal(number, ask)
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _settings(data: Path | None, host: str | None, port: int | None) -> Settings:
+    mqtt = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return load_settings(data=data, mqtt=mqtt or None)
+
+
+def _duration_s(text: str | None) -> int | None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from schemas.estate import DurationS
+
+    if text is None:
+        return None
+    try:
+        seconds: int = TypeAdapter(DurationS).validate_python(text)
+    except ValidationError as error:
+        raise HubpulseError(f"--for: {error.errors()[0]['ctx']['error']}") from error
+    return seconds
+
+
+def _announce(span: Span | None, speed: float) -> None:
+    if span is not None and math.isfinite(speed):
+        seconds = (span.last_ns - span.first_ns) / 1e9 / speed
+        err.print(
+            f"{span.messages} messages; at this speed they take {_spoken(seconds)} (--speed max: as fast as it goes)."
+        )
+
+
+def _spoken(seconds: float) -> str:
+    for unit, size_s in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+@contextmanager
+def _file_progress(source: Source) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes of the file; call it with how many more messages were sent."""
+    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[sent]} messages"))
+    sent = 0
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        task = progress.add_task("", total=max(1, source.file.size_bytes), sent=0)
+
+        def advance(more: int) -> None:
+            nonlocal sent
+            sent += more
+            progress.update(task, completed=source.file.position_bytes, sent=sent)
+
+        yield advance
+        progress.update(task, completed=source.file.position_bytes)
+
+
+@contextmanager
+def _count_progress() -> Iterator[Callable[[int], None]]:
+    columns = (SpinnerColumn(), TextColumn("recording: {task.fields[written]} messages (Ctrl-C ends it)"))
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        task = progress.add_task("", total=None, written=0)
+        yield lambda written: progress.update(task, written=written)
+
+
+def _report_replay(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        shown = {
+            "sent_before": outcome.before,
+            "sent": outcome.sent,
+            "acknowledged": outcome.acknowledged,
+            "refused": dict(outcome.refused),
+            "skipped": dict(outcome.skipped.counts),
+            "notes": dict(outcome.notes.counts),
+            "complete": outcome.complete,
+            "seconds": round(outcome.seconds, 3),
+        }
+        print(json.dumps(shown, indent=2))
+        return
+    rate = outcome.acknowledged / outcome.seconds if outcome.seconds else 0
+    print(f"sent {outcome.sent}, acknowledged {outcome.acknowledged} in {_spoken(outcome.seconds)} ({rate:.0f}/s)")
+    for reason, number in outcome.refused.items():
+        print(f"refused by the broker: {number} x {reason}")
+    _print_tally("skipped", outcome.skipped)
+    _print_tally("note", outcome.notes)
+
+
+def _report_record(report: RecordReport, *, as_json: bool) -> None:
+    if as_json:
+        shown = {
+            "written": report.written,
+            "files": [str(path) for path in report.paths],
+            "skipped": dict(report.skipped.counts),
+            "seconds": round(report.seconds, 3),
+        }
+        print(json.dumps(shown, indent=2))
+        return
+    print(f"recorded {report.written} messages to {', '.join(str(path) for path in report.paths)}")
+    _print_tally("not recorded", report.skipped)
+
+
+def _print_tally(title: str, tally: Tally) -> None:
+    for line in tally.lines():
+        print(f"{title}: {line}")

@@ -1,0 +1,166 @@
+"""Load: a steady rate of messages from several connections, so that capacity can be measured.
+
+messages -> dealt out, each due at its number / rate -> publishers, one thread each -> report
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from schemas.settings import MqttSettings
+from simulators.messages import Message
+from simulators.publisher import Publisher
+from simulators.window import Report
+
+_FIRST_S = 1e-5
+_GROWTH = 1.02
+_LOG_GROWTH = math.log(_GROWTH)
+
+
+class Latencies:
+    """Durations in buckets 2 % wide from 10 us on: any number of them in a few kilobytes."""
+
+    def __init__(self) -> None:
+        self._buckets: Counter[int] = Counter()
+        self.number = 0
+        self.longest_s = 0.0
+
+    def add(self, durations_s: Iterable[float]) -> None:
+        for duration_s in durations_s:
+            self._buckets[max(0, math.ceil(math.log(max(duration_s, _FIRST_S) / _FIRST_S) / _LOG_GROWTH))] += 1
+            self.number += 1
+            self.longest_s = max(self.longest_s, duration_s)
+
+    def percentile_s(self, percent: float) -> float:
+        """A duration, in seconds, that so many percent do not exceed (to 2 %); 0 where there is none."""
+        wanted, seen = self.number * percent / 100, 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= wanted:
+                return min(self.longest_s, _FIRST_S * _GROWTH**bucket)
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What was sent and acknowledged; latencies are from sending to the broker's acknowledgement."""
+
+    connections: int
+    seconds: float
+    sent: int
+    acknowledged: int
+    refused: Mapping[str, int]
+    latency_p50_ms: float
+    latency_p95_ms: float
+    latency_p99_ms: float
+    latency_max_ms: float
+
+    @property
+    def rate_per_s(self) -> float:
+        """The rate that was held, in acknowledged messages per second."""
+        return self.acknowledged / self.seconds if self.seconds else 0.0
+
+
+def hold_rate(
+    settings: MqttSettings,
+    messages: Iterable[Message],
+    *,
+    rate_per_s: float,
+    connections: int = 4,
+    messages_max: int | None = None,
+    duration_s: float | None = None,
+    on_sent: Callable[[int], None] = lambda _more: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> LoadReport:
+    """Send messages at a steady rate until they end, or a number or duration of them is sent; wait for every answer.
+
+    The messages are dealt out to the connections one by one, so those of a sensor may overtake each other. Where broker
+    or machine are slower than the rate, `rate_per_s` of the report is below it: late messages are sent, not dropped.
+    Raises HubpulseError from the broker.
+    """
+    limits = [
+        math.inf if messages_max is None else messages_max,
+        math.inf if duration_s is None else duration_s * rate_per_s,
+    ]
+    latencies, lock = Latencies(), threading.Lock()
+    failed = threading.Event()
+
+    def note(durations_s: list[float]) -> None:
+        with lock:
+            latencies.add(durations_s)
+            on_sent(len(durations_s))
+
+    publishers = [Publisher(settings) for _ in range(connections)]
+    for publisher in publishers:
+        publisher.connect()
+    deal = _Deal(messages, rate_per_s, min(limits))
+
+    def publish(publisher: Publisher) -> Report:
+        hand = _Hand(deal)
+        try:
+            with publisher:
+                return publisher.publish_all(hand, pace=hand, on_latency_s=note, stop=lambda: failed.is_set() or stop())
+        except BaseException:
+            failed.set()
+            raise
+
+    start_s = time.monotonic()
+    with ThreadPoolExecutor(connections, thread_name_prefix="load") as pool:
+        reports = list(pool.map(publish, publishers))
+    refused = sum((Counter(report.refused) for report in reports), Counter[str]())
+    return LoadReport(
+        connections=connections,
+        seconds=time.monotonic() - start_s,
+        sent=sum(report.sent for report in reports),
+        acknowledged=sum(report.acknowledged for report in reports),
+        refused=dict(refused),
+        latency_p50_ms=latencies.percentile_s(50) * 1000,
+        latency_p95_ms=latencies.percentile_s(95) * 1000,
+        latency_p99_ms=latencies.percentile_s(99) * 1000,
+        latency_max_ms=latencies.longest_s * 1000,
+    )
+
+
+class _Deal:
+    """One source for several threads; message n is due n / rate after the start."""
+
+    def __init__(self, messages: Iterable[Message], rate_per_s: float, number_max: float) -> None:
+        self._source = iter(messages)
+        self._rate_per_s = rate_per_s
+        self._number_max = number_max
+        self._number = 0
+        self._start_s = time.monotonic()
+        self._lock = threading.Lock()
+
+    def next(self) -> tuple[Message, float]:
+        with self._lock:
+            if self._number >= self._number_max:
+                raise StopIteration
+            message = next(self._source)
+            due_s = self._start_s + self._number / self._rate_per_s
+            self._number += 1
+            return message, due_s
+
+
+class _Hand:
+    """What one connection is dealt: its messages, and when the latest of them is due."""
+
+    def __init__(self, deal: _Deal) -> None:
+        self._deal = deal
+        self._due_s = 0.0
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        message, self._due_s = self._deal.next()
+        return message
+
+    def due_s(self, _message: Message) -> float:
+        return self._due_s

@@ -1,0 +1,141 @@
+"""Times as tables write them: several formats in one file, local clocks without an offset, both clock changes.
+
+In autumn a local time happens twice: a series takes the first, and the second once it repeats or goes back. In spring
+some local times never happen, and files have rows for them all the same: such a time is squeezed into the second after
+the change, so that it keeps its local day and no other row of the file has its instant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.localtime import NS_A_SECOND, to_ns
+from sensors.times import number_ns
+
+ISO = "iso"
+UNIX = "unix"
+_OFFSET_APART = re.compile(r"\s+([+-]\d\d:?\d\d)$")
+_SQUEEZE = 3600  # an hour of local times that never happen takes a second
+_CLEAR_NS = 1_000_000  # apart from the instant of the change itself, which a row of its own may have
+
+
+class Moment(NamedTuple):
+    """When a row is, in UTC nanoseconds.
+
+    `again_ns` is the second instant of a local time that happens twice; `skipped` marks one that never happens.
+    """
+
+    time_ns: int
+    again_ns: int | None = None
+    skipped: bool = False
+
+
+class TimeReader:
+    """Reads the times of one file. `formats` are tried in order: strptime directives, `iso` or `unix`."""
+
+    def __init__(self, formats: Sequence[str], zone: ZoneInfo | None) -> None:
+        self._parsers = [_parser(format_) for format_ in formats]
+        self._zone = zone
+        self.read: Callable[[str], Moment] = lru_cache(maxsize=65536)(self._read)
+        """The moment of a text. Raises ValueError that says what is wrong with it."""
+
+    def _read(self, text: str) -> Moment:
+        text = " ".join(text.replace('"', " ").split())  # a stray quote or line break is no part of a time
+        for parse in self._parsers:
+            try:
+                parsed = parse(text)
+            except (ValueError, OverflowError):
+                continue
+            if isinstance(parsed, int):
+                return Moment(parsed)
+            if parsed.tzinfo is not None:
+                return Moment(to_ns(parsed))
+            if self._zone is None:
+                raise ValueError(f"{text!r} has no offset: name the file's zone as time.timezone in the mapping")
+            return local_moment(parsed, self._zone)
+        raise ValueError(f"{text!r} is in none of the formats of time.format")
+
+
+class Series:
+    """The order of one series' rows, by which a local time that happens twice is told apart."""
+
+    __slots__ = ("_falling", "_latest_ns")
+
+    def __init__(self) -> None:
+        self._latest_ns: int | None = None
+        self._falling = False
+
+    def place(self, moment: Moment) -> int:
+        """The instant, in UTC nanoseconds, of the series' next row. Files may run forwards or backwards in time."""
+        time_ns, again_ns, _ = moment
+        latest_ns = self._latest_ns
+        if again_ns is None:
+            if latest_ns is not None and time_ns != latest_ns:
+                self._falling = time_ns < latest_ns
+        elif latest_ns is not None and self._falling:
+            time_ns = again_ns if again_ns < latest_ns else time_ns
+        elif latest_ns is not None and time_ns <= latest_ns:
+            time_ns = again_ns
+        self._latest_ns = time_ns
+        return time_ns
+
+
+def local_moment(local: datetime, zone: ZoneInfo) -> Moment:
+    """The moment of a naive local time."""
+    early = local.replace(tzinfo=zone)
+    late = early.replace(fold=1)
+    before, after = early.utcoffset(), late.utcoffset()
+    if before is None or after is None or before == after:
+        return Moment(to_ns(early))
+    if before > after:
+        return Moment(to_ns(early), again_ns=to_ns(late))
+    # The clock jumped over this time: the offset before the change puts it after the change, and the other before.
+    change = _change(to_ns(late) // NS_A_SECOND, to_ns(early) // NS_A_SECOND, zone)
+    change_ns = change * NS_A_SECOND
+    resumed = datetime.fromtimestamp(change, zone).replace(tzinfo=None)
+    left = resumed - (after - before)
+    if resumed.date() == local.date():
+        return Moment(change_ns + _CLEAR_NS + _squeezed_ns(local - left), skipped=True)
+    return Moment(change_ns - _CLEAR_NS - _squeezed_ns(resumed - local), skipped=True)
+
+
+def _squeezed_ns(span: timedelta) -> int:
+    return (span.seconds * NS_A_SECOND + span.microseconds * 1000) // _SQUEEZE
+
+
+def _change(low_s: int, high_s: int, zone: ZoneInfo) -> int:
+    """The Unix second, in low_s < s <= high_s, at which the zone's offset changes."""
+    offset_before = datetime.fromtimestamp(low_s, zone).utcoffset()
+    while high_s - low_s > 1:
+        middle_s = (low_s + high_s) // 2
+        if datetime.fromtimestamp(middle_s, zone).utcoffset() == offset_before:
+            low_s = middle_s
+        else:
+            high_s = middle_s
+    return high_s
+
+
+def _parser(format_: str) -> Callable[[str], datetime | int]:
+    if format_ == ISO:
+        return lambda text: datetime.fromisoformat(_OFFSET_APART.sub(r"\1", text))
+    if format_ == UNIX:
+        return lambda text: number_ns(int(text) if text.lstrip("-").isdigit() else float(text))
+    return lambda text: datetime.strptime(text, format_)  # noqa: DTZ007 - the mapping's zone is applied afterwards
+
+
+def check_format(format_: str) -> None:
+    """Raises ValueError where a format is no known word and no pattern that strptime understands."""
+    if format_ in (ISO, UNIX):
+        return
+    if "%" not in format_:
+        raise ValueError(f'{format_!r} is not a time format: write iso, unix or a pattern such as "%d/%m/%Y %H:%M"')
+    sample = datetime(2000, 12, 31, 23, 59, 59, tzinfo=UTC)
+    try:
+        datetime.strptime(sample.strftime(format_), format_)  # noqa: DTZ007 - only whether the pattern is understood
+    except ValueError as error:
+        raise ValueError(f"{format_!r} is not a time format: {error}") from error

@@ -1,0 +1,146 @@
+"""Recordings on disk: read a line at a time, written with rotation. `simulators.messages` has the format of a line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from schemas import HubpulseError
+from simulators.messages import Message, decode, encode
+from simulators.source_file import SourceFile
+from simulators.tally import Tally
+
+LINE_BYTES_MAX = 64 * 1024**2
+NO_MESSAGE = "line that is no message"
+_COMPRESSION = 6
+
+
+class Recording:
+    """The messages of a recording, streamed."""
+
+    fingerprint = "recording"
+
+    def __init__(self, path: Path) -> None:
+        self.file = SourceFile(path)
+        self.skipped = Tally()
+        self.notes = Tally()
+
+    def messages(self) -> Iterator[Message]:
+        """Every message, from the start. Raises HubpulseError where the file can't be read or is no recording."""
+        self.skipped, self.notes = Tally(), Tally()
+        started = False
+        with self.file.opened() as stream:
+            for number, line in _lines(stream):
+                try:
+                    message = decode(line)
+                except ValueError as error:
+                    if not started:
+                        raise HubpulseError(
+                            f"{self.file.path}:{number}: no recording ({error}); "
+                            "a table needs a mapping: --mapping M.yaml"
+                        ) from error
+                    self.skipped.add(NO_MESSAGE, f"line {number}: {error}")
+                    continue
+                started = True
+                yield message
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that hold something; a line beyond the limit comes in parts, which are no messages."""
+    number = 0
+    while line := stream.readline(LINE_BYTES_MAX):
+        number += 1
+        if line.strip():
+            yield number, line
+
+
+class RecordingWriter:
+    """Writes a new recording; with `rotate_bytes`, numbered files of about that size on disk: rec.0001.jsonl, ...
+
+    It never overwrites a file. Raises HubpulseError where it can't write.
+    """
+
+    def __init__(self, path: Path, *, rotate_bytes: int | None = None) -> None:
+        self._path = path
+        self._rotate_bytes = rotate_bytes
+        self._raw: BinaryIO | None = None
+        self._zipped: gzip.GzipFile | None = None
+        self.paths: list[Path] = []
+        self._open()
+
+    def write(self, message: Message) -> None:
+        try:
+            if self._rotate_bytes is not None and self._size_bytes() >= self._rotate_bytes:
+                self._close()
+                self._open()
+            self._stream().write(encode(message))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def flush(self) -> None:
+        """Hand everything to the operating system, so that a killed process loses nothing that was flushed."""
+        try:
+            self._stream().flush()
+            if self._raw is not None:
+                self._raw.flush()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """End the file; what was written is on the disk then."""
+        try:
+            self._close()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stream(self) -> BinaryIO | gzip.GzipFile:
+        stream = self._zipped or self._raw
+        if stream is None:
+            raise HubpulseError(f"the recording {self._path} is closed already")
+        return stream
+
+    def _size_bytes(self) -> int:
+        return self._raw.tell() if self._raw is not None else 0
+
+    def _open(self) -> None:
+        path = self._path
+        if self._rotate_bytes is not None:
+            name, _, endings = path.name.partition(".")
+            path = path.with_name(f"{name}.{len(self.paths) + 1:04}.{endings}".rstrip("."))
+        try:
+            self._raw = path.open("xb")
+        except FileExistsError as error:
+            raise HubpulseError(f"{path} exists already: choose another name, or move it away") from error
+        except OSError as error:
+            raise self._failure(error) from error
+        if path.suffix == ".gz":
+            self._zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=self._raw, mtime=0)
+        self.paths.append(path)
+
+    def _close(self) -> None:
+        if self._raw is None:
+            return
+        raw, zipped = self._raw, self._zipped
+        self._raw = self._zipped = None
+        with raw:
+            if zipped is not None:
+                zipped.close()
+            raw.flush()
+            os.fsync(raw.fileno())
+
+    def _failure(self, error: OSError) -> HubpulseError:
+        return HubpulseError(
+            f"can't write {self._path}: {error.strerror or error}; check folder, rights and free space"
+        )

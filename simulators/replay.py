@@ -1,0 +1,237 @@
+"""Replaying: a recording or a table, at its own spacing, faster, or as fast as it goes.
+
+source (recording | table + mapping) -> past what was sent before a break -> shifted -> paced -> publisher
+                                               ^------------ bookmark <-- what is settled ------'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from schemas import HubpulseError
+from schemas.localtime import NS_A_SECOND
+from simulators.mapping import TableMapping
+from simulators.messages import Message
+from simulators.publisher import Publisher
+from simulators.recordings import Recording
+from simulators.shifting import shifted
+from simulators.source_file import SourceFile
+from simulators.tables import Table
+from simulators.tally import Tally
+
+BOOKMARK_EVERY_S = 1.0
+NOT_SHIFTED = "payload sent with its old times: only native JSON can be shifted"
+_SAMPLE_BYTES = 64 * 1024
+
+
+class Source(Protocol):
+    """Where messages come from. `messages()` starts from the beginning and yields the same messages each time.
+
+    `skipped` and `notes` say what was left out or altered, of the latest pass; `fingerprint` what, beside the file,
+    decides which messages come.
+    """
+
+    file: SourceFile
+    skipped: Tally
+    notes: Tally
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def messages(self) -> Iterator[Message]: ...
+
+
+def open_source(path: Path, mapping: TableMapping | None = None, *, readings_per_message: int = 1) -> Source:
+    """A table where there is a mapping, else a recording. Raises HubpulseError where the file is not there."""
+    return Recording(path) if mapping is None else Table(path, mapping, readings_per_message=readings_per_message)
+
+
+class Span(NamedTuple):
+    """First and last time of a source, in UTC nanoseconds, and how many messages it has."""
+
+    first_ns: int
+    last_ns: int
+    messages: int
+
+
+def measure(source: Source) -> Span | None:
+    """The span of a source, from a pass over it; None where it has no message."""
+    span: Span | None = None
+    for time_ns, _topic, _payload in source.messages():
+        first_ns, last_ns, messages = span or (time_ns, time_ns, 0)
+        span = Span(min(first_ns, time_ns), max(last_ns, time_ns), messages + 1)
+    return span
+
+
+def shift_to(now_ns: int, span: Span, speed: float) -> int:
+    """The shift, in nanoseconds, that brings a source to the present without ever sending a time of the future.
+
+    At its own spacing or slower the first message is now; faster, the last message's time is when it will be sent.
+    """
+    duration_ns = span.last_ns - span.first_ns
+    ahead_ns = duration_ns - round(duration_ns / speed) if speed > 1 else 0
+    return now_ns - span.first_ns - ahead_ns
+
+
+def parse_speed(text: str) -> float:
+    """`max` (infinity) or how many times faster than the original. Raises HubpulseError."""
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed < math.inf:
+        raise HubpulseError(f"speed {text!r}: write max, or a number above 0 such as 1 or 60")
+    return speed
+
+
+class Spacing:
+    """The original spacing, `speed` times faster; what is older than the first message is due at once."""
+
+    def __init__(self, speed: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._speed = speed
+        self._clock_s = clock_s
+        self._start: tuple[int, float] | None = None
+
+    def due_s(self, message: Message) -> float:
+        if self._start is None:
+            self._start = message.time_ns, self._clock_s()
+        first_ns, start_s = self._start
+        return start_s + (message.time_ns - first_ns) / NS_A_SECOND / self._speed
+
+
+class Bookmark:
+    """How far a replay got: a small file that lives from the first message sent to the last one acknowledged."""
+
+    def __init__(self, folder: Path, source: Source) -> None:
+        self._path = folder / f"{_identity(source)}.json"
+        self.settled = 0
+        self.shift_ns = 0
+
+    def load(self) -> bool:
+        """Take up what an earlier replay of the same source left; False where it left nothing."""
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            self.settled, self.shift_ns = int(kept["settled"]), int(kept["shift_ns"])
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HubpulseError(f"{self._path} is unreadable ({error}): remove it and replay from the start") from error
+        return True
+
+    def save(self) -> None:
+        """Write it whole or not at all."""
+        content = {"settled": self.settled, "shift_ns": self.shift_ns}
+        new = self._path.with_suffix(".new")
+        try:
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text(json.dumps(content), encoding="utf-8")
+            new.replace(self._path)
+        except OSError as error:
+            raise HubpulseError(
+                f"can't write {self._path}: {error.strerror}; check --data, rights and space"
+            ) from error
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def _identity(source: Source) -> str:
+    """A name for exactly this file, mapping and options."""
+    digest = hashlib.sha256(f"{source.file.size_bytes} {source.fingerprint}".encode())
+    try:
+        with source.file.path.open("rb") as raw:
+            digest.update(raw.read(_SAMPLE_BYTES))
+            raw.seek(max(0, source.file.size_bytes - _SAMPLE_BYTES))
+            digest.update(raw.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise HubpulseError(f"can't read {source.file.path}: {error.strerror}; check the path") from error
+    return f"{source.file.stem}-{digest.hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay did. `before` messages had been sent before the break that it took up."""
+
+    before: int
+    sent: int
+    acknowledged: int
+    refused: Mapping[str, int]
+    skipped: Tally
+    notes: Tally
+    complete: bool
+    seconds: float
+
+
+def replay(
+    source: Source,
+    publisher: Publisher,
+    bookmark: Bookmark,
+    *,
+    speed: float = math.inf,
+    on_progress: Callable[[int], None] = lambda _sent: None,
+    stop: Callable[[], bool] = lambda: False,
+    clock_s: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Send the source's messages from the bookmark on, shifted as it says, and keep it up to date.
+
+    `on_progress` is told how many more messages are settled. When `stop()` or an error ends it early, the bookmark
+    stays for the next time. Raises HubpulseError from the file or the broker.
+    """
+    start_s = saved_s = clock_s()
+    before = bookmark.settled
+
+    def progressed(more: int) -> None:
+        nonlocal saved_s
+        bookmark.settled = before + publisher.settled
+        if clock_s() - saved_s >= BOOKMARK_EVERY_S:
+            saved_s = clock_s()
+            bookmark.save()
+        on_progress(more)
+
+    messages: Iterator[Message] = itertools.islice(source.messages(), before, None)
+    if bookmark.shift_ns:
+        messages = _shift_all(messages, source, bookmark.shift_ns)
+    try:
+        report = publisher.publish_all(
+            messages,
+            on_sent=progressed,
+            pace=None if math.isinf(speed) else Spacing(speed, clock_s),
+            stop=stop,
+        )
+    except BaseException:
+        bookmark.settled = before + publisher.settled
+        bookmark.save()
+        raise
+    if report.complete:
+        bookmark.remove()
+    else:
+        bookmark.settled = before + publisher.settled
+        bookmark.save()
+    return Outcome(
+        before,
+        report.sent,
+        report.acknowledged,
+        report.refused,
+        source.skipped,
+        source.notes,
+        complete=report.complete,
+        seconds=clock_s() - start_s,
+    )
+
+
+def _shift_all(messages: Iterator[Message], source: Source, shift_ns: int) -> Iterator[Message]:
+    for number, message in enumerate(messages, start=1):
+        moved, wholly = shifted(message, shift_ns)
+        if not wholly:
+            source.notes.add(NOT_SHIFTED, f"message {number}, {message.topic}")
+        yield moved

@@ -1,0 +1,62 @@
+"""Which sensor and time a table has had already: its memory is a temporary file, so any table fits."""
+
+from __future__ import annotations
+
+import sqlite3
+from enum import Enum, auto
+
+_BATCH = 10_000
+
+
+class Sighting(Enum):
+    """What a reading is to those before it."""
+
+    NEW = auto()
+    DUPLICATE = auto()
+    """The same sensor, time and values: sending it again would change nothing."""
+    CONFLICT = auto()
+    """The same sensor and time with other values: sending it would overwrite the first."""
+
+
+class Seen:
+    """Series (by number), times and a hash of the values, all 64-bit integers."""
+
+    def __init__(self) -> None:
+        # An empty name is a database in a temporary file, gone when closed, with a bounded cache in memory.
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE seen (series INTEGER, time_ns INTEGER, value INTEGER, PRIMARY KEY (series, time_ns)) "
+            "WITHOUT ROWID"
+        )
+        self._waiting: list[tuple[int, int, int]] = []
+        self._latest_ns: dict[int, int] = {}
+
+    def close(self) -> None:
+        self._db.close()
+
+    def look(self, series: int, time_ns: int, value: int) -> Sighting:
+        """Note a reading; tell whether the table has had it before."""
+        if time_ns > self._latest_ns.get(series, time_ns - 1):
+            # Later than everything before, as nearly every row is: new for certain, and noted by the batch.
+            self._latest_ns[series] = time_ns
+            self._waiting.append((series, time_ns, value))
+            if len(self._waiting) >= _BATCH:
+                self._flush()
+            return Sighting.NEW
+        self._flush()
+        known = self._db.execute(
+            "SELECT value FROM seen WHERE series = ? AND time_ns = ?", (series, time_ns)
+        ).fetchone()
+        if known is None:
+            self._waiting.append((series, time_ns, value))
+            return Sighting.NEW
+        return Sighting.DUPLICATE if known[0] == value else Sighting.CONFLICT
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO seen VALUES (?, ?, ?)", self._waiting)
+            self._db.execute("COMMIT")
+            self._waiting.clear()

@@ -1,0 +1,217 @@
+"""A table (CSV, also gzipped) as native messages, by way of a mapping.
+
+    row -> time -> for each reading: where? -> topic -> instant -> values -> seen before? -> message
+
+Rows are streamed; whatever is left out is counted with its reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from schemas import KINDS, HubpulseError
+from schemas.localtime import rfc3339
+from simulators.local_times import Moment, TimeReader
+from simulators.mapping import FILE_COLUMN, MappingError, ReadingColumns, TableMapping
+from simulators.messages import Message
+from simulators.seen import Seen, Sighting
+from simulators.source_file import SourceFile
+from simulators.tally import Tally
+from simulators.topics import Topics
+
+READINGS_PER_MESSAGE_MAX = 1000
+
+DUPLICATE = "duplicate: same sensor, time and values as before"
+CONFLICT = "conflict: same sensor and time as before with other values, the first were kept"
+BLANK = "blank: no value in the columns of a reading"
+NO_TIME = "time blank or in no known format"
+NO_NUMBER = "not a number, or a count that is not whole"
+NO_NAME = "no hub or sensor name"
+WRONG_WIDTH = "wrong number of fields in the row"
+SKIPPED_LOCAL_TIME = "local time that the clock change skips, kept just after the change"
+
+_rfc3339 = lru_cache(maxsize=1024)(rfc3339)
+
+
+class _Skip(Exception):  # noqa: N818 - no error: a reading that is left out
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+class Table:
+    """The messages of a table: one for each reading, or arrays of up to `readings_per_message` of the same topic."""
+
+    def __init__(self, path: Path, mapping: TableMapping, *, readings_per_message: int = 1) -> None:
+        self.file = SourceFile(path)
+        self._mapping = mapping
+        self._readings_per_message = readings_per_message
+        self.skipped = Tally()
+        self.notes = Tally()
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides which messages come in which order, beside the file itself."""
+        return f"{self._mapping.model_dump_json()} {self._readings_per_message}"
+
+    def messages(self) -> Iterator[Message]:
+        """Every message, from the start. Raises HubpulseError where file or mapping is wrong."""
+        self.skipped, self.notes = Tally(), Tally()
+        readings = self._readings()
+        return readings if self._readings_per_message == 1 else _arrays(readings, self._readings_per_message)
+
+    def _readings(self) -> Iterator[Message]:
+        mapping = self._mapping
+        times = TimeReader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
+        topics = Topics(mapping.names)
+        rows = self._rows()
+        header = next(rows)[1]
+        columns = self._positions(header)
+        time_at = [columns[name] for name in mapping.time.columns]
+        plans = [_Plan(reading, columns, mapping, topics) for reading in mapping.readings]
+        with closing(Seen()) as seen:
+            for line, row in rows:
+                try:
+                    moment = times.read(" ".join([row[at] for at in time_at]))
+                except ValueError as error:
+                    self.skipped.add(NO_TIME, f"line {line}, {error}", len(plans))
+                    continue
+                if moment.skipped:
+                    self.notes.add(SKIPPED_LOCAL_TIME, f"line {line}")
+                for plan in plans:
+                    try:
+                        message = plan.message(row, moment, seen)
+                    except _Skip as skip:
+                        self.skipped.add(skip.reason, f"line {line}{skip.detail}")
+                        continue
+                    if message is not None:
+                        yield message
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """(0, column names), then (line, cells) of every row of the right width, the file's own name the last cell."""
+        mapping, name, stem = self._mapping, self.file.path.name, self.file.stem
+        with self.file.opened() as stream:
+            text = io.TextIOWrapper(stream, encoding=mapping.encoding, newline="")
+            reader = csv.reader(text, delimiter=mapping.delimiter)
+            try:
+                named = next(reader, []) if mapping.header else []
+                columns = list(mapping.columns) or [cell.strip() for cell in named]
+                yield 0, [*columns, FILE_COLUMN]
+                width = len(columns)
+                started = False
+                for row in reader:
+                    if len(row) == width:
+                        started = True
+                        row.append(stem)
+                        yield reader.line_num, row
+                    elif row and not started:
+                        raise MappingError(
+                            f"{name}:{reader.line_num}: {len(row)} fields, but {width} columns ({', '.join(columns)}): "
+                            "name the columns in the mapping, `columns: [...]`, or mend its `delimiter`"
+                        )
+                    elif row:
+                        self.skipped.add(WRONG_WIDTH, f"line {reader.line_num}: {len(row)} instead of {width}")
+            except UnicodeDecodeError as error:
+                raise MappingError(
+                    f"{name}:{reader.line_num + 1}: not {mapping.encoding}: "
+                    "write for example `encoding: latin-1` in the mapping"
+                ) from error
+            except csv.Error as error:
+                raise HubpulseError(f"{name}:{reader.line_num}: {error}: is a quote left open there?") from error
+
+    def _positions(self, columns: Sequence[str]) -> Mapping[str, int]:
+        """The position of each column by its name, having checked that the mapping's are all there, once."""
+        needed = [*self._mapping.time.columns, *(name for r in self._mapping.readings for name in r.columns)]
+        for name in needed:
+            if columns.count(name) != 1:
+                what = "is not in the table" if name not in columns else "is there twice"
+                raise MappingError(
+                    f"{self.file.path.name}: column {name!r} {what}; it has {', '.join(columns[:-1])}: "
+                    "correct the mapping, or name the columns there with `columns: [...]`"
+                )
+        return {name: at for at, name in enumerate(columns)}
+
+
+class _Plan:
+    """How one reading is made of a row."""
+
+    def __init__(
+        self, reading: ReadingColumns, columns: Mapping[str, int], mapping: TableMapping, topics: Topics
+    ) -> None:
+        self._reading = reading
+        self._topics = topics
+        self._where = [(columns[name], text) for name, text in reading.where.items()]
+        self._topic_at = [columns[name] for name in reading.topic_columns]
+        self._blanks = frozenset(mapping.blanks)
+        self._decimal = mapping.decimal
+        whole = {field.name for field in KINDS[reading.kind].fields if field.number is int}
+        self._cells = [
+            (f'"{name}":', columns[value], name in whole)
+            for name, value in reading.fields.items()
+            if isinstance(value, str)
+        ]
+        self._constants = [f'"{name}":{value}' for name, value in reading.fields.items() if not isinstance(value, str)]
+
+    def message(self, row: Sequence[str], moment: Moment, seen: Seen) -> Message | None:
+        """The row's reading; None where `where` leaves it out. Raises _Skip."""
+        for at, text in self._where:
+            if row[at].strip() != text:
+                return None
+        try:
+            target = self._topics.target(self._reading, [row[at] for at in self._topic_at])
+        except ValueError as error:
+            raise _Skip(NO_NAME, f": {error}") from error
+        time_ns = target.series.place(moment)
+        values = self._values(row)
+        sighting = seen.look(target.number, time_ns, hash(values))
+        if sighting is not Sighting.NEW:
+            raise _Skip(DUPLICATE if sighting is Sighting.DUPLICATE else CONFLICT, "")
+        return Message(time_ns, target.topic, f'{{"time":"{_rfc3339(time_ns)}",{values}}}'.encode())
+
+    def _values(self, row: Sequence[str]) -> str:
+        """The fields as JSON without the braces."""
+        parts = []
+        for head, at, whole in self._cells:
+            text = row[at].strip()
+            if text in self._blanks:
+                continue
+            try:
+                parts.append(head + _number(text.replace(self._decimal, "."), whole=whole))
+            except ValueError as error:
+                raise _Skip(NO_NUMBER, f": {text[:40]!r}") from error
+        if self._cells and not parts:
+            raise _Skip(BLANK, "")
+        return ",".join(parts + self._constants)
+
+
+def _number(text: str, *, whole: bool) -> str:
+    """A cell's number as JSON. Raises ValueError."""
+    if whole and text.isdecimal() and text.isascii():
+        return str(int(text))
+    number = float(text)
+    if "_" in text or not math.isfinite(number) or (whole and not number.is_integer()):
+        raise ValueError(text)
+    return str(int(number)) if whole else repr(number)
+
+
+def _arrays(readings: Iterator[Message], readings_max: int) -> Iterator[Message]:
+    """Arrays of readings of the same topic; the time of a message is that of its last reading."""
+    waiting: dict[str, list[Message]] = {}
+    for reading in readings:
+        group = waiting.setdefault(reading.topic, [])
+        group.append(reading)
+        if len(group) == readings_max:
+            yield _array(waiting.pop(reading.topic))
+    for group in waiting.values():
+        yield _array(group)
+
+
+def _array(group: Sequence[Message]) -> Message:
+    return Message(group[-1].time_ns, group[-1].topic, b"[" + b",".join(message.payload for message in group) + b"]")
