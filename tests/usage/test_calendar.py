@@ -1,0 +1,107 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import Estate
+from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub
+from usage.calendar import Day, HubCalendar, Span, union_length_ns
+
+WEEK = {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}
+
+
+def day_of(text: str, in_estate: Estate, id_: str = "armley") -> Day:
+    return HubCalendar(in_estate, id_).day(date.fromisoformat(text))
+
+
+def open_minutes(text: str, in_estate: Estate) -> float:
+    return sum(span.length_ns for span in day_of(text, in_estate).open) / MINUTE_NS
+
+
+@pytest.mark.parametrize(
+    "zone, day, hours",
+    [
+        ("Europe/London", "2026-03-29", 23),
+        ("Europe/London", "2026-10-25", 25),
+        ("Europe/London", "2026-10-26", 24),
+        ("America/Los_Angeles", "2005-10-30", 25),
+        ("America/Los_Angeles", "2026-03-08", 23),
+        ("Asia/Singapore", "2021-09-07", 24),
+        ("Asia/Kolkata", "2026-03-29", 24),
+    ],
+)
+def test_a_day_has_the_hours_of_the_clock_on_the_wall(zone: str, day: str, hours: int) -> None:
+    found = day_of(day, estate(timezone=zone))
+    assert len(found.hours) == hours
+    assert found.span.length_ns == hours * HOUR_NS
+    assert {span.length_ns for span in found.hours} == {HOUR_NS}
+
+
+def test_a_clock_change_of_half_an_hour_cuts_one_hour_short() -> None:
+    autumn = day_of("2026-04-05", estate(timezone="Australia/Lord_Howe"))
+    assert autumn.span.length_ns == 24.5 * HOUR_NS
+    assert sorted(span.length_ns for span in autumn.hours)[:2] == [HOUR_NS // 2, HOUR_NS]
+    assert [span.start_ns for span in autumn.hours[1:]] == [span.stop_ns for span in autumn.hours[:-1]]
+
+
+@given(st.dates(date(1990, 1, 1), date(2040, 1, 1)), st.sampled_from(["Europe/London", "America/Los_Angeles"]))
+def test_hours_fill_the_day_and_days_fill_the_year(day: date, zone: str) -> None:
+    calendar = HubCalendar(estate(timezone=zone), "any")
+    found = calendar.day(day)
+    assert found.hours[0].start_ns == found.span.start_ns
+    assert found.hours[-1].stop_ns == found.span.stop_ns
+    assert calendar.date_of(found.span.start_ns) == calendar.date_of(found.span.stop_ns - 1) == day
+
+
+def test_a_hub_without_opening_hours_is_open_all_day() -> None:
+    assert open_minutes("2026-10-25", estate(hub())) == 25 * 60
+    assert open_minutes("2026-10-25", estate()) == 25 * 60
+
+
+def test_opening_hours_follow_the_weekday() -> None:
+    known = estate(hub(opening=WEEK))
+    assert day_of("2026-10-23", known).open == (Span(at("2026-10-23T08:00"), at("2026-10-23T16:00")),)
+    assert open_minutes("2026-10-24", known) == 3 * 60
+    assert open_minutes("2026-10-25", known) == 0
+
+
+def test_opening_hours_across_a_clock_change_are_as_long_as_they_really_are() -> None:
+    known = estate(hub(opening={"sun": "00:00-06:00"}))
+    assert open_minutes("2026-03-29", known) == 5 * 60
+    assert open_minutes("2026-10-25", known) == 7 * 60
+
+
+def test_an_opening_time_that_a_clock_change_swallows_is_no_opening() -> None:
+    assert day_of("2026-03-29", estate(hub(opening={"sun": "01:00-02:00"}))).open == ()
+
+
+def test_opening_until_midnight_ends_with_the_day() -> None:
+    found = day_of("2026-10-24", estate(hub(opening={"sat": "20:00-24:00"})))
+    assert found.open == (Span(at("2026-10-24T19:00"), found.span.stop_ns),)
+
+
+def test_closures_shut_a_hub_on_their_first_and_last_day_and_not_beyond() -> None:
+    known = estate(hub(opening={"mon-sun": "09:00-17:00"}, closures=["2026-12-23..2027-01-01"]))
+    closed = {day: open_minutes(day, known) for day in ("2026-12-22", "2026-12-23", "2027-01-01", "2027-01-02")}
+    assert closed == {"2026-12-22": 480, "2026-12-23": 0, "2027-01-01": 0, "2027-01-02": 480}
+
+
+def test_bank_holidays_shut_hubs() -> None:
+    england = {"country": "GB", "subdivision": "ENG"}
+    known = estate(hub(opening={"mon-sun": "09:00-17:00"}), holidays=england)
+    assert open_minutes("2026-08-31", known) == 0
+    # The Scottish one is a day like any other in Leeds.
+    assert open_minutes("2026-08-03", known) == 480
+
+
+def test_a_hub_may_live_in_another_time_zone_than_its_estate() -> None:
+    known = estate(hub(), hub("door", timezone="America/Los_Angeles"))
+    assert day_of("2005-07-24", known, "door").span.start_ns == at("2005-07-24T07:00")
+    assert day_of("2005-07-24", known, "armley").span.start_ns == at("2005-07-23T23:00")
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8))
+def test_time_that_spans_share_counts_once(bounds: list[tuple[int, int]]) -> None:
+    spans = [Span(min(pair), max(pair)) for pair in bounds]
+    assert union_length_ns(spans) == len({tick for span in spans for tick in range(span.start_ns, span.stop_ns)})

@@ -1,0 +1,131 @@
+"""Local days and hours as UTC nanoseconds, and when a hub is open on them.
+
+A local day is 23, 24 or 25 hours; its hours are those of the clock on the wall, so the hour that a clock change
+skips is missing and the one that it repeats is there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from schemas import Estate, Hub
+from schemas.estate import Holidays
+from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, to_ns
+
+NS_A_MINUTE = 60 * NS_A_SECOND
+NS_AN_HOUR = 3600 * NS_A_SECOND
+
+
+class Span(NamedTuple):
+    """A stretch of time: start inclusive, stop exclusive, UTC nanoseconds."""
+
+    start_ns: int
+    stop_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        return self.stop_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A hub's local day: its bounds, its clock hours, and when the hub is open in it."""
+
+    date: date
+    span: Span
+    hours: tuple[Span, ...]
+    open: tuple[Span, ...]
+
+
+class HubCalendar:
+    """The days of one hub, in its own time zone. A hub that the estate does not name is open all day."""
+
+    def __init__(self, estate: Estate, hub: str) -> None:
+        self.zone = estate.zone_of(hub)
+        self._hub = next((known for known in estate.hubs if known.id == hub), None)
+        self._holidays = estate.holidays
+
+    def day(self, day: date) -> Day:
+        """The local day `day` with its bounds, hours and opening times."""
+        span = Span(*day_bounds_ns(day, self.zone))
+        return Day(day, span, clock_hours(span, self.zone), self._opening(day, span))
+
+    def date_of(self, time_ns: int) -> date:
+        """The local day that an instant belongs to."""
+        return local_day(time_ns, self.zone)
+
+    def is_closed(self, day: date) -> bool:
+        """Whether a closure or a bank holiday keeps the hub shut on that day, whatever its opening hours say."""
+        closures = self._hub.closures if self._hub else ()
+        return any(closure.first <= day <= closure.last for closure in closures) or (
+            self._holidays is not None and day in _bank_holidays(self._holidays, day.year)
+        )
+
+    def _opening(self, day: date, span: Span) -> tuple[Span, ...]:
+        if self.is_closed(day):
+            return ()
+        opening = opening_minutes(self._hub, day)
+        if opening is None:
+            return (span,)
+        times = (Span(self._instant(day, first), self._instant(day, last)) for first, last in opening)
+        # A clock change may swallow an opening time whole.
+        return tuple(time for time in times if time.length_ns > 0)
+
+    def _instant(self, day: date, minute: int) -> int:
+        days, minute = divmod(minute, 24 * 60)
+        day += timedelta(days=days)
+        local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=self.zone)
+        return to_ns(local.astimezone(UTC))
+
+
+def opening_minutes(hub: Hub | None, day: date) -> tuple[tuple[int, int], ...] | None:
+    """Opening times of that weekday in minutes of the local day; None where the hub counts as open all day."""
+    return None if hub is None or hub.opening is None else hub.opening.week[day.weekday()]
+
+
+def clock_hours(day: Span, zone: ZoneInfo) -> tuple[Span, ...]:
+    """The clock hours of a local day, in order; one that a clock change cuts is shorter than an hour."""
+    hours = []
+    start = day.start_ns
+    while start < day.stop_ns:
+        local = from_ns(start).astimezone(zone)
+        since_full_hour_ns = (local.minute * 60 + local.second) * NS_A_SECOND
+        stop = min(start + NS_AN_HOUR - since_full_hour_ns, day.stop_ns)
+        hours.append(Span(start, stop))
+        start = stop
+    return tuple(hours)
+
+
+def dates(first: date, last: date) -> Iterator[date]:
+    """Every date from `first` to `last`, both inclusive."""
+    for step in range((last - first).days + 1):
+        yield first + timedelta(days=step)
+
+
+def clip(spans: Iterable[Span], bounds: Span) -> tuple[Span, ...]:
+    """The parts of the spans that lie within the bounds."""
+    cut = (Span(max(s.start_ns, bounds.start_ns), min(s.stop_ns, bounds.stop_ns)) for s in spans)
+    return tuple(span for span in cut if span.length_ns > 0)
+
+
+def union_length_ns(spans: Sequence[Span]) -> int:
+    """How long at least one of the spans lasts: what they share counts once."""
+    total, reached = 0, None
+    for start, stop in sorted(spans):
+        begin = start if reached is None else max(start, reached)
+        if stop > begin:
+            total += stop - begin
+            reached = stop
+    return total
+
+
+@lru_cache(maxsize=256)
+def _bank_holidays(which: Holidays, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(which.country, subdiv=which.subdivision, years=year))

@@ -1,0 +1,54 @@
+"""What the estate file says of a hub's sensors: how often they report, and how their counters count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas import Estate, Kind, Sensor
+from schemas.localtime import NS_A_SECOND
+from usage.counters import PLAUSIBLE_PEOPLE, CounterRules
+
+_LINE = re.compile(r"-line\d+$")
+EXPECTED_KINDS = frozenset(Kind) - {Kind.DEVICE}
+"""The kinds whose readings completeness expects; a sensor tells of its own health when it pleases."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubPlan:
+    """A hub's sensors as the estate file has them."""
+
+    sensors: Mapping[str, Sensor]
+    altitude_m: float | None
+
+    @classmethod
+    def of(cls, estate: Estate, hub: str) -> HubPlan:
+        """The plan of a hub; empty for one that the estate does not name."""
+        known = next((known for known in estate.hubs if known.id == hub), None)
+        if known is None:
+            return cls({}, None)
+        return cls({sensor.id: sensor for sensor in known.sensors}, known.altitude_m)
+
+    def sensor(self, sensor: str) -> Sensor | None:
+        """What the file says of a sensor; a counter's further lines are the sensor that they belong to."""
+        return self.sensors.get(sensor) or self.sensors.get(_LINE.sub("", sensor))
+
+    def every_ns(self, sensor: str) -> int | None:
+        """How often a sensor should report, where the file says it."""
+        known = self.sensor(sensor)
+        return known.every_s * NS_A_SECOND if known and known.every_s else None
+
+    def people_rules(self, sensor: str, every_ns: int) -> CounterRules:
+        """How the sensor's totals of people count."""
+        known = self.sensor(sensor)
+        if known is None:
+            return CounterRules()
+        if known.max_step is None:
+            return CounterRules(bits=known.counter_bits, step_max=PLAUSIBLE_PEOPLE)
+        return CounterRules(bits=known.counter_bits, step_max=known.max_step, step_every_ns=every_ns)
+
+    def byte_rules(self, sensor: str) -> CounterRules:
+        """How the sensor's totals of bytes count: no growth is too large."""
+        known = self.sensor(sensor)
+        return CounterRules(bits=known.counter_bits if known else None, step_max=None)

@@ -1,0 +1,131 @@
+"""A hub's raw readings over some days: the store's runs put together sensor by sensor.
+
+A reading is one sensor at one time: the same sensor and time under two zones is one reading. Suspect readings are
+real, and people counts and completeness count them; means, minima, maxima and minutes leave them out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median_low
+
+from schemas import Kind
+from schemas.localtime import NS_A_SECOND
+from stores import Run
+from usage.calendar import Span
+
+Number = int | float | bool
+
+SUSPECT = "suspect"
+EVERY_DEFAULT_NS = 600 * NS_A_SECOND
+"""The interval of a sensor that neither the estate file nor three readings tell."""
+
+
+@dataclass(slots=True)
+class SensorReadings:
+    """One sensor's readings of one kind, in order of time, each time once; a field it lacks is None."""
+
+    sensor: str
+    zone: str | None
+    times_ns: Sequence[int]
+    columns: Mapping[str, Sequence[Number | None]]
+    _tracks: dict[str, Track] = field(default_factory=dict)
+
+    def count(self, span: Span) -> int:
+        """How many readings the span holds."""
+        return bisect_left(self.times_ns, span.stop_ns) - bisect_left(self.times_ns, span.start_ns)
+
+    def interval_ns(self, span: Span) -> int:
+        """The usual time between the span's readings, from the readings themselves."""
+        times = self.times_ns[bisect_left(self.times_ns, span.start_ns) : bisect_left(self.times_ns, span.stop_ns)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        return median_low(gaps) if len(gaps) > 1 else EVERY_DEFAULT_NS
+
+    def counts(self, name: str) -> Track:
+        """The readings that have the field, suspect ones included."""
+        return self._track(name, trusted=False)
+
+    def measures(self, name: str) -> Track:
+        """The readings that have the field and are not suspect."""
+        return self._track(name, trusted=True)
+
+    def _track(self, name: str, *, trusted: bool) -> Track:
+        key = f"{name}!" if trusted else name
+        if key not in self._tracks:
+            self._tracks[key] = self._filter(name, trusted=trusted)
+        return self._tracks[key]
+
+    def _filter(self, name: str, *, trusted: bool) -> Track:
+        values = self.columns.get(name)
+        if values is None:
+            return Track((), ())
+        suspect = self.columns.get(SUSPECT) if trusted else None
+        if suspect is not None and any(suspect):
+            values = [None if doubted else value for value, doubted in zip(values, suspect, strict=True)]
+        if None not in values:
+            return Track(self.times_ns, values)  # type: ignore[arg-type] # no None is left in it
+        pairs = [(t, v) for t, v in zip(self.times_ns, values, strict=True) if v is not None]
+        return Track([t for t, _ in pairs], [v for _, v in pairs])
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One field of one sensor: its values in order of time."""
+
+    times_ns: Sequence[int]
+    values: Sequence[Number]
+
+    def __bool__(self) -> bool:
+        return bool(self.times_ns)
+
+    def within(self, span: Span) -> Track:
+        """The part in the span."""
+        return self.part(bisect_left(self.times_ns, span.start_ns), bisect_left(self.times_ns, span.stop_ns))
+
+    def part(self, first: int, stop: int) -> Track:
+        """The part from one index to another."""
+        return Track(self.times_ns[first:stop], self.values[first:stop])
+
+
+HubReadings = Mapping[Kind, Sequence[SensorReadings]]
+"""A hub's sensors by kind, each list in order of the sensors' ids."""
+
+
+def by_sensor(runs: Iterable[Run]) -> list[SensorReadings]:
+    """Put a hub's runs of one kind together, in order of the sensors' ids. Runs may overlap in time."""
+    sensors: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.times_ns:
+            sensors.setdefault(run.tags["sensor"], []).append(run)
+    return [_joined(sensor, runs) for sensor, runs in sorted(sensors.items())]
+
+
+def _joined(sensor: str, runs: list[Run]) -> SensorReadings:
+    zone = max((run.times_ns[-1], run.tags.get("zone", "")) for run in runs)[1] or None
+    names = sorted({name for run in runs for name in run.columns})
+    consecutive = all(a.times_ns[-1] < b.times_ns[0] for a, b in pairwise(runs))
+    if not consecutive:
+        return _merged(sensor, zone, runs, names)
+    times_ns = [t for run in runs for t in run.times_ns]
+    columns = {name: [v for run in runs for v in _column(run, name)] for name in names}
+    return SensorReadings(sensor, zone, times_ns, columns)
+
+
+def _merged(sensor: str, zone: str | None, runs: list[Run], names: list[str]) -> SensorReadings:
+    """Runs that share times: the first value of a field wins, in the order of the zones."""
+    rows: dict[int, dict[str, Number]] = {}
+    for run in sorted(runs, key=lambda r: (r.tags.get("zone", ""), r.times_ns[0])):
+        for name in names:
+            for time_ns, value in zip(run.times_ns, _column(run, name), strict=True):
+                row = rows.setdefault(time_ns, {})
+                if value is not None:
+                    row.setdefault(name, value)
+    times_ns = sorted(rows)
+    return SensorReadings(sensor, zone, times_ns, {n: [rows[t].get(n) for t in times_ns] for n in names})
+
+
+def _column(run: Run, name: str) -> Sequence[Number | None]:
+    return run.columns.get(name) or (None,) * len(run.times_ns)

@@ -1,0 +1,215 @@
+r"""From one hub's raw readings of a day to its figures: a pure function.
+
+    readings of a day -> tallies (entries, exits, bytes) -> counts ----\
+                      -> signals (what holds when) -> means, minutes ---> figures of the day and of each of its hours
+                      -> readings received and expected -> completeness /
+
+None means that no sensor told, which is not zero. Means and minutes over a limit count opening hours only; minima,
+maxima and counts the whole local day. The fields are `schemas.measurements.USAGE_FIELDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas import Kind
+from schemas.localtime import NS_A_SECOND
+from schemas.measurements import USAGE_FIELDS
+from usage import air, signals
+from usage.calendar import NS_A_MINUTE, Day, Span, clip, union_length_ns
+from usage.counters import CounterRules, Step
+from usage.people import Count, Occupancy, Tally, tallies
+from usage.plan import EXPECTED_KINDS, HubPlan
+from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
+from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
+
+Figures = dict[str, int | float | bool | None]
+
+GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
+CO2_POOR_PPM, CO2_BAD_PPM = 800, 1500
+DECIMALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """A day's figures and those of each of its clock hours, and how its counts came about."""
+
+    day: Day
+    figures: Figures
+    hours: tuple[tuple[Span, Figures], ...]
+    tallies: tuple[Tally, ...]
+
+    def crossing(self) -> tuple[Step, ...]:
+        """The steps of counters that began before the day or ended after it: other days share their growth."""
+        span = self.day.span
+        return tuple(
+            step
+            for tally in self.tallies
+            for step in tally.steps
+            if step.growth and (step.start_ns < span.start_ns or step.stop_ns > span.stop_ns)
+        )
+
+
+def roll_up(readings: HubReadings, day: Day, plan: HubPlan, *, now_ns: int) -> Rollup:
+    """The figures of a local day from the hub's readings of it and around it.
+
+    `now_ns` bounds what a running day can expect. `final` and `revision` are left to whoever keeps the figures.
+    """
+    known = _Known(readings, day, plan, now_ns)
+    hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
+    return Rollup(day, known.figures(day.span), hours, known.tallies)
+
+
+class _Known:
+    """A day's readings, prepared once for the day's figures and for every hour's."""
+
+    def __init__(self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int) -> None:
+        self._readings, self._day, self._plan, self._now_ns = readings, day, plan, now_ns
+        entries = self._people("entries")
+        exits = self._people("exits")
+        bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
+        self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
+        self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
+        self._occupancy = Occupancy(self._entries, self._exits)
+        self._clients = self._signals(Kind.WIFI, "clients")
+        self._devices = self._signals(Kind.WIFI, "devices")
+        self._temperature = self._signals(Kind.TEMPERATURE, "temperature_c")
+        self._humidity = self._signals(Kind.HUMIDITY, "relative_humidity_pct")
+        self._pressure = self._signals(Kind.PRESSURE, "pressure_hpa")
+        self._co2 = self._signals(Kind.CO2, "co2_ppm")
+        self._expected = self._expectations()
+
+    def figures(self, span: Span) -> Figures:
+        opening = clip(self._day.open, span)
+        heard = clip(opening, Span(span.start_ns, self._now_ns))
+        temperatures = signals.extremes(self._temperature, span)
+        co2 = signals.extremes(self._co2, span)
+        found: Figures = {
+            "entries": self._entries.within(span),
+            "exits": self._exits.within(span),
+            "peak_occupancy": self._occupancy.peak(span),
+            "occupancy_drift": self._occupancy.drift(span),
+            "wifi_peak_clients": signals.peak_sum(self._clients, span),
+            "wifi_mean_clients": signals.mean_sum(self._clients, heard),
+            "wifi_devices": signals.peak_sum(self._devices, span),
+            "wifi_bytes": self._bytes_count.within(span),
+            "temperature_mean_c": signals.mean(self._temperature, heard),
+            "temperature_min_c": temperatures and temperatures[0],
+            "temperature_max_c": temperatures and temperatures[1],
+            "relative_humidity_mean_pct": signals.mean(self._humidity, heard),
+            "pressure_mean_hpa": self._pressure_mean_hpa(heard),
+            "co2_mean_ppm": signals.mean(self._co2, heard),
+            "co2_max_ppm": co2 and co2[1],
+            "co2_minutes_over_800": self._co2_minutes_over(CO2_POOR_PPM, heard),
+            "co2_minutes_over_1500": self._co2_minutes_over(CO2_BAD_PPM, heard),
+            "damp_minutes": self._damp_minutes(heard),
+            "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
+            "completeness": self._completeness(span),
+        }
+        return {name: _rounded(found.get(name)) for name in USAGE_FIELDS}
+
+    # ------------------------------------------------------------------------------------------------- preparation
+
+    def _people(self, direction: str) -> list[Tally]:
+        return tallies(self._readings.get(Kind.FOOTFALL, ()), direction, self._day, self._people_rules)
+
+    def _bytes(self, direction: str) -> list[Tally]:
+        return tallies(self._readings.get(Kind.WIFI, ()), direction, self._day, self._byte_rules)
+
+    def _people_rules(self, sensor: SensorReadings) -> CounterRules:
+        return self._plan.people_rules(sensor.sensor, self._every_ns(sensor))
+
+    def _byte_rules(self, sensor: SensorReadings) -> CounterRules:
+        return self._plan.byte_rules(sensor.sensor)
+
+    def _every_ns(self, sensor: SensorReadings) -> int:
+        return self._plan.every_ns(sensor.sensor) or sensor.interval_ns(self._day.span)
+
+    def _signals(self, kind: Kind, field: str) -> list[Signal]:
+        window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
+        made = []
+        for sensor in self._readings.get(kind, ()):
+            track = sensor.measures(field).within(window)
+            if track:
+                made.append(Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * self._every_ns(sensor)))
+        return made
+
+    # ---------------------------------------------------------------------------------------------------- measures
+
+    def _co2_minutes_over(self, limit_ppm: float, opening: Sequence[Span]) -> float | None:
+        """Minutes in which the worst of the hub's sensors was over the limit."""
+        if not signals.is_covered(self._co2, opening):
+            return None
+        return union_length_ns(signals.spans_where(self._co2, opening, lambda ppm: ppm > limit_ppm)) / NS_A_MINUTE
+
+    def _damp_minutes(self, opening: Sequence[Span]) -> float | None:
+        """Minutes in which any of the hub's humidity sensors found it damp, by the temperature beside it."""
+        damp: list[Span] = []
+        judged = False
+        for humidity in self._humidity:
+            temperature = self._beside(humidity)
+            for span in opening:
+                for start, stop, (rh_pct, celsius) in signals.pairs(humidity, temperature, span):
+                    judged = True
+                    if air.is_damp(celsius, rh_pct):
+                        damp.append(Span(start, stop))
+        return union_length_ns(damp) / NS_A_MINUTE if judged else None
+
+    def _pressure_mean_hpa(self, opening: Sequence[Span]) -> float | None:
+        """The mean pressure, at sea level where the altitude is known; without a thermometer at 15 degrees."""
+        altitude_m = self._plan.altitude_m
+        if altitude_m is None:
+            return signals.mean(self._pressure, opening)
+        weight_ns, total = 0, 0.0
+        for pressure in self._pressure:
+            temperature = self._beside(pressure)
+            for span in opening:
+                for start, stop, hpa in pressure.pieces(span):
+                    celsius = temperature.at(start) if temperature else None
+                    celsius = air.STANDARD_TEMPERATURE_C if celsius is None else celsius
+                    weight_ns += stop - start
+                    total += air.sea_level_pressure_hpa(hpa, altitude_m, celsius) * (stop - start)
+        return total / weight_ns if weight_ns else None
+
+    def _beside(self, signal: Signal) -> Signal | None:
+        """The thermometer nearest to another sensor: in the same device, else the same zone, else the hub's first."""
+        return min(
+            self._temperature,
+            key=lambda t: (t.sensor != signal.sensor, t.zone is None or t.zone != signal.zone, t.sensor),
+            default=None,
+        )
+
+    # ------------------------------------------------------------------------------------------------ completeness
+
+    def _completeness(self, span: Span) -> float | None:
+        """Readings received of those expected until now; one sensor's surplus never hides another's silence."""
+        elapsed_ns = min(span.stop_ns, self._now_ns) - span.start_ns
+        received = expected = 0
+        for sensor, every_ns in self._expected:
+            due = max(0, elapsed_ns // every_ns)
+            received += min(due, sensor.count(span)) if sensor else 0
+            expected += due
+        return round(received / expected, 4) if expected else None
+
+    def _expectations(self) -> list[tuple[SensorReadings | None, int]]:
+        """Every sensor and kind that was heard on the day or that the estate names, and its interval."""
+        heard = {
+            (sensor.sensor, kind): sensor
+            for kind in EXPECTED_KINDS
+            for sensor in self._readings.get(kind, ())
+            if sensor.count(self._day.span)
+        }
+        expected: list[tuple[SensorReadings | None, int]] = [(s, self._every_ns(s)) for s in heard.values()]
+        talking = {name for name, _ in heard}
+        for name, config in self._plan.sensors.items():
+            every_ns = self._plan.every_ns(name) or EVERY_DEFAULT_NS
+            silent = [kind for kind in config.kinds if kind in EXPECTED_KINDS and (name, kind) not in heard]
+            if not config.kinds and name not in talking:
+                expected.append((None, every_ns))
+            expected.extend((None, every_ns) for _ in silent)
+        return expected
+
+
+def _rounded(value: float | None) -> int | float | None:
+    return round(value, DECIMALS) if isinstance(value, float) else value
