@@ -1,0 +1,158 @@
+"""Figures from a store: settled days from the roll-ups, the others from the readings, always up to date."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from schemas import Estate, Kind
+from stores import Store
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, figures_of, hub, mark, put
+from usage.calendar import HubCalendar
+from usage.figures import UnknownHubError, figures, hourly_figures
+from usage.keeper import HubKeeper
+
+DAY = date(2026, 10, 20)
+NOON_NS = at("2026-10-20T12:00", "Europe/London")
+MIDNIGHT_NS = at("2026-10-20T00:00", "Europe/London")
+
+
+def keep(store: Store, known: Estate, *days: date, now_ns: int) -> None:
+    for _ in HubKeeper(store, known, "armley", now_ns=now_ns).recompute(days):
+        pass
+
+
+def test_an_export_right_after_a_replay_needs_no_jobs(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3, "exits": 2})])
+    found = figures_of(store, estate(), DAY.isoformat(), now_ns=NOON_NS + HOUR_NS)
+    assert (found["entries"], found["exits"], found["final"], found["revision"]) == (3, 2, False, 0)
+
+
+@pytest.mark.parametrize(
+    "zone, first, last",
+    [
+        ("Europe/London", "2026-03-27", "2026-03-31"),
+        ("Europe/London", "2026-10-23", "2026-10-27"),
+        ("America/Los_Angeles", "2005-10-28", "2005-11-01"),
+    ],
+)
+def test_a_reading_a_second_before_midnight_and_one_at_midnight_are_on_different_days(
+    store: Store, zone: str, first: str, last: str
+) -> None:
+    known = estate(timezone=zone)
+    calendar = HubCalendar(known, "armley")
+    days = [date.fromisoformat(first) + timedelta(days=step) for step in range(5)]
+    assert days[-1].isoformat() == last
+    for number, day in enumerate(days, start=1):
+        span = calendar.day(day).span
+        edge = span.stop_ns - 1_000_000_000
+        put(store, Kind.FOOTFALL, [(span.start_ns, {"entries": number}), (edge, {"entries": 100 * number})])
+    found = figures(store, known, first=days[0], last=days[-1], now_ns=at("2027-01-01T00:00"))
+    assert [day.figures["entries"] for day in found] == [101 * number for number in range(1, 6)]
+
+
+def test_every_local_day_has_a_row_even_where_no_sensor_told(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    known = estate(hub("armley"), hub("beeston", opening={"mon-fri": "09:00-17:00"}))
+    found = list(figures(store, known, first=date(2026, 10, 18), last=DAY, now_ns=NOON_NS + 5 * DAY_NS))
+    assert [(day.hub, day.date.day) for day in found] == [(h, d) for h in ("armley", "beeston") for d in (18, 19, 20)]
+    sunday, monday = found[3].figures, found[4].figures
+    assert (sunday["entries"], sunday["open_minutes"]) == (None, 0)
+    assert (monday["entries"], monday["open_minutes"]) == (None, 480)
+
+
+def test_days_to_come_have_no_row(store: Store) -> None:
+    known = estate(hub())
+    found = figures(store, known, first=DAY, last=date(2030, 1, 1), now_ns=NOON_NS)
+    assert [day.date for day in found] == [DAY]
+
+
+def test_an_unknown_hub_is_refused_with_the_known_ones(store: Store) -> None:
+    with pytest.raises(UnknownHubError, match=r"no hub 'leeds'.*armley"):
+        list(figures(store, estate(hub()), first=DAY, last=DAY, hub="leeds", now_ns=NOON_NS))
+
+
+def test_without_an_estate_file_the_hubs_are_those_heard_of(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})], hub="door")
+    assert [day.hub for day in figures(store, estate(), first=DAY, last=DAY, now_ns=NOON_NS + 1)] == ["door"]
+
+
+def test_a_settled_day_is_read_from_its_rollup(store: Store) -> None:
+    now_ns = NOON_NS + 5 * DAY_NS
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3, "exits": 3})])
+    keep(store, estate(), DAY, now_ns=now_ns)
+    # Written behind the back of ingest: without a mark, the settled figure stands.
+    put(store, Kind.FOOTFALL, [(NOON_NS + 1, {"entries": 4, "exits": 0})])
+    assert figures_of(store, estate(), DAY.isoformat(), now_ns=now_ns)["entries"] == 3
+
+
+def test_a_marked_day_is_computed_and_its_revision_raised(store: Store) -> None:
+    now_ns = NOON_NS + 5 * DAY_NS
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3, "exits": 3})])
+    keep(store, estate(), DAY, now_ns=now_ns)
+    put(store, Kind.FOOTFALL, [(NOON_NS + 1, {"entries": 4, "exits": 0})])
+    mark(store, MIDNIGHT_NS, now_ns)
+    found = figures_of(store, estate(), DAY.isoformat(), now_ns=now_ns)
+    assert (found["entries"], found["final"], found["revision"]) == (7, True, 2)
+
+
+def test_a_day_is_final_two_days_after_it_ended(store: Store) -> None:
+    known = estate(hub())
+    ends_ns = MIDNIGHT_NS + DAY_NS
+    grace_ns = 48 * HOUR_NS
+    states = [
+        figures_of(store, known, DAY.isoformat(), now_ns=now_ns)["final"]
+        for now_ns in (ends_ns - 1, ends_ns, ends_ns + grace_ns - 1, ends_ns + grace_ns)
+    ]
+    assert states == [False, False, False, True]
+
+
+def test_stored_rows_as_they_stand_serve_a_page_that_shows_many_hubs(store: Store) -> None:
+    now_ns = NOON_NS
+    put(store, Kind.FOOTFALL, [(NOON_NS - HOUR_NS, {"entries": 3})])
+    keep(store, estate(), DAY, now_ns=now_ns)
+    put(store, Kind.FOOTFALL, [(NOON_NS - MINUTE_NS, {"entries": 4})])
+    asked = {"first": DAY, "last": DAY, "now_ns": now_ns}
+    assert [d.figures["entries"] for d in figures(store, estate(), **asked, live=False)] == [3]  # type: ignore[arg-type]
+    # Yesterday's row was written while the day ran: it does not stand for the whole day.
+    asked["now_ns"] = now_ns + DAY_NS
+    assert [d.figures["entries"] for d in figures(store, estate(), **asked, live=False)] == [7]  # type: ignore[arg-type]
+
+
+def test_hours_are_told_in_the_hubs_own_time_and_twice_in_autumn(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(at("2026-10-25T01:30+01:00"), {"entries": 3})])
+    put(store, Kind.FOOTFALL, [(at("2026-10-25T01:30+00:00"), {"entries": 4})])
+    sunday = date(2026, 10, 25)
+    now_ns = at("2026-11-20T00:00")
+    computed = list(hourly_figures(store, estate(), first=sunday, last=sunday, now_ns=now_ns))
+    assert [hour.time.isoformat() for hour in computed[1:3]] == [
+        "2026-10-25T01:00:00+01:00",
+        "2026-10-25T01:00:00+00:00",
+    ]
+    assert [hour.figures["entries"] for hour in computed[:4]] == [None, 3, 4, None]
+    keep(store, estate(), sunday, now_ns=now_ns)
+    assert list(hourly_figures(store, estate(), first=sunday, last=sunday, now_ns=now_ns)) == computed
+
+
+def test_a_gap_across_midnight_is_split_in_proportion(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(at("2024-06-01T22:40"), {"entries_total": 500})])
+    put(store, Kind.FOOTFALL, [(at("2024-06-01T23:20"), {"entries_total": 540})])
+    found = figures(store, estate(), first=date(2024, 6, 1), last=date(2024, 6, 2), now_ns=NOON_NS)
+    assert [day.figures["entries"] for day in found] == [20, 20]
+
+
+@pytest.mark.parametrize("silent_days", [1, 3, 6, 9, 30])
+def test_a_counter_that_was_silent_for_days_shares_its_growth_over_them(store: Store, silent_days: int) -> None:
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS, {"entries_total": 0})])
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + silent_days * DAY_NS, {"entries_total": 24 * silent_days})])
+    known = estate(timezone="UTC")
+    first = DAY - timedelta(days=1)
+    last = DAY + timedelta(days=silent_days)
+    found = [
+        d.figures["entries"] or 0 for d in figures(store, known, first=first, last=last, now_ns=NOON_NS + 90 * DAY_NS)
+    ]
+    alone = [
+        figures_of(store, known, (first + timedelta(days=step)).isoformat())["entries"] or 0
+        for step in range(silent_days + 2)
+    ]
+    assert sum(found) == 24 * silent_days
+    assert found == alone

@@ -1,0 +1,187 @@
+"""The periodic work: what is due, what it writes, and that nothing ends the schedule."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from schemas import Estate, Kind
+from stores import Outcome, Run, Store, StoreError
+from stores.sqlite_store import SqliteStore
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put
+from tests.waiting import wait_until
+from usage.calendar import Span
+from usage.jobs import Jobs
+from usage.rollup import Figures
+from usage.rows import DAILY, HOURLY, read_marks, read_rows
+
+DAY = date(2026, 10, 20)
+MIDNIGHT_NS = at("2026-10-20T00:00", "Europe/London")
+NOON_NS = MIDNIGHT_NS + 12 * HOUR_NS
+EVER = Span(0, 2**62)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+def jobs_on(path: Path, known: Estate | None = None, now_ns: int = NOON_NS) -> Jobs:
+    return Jobs(lambda: SqliteStore(path), lambda: known or estate(), lambda: now_ns)
+
+
+def run(path: Path, now_ns: int, known: Estate | None = None) -> None:
+    jobs_on(path, known).run_once(now_ns)
+
+
+def row(store: Store, midnight_ns: int = MIDNIGHT_NS) -> Figures:
+    return read_rows(store, DAILY, "armley", EVER)[midnight_ns]
+
+
+def test_today_is_rolled_up_while_it_runs_and_stays_revision_zero(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3, "exits": 1})])
+    run(path, NOON_NS + 1)
+    put(store, Kind.FOOTFALL, [(NOON_NS + MINUTE_NS, {"entries": 2, "exits": 1})])
+    run(path, NOON_NS + 2 * MINUTE_NS)
+    assert (row(store)["entries"], row(store)["final"], row(store)["revision"]) == (5, False, 0)
+    assert len(read_rows(store, HOURLY, "armley", Span(MIDNIGHT_NS, MIDNIGHT_NS + DAY_NS))) == 13
+
+
+def test_a_day_that_has_ended_is_computed_once_more_and_becomes_final(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    run(path, NOON_NS + 1)
+    put(store, Kind.FOOTFALL, [(NOON_NS + HOUR_NS, {"entries": 2})])
+    run(path, MIDNIGHT_NS + DAY_NS)
+    assert (row(store)["entries"], row(store)["final"], row(store)["revision"]) == (5, False, 1)
+    run(path, MIDNIGHT_NS + 3 * DAY_NS)
+    assert (row(store)["final"], row(store)["revision"]) == (True, 1)
+
+
+def test_a_marked_day_is_recomputed_and_the_change_told(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 318})])
+    now_ns = MIDNIGHT_NS + 5 * DAY_NS
+    mark(store, MIDNIGHT_NS, now_ns - HOUR_NS)
+    run(path, now_ns)
+    put(store, Kind.FOOTFALL, [(NOON_NS + 1, {"entries": 13})])
+    mark(store, MIDNIGHT_NS, now_ns)
+    with capture_logs() as told:
+        run(path, now_ns + MINUTE_NS)
+    assert (row(store)["entries"], row(store)["revision"]) == (331, 2)
+    changed = next(entry for entry in told if entry.get("figure") == "entries")
+    assert (changed["date"], changed["before"], changed["after"]) == ("2026-10-20", 318, 331)
+    assert not read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
+
+
+def test_a_mark_is_given_two_seconds_to_settle(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 318})])
+    now_ns = MIDNIGHT_NS + 5 * DAY_NS
+    mark(store, MIDNIGHT_NS, now_ns)
+    jobs_on(path).keep_marked(now_ns + 1_900_000_000)
+    assert read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
+    jobs_on(path).keep_marked(now_ns + 2_000_000_000)
+    assert not read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
+
+
+def test_a_mark_set_anew_during_a_recompute_keeps_the_day_due(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 318})])
+    now_ns = MIDNIGHT_NS + 5 * DAY_NS
+    mark(store, MIDNIGHT_NS, now_ns - HOUR_NS)
+
+    class Remarking(SqliteStore):
+        def write(self, lines: bytes) -> Outcome:
+            if lines.startswith(b"usage_daily"):
+                mark(store, MIDNIGHT_NS, now_ns)
+            return super().write(lines)
+
+    Jobs(lambda: Remarking(path), estate, lambda: now_ns).keep_marked(now_ns)
+    assert read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
+
+
+def test_recomputing_twice_is_recomputing_once(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    now_ns = MIDNIGHT_NS + 5 * DAY_NS
+    for _ in range(2):
+        mark(store, MIDNIGHT_NS, now_ns - HOUR_NS)
+        run(path, now_ns)
+        once = row(store)
+        now_ns += HOUR_NS
+    assert once["revision"] == 1
+
+
+def test_a_late_total_changes_the_days_beside_it_too(store: Store, path: Path) -> None:
+    three_days = [date(2026, 10, 19), DAY, date(2026, 10, 21)]
+    midnights = [at(f"{day}T00:00", "Europe/London") for day in three_days]
+    totals = [(midnights[0], 0), (midnights[2] + DAY_NS, 72)]
+    put(store, Kind.FOOTFALL, [(t, {"entries_total": n}) for t, n in totals])
+    now_ns = MIDNIGHT_NS + 5 * DAY_NS
+    for midnight_ns in midnights:
+        mark(store, midnight_ns, now_ns - HOUR_NS)
+    run(path, now_ns)
+    assert [row(store, at_ns)["entries"] for at_ns in midnights] == [24, 24, 24]
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries_total": 60})])
+    mark(store, MIDNIGHT_NS, now_ns)
+    run(path, now_ns + MINUTE_NS)
+    assert [row(store, at_ns)["entries"] for at_ns in midnights] == [40, 24, 8]
+
+
+def test_the_first_total_of_today_completes_yesterday(store: Store, path: Path) -> None:
+    jobs = jobs_on(path)
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS, {"entries_total": 0}), (MIDNIGHT_NS + 22 * HOUR_NS, {"entries_total": 5})])
+    jobs.run_once(MIDNIGHT_NS + DAY_NS + MINUTE_NS)
+    assert row(store)["entries"] == 5
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 26 * HOUR_NS, {"entries_total": 9})])
+    jobs.run_once(MIDNIGHT_NS + 26 * HOUR_NS + MINUTE_NS)
+    assert (row(store)["entries"], row(store, MIDNIGHT_NS + DAY_NS)["entries"]) == (7, 2)
+
+
+def test_a_known_hub_that_is_silent_has_a_row_that_says_so(store: Store, path: Path) -> None:
+    known = estate(hub(sensors=[{"id": "door", "kinds": ["footfall"], "every": "5m"}]))
+    run(path, MIDNIGHT_NS + DAY_NS, known)
+    assert (row(store)["entries"], row(store)["completeness"]) == (None, 0.0)
+
+
+def test_a_replay_of_long_ago_does_not_fill_the_years_since(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(at("2005-07-24T12:00"), {"entries": 3})])
+    mark(store, at("2005-07-24T00:00", "Europe/London"), NOON_NS - HOUR_NS)
+    for _ in range(2):
+        run(path, NOON_NS)
+    assert len(read_rows(store, DAILY, "armley", EVER)) == 1
+
+
+class _Failing(SqliteStore):
+    """A store that fails its first reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.failures = itertools.chain(["the store is away: start it"] * 2, itertools.repeat(None))
+
+    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+        failure = next(self.failures)
+        if failure:
+            raise StoreError(failure)
+        return super().latest(measurement, before_ns=before_ns, where=where)
+
+
+def test_the_schedule_works_and_stops_cleanly(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    jobs = jobs_on(path, now_ns=NOON_NS + 1)
+    jobs.start()
+    wait_until(lambda: MIDNIGHT_NS in read_rows(store, DAILY, "armley", EVER), 10, "today's roll-up")
+    jobs.stop()
+    jobs.stop()
+
+
+def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.jobs.UNFINISHED_EVERY_S", 0.05)
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    jobs = Jobs(lambda: _Failing(path), estate, lambda: NOON_NS + 1)
+    with capture_logs() as told:
+        jobs.start()
+        wait_until(lambda: MIDNIGHT_NS in read_rows(store, DAILY, "armley", EVER), 10, "today's roll-up")
+        jobs.stop()
+    assert [entry["error"] for entry in told if entry["event"] == "jobs_waiting"] == ["the store is away: start it"] * 2

@@ -1,0 +1,29 @@
+r"""What a day at a hub was: calendar, counters, roll-up, completeness.
+
+    store -> source (raw readings of some days) -> rollup (figures of each day and hour) -> rows -> store
+                                                                                         \-> figures (any days, now)
+
+`figures` and `hourly_figures` answer for any days and are always up to date; `Jobs` keeps the roll-ups in the store.
+"""
+
+from usage.figures import (
+    DayFigures,
+    HourFigures,
+    UnknownHubError,
+    figures,
+    hourly_figures,
+    hubs_asked,
+    known_hubs,
+)
+from usage.jobs import Jobs
+
+__all__ = [
+    "DayFigures",
+    "HourFigures",
+    "Jobs",
+    "UnknownHubError",
+    "figures",
+    "hourly_figures",
+    "hubs_asked",
+    "known_hubs",
+]

@@ -1,0 +1,154 @@
+"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import structlog
+from apscheduler.executors.pool import BasePoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from schemas import Estate, HubpulseError
+from stores import Store
+from usage.counters import Step
+from usage.figures import last_heard
+from usage.keeper import Change, HubKeeper, finish_mark, pending_marks
+
+log = structlog.get_logger()
+
+MARKS_EVERY_S = 5
+UNFINISHED_EVERY_S = 60
+MARKED_DAYS_MAX = 100
+"""How many marked days one run takes on, so that a long replay never holds up today's figures."""
+
+
+class Jobs:
+    """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
+
+    `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` tells
+    UTC nanoseconds. What goes wrong in a run is logged in one line, and the next run tries again.
+    """
+
+    def __init__(self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock: Callable[[], int]) -> None:
+        self._open_store, self._estate, self._clock = open_store, estate, clock
+        self._store: Store | None = None
+        self._stopping = Event()
+        self._crossings: dict[str, tuple[Step, ...]] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._scheduler: BackgroundScheduler | None = None
+
+    def run_once(self, now_ns: int | None = None) -> None:
+        """Do all that is due, in this thread. Raises StoreError."""
+        now_ns = self._clock() if now_ns is None else now_ns
+        self.keep_unfinished(now_ns)
+        while self.keep_marked(now_ns):
+            pass
+
+    def start(self) -> None:
+        """Start the schedule. The first run comes at once."""
+        self._stopping.clear()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
+        self._scheduler = BackgroundScheduler(
+            executors={"default": _OneThread(self._thread)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        for work, every_s in ((self.keep_unfinished, UNFINISHED_EVERY_S), (self.keep_marked, MARKS_EVERY_S)):
+            self._thread.submit(self._guarded, work)
+            self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop after the day in hand and release the store. Harmless where nothing was started."""
+        if self._scheduler is None or self._thread is None:
+            return
+        self._stopping.set()
+        self._scheduler.pause()
+        self._thread.submit(self._close).result()
+        self._scheduler.shutdown()
+        self._scheduler = self._thread = None
+
+    # ------------------------------------------------------------------------------------------------------ the work
+
+    def keep_unfinished(self, now_ns: int) -> None:
+        """Compute today of every hub, and the past days that are not rolled up, closed or final as they should be."""
+        store, estate = self._opened(), self._estate()
+        heard = last_heard(store, now_ns)
+        for hub in sorted({known.id for known in estate.hubs} | heard.keys()):
+            keeper = HubKeeper(store, estate, hub, now_ns=now_ns)
+            beside = set()
+            for rollup, changes in keeper.recompute(keeper.unfinished(heard.get(hub))):
+                _tell(changes)
+                if rollup.day.date == keeper.today and self._crossings.get(hub) != rollup.crossing():
+                    self._crossings[hub] = rollup.crossing()
+                    beside = keeper.beside(rollup)
+                if self._stopping.is_set():
+                    return
+            for _, changes in keeper.recompute(beside):
+                _tell(changes)
+
+    def keep_marked(self, now_ns: int) -> int:
+        """Recompute the latest days that late data touched, and return how many there were."""
+        store, estate = self._opened(), self._estate()
+        pending = [
+            (midnight_ns, hub, mark)
+            for hub, days in pending_marks(store, now_ns=now_ns).items()
+            for midnight_ns, mark in days.items()
+        ]
+        chosen = sorted(pending, reverse=True)[:MARKED_DAYS_MAX]
+        for hub in sorted({hub for _, hub, _ in chosen}):
+            keeper = HubKeeper(store, estate, hub, now_ns=now_ns)
+            marks = {keeper.calendar.date_of(at_ns): (at_ns, mark) for at_ns, of, mark in chosen if of == hub}
+            beside = set()
+            for rollup, changes in keeper.recompute(marks):
+                _tell(changes)
+                beside |= keeper.beside(rollup) - marks.keys()
+                if self._stopping.is_set():
+                    return 0
+            for _, changes in keeper.recompute(beside):
+                _tell(changes)
+            for midnight_ns, mark in marks.values():
+                finish_mark(store, hub, midnight_ns, mark)
+        return len(chosen)
+
+    def _guarded(self, work: Callable[[int], object]) -> None:
+        try:
+            work(self._clock())
+        except HubpulseError as error:
+            log.warning("jobs_waiting", work=work.__name__, error=str(error))
+        except Exception as error:  # noqa: BLE001 - nothing may end the schedule
+            log.error("jobs_failed", work=work.__name__, error=repr(error))  # noqa: TRY400 - one line
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            store = self._open_store()
+            store.prepare()
+            self._store = store
+        return self._store
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyped
+    """An executor whose single thread outlives a run, so that the store stays open between runs."""
+
+    def __init__(self, thread: ThreadPoolExecutor) -> None:
+        super().__init__(thread)
+
+
+def _tell(changes: list[Change]) -> None:
+    for change in changes:
+        log.info(
+            "figure_changed",
+            hub=change.hub,
+            date=change.date.isoformat(),
+            figure=change.field,
+            before=change.before,
+            after=change.after,
+            revision=change.revision,
+        )

@@ -1,0 +1,142 @@
+r"""Keeps the roll-ups in the store: computes a hub's days anew and writes what they came to.
+
+    marked days (late data) ---------\
+    today, ended, final, missed days -+-> recompute -> one batch a day: its row and its hours' -> the mark is done
+    days beside them (shared growth) -/
+
+Recomputing is idempotent, and a day and its hours are one write: whoever stops in the middle leaves whole days, old
+or new, and the marks of those that are still due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from schemas import Estate
+from schemas.localtime import NS_A_SECOND
+from stores import Store
+from usage.calendar import HubCalendar, Span, dates
+from usage.figures import HubFigures, with_standing
+from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
+from usage.rows import DAILY, HOURLY, Mark, changes, done_line, read_marks, read_rows, row_line, write
+
+SETTLE_NS = 2 * NS_A_SECOND
+"""A younger mark is left alone: more late readings of the same day are likely on their way."""
+WINDOW_DAYS = 4
+"""How far back a day can be that has ended and is not final yet."""
+AWAY_DAYS_MAX = 62
+"""How many days without any roll-up are made up for by themselves; `usage recompute` does any number."""
+_ALWAYS_THERE = frozenset({"open_minutes", "final", "revision"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure of a day that had ended came out differently."""
+
+    hub: str
+    date: date
+    field: str
+    before: float | None
+    after: float | None
+    revision: int
+
+
+class HubKeeper:
+    """Keeps the roll-ups of one hub."""
+
+    def __init__(
+        self, store: Store, estate: Estate, hub: str, *, now_ns: int, grace_ns: int = GRACE_DEFAULT_NS
+    ) -> None:
+        self.hub = hub
+        self.calendar = HubCalendar(estate, hub)
+        self.today = self.calendar.date_of(now_ns)
+        self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
+        self._figures = HubFigures(store, estate, hub, now_ns=now_ns, grace_ns=grace_ns)
+        self._is_in_estate = any(known.id == hub for known in estate.hubs)
+
+    def recompute(self, days: Iterable[date]) -> Iterator[tuple[Rollup, list[Change]]]:
+        """Compute days anew, write each, and yield it with what changed. Days to come are left out."""
+        due = sorted({day for day in days if day <= self.today})
+        for rollup in self._figures.rollups(due):
+            yield rollup, self._keep(rollup)
+
+    def _keep(self, rollup: Rollup) -> list[Change]:
+        day = rollup.day
+        stored = read_rows(self._store, DAILY, self.hub, Span(day.span.start_ns, day.span.start_ns + 1))
+        old = stored.get(day.span.start_ns)
+        if old is None and not self._is_in_estate and not has_data(rollup.figures):
+            return []
+        row = self._figures.kept(day, rollup.figures, old)
+        lines = [row_line(DAILY, self.hub, day.span.start_ns, row)]
+        lines += [row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in with_standing(rollup.hours, row)]
+        write(self._store, lines)
+        return list(self._changes(day.date, old, row))
+
+    def _changes(self, day: date, old: Figures | None, row: Figures) -> Iterator[Change]:
+        if old is None or not old["revision"]:
+            return
+        for name in changes(old, row):
+            yield Change(self.hub, day, name, old[name], row[name], int(row["revision"] or 0))
+
+    def unfinished(self, heard_ns: int | None) -> list[date]:
+        """Today, and the past days without a row, computed while they still ran, or due to be final.
+
+        A hub that the estate does not name has days only until it was last heard of, at `heard_ns`.
+        """
+        window_start = self.today - timedelta(days=WINDOW_DAYS)
+        last = self.today
+        if not self._is_in_estate:
+            last = min(last, self.calendar.date_of(heard_ns) if heard_ns is not None else date.min)
+        window = list(dates(self._first_unkept(window_start), last))
+        if not window:
+            return []
+        bounds = Span(self.calendar.day(window[0]).span.start_ns, self.calendar.day(last).span.stop_ns)
+        rows = read_rows(self._store, DAILY, self.hub, bounds)
+        return [day for day in window if day == self.today or self._is_unfinished(day, rows)]
+
+    def _is_unfinished(self, day: date, rows: dict[int, Figures]) -> bool:
+        span = self.calendar.day(day).span
+        row = rows.get(span.start_ns)
+        if row is None or not row["revision"]:
+            return True
+        return not row["final"] and self._now_ns >= span.stop_ns + self._grace_ns
+
+    def _first_unkept(self, before: date) -> date:
+        """The day after the last row that is older than `before`, where jobs was away for longer than the window."""
+        start_ns = self.calendar.day(before).span.start_ns
+        kept = list(self._store.latest(DAILY, before_ns=start_ns, where={"hub": self.hub}))
+        last = max((self.calendar.date_of(run.times_ns[0]) for run in kept), default=before)
+        return min(before, max(last + timedelta(days=1), before - timedelta(days=AWAY_DAYS_MAX)))
+
+    def beside(self, rollup: Rollup) -> set[date]:
+        """The other days that share the growth of a counter with this one."""
+        crossing = rollup.crossing()
+        if not crossing:
+            return set()
+        first = self.calendar.date_of(min(step.start_ns for step in crossing))
+        last = self.calendar.date_of(max(step.stop_ns for step in crossing))
+        return set(dates(first, min(last, self.today))) - {rollup.day.date}
+
+
+def pending_marks(store: Store, *, now_ns: int, settle_ns: int = SETTLE_NS) -> dict[str, dict[int, Mark]]:
+    """The marks that are to be dealt with now, by hub and midnight."""
+    marks = read_marks(store, Span(0, now_ns))
+    pending = {
+        hub: {
+            time_ns: mark for time_ns, mark in days.items() if mark.is_pending and now_ns - mark.marked_ns >= settle_ns
+        }
+        for hub, days in marks.items()
+    }
+    return {hub: days for hub, days in pending.items() if days}
+
+
+def finish_mark(store: Store, hub: str, midnight_ns: int, mark: Mark) -> None:
+    """Say that the day is recomputed as of that mark."""
+    write(store, [done_line(hub, midnight_ns, mark)])
+
+
+def has_data(figures: Figures) -> bool:
+    """Whether any sensor told anything of the day."""
+    return any(value is not None for name, value in figures.items() if name not in _ALWAYS_THERE)

@@ -1,0 +1,80 @@
+"""The roll-ups as they rest in the store, and the marks of the days that late data touched.
+
+A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field that no sensor
+told is left out of the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from schemas.measurements import USAGE_FIELDS
+from stores import Accepted, Store, StoreError
+from stores.lines import encode
+from usage.calendar import Span
+from usage.rollup import Figures
+
+DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"
+_KEPT_BY_THE_KEEPER = frozenset({"final", "revision"})
+
+
+class Mark(NamedTuple):
+    """When ingest last saw a reading for a day that was past, and the value of it that jobs has dealt with."""
+
+    marked_ns: int
+    done_ns: int | None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.marked_ns != self.done_ns
+
+
+def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int, Figures]:
+    """A hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored."""
+    rows: dict[int, Figures] = {}
+    for run in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
+        for i, time_ns in enumerate(run.times_ns):
+            rows[time_ns] = {name: run.columns[name][i] if name in run.columns else None for name in USAGE_FIELDS}
+    return rows
+
+
+def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:
+    """One roll-up as a line for the store."""
+    told = {name: value for name, value in figures.items() if value is not None}
+    return encode(measurement, {"hub": hub}, told, time_ns)
+
+
+def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:
+    """The marks of the days that start within the span, by hub and midnight."""
+    marks: dict[str, dict[int, Mark]] = {}
+    where = {"hub": hub} if hub else None
+    for run in store.read(MARKS, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+        marked, done = run.columns.get("marked_ns"), run.columns.get("done_ns")
+        for i, time_ns in enumerate(run.times_ns):
+            if marked is not None and (value := marked[i]) is not None:
+                dealt_with = done[i] if done is not None else None
+                mark = Mark(int(value), None if dealt_with is None else int(dealt_with))
+                marks.setdefault(run.tags["hub"], {})[time_ns] = mark
+    return marks
+
+
+def done_line(hub: str, midnight_ns: int, mark: Mark) -> str:
+    """The line that says that a mark is dealt with; a later mark makes the day due again."""
+    return encode(MARKS, {"hub": hub}, {"done_ns": mark.marked_ns}, midnight_ns)
+
+
+def write(store: Store, lines: list[str]) -> None:
+    """Write lines as one batch. Raises StoreError where the store does not take it."""
+    outcome = store.write("\n".join(lines).encode())
+    if not isinstance(outcome, Accepted):
+        raise StoreError(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
+
+
+def changes(old: Mapping[str, object], new: Figures) -> list[str]:
+    """The names of the figures that differ. A store cannot take a field back, so one that fell silent is no change."""
+    return [
+        name
+        for name, value in new.items()
+        if name not in _KEPT_BY_THE_KEEPER and value is not None and value != old.get(name)
+    ]
