@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_every_mounted_file_and_volume_is_there() -> None:
     assert {folder for folder in folders if not (REPOSITORY / folder).exists()} == set()
 
 
+def test_only_those_who_write_the_data_can() -> None:
+    writers = {name for name, service in SERVICES.items() if "hubpulse-data:/data" in service["volumes"]}
+    readers = {name for name, service in SERVICES.items() if "hubpulse-data:/data:ro" in service["volumes"]}
+
+    assert writers == {"ingest", "jobs"}
+    assert readers == {"board"}
+
+
 @pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
 def test_our_services_are_configured_as_meant(
     name: str, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -159,3 +168,15 @@ def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     (provider,) = yaml.safe_load((DATA_SOURCES.parent.parent / "dashboards/hubpulse.yaml").read_text())["providers"]
 
     assert f"./dashboards/grafana:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+
+
+@pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
+def test_our_services_are_started_and_examined_by_commands_that_exist(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]["test"]
+
+    assert check[:2] == ["CMD", "hubpulse"]
+    for arguments in (SERVICES[name]["command"], check[2:]):
+        asked = subprocess.run(
+            [sys.executable, "-m", "hubpulse", *arguments, "--help"], capture_output=True, text=True, check=False
+        )
+        assert (asked.returncode, asked.stderr) == (0, "")
