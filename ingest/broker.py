@@ -75,6 +75,8 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # A session of its own: Ctrl-C in a terminal goes to us alone, and we end the broker last.
+                start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - a system call or two, nothing that could deadlock
             )
         until_s = time.monotonic() + _READY_DEADLINE_S
@@ -132,7 +134,6 @@ def _answers(port: int) -> bool:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel (Linux) to end the broker should this process be killed, and keep Ctrl-C for the parent alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ask the kernel (Linux) to end the broker should this process be killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,40 @@
+"""Puts the commands together and turns errors into one line and an exit code.
+
+0: done. 1: it could not be done, or a check found something; the line says what to do next. 2: wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cli import inspection, quarantine, serve, usage
+from cli.context import configure_log, err
+from schemas import HubpulseError
+
+app = typer.Typer(
+    name="hubpulse",
+    help="Telemetry for community buildings: MQTT in, trusted daily figures out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+serve.register(app)
+inspection.register(app)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(usage.app, name="usage")
+
+
+def main() -> None:
+    """Run the command line."""
+    configure_log(os.environ.get("HUBPULSE_LOG_LEVEL", "info"))
+    try:
+        app()
+    except HubpulseError as error:
+        for line in str(error).splitlines():
+            err.print(f"error: {line}", style="red", markup=False)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)

@@ -1,0 +1,123 @@
+"""`hubpulse demo`: a pretend estate that goes through the broker like a real one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+import structlog
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.context import err, out
+from cli.stack import Stack
+from ingest.quarantine import Quarantine
+from schemas import HubpulseError, Settings
+from schemas.localtime import NS_A_SECOND
+from sensors.estate_file import load_estate
+from simulators.estate import history, live
+from simulators.messages import Message
+from simulators.publisher import Publisher
+from stores import open_store
+from usage.keeper import pending_marks
+
+log = structlog.get_logger("hubpulse.demo")
+
+_DAY_NS = 86_400 * NS_A_SECOND
+_SETTLED_NS = 60 * NS_A_SECOND
+_POLL_S = 0.1
+
+
+def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Event) -> None:
+    """Run everything on the pretend estate until asked to stop."""
+    estate_path = Path(str(files("simulators") / "estates" / "leeds.yaml"))
+    settings = settings.model_copy(update={"estate": estate_path, "store": "sqlite"})
+    estate = load_estate(estate_path)
+    with Stack(settings) as stack:
+        stack.wait_until_receiving(stopping)
+        now_ns = time.time_ns()
+        past = history(estate, start_ns=now_ns - days * _DAY_NS, stop_ns=now_ns, seed=seed)
+        series = sum(len(sensor.kinds) for hub in estate.hubs for sensor in hub.sensors)
+        _load_history(stack, past, total=series * (days + 1), stopping=stopping)
+        if stopping.is_set():
+            return
+        out.print(f"\nBoard:  {stack.board_url}", markup=False, style="bold")
+        out.print(f"Broker: {stack.broker_place}", markup=False)
+        out.print(f"{len(estate.hubs)} pretend hubs, live from now on. Ctrl-C stops everything.")
+        player = threading.Thread(
+            target=_play,
+            args=(stack, live(estate, start_ns=now_ns, seed=seed), stopping),
+            name="pretend estate",
+            daemon=True,
+        )
+        player.start()
+        try:
+            stack.wait(stopping)
+        finally:
+            stopping.set()
+            player.join()
+
+
+def _load_history(stack: Stack, messages: Iterable[Message], *, total: int, stopping: threading.Event) -> None:
+    """Send the history through the broker, and wait until the daily figures are made of it."""
+    with Progress(
+        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+    ) as progress:
+        sending = progress.add_task("history through the broker", total=total)
+        sent = 0
+        with Publisher(stack.settings.mqtt) as publisher:
+            report = publisher.publish_all(
+                messages, on_sent=lambda count: progress.advance(sending, count), stop=stopping.is_set
+            )
+            sent = report.acknowledged
+        progress.update(sending, total=sent, completed=sent)
+        _wait_for_store(stack, progress, sent, stopping)
+        stack.start_jobs()
+        _wait_for_figures(stack, progress, stopping)
+
+
+def _wait_for_store(stack: Stack, progress: Progress, sent: int, stopping: threading.Event) -> None:
+    storing = progress.add_task("readings into the store", total=None)
+    with closing(Quarantine(stack.settings.data_dir)) as quarantine:
+        before = quarantine.ledger().messages_received
+        while not stopping.wait(_POLL_S):
+            stack.look()
+            ledger = quarantine.ledger()
+            progress.update(storing, total=ledger.readings_accepted, completed=ledger.readings_stored)
+            if ledger.messages_received >= max(sent, before) and not ledger.readings_pending:
+                return
+
+
+def _wait_for_figures(stack: Stack, progress: Progress, stopping: threading.Event) -> None:
+    computing = progress.add_task("daily figures", total=None)
+    with closing(open_store(stack.settings)) as store:
+        most = 0
+        while not stopping.wait(_POLL_S):
+            stack.look()
+            due = sum(len(days) for days in pending_marks(store, now_ns=time.time_ns() + _SETTLED_NS).values())
+            most = max(most, due)
+            progress.update(computing, total=most, completed=most - due)
+            if not due:
+                return
+
+
+def _play(stack: Stack, messages: Iterable[Message], stopping: threading.Event) -> None:
+    """Send each reading at its time, until asked to stop."""
+    try:
+        with Publisher(stack.settings.mqtt) as publisher:
+            publisher.publish_all(messages, pace=_WallClock(), stop=stopping.is_set)
+    except HubpulseError as error:
+        log.warning("the pretend estate fell silent", error=str(error))
+
+
+class _WallClock:
+    """A message is due at its own time of day."""
+
+    def __init__(self) -> None:
+        self._offset_s = time.monotonic() - time.time()
+
+    def due_s(self, message: Message) -> float:
+        return message.time_ns / NS_A_SECOND + self._offset_s

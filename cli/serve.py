@@ -1,0 +1,115 @@
+"""`up`, `demo` and the same parts as separate services: `ingest`, `jobs`, `board`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from cli.context import DataOption, EstateOption, load_settings, out
+from schemas import Settings
+
+PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the board.")]
+MqttPortOption = Annotated[int | None, typer.Option("--mqtt-port", min=1, max=65535, help="Port of the broker.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the front door."""
+    app.command("up", epilog="Example: hubpulse up --estate estate.yaml --data /var/lib/hubpulse")(up)
+    app.command("demo", epilog="Example: hubpulse demo --port 8081")(demo)
+    app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")(ingest)
+    app.command("jobs", epilog="Example: HUBPULSE_STORE=influxdb hubpulse jobs")(jobs)
+    app.command("board", epilog="Example: hubpulse board --port 8081")(board)
+
+
+def up(
+    data: DataOption = None,
+    mqtt_port: MqttPortOption = None,
+    port: PortOption = None,
+    estate: EstateOption = None,
+) -> None:
+    """Run everything in one process: a broker (unless one is configured), ingest, jobs and the board."""
+    from cli.stack import Stack
+
+    settings = with_ports(load_settings(data=data, estate=estate), port=port, mqtt_port=mqtt_port)
+    with stop_signal() as stopping, Stack(settings) as stack:
+        stack.start_jobs()
+        out.print(f"Board:  {stack.board_url}", markup=False)
+        out.print(f"Broker: {stack.broker_place}", markup=False)
+        out.print("Ctrl-C stops everything.")
+        stack.wait(stopping)
+
+
+def demo(
+    data: DataOption = None,
+    mqtt_port: MqttPortOption = None,
+    port: PortOption = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days of history.")] = 30,
+    seed: Annotated[int, typer.Option(help="Another seed, another estate life.")] = 7,
+) -> None:
+    """Run `up` with a pretend estate of 22 hubs: its history first, live from then on."""
+    from cli.demonstration import run_demo
+
+    settings = load_settings()
+    # Pretend figures never mix with real ones.
+    settings = settings.model_copy(update={"data_dir": data or settings.data_dir / "demo"})
+    with stop_signal() as stopping:
+        run_demo(with_ports(settings, port=port, mqtt_port=mqtt_port), days=days, seed=seed, stopping=stopping)
+
+
+def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
+    """Run ingest alone: receive, validate, buffer, write to the store."""
+    from ingest import Ingest
+
+    service = Ingest(load_settings(data=data, estate=estate))
+    with stop_signal(service.stop):
+        service.run()
+
+
+def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
+    """Run the jobs alone: the daily and hourly figures of every hub, kept up to date in the store."""
+    from cli.stack import JobsService
+
+    with stop_signal() as stopping, JobsService(load_settings(data=data, estate=estate)):
+        stopping.wait()
+
+
+def board(data: DataOption = None, estate: EstateOption = None, port: PortOption = None) -> None:
+    """Run the board alone."""
+    from cli.stack import board_server
+
+    settings = with_ports(load_settings(data=data, estate=estate), port=port, mqtt_port=None)
+    with stop_signal() as stopping, board_server(settings) as server:
+        out.print(f"Board: {server.url}", markup=False)
+        stopping.wait()
+
+
+def with_ports(settings: Settings, *, port: int | None, mqtt_port: int | None) -> Settings:
+    """The settings with the ports of the command line."""
+    update: dict[str, object] = {}
+    if port is not None:
+        update["board"] = settings.board.model_copy(update={"port": port})
+    if mqtt_port is not None:
+        update["mqtt"] = settings.mqtt.model_copy(update={"port": mqtt_port})
+    return settings.model_copy(update=update)
+
+
+@contextmanager
+def stop_signal(also: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C does nothing more."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+        also()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,160 @@
+"""The parts of a running Hubpulse, wired: broker, ingest, jobs, board."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from dashboards import BoardServer, create_board
+from ingest import Ingest
+from ingest.broker import HOST, EmbeddedBroker
+from ingest.doctor import beat
+from schemas import Estate, HubpulseError, Settings
+from sensors.estate_file import EstateFile
+from stores import open_store
+from usage.jobs import Jobs
+
+log = structlog.get_logger("hubpulse")
+
+_LOOK_EVERY_S = 0.5
+_BEAT_EVERY_S = 30.0
+_READY_DEADLINE_S = 30.0
+_STOP_DEADLINE_S = 10.0
+
+
+class CurrentEstate:
+    """The estate in force; looks at the file whenever it is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = EstateFile(settings.estate)
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Estate:
+        with self._lock:
+            if self._file.changed() and self._file.problem is not None:
+                log.error("estate file not taken, the one before stays in force", detail=self._file.problem)
+            return self._file.estate
+
+
+def board_server(settings: Settings) -> BoardServer:
+    """The board, not yet started."""
+    app = create_board(open_store=lambda: open_store(settings), estate=CurrentEstate(settings))
+    return BoardServer(app, host=settings.board.host, port=settings.board.port)
+
+
+class JobsService:
+    """The jobs with their sign of life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.jobs = Jobs(lambda: open_store(settings), CurrentEstate(settings), time.time_ns)
+        self._ended = threading.Event()
+        self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.jobs.start()
+        self._pulse.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self.jobs.stop()
+
+    def _beat(self) -> None:
+        while True:
+            beat("jobs", self._settings.data_dir, clock_ns=time.time_ns)
+            if self._ended.wait(_BEAT_EVERY_S):
+                return
+
+
+class Stack:
+    """Everything in one process, as a context manager: started in the order of the flow, stopped against it.
+
+    The jobs are started by `start_jobs`, so that a long history can be loaded first.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._broker: EmbeddedBroker | None = None
+        if settings.mqtt.host is None:
+            self._broker = EmbeddedBroker(settings.data_dir, port=settings.mqtt.port)
+            settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"host": HOST})})
+        self.settings = settings
+        self.ingest = Ingest(settings)
+        self._failure: BaseException | None = None
+        self._ingest_thread = threading.Thread(target=self._run_ingest, name="ingest", daemon=True)
+        self._board = board_server(settings)
+        self._parts = ExitStack()
+
+    @property
+    def board_url(self) -> str:
+        """Where a browser finds the board."""
+        return self._board.url
+
+    @property
+    def broker_place(self) -> str:
+        """The broker's address, and what it is where it is ours."""
+        place = f"{self.settings.mqtt.host}:{self.settings.mqtt.port}"
+        if self._broker is None:
+            return place
+        demo = "" if self._broker.name == "mosquitto" else " (for a demo; install mosquitto to keep every message)"
+        return f"{place}, {self._broker.name}{demo}"
+
+    def __enter__(self) -> Self:
+        try:
+            if self._broker is not None:
+                self._broker.start()
+                self._parts.callback(self._broker.stop)
+            self._ingest_thread.start()
+            self._parts.callback(self._stop_ingest)
+            self._parts.enter_context(self._board)
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def start_jobs(self) -> None:
+        """Keep the daily figures up to date from now on."""
+        self._parts.enter_context(JobsService(self.settings))
+
+    def wait(self, stopping: threading.Event) -> None:
+        """Return once asked to stop; start the broker again should it end. Raises what ended ingest."""
+        while not stopping.wait(_LOOK_EVERY_S):
+            self.look()
+
+    def look(self) -> None:
+        """See that every part still runs."""
+        if self._failure is not None:
+            raise self._failure
+        if self._broker is not None and not self._broker.running:
+            log.error("the broker ended, starting it again")
+            self._broker.start()
+
+    def wait_until_receiving(self, stopping: threading.Event) -> None:
+        """Return once the broker keeps for ingest what is published. Raises HubpulseError after a while."""
+        until_s = time.monotonic() + _READY_DEADLINE_S
+        while not self.ingest.ready.wait(_LOOK_EVERY_S) and not stopping.is_set():
+            self.look()
+            if time.monotonic() > until_s:
+                raise HubpulseError(f"ingest gets no subscription at {self.broker_place}: see `hubpulse doctor`")
+
+    def _run_ingest(self) -> None:
+        try:
+            self.ingest.run()
+        except Exception as error:  # noqa: BLE001 - `look` raises it again where it can be answered
+            self._failure = error
+
+    def _stop_ingest(self) -> None:
+        self.ingest.stop()
+        self._ingest_thread.join(_STOP_DEADLINE_S)
