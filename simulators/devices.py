@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from schemas import Kind, Sensor
+from schemas import Hub, Kind, Sensor
 from schemas.localtime import NS_A_SECOND, midnight_ns
 from simulators.building import RoomDay
 from simulators.chance import chance
@@ -39,12 +39,14 @@ Fields = dict[str, int | float]
 class Observation(NamedTuple):
     """One reading on its way, with what nobody on the receiving side can see.
 
-    `counted` is what a door counter noticed since its previous reading, whatever the reading says of it.
+    `counted` is what a door counter noticed since its previous reading and can tell, whatever the reading says of it;
+    with `fresh`, the counter began again, and what its lost readings would have told is lost with them.
     """
 
     time_ns: int
     fields: Fields
     counted: Counted | None = None
+    fresh: bool = False
 
 
 class Series(NamedTuple):
@@ -102,6 +104,11 @@ def door_observations(
             fields |= {"entries_total": entries % 2**bits, "exits_total": exits % 2**bits}
         observations.append(Observation(time_ns, fields, Counted(entered, left)))
     return observations
+
+
+def door_of(hub: Hub, sensor: Sensor) -> int:
+    """Which of the hub's doors a counter watches: its number among the hub's counters."""
+    return [s.id for s in hub.sensors if Kind.FOOTFALL in s.kinds].index(sensor.id)
 
 
 def counted_moves(visits: Sequence[Visit], door: int) -> list[tuple[int, Counted]]:

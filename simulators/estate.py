@@ -9,28 +9,30 @@ nor leaves out a reading, and a history generated again, from any start, holds t
 from __future__ import annotations
 
 import heapq
-import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from schemas import Estate, Kind
+from schemas import Estate
 from sensors.estate_file import load_estate
-from simulators.devices import Fields, Observation
+from simulators.devices import Observation
 from simulators.hub import HubDay, PretendHub
 from simulators.messages import Message
+from simulators.payloads import batch_payload, payload, topic_of
 
 READINGS_A_MESSAGE = 1000
 """At about 90 bytes a reading a message of history stays below 100 KB."""
 
-_MS_NS = 1_000_000
+
+LEEDS = Path(str(files("simulators") / "estates" / "leeds.yaml"))
+"""The model estate's file."""
 
 
 def leeds() -> Estate:
     """The model estate: 22 digital health hubs of one city."""
-    return load_estate(Path(str(files("simulators") / "estates" / "leeds.yaml")))
+    return load_estate(LEEDS)
 
 
 class PretendEstate:
@@ -56,6 +58,12 @@ class PretendEstate:
                     yield hub.day(day)
             if not any_left:
                 return
+
+    def whole_days(self, first: date, last: date | None) -> Iterator[HubDay]:
+        """Every hub's local days from first to last; without a last, for ever."""
+        for step in range(((last or date.max) - first).days + (last is not None)):
+            for hub in self.hubs:
+                yield hub.day(first + timedelta(days=step))
 
 
 def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[Message]:
@@ -101,22 +109,3 @@ def _within(observations: Sequence[Observation], start_ns: int, stop_ns: int) ->
 
 def _time_ns(observation: Observation) -> int:
     return observation.time_ns
-
-
-def topic_of(hub: str, kind: Kind, sensor: str) -> str:
-    """The native topic of a sensor's readings."""
-    return f"hubs/{hub}/{kind}/{sensor}"
-
-
-def payload(time_ns: int, fields: Fields) -> bytes:
-    """One native reading; its time in milliseconds since 1970."""
-    return _dump({"time": time_ns // _MS_NS, **fields})
-
-
-def batch_payload(observations: Iterable[Observation]) -> bytes:
-    """Several native readings in one message."""
-    return _dump([{"time": o.time_ns // _MS_NS, **o.fields} for o in observations])
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()

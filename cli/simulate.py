@@ -1,0 +1,285 @@
+"""`hubpulse simulate`: a pretend estate through the broker, the truth about it, and whether a store shows it."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, out, store_of
+from cli.replay import HostOption, PortOption, stopping
+from schemas import HubpulseError
+
+if TYPE_CHECKING:
+    from schemas import Settings
+    from simulators.simulation import Simulation
+    from simulators.truth.record import TruthRecord
+    from simulators.truth.verify import Difference, Figures, Truth
+    from stores import Store
+
+app = typer.Typer(
+    help="Publish a pretend estate: people, rooms, sensors, and the faults you ask for.",
+    invoke_without_command=True,
+    epilog="Example: hubpulse simulate --days 30 --seed 7 --fault duplicates:0.1 --fault outage --truth truth.jsonl",
+)
+
+_SHOWN_DIFFERENCES = 30
+_POLL_S = 0.5
+
+TruthOption = Annotated[Path | None, typer.Option("--truth", help="Write down what really happened, as JSON lines.")]
+HubsOption = Annotated[int | None, typer.Option("--hubs", min=1, help="So many hubs.", show_default="22")]
+
+
+@app.callback()
+def simulate(
+    context: typer.Context,
+    *,
+    hubs: HubsOption = None,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="So many local days.")] = 30,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The last of them.", show_default="yesterday")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same messages.")] = 7,
+    scenario: Annotated[str, typer.Option(help="What kind of days; see `simulate list`.")] = "normal",
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[:SHARE]", help="May be repeated; see `simulate list`.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Go on in real time after the days, until Ctrl-C.")] = False,
+    speed: Annotated[str, typer.Option(help="Simulated time against real time: max, or a number such as 60.")] = "max",
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="MSGS_PER_S", help="Hold a steady rate; tells what was held.")
+    ] = None,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="With --rate: over so many connections.")] = 4,
+    truth: TruthOption = None,
+    estate: EstateOption = None,
+    mqtt_host: HostOption = None,
+    mqtt_port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish a pretend estate: people, rooms, sensors, and the faults you ask for."""
+    if context.invoked_subcommand is not None:
+        return
+    from simulators.replay import parse_speed
+    from simulators.scenarios import estate_document, simulation
+
+    times_faster = parse_speed(speed)
+    if sum((live, rate is not None, math.isfinite(times_faster))) > 1:
+        raise HubpulseError("--live, --rate and --speed each set the pace: give one of them")
+    document = estate_document(estate, hubs=hubs)
+    zone = ZoneInfo(document.get("timezone", "UTC"))
+    run = simulation(
+        document,
+        scenario=scenario,
+        last=_date(until) if until else datetime.now(zone).date() - timedelta(days=1),
+        days=days,
+        seed=seed,
+        faults=tuple(fault or ()),
+        live=live,
+    )
+    run.fault_plan()
+    mqtt = {name: value for name, value in (("host", mqtt_host), ("port", mqtt_port)) if value is not None}
+    settings = load_settings(mqtt=mqtt or None)
+    with _truth_record(truth, run) as record:
+        if rate is not None:
+            _hold_rate(settings, run, record, rate_per_s=rate, connections=connections, as_json=as_json)
+        else:
+            _publish(settings, run, record, speed=times_faster, live=live, as_json=as_json)
+
+
+@app.command(epilog="Example: hubpulse simulate verify --truth truth.jsonl --wait 60")
+def verify(
+    truth: Annotated[Path, typer.Option("--truth", help="What `simulate --truth` wrote.")],
+    *,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Give the store so long to catch up.")] = 0,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the store's daily figures with the truth; exit 1 with the differences."""
+    from simulators.truth.verify import differences, read_truth
+
+    expected = read_truth(truth)
+    deadline_s = time.monotonic() + wait
+    with closing(store_of(load_settings(data=data))) as store:
+        while True:
+            found = differences(expected, _figures(store, expected))
+            if not found or time.monotonic() >= deadline_s:
+                break
+            time.sleep(_POLL_S)
+    _report_differences(expected, found, as_json=as_json)
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: hubpulse simulate estate --hubs 100 > estate.yaml")
+def estate(hubs: HubsOption = None) -> None:
+    """Print the estate file of the pretend estate, for ingest, jobs and board to use."""
+    import yaml
+
+    from simulators.scenarios import estate_document
+
+    yaml.safe_dump(estate_document(None, hubs=hubs), sys.stdout, sort_keys=False, allow_unicode=True, width=120)
+
+
+@app.command("list", epilog="Example: hubpulse simulate list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the scenarios and the faults that can be asked for."""
+    from simulators.faults import describe
+    from simulators.scenarios import SCENARIOS
+
+    scenarios = {name: scenario.summary for name, scenario in SCENARIOS.items()}
+    if as_json:
+        print(json.dumps({"scenarios": scenarios, "faults": describe()}, indent=2))
+        return
+    for title, entries in (("scenarios", scenarios), ("faults", describe())):
+        print(f"{title}:")
+        for name, summary in entries.items():
+            print(f"  {name:24} {summary}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise HubpulseError(f"--until {text!r} is not a date: write it as 2026-10-31") from error
+
+
+@contextmanager
+def _truth_record(path: Path | None, run: Simulation) -> Iterator[TruthRecord | None]:
+    from simulators.truth.record import TruthRecord
+
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise HubpulseError(f"can't write {path}: {error.strerror}; check folder and rights") from error
+    with file:
+        yield TruthRecord(file, run.estate, run.header())
+
+
+def _publish(
+    settings: Settings, run: Simulation, truth: TruthRecord | None, *, speed: float, live: bool, as_json: bool
+) -> None:
+    from simulators.publisher import Publisher
+    from simulators.replay import Spacing
+    from simulators.runner import READINGS_A_BATCH, RealTime, Runner
+
+    paced = math.isfinite(speed)
+    today = datetime.now(ZoneInfo(run.estate.timezone)).date()
+    with Publisher(settings.mqtt) as publisher, stopping() as stop, _progress(run) as advance:
+        runner = Runner(
+            run,
+            publisher,
+            readings_max=lambda day: 1 if paced or (live and day >= today) else READINGS_A_BATCH,
+            pace=Spacing(speed) if paced else RealTime() if live else None,
+            truth=truth,
+            stop=stop,
+        )
+        started_s = time.monotonic()
+        published = runner.run(on_hub_day=advance)
+        seconds = time.monotonic() - started_s
+        stopped = stop()
+    if truth is not None and not stopped:
+        truth.close()
+    _report(
+        {
+            "messages": published.sent,
+            "acknowledged": published.acknowledged,
+            "connections_cut": published.cuts,
+            "seconds": round(seconds, 3),
+            "complete": not stopped,
+        },
+        as_json=as_json,
+    )
+    if stopped and not live:
+        raise HubpulseError("stopped before the end: what was published stays, the truth has no end; simulate again")
+
+
+def _hold_rate(
+    settings: Settings,
+    run: Simulation,
+    truth: TruthRecord | None,
+    *,
+    rate_per_s: float,
+    connections: int,
+    as_json: bool,
+) -> None:
+    from simulators.load import hold_rate
+
+    with stopping() as stop, _progress(run) as advance:
+        messages = run.messages(readings_max=lambda _day: 1, truth=truth, on_hub_day=advance)
+        report = hold_rate(settings.mqtt, messages, rate_per_s=rate_per_s, connections=connections, stop=stop)
+        stopped = stop()
+    if truth is not None and not stopped:
+        truth.close()
+    _report(
+        {
+            "messages": report.sent,
+            "acknowledged": report.acknowledged,
+            "refused": sum(report.refused.values()),
+            "seconds": round(report.seconds, 3),
+            "rate_asked_per_s": rate_per_s,
+            "rate_held_per_s": round(report.rate_per_s, 1),
+            "latency_p50_ms": round(report.latency_p50_ms, 3),
+            "latency_p95_ms": round(report.latency_p95_ms, 3),
+            "latency_p99_ms": round(report.latency_p99_ms, 3),
+            "latency_max_ms": round(report.latency_max_ms, 3),
+            "connections": report.connections,
+            "complete": not stopped,
+        },
+        as_json=as_json,
+    )
+
+
+def _report(figures: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        out.print(f"{name.replace('_', ' '):18} {value}", markup=False)
+
+
+@contextmanager
+def _progress(run: Simulation) -> Iterator[Callable[[], None]]:
+    """A bar over the local days of all hubs."""
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("hub days"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as progress:
+        task = progress.add_task("", total=run.hub_days())
+        yield lambda: progress.advance(task)
+
+
+def _figures(store: Store, truth: Truth) -> Iterator[tuple[str, date, Figures]]:
+    """The store's daily figures for the truth's hubs and days."""
+    from usage import figures
+
+    for hub in truth.estate.hubs:
+        for first, last in truth.spans:
+            for day in figures(store, truth.estate, first=first, last=last, hub=hub.id, now_ns=time.time_ns()):
+                yield day.hub, day.date, day.figures
+
+
+def _report_differences(truth: Truth, found: list[Difference], *, as_json: bool) -> None:
+    if as_json:
+        shown = [dict(d._asdict(), date=d.date.isoformat()) for d in found]
+        print(json.dumps({"days": len(truth.days), "differences": shown}, indent=2))
+        return
+    for difference in found[:_SHOWN_DIFFERENCES]:
+        out.print(str(difference), markup=False)
+    if len(found) > _SHOWN_DIFFERENCES:
+        out.print(f"... and {len(found) - _SHOWN_DIFFERENCES} more (--json shows all)")
+    days = len({(d.hub, d.date) for d in found})
+    if found:
+        out.print(f"{days} of {len(truth.days)} hub days differ from the truth")
+    else:
+        out.print(f"all {len(truth.days)} hub days are as the truth says")

@@ -1,0 +1,103 @@
+"""What leaves a hub: each reading with the moment at which it is sent, and messages in that order.
+
+    observations -> deliveries -> faults -> sending order -> messages (single or in batches)
+
+A reading sent late waits here until the simulation has come to its moment, so memory holds a day and what is late.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from schemas import Kind, Reason, Sensor
+from simulators.devices import Observation
+from simulators.hub import HubDay
+from simulators.messages import Message
+from simulators.payloads import batch_payload, payload, topic_of
+
+
+class Delivery(NamedTuple):
+    """One reading on its way.
+
+    `reason`: the pipeline will refuse it. `lost`: it never leaves the hub. `content` replaces the payload that the
+    observation would have had.
+    """
+
+    sent_ns: int
+    hub: str
+    sensor: Sensor
+    kind: Kind
+    observation: Observation
+    reason: Reason | None = None
+    lost: bool = False
+    content: bytes | None = None
+
+    @property
+    def topic(self) -> str:
+        return topic_of(self.hub, self.kind, self.sensor.id)
+
+
+def deliveries_of(day: HubDay) -> list[list[Delivery]]:
+    """The readings of a hub's day, series by series, each sent at the moment it was taken."""
+    return [
+        [Delivery(o.time_ns, day.hub.id, series.sensor, series.kind, o) for o in series.observations]
+        for series in day.series
+        if series.observations
+    ]
+
+
+class SendingOrder:
+    """Puts deliveries into the order in which they are sent."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, int, Delivery]] = []
+        self._number = 0
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Take in deliveries; those that never leave the hub go no further."""
+        for delivery in deliveries:
+            if not delivery.lost:
+                heapq.heappush(self._waiting, (delivery.sent_ns, self._number, delivery))
+                self._number += 1
+
+    def until(self, time_ns: int | None) -> list[Delivery]:
+        """Take out what is sent before an instant, or everything."""
+        due = []
+        while self._waiting and (time_ns is None or self._waiting[0][0] < time_ns):
+            due.append(heapq.heappop(self._waiting)[2])
+        return due
+
+
+def messages_of(deliveries: Sequence[Delivery], *, readings_max: int) -> Iterator[Message]:
+    """Deliveries in sending order as messages of up to so many readings of one topic.
+
+    A reading with a payload of its own travels alone: what is refused with it would be refused for its neighbours too.
+    """
+    if readings_max == 1:
+        yield from map(_single, deliveries)
+        return
+    by_topic = sorted(deliveries, key=lambda d: d.topic)
+    batches = (
+        batch
+        for _, same in groupby(by_topic, key=lambda d: (d.topic, d.content))
+        for batch in _cut(list(same), readings_max)
+    )
+    yield from sorted(batches)
+
+
+def _cut(deliveries: Sequence[Delivery], readings_max: int) -> Iterator[Message]:
+    if deliveries[0].content is not None:
+        yield from map(_single, deliveries)
+        return
+    for at in range(0, len(deliveries), readings_max):
+        batch = deliveries[at : at + readings_max]
+        yield Message(batch[-1].sent_ns, batch[0].topic, batch_payload([d.observation for d in batch]))
+
+
+def _single(delivery: Delivery) -> Message:
+    observation = delivery.observation
+    content = payload(observation.time_ns, observation.fields) if delivery.content is None else delivery.content
+    return Message(delivery.sent_ns, delivery.topic, content)

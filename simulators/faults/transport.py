@@ -1,0 +1,94 @@
+"""Readings that arrive twice, too often, out of order or late. None of it may change a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulators.deliveries import Delivery
+from simulators.faults.base import HOUR_NS, MINUTE_NS, Fault, Window, key_of, within
+from simulators.hub import HubDay
+
+_BACKLOG_NS = 20_000_000
+_TIMES_A_FLOOD = 100
+
+
+class _Delayed(Fault):
+    least_min: int
+    most_min: int
+
+    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
+        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day, "delay")
+
+        def delayed(delivery: Delivery) -> Delivery:
+            minutes = rng.uniform(self.least_min, self.most_min)
+            return delivery._replace(sent_ns=delivery.sent_ns + int(minutes * MINUTE_NS))
+
+        return self.change(day, deliveries, self.struck(day, deliveries), delayed)
+
+
+class OutOfOrder(_Delayed):
+    """A reading that its successors overtake."""
+
+    name = "out-of-order"
+    share = 0.05
+    summary = "a reading arrives after its successors (share of readings)"
+    least_min, most_min = 10, 35
+
+
+class Late(_Delayed):
+    """A reading that waited in a device's memory."""
+
+    name = "late"
+    share = 0.05
+    summary = "a reading arrives 5 minutes to 6 hours late (share of readings)"
+    least_min, most_min = 5, 360
+
+
+class Outage(Fault):
+    """A gateway without a network: its hub is silent for days, then sends its history at once."""
+
+    name = "outage"
+    share = 0.04
+    summary = "a hub is cut off for 6 hours to 3 days, then sends its history (share of hub days)"
+
+    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
+        windows = self.windows(Window(6, 72), day.day, day.hub.id, days_back=4)
+        number = iter(range(len(deliveries)))
+
+        def held_back(delivery: Delivery) -> Delivery:
+            back_ns = max(stop for start, stop in windows if start <= delivery.sent_ns < stop)
+            return delivery._replace(sent_ns=back_ns + next(number) * _BACKLOG_NS)
+
+        return self.change(day, deliveries, within(windows, deliveries), held_back)
+
+
+class Duplicates(Fault):
+    """A reading that is sent again within some minutes."""
+
+    name = "duplicates"
+    share = 0.05
+    summary = "a reading is sent twice (share of readings)"
+
+    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
+        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day, "again")
+        again = [d for d, hit in zip(deliveries, self.struck(day, deliveries), strict=True) if hit]
+        self.note(day, deliveries[0], len(again))
+        return deliveries + [d._replace(sent_ns=d.sent_ns + int(rng.random() * HOUR_NS)) for d in again]
+
+
+class Flood(Fault):
+    """A device gone mad: a hundred messages where one belongs."""
+
+    name = "flood"
+    share = 0.02
+    summary = "a sensor sends each reading a hundred times for 1 to 2 hours (share of sensor days)"
+
+    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
+        windows = self.windows(Window(1, 2), day.day, *key_of(deliveries[0]), days_back=1)
+        flooding = [d for d, hit in zip(deliveries, within(windows, deliveries), strict=True) if hit]
+        self.note(day, deliveries[0], len(flooding))
+        return deliveries + _repeated(flooding, _TIMES_A_FLOOD - 1)
+
+
+def _repeated(deliveries: Sequence[Delivery], times: int) -> list[Delivery]:
+    return [d._replace(sent_ns=d.sent_ns + step * _BACKLOG_NS) for d in deliveries for step in range(1, times + 1)]

@@ -1,0 +1,156 @@
+"""Measures of a day's air and Wi-Fi, weighted by the time for which each reading speaks.
+
+A reading speaks until the next of its sensor, at most for two intervals, so silence counts for nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from schemas import KINDS
+from schemas.localtime import NS_A_SECOND
+from simulators.hours import Span
+from simulators.truth.heard import Track
+
+_MINUTE_NS = 60 * NS_A_SECOND
+_COLD_C = 20.0
+_STANDARD_C = 15.0
+
+Spoken = tuple[int, int, float]
+"""A value and the time, from and to, for which it speaks."""
+
+
+class Course:
+    """One sensor's values over a day."""
+
+    def __init__(self, track: Track, day: Span, field: str | None = None) -> None:
+        """Of the kind's first field, unless another is named."""
+        self.sensor = track.sensor
+        self._hold_ns = track.hold_ns
+        self._readings = track.measured(day, field or KINDS[track.kind].fields[0].name)
+        self._day = day
+
+    def __bool__(self) -> bool:
+        return bool(self._readings)
+
+    def of_the_day(self) -> list[float]:
+        """The values read on the day itself."""
+        return [value for time_ns, value in self._readings if time_ns >= self._day.start_ns]
+
+    def at(self, time_ns: int) -> float | None:
+        """The value that speaks at an instant."""
+        last = bisect_right(self._readings, (time_ns, math.inf)) - 1
+        if last < 0 or time_ns - self._readings[last][0] >= self._hold_ns:
+            return None
+        return self._readings[last][1]
+
+    def times_ns(self) -> list[int]:
+        """When it was read on the day."""
+        return [time_ns for time_ns, _ in self._readings if time_ns >= self._day.start_ns]
+
+    def spoken(self, spans: Iterable[Span]) -> Iterator[Spoken]:
+        """What speaks for which part of the spans."""
+        ends = [later[0] for _, later in pairwise(self._readings)] + [math.inf]
+        for start, stop in spans:
+            for (time_ns, value), end in zip(self._readings, ends, strict=True):
+                first, last = max(start, time_ns), min(stop, time_ns + self._hold_ns, end)
+                if first < last:
+                    yield first, int(last), value
+
+
+def mean(courses: Iterable[Course], spans: Sequence[Span]) -> float | None:
+    """The mean over all sensors and the time that they speak for."""
+    return weighted(piece for course in courses for piece in course.spoken(spans))
+
+
+def weighted(pieces: Iterable[Spoken]) -> float | None:
+    """The mean of values, each weighted by its time; None where there is no time at all."""
+    listed = [(stop - start, value) for start, stop, value in pieces]
+    whole = sum(length for length, _ in listed)
+    return math.fsum(length * value for length, value in listed) / whole if whole else None
+
+
+def sum_of_means(courses: Iterable[Course], spans: Sequence[Span]) -> float | None:
+    """What the sensors have together on average, where each counts something else."""
+    means = [found for course in courses if (found := mean([course], spans)) is not None]
+    return sum(means) if means else None
+
+
+def peak_together(courses: Sequence[Course]) -> int | None:
+    """The most that the sensors have together at any reading of the day."""
+    times = {time_ns for course in courses for time_ns in course.times_ns()}
+    return max((int(sum(course.at(t) or 0 for course in courses)) for t in times), default=None)
+
+
+def minutes(spans: Iterable[Span]) -> float:
+    """How long at least one of the spans lasts."""
+    reached = covered = 0
+    for start, stop in sorted(spans):
+        covered += max(0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return covered / _MINUTE_NS
+
+
+def minutes_where(courses: Sequence[Course], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:
+    """Minutes in which any sensor's value passes; None where none speaks."""
+    pieces = [piece for course in courses for piece in course.spoken(spans)]
+    return minutes(Span(a, b) for a, b, value in pieces if holds(value)) if pieces else None
+
+
+def beside(course: Course, thermometers: Sequence[Course]) -> Course | None:
+    """The thermometer in the same device, else in the same zone, else the hub's first."""
+    zone = course.sensor.zone
+    for near in (
+        lambda other: other.sensor.id == course.sensor.id,
+        lambda other: zone is not None and other.sensor.zone == zone,
+        lambda _other: True,
+    ):
+        for thermometer in thermometers:
+            if near(thermometer):
+                return thermometer
+    return None
+
+
+def damp_minutes(humidities: Sequence[Course], thermometers: Sequence[Course], spans: Sequence[Span]) -> float | None:
+    """Minutes in which any sensor's humidity is at or above the critical one (Hukka and Viitanen 1999)."""
+    damp: list[Span] = []
+    judged = False
+    for humidity in humidities:
+        thermometer = beside(humidity, thermometers)
+        if thermometer is None:
+            continue
+        for start, stop, percent in humidity.spoken(spans):
+            for first, last, celsius in thermometer.spoken([Span(start, stop)]):
+                judged = True
+                if percent >= _critical_pct(celsius):
+                    damp.append(Span(first, last))
+    return minutes(damp) if judged else None
+
+
+def _critical_pct(celsius: float) -> float:
+    if celsius > _COLD_C:
+        return 80.0
+    return 100 - 3.13 * celsius + 0.160 * celsius * celsius - 0.00267 * celsius * celsius * celsius
+
+
+def pressure_mean_hpa(
+    barometers: Sequence[Course],
+    thermometers: Sequence[Course],
+    spans: Sequence[Span],
+    altitude_m: float | None,
+) -> float | None:
+    """The mean pressure, at sea level where the altitude is known, by the temperature as a reading begins to speak."""
+    if altitude_m is None:
+        return mean(barometers, spans)
+    pieces: list[Spoken] = []
+    for barometer in barometers:
+        thermometer = beside(barometer, thermometers)
+        for start, stop, hpa in barometer.spoken(spans):
+            celsius = thermometer.at(start) if thermometer is not None else None
+            celsius = _STANDARD_C if celsius is None else celsius
+            column = 0.0065 * altitude_m
+            pieces.append((start, stop, hpa * math.pow(1 - column / (celsius + column + 273.15), -5.257)))
+    return weighted(pieces)

@@ -1,0 +1,158 @@
+"""What the pipeline hears of a hub: for each sensor and kind the readings that arrive and are good, in order of time.
+
+With each reading of a door counter goes what the model knows that it can tell: how many people it noticed since its
+last reading that arrived. No total is ever differenced for it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from schemas import KINDS, Kind, Sensor
+from schemas.localtime import NS_A_SECOND
+from simulators.deliveries import Delivery
+from simulators.devices import Fields, every_ns
+from simulators.hours import Span
+from simulators.people import Counted
+
+_SILENCE_MAX_NS = int(timedelta(days=31).total_seconds()) * NS_A_SECOND
+_NOBODY = Counted(0, 0)
+
+
+class Heard(NamedTuple):
+    """One good reading, and what it tells was counted since `since_ns`: people both ways, or bytes both ways.
+
+    Both are None where nothing came before.
+    """
+
+    time_ns: int
+    fields: Fields
+    suspect: bool
+    since_ns: int | None
+    told: Counted | None
+
+
+@dataclass(slots=True)
+class Track:
+    """The good readings of one sensor and kind, as far back as anybody needs them."""
+
+    sensor: Sensor
+    kind: Kind
+    readings: list[Heard] = field(default_factory=list)
+    _untold: Counted = _NOBODY
+
+    @property
+    def hold_ns(self) -> int:
+        """How long a reading speaks for: until the next, at most for two intervals."""
+        return 2 * every_ns(self.sensor)
+
+    def take(self, deliveries: Iterable[Delivery]) -> None:
+        """Take in a day's deliveries of this sensor and kind, copies and lost ones included."""
+        seen_ns = -1
+        for delivery in sorted(deliveries, key=lambda d: d.observation.time_ns):
+            if delivery.observation.time_ns != seen_ns:
+                seen_ns = delivery.observation.time_ns
+                self._take(delivery)
+
+    def _take(self, delivery: Delivery) -> None:
+        observation = delivery.observation
+        told = observation.counted or _NOBODY
+        if self.sensor.counter_bits is not None and not observation.fresh:
+            told = _plus(self._untold, told)
+        if delivery.lost or delivery.reason is not None:
+            self._untold = told
+            return
+        self._untold = _NOBODY
+        last = self.readings[-1] if self.readings else None
+        if self.kind is Kind.WIFI and last is not None:
+            told = _bytes_between(last.fields, observation.fields)
+        if last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS:
+            told = _NOBODY
+        suspect = _is_suspect(self.kind, self.sensor, observation.fields)
+        self.readings.append(
+            Heard(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, told)
+        )
+
+    def forget(self, before_ns: int) -> None:
+        """Keep the readings from an instant on, and the last one."""
+        stop = bisect_left(self.readings, before_ns, key=_time_ns)
+        del self.readings[: min(stop, len(self.readings) - 1)]
+
+    def within(self, span: Span) -> Sequence[Heard]:
+        """The readings in a span."""
+        start = bisect_left(self.readings, span.start_ns, key=_time_ns)
+        return self.readings[start : bisect_left(self.readings, span.stop_ns, key=_time_ns)]
+
+    def steps(self, span: Span) -> Sequence[Heard]:
+        """The readings whose time since the one before meets a span."""
+        start = bisect_right(self.readings, span.start_ns, key=_time_ns)
+        stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
+        return self.readings[start : stop + 1]
+
+    def measured(self, span: Span, field: str) -> list[tuple[int, float]]:
+        """Time and value of the trusted readings that can speak for a part of the span."""
+        start = bisect_left(self.readings, span.start_ns - self.hold_ns, key=_time_ns)
+        stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
+        return [
+            (reading.time_ns, reading.fields[field]) for reading in self.readings[start:stop] if not reading.suspect
+        ]
+
+
+def _plus(first: Counted, second: Counted) -> Counted:
+    return Counted(first.entries + second.entries, first.exits + second.exits)
+
+
+def _bytes_between(before: Fields, now: Fields) -> Counted:
+    """Bytes are never tampered with: their totals simply grow."""
+    rx, tx = (int(now[name]) - int(before[name]) for name in ("rx_bytes_total", "tx_bytes_total"))
+    return Counted(rx, tx)
+
+
+def _time_ns(reading: Heard) -> int:
+    return reading.time_ns
+
+
+def _is_suspect(kind: Kind, sensor: Sensor, fields: Fields) -> bool:
+    for known in KINDS[kind].fields:
+        value = fields.get(known.name)
+        scale = every_ns(sensor) / (600 * NS_A_SECOND) if known.per_interval else 1.0
+        high = known.plausible_high * scale if math.isfinite(known.plausible_high) else math.inf
+        if value is not None and not known.plausible_low <= value <= high:
+            return True
+    return False
+
+
+class HubHeard:
+    """Everything heard of one hub."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[tuple[str, Kind], Track] = {}
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in a day's deliveries of one series."""
+        first = deliveries[0]
+        key = (first.sensor.id, first.kind)
+        if key not in self._tracks:
+            self._tracks[key] = Track(first.sensor, first.kind)
+        self._tracks[key].take(deliveries)
+
+    def forget(self, before_ns: int) -> None:
+        """Keep the readings from an instant on, and the last one of each sensor."""
+        for track in self._tracks.values():
+            track.forget(before_ns)
+
+    def is_heard_after(self, time_ns: int) -> bool:
+        """Whether every counter that was ever heard has told what came until an instant."""
+        counters = (t for t in self._tracks.values() if t.kind in (Kind.FOOTFALL, Kind.WIFI) and t.readings)
+        return all(track.readings[-1].time_ns >= time_ns for track in counters)
+
+    def tracks(self, kind: Kind) -> Iterator[Track]:
+        """The tracks of a kind, in order of the sensors' ids."""
+        for (_, found), track in sorted(self._tracks.items()):
+            if found is kind:
+                yield track

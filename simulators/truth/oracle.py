@@ -1,0 +1,107 @@
+"""What a perfect pipeline must show: the rows of `usage_daily`, from what the model knows.
+
+    deliveries (with their faults) -> heard -> counts, air, completeness -> a row for each hub and local day
+
+The definitions are those of the data contract; the work is done here a second time on purpose, and from what the
+counters noticed rather than from what their totals say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from schemas import Estate, Hub, Kind
+from schemas.localtime import NS_A_SECOND, day_bounds_ns
+from simulators.deliveries import Delivery
+from simulators.devices import every_ns
+from simulators.hours import Span, open_spans
+from simulators.truth import air
+from simulators.truth.air import Course
+from simulators.truth.counts import counted, peak, total, transferred
+from simulators.truth.heard import HubHeard
+
+_MINUTE_NS = 60 * NS_A_SECOND
+_CARRIED_NS = 86400 * NS_A_SECOND
+_POOR_PPM, _BAD_PPM = 800, 1500
+
+Row = dict[str, int | float | None]
+
+
+class HubOracle:
+    """One hub's rows. A day is told once every counter was heard after it, or can't be hoped to be."""
+
+    def __init__(self, estate: Estate, hub: Hub) -> None:
+        self._estate = estate
+        self._hub = hub
+        self._zone: ZoneInfo = estate.zone_of(hub.id)
+        self._heard = HubHeard()
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in what became of a series' deliveries on one day."""
+        if deliveries:
+            self._heard.take(deliveries)
+
+    def can_tell(self, day: date) -> bool:
+        """Whether no delivery to come can change a day, counting on some of the next days being taken in."""
+        return self._heard.is_heard_after(day_bounds_ns(day, self._zone)[1])
+
+    def forget(self, day: date) -> None:
+        """Let go of what only the days before this one need."""
+        self._heard.forget(day_bounds_ns(day, self._zone)[0] - _CARRIED_NS)
+
+    def row(self, day: date) -> Row:
+        """The figures of a local day."""
+        bounds = Span(*day_bounds_ns(day, self._zone))
+        opening = open_spans(self._estate, self._hub, day)
+        entries, exits = counted(self._heard, bounds, self._zone)
+        came, went = total(entries), total(exits)
+        clients = self._courses(Kind.WIFI, bounds)
+        temperature = self._courses(Kind.TEMPERATURE, bounds)
+        humidity = self._courses(Kind.HUMIDITY, bounds)
+        co2 = self._courses(Kind.CO2, bounds)
+        degrees = [value for course in temperature for value in course.of_the_day()]
+        row: Row = {
+            "entries": came,
+            "exits": went,
+            "peak_occupancy": peak(entries, exits),
+            "occupancy_drift": None if came is None or went is None else came - went,
+            "wifi_peak_clients": air.peak_together(clients),
+            "wifi_mean_clients": air.sum_of_means(clients, opening),
+            "wifi_devices": air.peak_together(self._courses(Kind.WIFI, bounds, "devices")),
+            "wifi_bytes": total(transferred(self._heard, bounds, self._zone)),
+            "temperature_mean_c": air.mean(temperature, opening),
+            "temperature_min_c": min(degrees, default=None),
+            "temperature_max_c": max(degrees, default=None),
+            "relative_humidity_mean_pct": air.mean(humidity, opening),
+            "pressure_mean_hpa": air.pressure_mean_hpa(
+                self._courses(Kind.PRESSURE, bounds), temperature, opening, self._hub.altitude_m
+            ),
+            "co2_mean_ppm": air.mean(co2, opening),
+            "co2_max_ppm": max((value for course in co2 for value in course.of_the_day()), default=None),
+            "co2_minutes_over_800": air.minutes_where(co2, opening, lambda ppm: ppm > _POOR_PPM),
+            "co2_minutes_over_1500": air.minutes_where(co2, opening, lambda ppm: ppm > _BAD_PPM),
+            "damp_minutes": air.damp_minutes(humidity, temperature, opening),
+            "open_minutes": sum(stop - start for start, stop in opening) / _MINUTE_NS,
+            "completeness": self._completeness(bounds),
+        }
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
+
+    def _courses(self, kind: Kind, day: Span, field: str | None = None) -> list[Course]:
+        courses = (Course(track, day, field) for track in self._heard.tracks(kind))
+        return [course for course in courses if course]
+
+    def _completeness(self, day: Span) -> float | None:
+        """Readings heard of those due, each sensor and kind up to what is due of it; health readings don't count."""
+        heard = {
+            (track.sensor.id, track.kind): len(track.within(day)) for kind in Kind for track in self._heard.tracks(kind)
+        }
+        due = {
+            (sensor.id, kind): (day.stop_ns - day.start_ns) // every_ns(sensor)
+            for sensor in self._hub.sensors
+            for kind in sensor.kinds
+            if kind is not Kind.DEVICE
+        }
+        received = sum(min(number, heard.get(series, 0)) for series, number in due.items())
+        return received / sum(due.values()) if any(due.values()) else None
