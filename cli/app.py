@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import inspection, quarantine, serve, usage
+from cli import inspection, quarantine, replay, serve, usage
 from cli.context import configure_log, err
 from schemas import HubpulseError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serve.register(app)
+replay.register(app)
 inspection.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(usage.app, name="usage")
