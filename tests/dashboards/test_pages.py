@@ -213,7 +213,7 @@ def test_an_empty_store_says_what_to_do(filled: Filled, browse: Browse) -> None:
 
 
 def test_a_hub_that_the_file_does_not_name_is_shown_too(known: Filled, browse: Browse) -> None:
-    html = browse(known, Estate(timezone="Europe/London", open=True)).get("/").text
+    html = browse(known, Estate(timezone="Europe/London")).get("/").text
     assert "armley open all day" in hub_line(html, "armley")
 
 

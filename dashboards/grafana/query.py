@@ -1,0 +1,79 @@
+"""InfluxQL for Grafana's panels, made of the schema's measurements and fields: a misspelt one fails when rendering.
+
+InfluxDB 1.x, 2.x and 3 share this language. Days are cut by `GROUP BY time(1d) ... tz('zone')`, which is exact over
+clock changes; without `tz` a day would split at 01:00 in summer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+from schemas import MEASUREMENTS
+
+DATASOURCE_UID = "hubpulse-influx"
+DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
+
+IN_RANGE = "$timeFilter"
+CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
+"""The hubs that the dashboard's variable `hub` chooses; its "All" is `.*`, so that a hub long gone hides nothing."""
+
+
+@dataclass
+class InfluxQuery(Dataquery, Builder[Dataquery]):
+    """A raw InfluxQL query of a panel. `alias` names its series: `$tag_hub`, `$col`."""
+
+    query: str
+    ref_id: str = "A"
+    alias: str = ""
+    table: bool = False
+
+    def build(self) -> Dataquery:
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "refId": self.ref_id,
+            "datasource": DATASOURCE.to_json(),
+            "query": self.query,
+            "rawQuery": True,
+            "resultFormat": "table" if self.table else "time_series",
+            **({"alias": self.alias} if self.alias else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Term:
+    """A column of a query: a field of the schema under a function (none: as it is stored), and its name."""
+
+    field: str
+    function: str = ""
+    label: str = ""
+
+    def text(self, measurement: str) -> str:
+        if self.field not in MEASUREMENTS[measurement].fields:
+            raise KeyError(f"{measurement} has no field {self.field}")
+        call = f'{self.function}("{self.field}")' if self.function else f'"{self.field}"'
+        return f'{call} AS "{self.label}"' if self.label else call
+
+
+def select(
+    measurement: str,
+    terms: Sequence[Term],
+    *,
+    where: Sequence[str] = (CHOSEN_HUBS,),
+    by: Sequence[str] = (),
+    zone: str,
+    tail: str = "",
+) -> str:
+    """`SELECT terms FROM measurement WHERE the time range AND where GROUP BY by tail tz(zone)`."""
+    columns = ", ".join(term.text(measurement) for term in terms)
+    conditions = " AND ".join([IN_RANGE, *where])
+    grouped = f" GROUP BY {', '.join(by)}" if by else ""
+    return (
+        f"SELECT {columns} FROM \"{measurement}\" WHERE {conditions}{grouped}{f' {tail}' if tail else ''} tz('{zone}')"
+    )
