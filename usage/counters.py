@@ -8,10 +8,10 @@ much history was at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from schemas.localtime import NS_A_SECOND
@@ -99,6 +99,8 @@ def _grown(before: int, now: int, elapsed_ns: int, rules: CounterRules) -> tuple
     """What a counter grew by, and why that is not simply the difference."""
     if elapsed_ns > GAP_MAX_NS:
         return 0, Cause.TOO_LONG
+    if now >= before and (rules.step_max is None or now - before <= rules.step_max):
+        return now - before, None
     largest = rules.largest_step(elapsed_ns)
     grown, cause = (now - before, None) if now >= before else _fallen(before, now, largest, rules)
     return (0, Cause.SWAPPED) if largest is not None and grown > largest else (grown, cause)
@@ -159,21 +161,24 @@ def _is_glitch(before: int, here: int, after: int, elapsed_ns: int, rules: Count
     return False
 
 
-def spread(step: Step, cuts: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """Yield what a step adds as (instant, count), split over the spans in proportion to time.
+def spread(steps: Iterable[Step], cuts: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """Yield what the steps, which come in order, add within the spans, as (instant, count).
 
-    What falls into a span is placed where the step ends, or at the span's last nanosecond where it goes on. The parts
-    are rounded so that any division adds up to the same whole.
+    A step is split over the spans in proportion to time, rounded so that any division adds up to the same whole. What
+    falls into a span is placed where the step ends, or at the span's last nanosecond where it goes on.
     """
-    elapsed_ns = step.stop_ns - step.start_ns
-    for span in cuts:
-        begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
-        if begin >= end:
-            continue
-        counted = _portion(step, end, elapsed_ns) - _portion(step, begin, elapsed_ns)
-        yield min(end, span.stop_ns - 1), counted
+    first = 0
+    for step in steps:
+        while first < len(cuts) and cuts[first].stop_ns <= step.start_ns:
+            first += 1
+        for span in islice(cuts, first, None):
+            if span.start_ns >= step.stop_ns:
+                break
+            begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
+            yield min(end, span.stop_ns - 1), _portion(step, end) - _portion(step, begin)
 
 
-def _portion(step: Step, until_ns: int, elapsed_ns: int) -> int:
+def _portion(step: Step, until_ns: int) -> int:
     """The growth from the step's start until an instant in it, a half rounded up."""
+    elapsed_ns = step.stop_ns - step.start_ns
     return (2 * step.growth * (until_ns - step.start_ns) + elapsed_ns) // (2 * elapsed_ns)

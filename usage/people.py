@@ -80,7 +80,7 @@ def _tally(
 def _from_totals(sensor: SensorReadings, name: str, totals: Track, day: Day, rules: CounterRules) -> Tally | None:
     grown = growth(totals.times_ns, [int(total) for total in totals.values], rules)
     steps = tuple(s for s in grown.steps if s.start_ns < day.span.stop_ns and s.stop_ns > day.span.start_ns)
-    events = tuple(event for step in steps for event in spread(step, day.hours))
+    events = tuple(spread(steps, day.hours))
     if not events:
         return None
     reached = Span(steps[0].start_ns, steps[-1].stop_ns + 1)

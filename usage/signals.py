@@ -8,6 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from usage.calendar import NS_AN_HOUR, Span
@@ -37,10 +39,13 @@ class Signal:
 
     def at(self, time_ns: int) -> Number | None:
         """The value in force at an instant, or None."""
+        value, until_ns = self.holding(time_ns)
+        return value if until_ns > time_ns else None
+
+    def holding(self, time_ns: int) -> tuple[Number, int]:
+        """The last reading by then and when it ceases to hold; before the first one, nothing that ever held."""
         i = bisect_right(self.track.times_ns, time_ns) - 1
-        if i < 0 or time_ns - self.track.times_ns[i] >= self.hold_ns:
-            return None
-        return self.track.values[i]
+        return (self.track.values[i], self.track.times_ns[i] + self.hold_ns) if i >= 0 else (0, time_ns)
 
     def pieces(self, span: Span) -> Iterator[Piece]:
         """Yield what holds within the span, in order of time."""
@@ -97,12 +102,19 @@ def extremes(signals: Iterable[Signal], span: Span) -> tuple[Number, Number] | N
 
 def peak_sum(signals: Sequence[Signal], span: Span) -> int | None:
     """The greatest sum of what the sensors say at the same time, at the readings within the span."""
-    times = {t for signal in signals for t in signal.track.within(span).times_ns}
-    if not times:
+    parts = [(number, signal.track.within(span)) for number, signal in enumerate(signals)]
+    readings = sorted(
+        (t, number, value) for number, part in parts for t, value in zip(part.times_ns, part.values, strict=True)
+    )
+    if not readings:
         return None
-    if len(signals) == 1:
-        return int(max(signals[0].track.within(span).values))
-    return int(max(sum(signal.at(t) or 0 for signal in signals) for t in times))
+    held = [signal.holding(span.start_ns) for signal in signals]
+    peak: Number = 0
+    for time_ns, together in groupby(readings, key=itemgetter(0)):
+        for _, number, value in together:
+            held[number] = value, time_ns + signals[number].hold_ns
+        peak = max(peak, sum(value for value, until_ns in held if until_ns > time_ns))
+    return int(peak)
 
 
 def pairs(signal: Signal, beside: Signal | None, span: Span) -> Iterator[tuple[int, int, tuple[Number, Number]]]:

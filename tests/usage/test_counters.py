@@ -101,7 +101,7 @@ def test_a_step_is_split_in_proportion_to_time() -> None:
     midnight = DAY_NS
     step = Step(midnight - 20 * MINUTE_NS, midnight + 20 * MINUTE_NS, 40)
     days = [Span(0, midnight), Span(midnight, 2 * DAY_NS)]
-    assert list(spread(step, days)) == [(midnight - 1, 20), (midnight + 20 * MINUTE_NS, 20)]
+    assert list(spread([step], days)) == [(midnight - 1, 20), (midnight + 20 * MINUTE_NS, 20)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 1000])
@@ -109,10 +109,10 @@ def test_any_division_of_a_step_adds_up_to_the_whole(count: int) -> None:
     step = Step(17, 10_000, count)
     for parts in (1, 2, 3, 7, 24):
         cuts = [Span(10_500 * i // parts, 10_500 * (i + 1) // parts) for i in range(parts)]
-        assert sum(counted for _, counted in spread(step, cuts)) == count
+        assert sum(counted for _, counted in spread([step], cuts)) == count
 
 
 def test_a_step_that_ends_at_midnight_belongs_to_the_day_before() -> None:
     days = [Span(0, 100), Span(100, 200)]
-    assert list(spread(Step(50, 100, 4), days)) == [(99, 4)]
-    assert list(spread(Step(100, 150, 4), days)) == [(150, 4)]
+    assert list(spread([Step(50, 100, 4)], days)) == [(99, 4)]
+    assert list(spread([Step(100, 150, 4)], days)) == [(150, 4)]
