@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from cli.context import DataOption, JsonOption, load_settings, out
+from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out
+from ingest import Buffer
 from ingest.quarantine import Quarantine
 from schemas import Reason, Refusal
+from schemas.localtime import NS_A_SECOND
 
-app = typer.Typer(help="Messages that were refused: list them, show one whole.", no_args_is_help=True)
+_AGAIN_SHOWN = 10
+
+app = typer.Typer(help="Messages that were refused: list, show, send again, purge.", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: hubpulse quarantine list --reason unknown_hub")
@@ -68,6 +73,56 @@ def show(
     ):
         out.print(f"{name:9} {value}", markup=False)
     out.print(refusal.payload.decode(errors="backslashreplace"), markup=False)
+
+
+@app.command("redrive", epilog="Example: hubpulse quarantine redrive --reason unknown_hub")
+def redrive(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Ids from `quarantine list`.")] = None,
+    reason: Annotated[Reason | None, typer.Option(help="All refusals of this reason.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All refusals.")] = False,
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send refused messages the way of new ones, once their cause is mended; their days are computed again."""
+    from ingest.redrive import redrive as redrive_messages
+
+    if sum((bool(ids), reason is not None, everything)) != 1:
+        raise typer.BadParameter("name ids, or --reason, or --all", param_hint="ID")
+    settings = load_settings(data=data, estate=estate)
+    Quarantine(settings.data_dir).close()  # says so where there is none, rather than making one
+    results = list(redrive_messages(settings, estate_of(settings), clock_ns=time.time_ns, ids=ids, reason=reason))
+    missing = sorted(set(ids or []) - {result.id for result in results})
+    again = [result for result in results if not result.readings]
+    if as_json:
+        rows = [{"id": r.id, "readings": r.readings, "detail": r.detail} for r in results]
+        out.print_json(json.dumps({"redriven": rows, "missing": missing}))
+    else:
+        readings = sum(result.readings for result in results)
+        out.print(f"{len(results) - len(again)} messages taken ({readings} readings), {len(again)} refused again.")
+        for result in again[:_AGAIN_SHOWN]:
+            out.print(f"  {result.id}: {result.detail}", markup=False)
+        for refusal_id in missing:
+            out.print(f"  {refusal_id}: not in the quarantine")
+    if again or missing:
+        raise typer.Exit(1)
+
+
+@app.command("purge", epilog="Example: hubpulse quarantine purge --older-than 90 --yes")
+def purge(
+    older_than: Annotated[int, typer.Option(min=0, metavar="DAYS", help="Only what was received earlier than that.")],
+    reason: Annotated[Reason | None, typer.Option(help="Only refusals of this reason.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Delete refused messages for good. The ledger keeps their counts."""
+    settings = load_settings(data=data)
+    Quarantine(settings.data_dir).close()
+    if not yes:
+        typer.confirm(f"Delete refusals older than {older_than} days for good?", abort=True)
+    with closing(Buffer(settings.data_dir, clock_ns=time.time_ns)) as buffer:
+        deleted = buffer.purge(reason=reason, before_ns=time.time_ns() - older_than * 86_400 * NS_A_SECOND)
+    out.print(f"{deleted} refusals deleted.")
 
 
 def _as_json(refusal: Refusal) -> dict[str, Any]:

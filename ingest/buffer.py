@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.batches import Batch, DayMark, Delivery, Refused
+from ingest.batches import Batch, DayMark, Delivery, Message, Refused
 from ingest.ledger import LEDGER_COLUMNS, Ledger
 from ingest.privacy import mask_macs
 from schemas.errors import HubpulseError
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS batches (
 );
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
-    reason TEXT NOT NULL, detail TEXT NOT NULL, readings_taken INTEGER NOT NULL
+    reason TEXT NOT NULL, detail TEXT NOT NULL, readings_taken INTEGER NOT NULL, readings_refused INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS ledger (
     only INTEGER PRIMARY KEY CHECK (only = 1), {_LEDGER_SCHEMA}
@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
 CREATE TABLE IF NOT EXISTS status (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """  # noqa: S608 - the column names are our own
 _INSERT_REFUSED = (
-    "INSERT INTO quarantine (received_ns, topic, payload, reason, detail, readings_taken) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO quarantine (received_ns, topic, payload, reason, detail, readings_taken, readings_refused)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -125,11 +126,7 @@ class Buffer:
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
         with self._transaction():
-            if batch.lines:
-                self._db.execute(
-                    "INSERT INTO batches (readings, lines, marks) VALUES (?, ?, ?)",
-                    (len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
-                )
+            self._insert(batch)
             self._quarantine(batch.refused)
             self._count(counts)
             self._remember(batch.deliveries)
@@ -165,7 +162,7 @@ class Buffer:
             now_ns = self._clock_ns()
             self._db.executemany(
                 _INSERT_REFUSED,
-                [(now_ns, line.topic, line.payload, Reason.STORE_REJECTED.value, line.detail, 0) for line in rejected],
+                [(now_ns, r.topic, r.payload, Reason.STORE_REJECTED.value, r.detail, 0, 1) for r in rejected],
             )
             readings = sum(row.readings for row in rows)
             self._count({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
@@ -176,9 +173,10 @@ class Buffer:
 
     def set_status(self, name: str, value: str) -> None:
         """Leave word for `doctor` and the board, such as what the writer waits for."""
-        self._db.execute(
-            "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
-        )
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+            )
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
@@ -223,6 +221,52 @@ class Buffer:
                 f"buffer {self._path} is damaged ({error}): stop ingest, move the file away and start again"
             ) from error
 
+    def refusals(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[tuple[int, int, Message]]:
+        """(id, receive time, message) of refusals, the oldest first: those named, or all of a reason, or all."""
+        chosen = ids if ids is not None else self._refusal_ids(reason)
+        for refusal_id in chosen:
+            row = self._db.execute("SELECT received_ns, topic, payload FROM quarantine WHERE id = ?", (refusal_id,))
+            for received_ns, topic, payload in row.fetchall():
+                yield refusal_id, received_ns, Message(topic.encode(), payload)
+
+    def redrive(self, refusal_id: int, batch: Batch) -> bool:
+        """Put a refused message that was decoded again in its place; False where it is refused as before.
+
+        One commit moves its readings from refused to pending. A message of which a part is refused again stays in the
+        quarantine with that.
+        """
+        if not batch.lines:
+            return False
+        with self._transaction():
+            row = self._db.execute(
+                "SELECT reason, readings_taken, readings_refused FROM quarantine WHERE id = ?", (refusal_id,)
+            ).fetchone()
+            if row is None:
+                return False
+            self._db.execute("DELETE FROM quarantine WHERE id = ?", (refusal_id,))
+            self._insert(batch)
+            self._quarantine(batch.refused)
+            was, taken, refused = row
+            self._count(_redrive_counts(was, taken, refused, batch))
+        return True
+
+    def purge(self, *, reason: Reason | None, before_ns: int) -> int:
+        """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
+        with self._transaction():
+            query = "DELETE FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason)"
+            return self._db.execute(query, (before_ns, reason)).rowcount
+
+    def _refusal_ids(self, reason: Reason | None) -> list[int]:
+        query = "SELECT id FROM quarantine WHERE reason = coalesce(?, reason) ORDER BY id"
+        return [row[0] for row in self._db.execute(query, (reason,))]
+
+    def _insert(self, batch: Batch) -> None:
+        if batch.lines:
+            self._db.execute(
+                "INSERT INTO batches (readings, lines, marks) VALUES (?, ?, ?)",
+                (len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
+            )
+
     def _quarantine(self, refused: Iterable[Refused]) -> None:
         now_ns = self._clock_ns()
         self._db.executemany(
@@ -235,6 +279,7 @@ class Buffer:
                     r.rejections[0].reason.value,
                     mask_macs(_details(r).encode()).decode(),
                     r.readings,
+                    len(r.rejections),
                 )
                 for r in refused
             ],
@@ -264,6 +309,17 @@ def read_ledger(db: sqlite3.Connection) -> Ledger:
         f"SELECT {columns}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
     ).fetchone()
     return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)))
+
+
+def _redrive_counts(reason: str, readings_taken: int, readings_refused: int, batch: Batch) -> dict[str, int]:
+    """How the ledger changes as a refused message's readings become pending."""
+    if reason == Reason.STORE_REJECTED:
+        return {"readings_store_rejected": -len(batch.lines)}
+    again = sum(len(r.rejections) for r in batch.refused)
+    counts = {"readings_accepted": len(batch.lines)}
+    if readings_taken:
+        return counts | {"readings_refused": again - readings_refused}
+    return counts | {"readings_refused": again, "messages_refused": -1, "messages_accepted": 1}
 
 
 def _details(refused: Refused) -> str:

@@ -28,6 +28,8 @@ from stores.lines import encode, parse
 log = structlog.get_logger("hubpulse.writer")
 
 _RETRY_AFTER_MAX_S = 300.0
+_LOOK_EVERY_S = 1.0
+"""Other processes commit too: a redrive from the command line."""
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class Writer(threading.Thread):
             if not rows:
                 if self._stopping.is_set():
                     return
-                self._committed.wait()
+                self._committed.wait(_LOOK_EVERY_S)
             elif self._is_young(rows):
                 self._stopping.wait(self._settings.flush_age_s)
                 self._flush(buffer, store, buffer.pending(self._settings.flush_lines_max))
