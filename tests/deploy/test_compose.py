@@ -164,6 +164,18 @@ def test_grafana_asks_the_bucket_with_the_token_of_its_secret() -> None:
     assert source["url"] == "http://influxdb:8086"
 
 
+def test_every_dashboard_names_a_data_source_that_is_provisioned() -> None:
+    (source,) = yaml.safe_load(DATA_SOURCES.read_text())["datasources"]
+    named = {
+        uid
+        for file in (REPOSITORY / "dashboards/grafana").glob("*.json")
+        for uid in re.findall(r'"datasource":\s*\{[^}]*"uid":\s*"([^"]+)"', file.read_text())
+    }
+
+    # Grafana keeps annotations in a source of its own.
+    assert named - {"-- Grafana --"} == {source["uid"]}
+
+
 def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     (provider,) = yaml.safe_load((DATA_SOURCES.parent.parent / "dashboards/hubpulse.yaml").read_text())["providers"]
 
