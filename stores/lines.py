@@ -6,10 +6,20 @@ field is a number or a boolean, so a line has exactly two spaces. Grammar: Influ
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from schemas.kinds import INT64_MAX
+
 Value = int | float | bool
+
+INTEGER_PATTERN = r"-?\d{1,19}"
+FLOAT_PATTERN = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+
+_INTEGER = re.compile(INTEGER_PATTERN, re.ASCII)
+_FLOAT = re.compile(FLOAT_PATTERN, re.ASCII)
 
 
 class Point(NamedTuple):
@@ -45,7 +55,7 @@ def parse(line: str) -> Point:
         series, values, time_text = line.split(" ")
         measurement, *tags = series.split(",")
         fields = dict(_parse_field(part) for part in values.split(","))
-        return Point(measurement, dict(_pair(tag) for tag in tags), fields, int(time_text))
+        return Point(measurement, dict(_pair(tag) for tag in tags), fields, _integer(time_text))
     except ValueError as error:
         raise ValueError(f"not a line of ours: {line[:200]!r} ({error})") from error
 
@@ -61,4 +71,16 @@ def _parse_field(text: str) -> tuple[str, Value]:
     name, value = _pair(text)
     if value in ("true", "false"):
         return name, value == "true"
-    return name, int(value[:-1]) if value.endswith("i") else float(value)
+    return name, _integer(value[:-1]) if value.endswith("i") else _float(value)
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
+        raise ValueError(f"{text!r} is not an integer of 64 bits")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if not _FLOAT.fullmatch(text) or math.isinf(float(text)):
+        raise ValueError(f"{text!r} is not a finite number")
+    return float(text)

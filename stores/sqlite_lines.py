@@ -15,6 +15,7 @@ from typing import NamedTuple
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
 from schemas.kinds import INT64_MAX
+from stores.lines import FLOAT_PATTERN, INTEGER_PATTERN
 
 FLOAT_MAX = sys.float_info.max
 LINE_SHOWN_MAX = 200
@@ -43,13 +44,11 @@ class _Reading(NamedTuple):
 
 
 _READINGS: Mapping[FieldType, _Reading] = {
-    FieldType.INTEGER: _Reading(r"(-?\d{1,19})i", int, "an integer such as 3i", -INT64_MAX - 1, INT64_MAX),
-    FieldType.FLOAT: _Reading(
-        r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", float, "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX
-    ),
+    FieldType.INTEGER: _Reading(f"({INTEGER_PATTERN})i", int, "an integer such as 3i", -INT64_MAX - 1, INT64_MAX),
+    FieldType.FLOAT: _Reading(f"({FLOAT_PATTERN})", float, "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX),
     FieldType.BOOLEAN: _Reading(r"(true|false)", _is_true, "true or false", 0, 1),
 }
-_TIME = _Reading(r"(-?\d{1,19})", int, "nanoseconds", -INT64_MAX - 1, INT64_MAX)
+_TIME = _Reading(f"({INTEGER_PATTERN})", int, "nanoseconds", -INT64_MAX - 1, INT64_MAX)
 
 
 class Shape:
