@@ -67,6 +67,18 @@ _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
 
 _SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "battery_pct": _F}
+"""How each sensor is, renewed every minute in a row for each ten minutes. `last_seen_s` is how long ago its last
+reading was taken; it is missing for a sensor never heard of."""
+
+_USAGE_CHANGES = {"before": _F, "after": _F, "revision": _I, "changed_ns": _I}
+"""Figures of past days that came out differently: tag `figure`, time = the day's midnight plus `revision` ns."""
+
+_COUNTER_CORRECTIONS = {"before": _I, "after": _I, "counted": _I, "withdrawn": _B}
+"""What was done about a counter's total at a reading's time; tag `counter` is the total's field, tag `cause` why.
+`withdrawn` where later data showed that there was nothing to correct."""
+
+_JOBS_LEASE = {"holder": _I, "until_ns": _I}
+"""Which process does the periodic work: the holder of the latest point, until then. Tag `work` is `jobs`."""
 
 
 def _raw() -> list[Measurement]:
@@ -89,6 +101,13 @@ MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
             Measurement("usage_hourly", ("hub",), USAGE_FIELDS),
             Measurement("day_marks", ("hub",), MappingProxyType(_DAY_MARKS)),
             Measurement("sensor_status", ("hub", "sensor"), MappingProxyType(_SENSOR_STATUS)),
+            Measurement("usage_changes", ("figure", "hub"), MappingProxyType(_USAGE_CHANGES)),
+            Measurement(
+                "counter_corrections",
+                ("cause", "counter", "hub", "sensor"),
+                MappingProxyType(_COUNTER_CORRECTIONS),
+            ),
+            Measurement("jobs_lease", ("work",), MappingProxyType(_JOBS_LEASE)),
         )
     }
 )

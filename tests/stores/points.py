@@ -66,8 +66,9 @@ TIMES_NS = st.integers(0, 5) | st.integers(0, 60 * 366 * NS_A_DAY)
 
 @st.composite
 def points(draw: st.DrawFn, hub: str | None = None) -> Point:
-    """Any point of any measurement; of one hub where that is given."""
-    measurement = MEASUREMENTS[draw(st.sampled_from(sorted(MEASUREMENTS)))]
+    """Any point of any measurement; of one hub, where that is given, and of the measurements that have hubs."""
+    possible = [name for name, known in MEASUREMENTS.items() if hub is None or "hub" in known.tags]
+    measurement = MEASUREMENTS[draw(st.sampled_from(sorted(possible)))]
     tags = {tag: draw(FEW_IDS) for tag in measurement.tags if tag != "zone" or draw(st.booleans())}
     names = draw(st.lists(st.sampled_from(sorted(measurement.fields)), min_size=1, max_size=4, unique=True))
     fields = {name: draw(VALUES[measurement.fields[name]]) for name in names}
