@@ -54,7 +54,10 @@ class Link(mqtt.Client):
         if settings.username is not None:
             self.username_pw_set(settings.username, settings.password.get_secret_value() if settings.password else None)
         if settings.ca_file is not None:
-            self.tls_set(ca_certs=str(settings.ca_file))
+            try:
+                self.tls_set(ca_certs=str(settings.ca_file))
+            except OSError as error:
+                raise HubpulseError(f"can't use {settings.ca_file} ({error}); check HUBPULSE_MQTT__CA_FILE") from error
 
     @property
     def is_v5(self) -> bool:

@@ -74,12 +74,15 @@ class Series:
         """The instant, in UTC nanoseconds, of the series' next row. Files may run forwards or backwards in time."""
         time_ns, again_ns, _ = moment
         latest_ns = self._latest_ns
-        if again_ns is None:
-            if latest_ns is not None and time_ns != latest_ns:
-                self._falling = time_ns < latest_ns
-        elif latest_ns is not None and self._falling:
-            time_ns = again_ns if again_ns < latest_ns else time_ns
-        elif latest_ns is not None and time_ns <= latest_ns:
+        if latest_ns is None:
+            pass  # the first row: nothing is known of the order yet
+        elif again_ns is None:
+            self._falling = time_ns < latest_ns or (self._falling and time_ns == latest_ns)
+        elif again_ns < latest_ns:
+            self._falling, time_ns = True, again_ns
+        elif time_ns > latest_ns:
+            self._falling = False
+        elif not self._falling:
             time_ns = again_ns
         self._latest_ns = time_ns
         return time_ns

@@ -11,12 +11,12 @@ Every problem is one line that names the place in the file and what to write ins
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from schemas import KINDS, HubpulseError, Kind
@@ -59,11 +59,20 @@ def _column_or_number(value: object) -> object:
     return value
 
 
+def _some(value: Sized) -> Sized:
+    if not value:
+        raise ValueError("is empty: write at least one")
+    return value
+
+
+NotEmpty = AfterValidator(_some)
+
+
 class TimeColumns(_Part):
     """Where a row's time stands: one column, or several that are read joined by blanks (a date and an hour)."""
 
-    columns: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(alias="column", min_length=1)]
-    formats: Annotated[tuple[str, ...], BeforeValidator(_formats), Field(alias="format", min_length=1)] = (ISO,)
+    columns: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), NotEmpty, Field(alias="column")]
+    formats: Annotated[tuple[str, ...], BeforeValidator(_formats), NotEmpty, Field(alias="format")] = (ISO,)
     timezone: TimeZone | None = None
 
 
@@ -75,7 +84,7 @@ class ReadingColumns(_Part):
     """
 
     topic: str
-    fields: dict[str, Annotated[str | int | float, BeforeValidator(_column_or_number)]] = Field(min_length=1)
+    fields: Annotated[dict[str, Annotated[str | int | float, BeforeValidator(_column_or_number)]], NotEmpty]
     where: dict[str, str] = {}
 
     @property
@@ -125,7 +134,7 @@ class TableMapping(_Part):
     blanks: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     names: Mapping[str, Mapping[str, Id]] = {}
     time: TimeColumns
-    readings: tuple[ReadingColumns, ...] = Field(min_length=1)
+    readings: Annotated[tuple[ReadingColumns, ...], NotEmpty]
 
     @model_validator(mode="after")
     def _whole(self) -> TableMapping:
