@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import inspection, quarantine, replay, serve, usage
+from cli import dashboards, inspection, quarantine, replay, serve, simulate, usage
 from cli.context import configure_log, err
 from schemas import HubpulseError
 
@@ -26,6 +26,8 @@ replay.register(app)
 inspection.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(usage.app, name="usage")
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(dashboards.app, name="dashboards")
 
 
 def main() -> None:
