@@ -66,7 +66,7 @@ class InfluxHttp:
     """The connections to one InfluxDB. Its methods raise RequestError, and nothing else."""
 
     def __init__(self, settings: InfluxSettings, now: Callable[[], float]) -> None:
-        """Connect to nothing yet. `now` gives Unix seconds. Raises StoreError for a secret that can't be sent."""
+        """Connect to nothing yet. `now` gives Unix seconds. Raises StoreError for a URL or token that can't be one."""
         self._now = now
         self._timeout_s = settings.timeout_s
         self._secrets = [secret.get_secret_value() for secret in (settings.token, settings.password) if secret]
@@ -122,6 +122,12 @@ class InfluxHttp:
             # It takes whatever is answered for the object that it expects.
             raise self._strange_answer() from error
 
+    def clean(self, text: str) -> str:
+        """One line without secrets, of bounded length."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return " ".join(text.split())[:DETAIL_CHARS_MAX]
+
     def close(self) -> None:
         self._client.close()
 
@@ -139,18 +145,17 @@ class InfluxHttp:
         except ApiException as error:
             raise self._answered(error) from error
         except InfluxDBError as error:
-            raise RequestError(HTTPStatus.NOT_FOUND, f"{self.name}: {self._clean(error.message)}") from error
+            raise RequestError(HTTPStatus.NOT_FOUND, f"{self.name}: {self.clean(error.message)}") from error
         except (urllib3_errors.HTTPError, http.client.HTTPException, OSError) as error:
             detail = f"{self.name} {self._network(error)}: start it, or check HUBPULSE_INFLUX__URL"
-            bad_url = isinstance(error, urllib3_errors.LocationValueError)
-            raise RequestError(NO_ANSWER, detail, needs_operator=bad_url) from error
+            raise RequestError(NO_ANSWER, detail) from error
         except ValueError as error:
             raise self._strange_answer() from error
 
     def _answered(self, error: ApiException) -> RequestError:
         """The failure that an answer without success is."""
         status = error.status or NO_ANSWER
-        said = self._clean(_message(error.body) or error.reason or "no reason given")
+        said = self.clean(_message(error.body) or error.reason or "no reason given")
         if status == NO_ANSWER:
             detail = f"{self.name} has a certificate that is not accepted ({said}): check HUBPULSE_INFLUX__URL"
             return RequestError(NO_ANSWER, detail, needs_operator=True)
@@ -174,20 +179,12 @@ class InfluxHttp:
                 return "does not answer (nothing is listening there)"
             case urllib3_errors.TimeoutError() | TimeoutError():
                 return f"did not answer within {self._timeout_s:g} s"
-            case urllib3_errors.LocationValueError():
-                return "is no address"
             case _:
                 return f"broke off the connection ({type(error).__name__})"
 
     def _strange_answer(self) -> RequestError:
         detail = f"{self.name} answered something that no InfluxDB answers: check HUBPULSE_INFLUX__URL"
         return RequestError(NO_ANSWER, detail, needs_operator=True)
-
-    def _clean(self, text: str) -> str:
-        """One line without secrets, of bounded length."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.split())[:DETAIL_CHARS_MAX]
 
 
 def _credentials(settings: InfluxSettings) -> str:
@@ -204,9 +201,16 @@ def _credentials(settings: InfluxSettings) -> str:
 
 
 def _without_secrets(url: str) -> str:
-    """The address without a user and password, and without a query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """The address without a user and password, and without a query. Raises StoreError for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        parts, port = urlsplit(""), ""
+    if not parts.hostname:
+        raise StoreError("HUBPULSE_INFLUX__URL is no address: write for example http://127.0.0.1:8086")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
 def _message(body: bytes | str | None) -> str:

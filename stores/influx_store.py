@@ -157,7 +157,8 @@ class InfluxStore:
                 for _ in self._statement(influxql.create_database(self._settings.bucket, self._retention_days)):
                     pass
         except influxql.QueryError as error:
-            detail = f"{self._http.name} can't make the database {self._settings.bucket}: {error}"
+            said = self._http.clean(str(error))
+            detail = f"{self._http.name} can't make the database {self._settings.bucket}: {said}"
             raise RequestError(HTTPStatus.FORBIDDEN, detail) from error
 
     def _make_bucket(self) -> None:
@@ -221,4 +222,4 @@ class InfluxStore:
             self._forget(failure)
             raise StoreError(failure.detail) from failure
         except influxql.QueryError as error:
-            raise StoreError(f"{self._http.name} did not answer a query: {error}") from error
+            raise StoreError(f"{self._http.name} did not answer a query: {self._http.clean(str(error))}") from error
