@@ -7,9 +7,9 @@ A reading sent late waits here until the simulation has come to its moment, so m
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas import Kind, Reason, Sensor
@@ -53,22 +53,21 @@ class SendingOrder:
     """Puts deliveries into the order in which they are sent."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, Delivery]] = []
-        self._number = 0
+        self._waiting: list[Delivery] = []
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Take in deliveries; those that never leave the hub go no further."""
-        for delivery in deliveries:
-            if not delivery.lost:
-                heapq.heappush(self._waiting, (delivery.sent_ns, self._number, delivery))
-                self._number += 1
+        self._waiting += [delivery for delivery in deliveries if not delivery.lost]
 
     def until(self, time_ns: int | None) -> list[Delivery]:
         """Take out what is sent before an instant, or everything."""
-        due = []
-        while self._waiting and (time_ns is None or self._waiting[0][0] < time_ns):
-            due.append(heapq.heappop(self._waiting)[2])
+        self._waiting.sort(key=_sent_ns)
+        stop = len(self._waiting) if time_ns is None else bisect_left(self._waiting, time_ns, key=_sent_ns)
+        due, self._waiting = self._waiting[:stop], self._waiting[stop:]
         return due
+
+
+_sent_ns = attrgetter("sent_ns")
 
 
 def messages_of(deliveries: Sequence[Delivery], *, readings_max: int) -> Iterator[Message]:
@@ -79,22 +78,19 @@ def messages_of(deliveries: Sequence[Delivery], *, readings_max: int) -> Iterato
     if readings_max == 1:
         yield from map(_single, deliveries)
         return
-    by_topic = sorted(deliveries, key=lambda d: d.topic)
-    batches = (
-        batch
-        for _, same in groupby(by_topic, key=lambda d: (d.topic, d.content))
-        for batch in _cut(list(same), readings_max)
-    )
-    yield from sorted(batches)
+    messages = [_single(delivery) for delivery in deliveries if delivery.content is not None]
+    series: dict[tuple[str, str, Kind], list[Delivery]] = {}
+    for delivery in deliveries:
+        if delivery.content is None:
+            series.setdefault((delivery.hub, delivery.sensor.id, delivery.kind), []).append(delivery)
+    for same in series.values():
+        messages += [_batch(same[at : at + readings_max]) for at in range(0, len(same), readings_max)]
+    yield from sorted(messages)
 
 
-def _cut(deliveries: Sequence[Delivery], readings_max: int) -> Iterator[Message]:
-    if deliveries[0].content is not None:
-        yield from map(_single, deliveries)
-        return
-    for at in range(0, len(deliveries), readings_max):
-        batch = deliveries[at : at + readings_max]
-        yield Message(batch[-1].sent_ns, batch[0].topic, batch_payload([d.observation for d in batch]))
+def _batch(deliveries: Sequence[Delivery]) -> Message:
+    last = deliveries[-1]
+    return Message(last.sent_ns, last.topic, batch_payload([d.observation for d in deliveries]))
 
 
 def _single(delivery: Delivery) -> Message:

@@ -6,7 +6,7 @@ A reading speaks until the next of its sensor, at most for two intervals, so sil
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -53,12 +53,12 @@ class Course:
 
     def spoken(self, spans: Iterable[Span]) -> Iterator[Spoken]:
         """What speaks for which part of the spans."""
-        ends = [later[0] for _, later in pairwise(self._readings)] + [math.inf]
         for start, stop in spans:
-            for (time_ns, value), end in zip(self._readings, ends, strict=True):
-                first, last = max(start, time_ns), min(stop, time_ns + self._hold_ns, end)
+            at = max(0, bisect_right(self._readings, (start, math.inf)) - 1)
+            for reading, later in pairwise([*self._readings[at : bisect_left(self._readings, (stop,))], (stop, 0.0)]):
+                first, last = max(start, reading[0]), min(later[0], reading[0] + self._hold_ns)
                 if first < last:
-                    yield first, int(last), value
+                    yield first, last, reading[1]
 
 
 def mean(courses: Iterable[Course], spans: Sequence[Span]) -> float | None:

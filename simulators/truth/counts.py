@@ -6,7 +6,9 @@ reading before, rounded so that the clock hours add up to the whole.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,58 +28,59 @@ class Moment(NamedTuple):
     number: int
 
 
-def counted(heard: HubHeard, day: Span, zone: ZoneInfo) -> tuple[list[Moment], list[Moment]]:
-    """All entries and all exits that the hub's counters tell of a day, in order of time."""
-    entries: list[Moment] = []
-    exits: list[Moment] = []
-    for track in heard.tracks(Kind.FOOTFALL):
-        entries += _moments(track, day, zone, lambda told: told.entries)
-        exits += _moments(track, day, zone, lambda told: told.exits)
-    return sorted(entries), sorted(exits)
+class Hours:
+    """The clock hours of a local day: totals grow evenly within a reading's interval, and are cut at full hours."""
 
+    def __init__(self, day: Span, zone: ZoneInfo) -> None:
+        self.day = day
+        quarters = range(day.start_ns, day.stop_ns, _QUARTER_NS)
+        self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
+        self._starts.append(day.stop_ns)
 
-def _moments(track: Track, day: Span, zone: ZoneInfo, way: Callable[[Counted], int]) -> Iterator[Moment]:
-    if track.sensor.counter_bits is None:
-        for reading in track.within(day):
-            yield Moment(reading.time_ns, way(reading.told or Counted(0, 0)))
-        return
-    for reading in track.steps(day):
-        if reading.told is not None:
-            yield from _spread(reading, way(reading.told), day, zone)
-
-
-def transferred(heard: HubHeard, day: Span, zone: ZoneInfo) -> list[Moment]:
-    """The bytes that the hub's access points tell of a day."""
-    return [
-        moment
-        for track in heard.tracks(Kind.WIFI)
-        for reading in track.steps(day)
-        for number in reading.told or ()
-        for moment in _spread(reading, number, day, zone)
-    ]
-
-
-def _spread(reading: Heard, number: int, day: Span, zone: ZoneInfo) -> Iterator[Moment]:
-    if reading.since_ns is None:
-        return
-    start, stop = reading.since_ns, reading.time_ns
-    cuts = [start, *_full_hours(start, stop, zone), stop]
-    shares = [_half_up(number * (cut - start), stop - start) for cut in cuts]
-    for at in range(1, len(cuts)):
-        if day.start_ns <= cuts[at - 1] < day.stop_ns:
-            last = cuts[at] - 1 if at < len(cuts) - 1 else stop
-            yield Moment(min(last, day.stop_ns - 1), shares[at] - shares[at - 1])
+    def spread(self, reading: Heard, number: int) -> Iterator[Moment]:
+        """What a reading tells that was counted since the one before, hour by hour of the day."""
+        if reading.since_ns is None:
+            return
+        start, stop = reading.since_ns, reading.time_ns
+        at = max(0, bisect_right(self._starts, start) - 1)
+        for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
+            first, last = max(hour, start), min(next_hour, stop)
+            share = _half_up(number * (last - start), stop - start) - _half_up(number * (first - start), stop - start)
+            yield Moment(min(last, next_hour - 1), share)
 
 
 def _half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def _full_hours(start_ns: int, stop_ns: int, zone: ZoneInfo) -> list[int]:
-    """The instants between, at which a new hour begins on the clock on the wall."""
-    first = start_ns // _QUARTER_NS + 1
-    quarters = (quarter * _QUARTER_NS for quarter in range(first, (stop_ns - 1) // _QUARTER_NS + 1))
-    return [time_ns for time_ns in quarters if from_ns(time_ns).astimezone(zone).minute == 0]
+def counted(heard: HubHeard, hours: Hours) -> tuple[list[Moment], list[Moment]]:
+    """All entries and all exits that the hub's counters tell of a day, in order of time."""
+    entries: list[Moment] = []
+    exits: list[Moment] = []
+    for track in heard.tracks(Kind.FOOTFALL):
+        entries += _moments(track, hours, lambda told: told.entries)
+        exits += _moments(track, hours, lambda told: told.exits)
+    return sorted(entries), sorted(exits)
+
+
+def _moments(track: Track, hours: Hours, way: Callable[[Counted], int]) -> Iterator[Moment]:
+    if track.sensor.counter_bits is None:
+        for reading in track.within(hours.day):
+            yield Moment(reading.time_ns, way(reading.told))
+        return
+    for reading in track.steps(hours.day):
+        yield from hours.spread(reading, way(reading.told))
+
+
+def transferred(heard: HubHeard, hours: Hours) -> list[Moment]:
+    """The bytes that the hub's access points tell of a day."""
+    return [
+        moment
+        for track in heard.tracks(Kind.WIFI)
+        for reading in track.steps(hours.day)
+        for number in reading.told
+        for moment in hours.spread(reading, number)
+    ]
 
 
 def total(moments: Iterable[Moment]) -> int | None:

@@ -27,14 +27,14 @@ _NOBODY = Counted(0, 0)
 class Heard(NamedTuple):
     """One good reading, and what it tells was counted since `since_ns`: people both ways, or bytes both ways.
 
-    Both are None where nothing came before.
+    `since_ns` is None where nothing came before.
     """
 
     time_ns: int
     fields: Fields
     suspect: bool
     since_ns: int | None
-    told: Counted | None
+    told: Counted
 
 
 @dataclass(slots=True)
@@ -45,6 +45,10 @@ class Track:
     kind: Kind
     readings: list[Heard] = field(default_factory=list)
     _untold: Counted = _NOBODY
+    _limits: dict[str, tuple[float, float]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limits = _limits(self.kind, self.sensor)
 
     @property
     def hold_ns(self) -> int:
@@ -73,7 +77,8 @@ class Track:
             told = _bytes_between(last.fields, observation.fields)
         if last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS:
             told = _NOBODY
-        suspect = _is_suspect(self.kind, self.sensor, observation.fields)
+        fields = observation.fields
+        suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in self._limits.items())
         self.readings.append(
             Heard(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, told)
         )
@@ -117,14 +122,14 @@ def _time_ns(reading: Heard) -> int:
     return reading.time_ns
 
 
-def _is_suspect(kind: Kind, sensor: Sensor, fields: Fields) -> bool:
-    for known in KINDS[kind].fields:
-        value = fields.get(known.name)
-        scale = every_ns(sensor) / (600 * NS_A_SECOND) if known.per_interval else 1.0
-        high = known.plausible_high * scale if math.isfinite(known.plausible_high) else math.inf
-        if value is not None and not known.plausible_low <= value <= high:
-            return True
-    return False
+def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
+    """Between which values a field is trusted, for the fields of which anything is known."""
+    intervals = every_ns(sensor) / (600 * NS_A_SECOND)
+    limits = {
+        known.name: (known.plausible_low, known.plausible_high * (intervals if known.per_interval else 1))
+        for known in KINDS[kind].fields
+    }
+    return {name: limit for name, limit in limits.items() if limit != (-math.inf, math.inf)}
 
 
 class HubHeard:

@@ -19,7 +19,7 @@ from simulators.devices import every_ns
 from simulators.hours import Span, open_spans
 from simulators.truth import air
 from simulators.truth.air import Course
-from simulators.truth.counts import counted, peak, total, transferred
+from simulators.truth.counts import Hours, counted, peak, total, transferred
 from simulators.truth.heard import HubHeard
 
 _MINUTE_NS = 60 * NS_A_SECOND
@@ -55,7 +55,8 @@ class HubOracle:
         """The figures of a local day."""
         bounds = Span(*day_bounds_ns(day, self._zone))
         opening = open_spans(self._estate, self._hub, day)
-        entries, exits = counted(self._heard, bounds, self._zone)
+        hours = Hours(bounds, self._zone)
+        entries, exits = counted(self._heard, hours)
         came, went = total(entries), total(exits)
         clients = self._courses(Kind.WIFI, bounds)
         temperature = self._courses(Kind.TEMPERATURE, bounds)
@@ -70,7 +71,7 @@ class HubOracle:
             "wifi_peak_clients": air.peak_together(clients),
             "wifi_mean_clients": air.sum_of_means(clients, opening),
             "wifi_devices": air.peak_together(self._courses(Kind.WIFI, bounds, "devices")),
-            "wifi_bytes": total(transferred(self._heard, bounds, self._zone)),
+            "wifi_bytes": total(transferred(self._heard, hours)),
             "temperature_mean_c": air.mean(temperature, opening),
             "temperature_min_c": min(degrees, default=None),
             "temperature_max_c": max(degrees, default=None),

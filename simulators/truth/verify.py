@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -26,6 +27,8 @@ class Truth:
     header: Mapping[str, Any]
     estate: Estate
     days: Mapping[tuple[str, date], Figures]
+    injected: Mapping[str, int] = field(default_factory=dict)
+    """How often each fault struck a series' day or the connection."""
     summary: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,10 +80,11 @@ def read_truth(path: Path) -> Truth:
     }
     if not days:
         raise HubpulseError(f"{path} tells of no day: the simulation that wrote it was stopped too early")
+    injected = Counter(line["fault"] for line in lines if line["type"] in ("fault", "connection"))
     summary = next((line for line in lines if line["type"] == "summary"), {})
     if not summary and header["spans"][-1][1] is not None:
         raise HubpulseError(f"{path} has no end: its simulation was stopped; simulate again with --truth {path}")
-    return Truth(header, Estate.model_validate(header["estate"]), days, summary)
+    return Truth(header, Estate.model_validate(header["estate"]), days, injected, summary)
 
 
 def _line(path: Path, number: int, text: str) -> dict[str, Any]:
