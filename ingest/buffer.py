@@ -34,7 +34,8 @@ _DETAILS_SHOWN = 3
 _LEDGER_SCHEMA = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, readings INTEGER NOT NULL, lines TEXT NOT NULL, marks TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, committed_ns INTEGER NOT NULL, readings INTEGER NOT NULL,
+    lines TEXT NOT NULL, marks TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
@@ -178,6 +179,20 @@ class Buffer:
                 "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
             )
 
+    def status(self, name: str) -> str | None:
+        """What was left under that name."""
+        row = self._db.execute("SELECT value FROM status WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def oldest_pending_ns(self) -> int | None:
+        """When the oldest batch was committed that the store has not taken; None where there is none."""
+        row = self._db.execute("SELECT committed_ns FROM batches ORDER BY id LIMIT 1").fetchone()
+        return None if row is None else int(row[0])
+
+    def refused_by_reason(self) -> dict[str, int]:
+        """How many messages are in the quarantine, by reason."""
+        return dict(self._db.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason"))
+
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
         pages = (
@@ -263,8 +278,8 @@ class Buffer:
     def _insert(self, batch: Batch) -> None:
         if batch.lines:
             self._db.execute(
-                "INSERT INTO batches (readings, lines, marks) VALUES (?, ?, ?)",
-                (len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
+                "INSERT INTO batches (committed_ns, readings, lines, marks) VALUES (?, ?, ?, ?)",
+                (self._clock_ns(), len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
             )
 
     def _quarantine(self, refused: Iterable[Refused]) -> None:

@@ -78,6 +78,7 @@ class Ingest:
                 settings=settings.ingest,
                 clock_ns=self._clock_ns,
                 rng=self._rng,
+                ingest_name=settings.mqtt.client_id,
             )
             subscriber = Subscriber(
                 mqtt_settings=settings.mqtt,

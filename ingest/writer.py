@@ -20,6 +20,7 @@ import structlog
 
 from ingest.backoff import Backoff
 from ingest.buffer import Buffer, BufferFullError, PendingRow, RejectedLine
+from ingest.status import StatusReport
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings
 from stores import Accepted, Keep, Rejected, Store, TooLarge
@@ -51,8 +52,10 @@ class Writer(threading.Thread):
         settings: IngestSettings,
         clock_ns: Callable[[], int],
         rng: random.Random,
+        ingest_name: str = "hubpulse-ingest",
     ) -> None:
         super().__init__(name="writer", daemon=True)
+        self._report = StatusReport(ingest_name, clock_ns=clock_ns)
         self._open_buffer = open_buffer
         self._open_store = open_store
         self._settings = settings
@@ -102,6 +105,14 @@ class Writer(threading.Thread):
                 self._flush(buffer, store, rows)
             if self._stopping.is_set() and self._holding:
                 return
+            if self._report.due() and not self._holding:
+                self._write_report(buffer, store)
+
+    def _write_report(self, buffer: Buffer, store: Store) -> None:
+        """Tell the store how the pipeline is; what it can't take now is told again in the next report."""
+        outcome = store.write("\n".join(self._report.lines(buffer)).encode())
+        if not isinstance(outcome, Accepted):
+            log.warning("status not stored", detail=outcome.detail)
 
     def _is_young(self, rows: Sequence[PendingRow]) -> bool:
         """Whether more may come to fill the flush; what waited for the store once does not wait again."""
@@ -109,7 +120,8 @@ class Writer(threading.Thread):
         return not (full or self._holding or self._stopping.is_set())
 
     def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
-        work = _Work([[line for row in rows for line in row.lines.split("\n")]])
+        lines = [line for row in rows for line in row.lines.split("\n")]
+        work = _Work([lines])
         kept = self._write_all(store, work) or self._write_marks(store, rows)
         if kept is None:
             try:
@@ -119,6 +131,7 @@ class Writer(threading.Thread):
         if kept is not None:
             self._hold(buffer, kept)
             return
+        self._report.stored(lines)
         if work.rejected:
             log.warning("store refused readings", count=len(work.rejected), first=work.rejected[0].detail)
         if self._holding:
@@ -165,6 +178,7 @@ class Writer(threading.Thread):
             level = log.error if kept.needs_operator else log.warning
             level("store takes nothing, readings stay in the buffer", detail=kept.detail)
         self._holding = kept.detail
+        self._report.store_error()
         self._tell(buffer, f"holding: {kept.detail}")
         wait_s = self._backoff.next_s()
         if kept.retry_after_s is not None:

@@ -80,6 +80,28 @@ _COUNTER_CORRECTIONS = {"before": _I, "after": _I, "counted": _I, "withdrawn": _
 _JOBS_LEASE = {"holder": _I, "until_ns": _I}
 """Which process does the periodic work: the holder of the latest point, until then. Tag `work` is `jobs`."""
 
+_PIPELINE_STATUS = {
+    "messages_received": _I,
+    "messages_accepted": _I,
+    "messages_refused": _I,
+    "readings_accepted": _I,
+    "readings_refused": _I,
+    "readings_stored": _I,
+    "readings_store_rejected": _I,
+    "readings_pending": _I,
+    "balanced": _B,
+    "connected": _B,
+    "buffer_bytes": _I,
+    "buffer_oldest_s": _F,
+    "lag_s": _F,
+    "store_errors": _I,
+}
+"""One point for each ingest process every ten seconds: its ledger as it stands, whether it is connected, the age of the
+oldest batch that waits, and the longest way from device to store of the live readings since the last point."""
+
+_QUARANTINE_STATUS = {"waiting": _I}
+"""How many messages are in the quarantine, by reason, every ten seconds."""
+
 
 def _raw() -> list[Measurement]:
     return [
@@ -107,6 +129,8 @@ MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
                 ("cause", "counter", "hub", "sensor"),
                 MappingProxyType(_COUNTER_CORRECTIONS),
             ),
+            Measurement("pipeline_status", ("ingest",), MappingProxyType(_PIPELINE_STATUS)),
+            Measurement("quarantine_status", ("ingest", "reason"), MappingProxyType(_QUARANTINE_STATUS)),
             Measurement("jobs_lease", ("work",), MappingProxyType(_JOBS_LEASE)),
         )
     }
