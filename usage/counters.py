@@ -57,6 +57,11 @@ class Correction(NamedTuple):
     counted: int
 
 
+def by_time(correction: Correction) -> tuple[int, str]:
+    """The order in which corrections are told."""
+    return correction.time_ns, correction.cause
+
+
 @dataclass(frozen=True, slots=True)
 class CounterRules:
     """What is known of a counter: its width, and the most that it grows by from one reading to the next.
@@ -92,7 +97,7 @@ def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) 
         steps.append(Step(times_ns[before], times_ns[now], grown))
         if cause is not None:
             corrections.append(Correction(cause, times_ns[now], totals[before], totals[now], grown))
-    return Growth(tuple(steps), tuple(sorted(corrections, key=lambda c: c.time_ns)))
+    return Growth(tuple(steps), tuple(sorted(corrections, key=by_time)))
 
 
 def _grown(before: int, now: int, elapsed_ns: int, rules: CounterRules) -> tuple[int, Cause | None]:

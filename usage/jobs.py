@@ -1,9 +1,16 @@
-"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute."""
+r"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute.
+
+scheduler -> lease (only one process works) -> keep_marked      the latest marked days and those beside them
+                                            \-> keep_unfinished today of every hub, ended and final days
+                                            \-> keep_status     how each sensor is
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from threading import Event
 
 import structlog
@@ -11,10 +18,15 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
+from schemas.localtime import NS_A_SECOND
 from stores import Store
 from usage.counters import Step
 from usage.figures import last_heard
-from usage.keeper import Change, HubKeeper, finish_mark, pending_marks
+from usage.journal import Change
+from usage.keeper import HubKeeper, finish_mark, pending_marks
+from usage.lease import Lease
+from usage.rows import write
+from usage.status import sensor_statuses, status_lines
 
 log = structlog.get_logger()
 
@@ -28,11 +40,23 @@ class Jobs:
     """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
 
     `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` tells
-    UTC nanoseconds. What goes wrong in a run is logged in one line, and the next run tries again.
+    UTC nanoseconds; `retention_days` is how long the store keeps raw readings. What goes wrong in a run is logged in
+    one line, and the next run tries again. Where another process holds the lease, this one stands by.
     """
 
-    def __init__(self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        estate: Callable[[], Estate],
+        clock: Callable[[], int],
+        *,
+        retention_days: int | None = None,
+        holder: int | None = None,
+    ) -> None:
         self._open_store, self._estate, self._clock = open_store, estate, clock
+        self._retention_days = retention_days
+        self._lease = Lease(secrets.randbits(62) if holder is None else holder)
+        self._is_standing_by = False
         self._store: Store | None = None
         self._stopping = Event()
         self._crossings: dict[str, tuple[Step, ...]] = {}
@@ -40,11 +64,12 @@ class Jobs:
         self._scheduler: BackgroundScheduler | None = None
 
     def run_once(self, now_ns: int | None = None) -> None:
-        """Do all that is due, in this thread. Raises StoreError."""
+        """Do all that is due, in this thread, whoever holds the lease. Raises StoreError."""
         now_ns = self._clock() if now_ns is None else now_ns
         self.keep_unfinished(now_ns)
         while self.keep_marked(now_ns):
             pass
+        self.keep_status(now_ns)
 
     def start(self) -> None:
         """Start the schedule. The first run comes at once."""
@@ -53,15 +78,19 @@ class Jobs:
         self._scheduler = BackgroundScheduler(
             executors={"default": _OneThread(self._thread)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
+            timezone=UTC,
         )
-        for work, every_s in ((self.keep_unfinished, UNFINISHED_EVERY_S), (self.keep_marked, MARKS_EVERY_S)):
+        for work, every_s in (
+            (self.keep_unfinished, UNFINISHED_EVERY_S),
+            (self.keep_marked, MARKS_EVERY_S),
+            (self.keep_status, UNFINISHED_EVERY_S),
+        ):
             self._thread.submit(self._guarded, work)
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop after the day in hand and release the store. Harmless where nothing was started."""
+        """Stop after the day in hand, give up the lease and the store. Harmless where nothing was started."""
         if self._scheduler is None or self._thread is None:
             return
         self._stopping.set()
@@ -77,17 +106,17 @@ class Jobs:
         store, estate = self._opened(), self._estate()
         heard = last_heard(store, now_ns)
         for hub in sorted({known.id for known in estate.hubs} | heard.keys()):
-            keeper = HubKeeper(store, estate, hub, now_ns=now_ns)
+            keeper = self._keeper(store, estate, hub, now_ns)
             beside = set()
             for rollup, changes in keeper.recompute(keeper.unfinished(heard.get(hub))):
-                _tell(changes)
+                _tell(changes, keeper)
                 if rollup.day.date == keeper.today and self._crossings.get(hub) != rollup.crossing():
                     self._crossings[hub] = rollup.crossing()
                     beside = keeper.beside(rollup)
                 if self._stopping.is_set():
                     return
             for _, changes in keeper.recompute(beside):
-                _tell(changes)
+                _tell(changes, keeper)
 
     def keep_marked(self, now_ns: int) -> int:
         """Recompute the latest days that late data touched, and return how many there were."""
@@ -99,27 +128,52 @@ class Jobs:
         ]
         chosen = sorted(pending, reverse=True)[:MARKED_DAYS_MAX]
         for hub in sorted({hub for _, hub, _ in chosen}):
-            keeper = HubKeeper(store, estate, hub, now_ns=now_ns)
+            keeper = self._keeper(store, estate, hub, now_ns)
             marks = {keeper.calendar.date_of(at_ns): (at_ns, mark) for at_ns, of, mark in chosen if of == hub}
             beside = set()
             for rollup, changes in keeper.recompute(marks):
-                _tell(changes)
+                _tell(changes, keeper)
                 beside |= keeper.beside(rollup) - marks.keys()
                 if self._stopping.is_set():
                     return 0
             for _, changes in keeper.recompute(beside):
-                _tell(changes)
+                _tell(changes, keeper)
             for midnight_ns, mark in marks.values():
                 finish_mark(store, hub, midnight_ns, mark)
         return len(chosen)
 
+    def keep_status(self, now_ns: int) -> None:
+        """Write how each sensor is."""
+        store = self._opened()
+        lines = list(status_lines(sensor_statuses(store, self._estate(), now_ns), now_ns))
+        if lines:
+            write(store, lines)
+
+    def _keeper(self, store: Store, estate: Estate, hub: str, now_ns: int) -> HubKeeper:
+        days = self._retention_days
+        raw_since_ns = None if days is None else now_ns - days * 86400 * NS_A_SECOND
+        return HubKeeper(store, estate, hub, now_ns=now_ns, raw_since_ns=raw_since_ns)
+
+    # --------------------------------------------------------------------------------------------------- the schedule
+
     def _guarded(self, work: Callable[[int], object]) -> None:
         try:
-            work(self._clock())
+            if not self._stopping.is_set() and self._may_work():
+                work(self._clock())
         except HubpulseError as error:
             log.warning("jobs_waiting", work=work.__name__, error=str(error))
         except Exception as error:  # noqa: BLE001 - nothing may end the schedule
             log.error("jobs_failed", work=work.__name__, error=repr(error))  # noqa: TRY400 - one line
+
+    def _may_work(self) -> bool:
+        """Whether the lease is ours; says so where that has changed."""
+        stands_by = not self._lease.hold(self._opened(), self._clock(), self._stopping.wait)
+        if stands_by and not self._is_standing_by:
+            log.info("jobs_standing_by", reason="another process does the work; this one takes over if it stops")
+        elif self._is_standing_by and not stands_by:
+            log.info("jobs_taking_over")
+        self._is_standing_by = stands_by
+        return not stands_by
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -129,9 +183,14 @@ class Jobs:
         return self._store
 
     def _close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._store is None:
+            return
+        try:
+            self._lease.release(self._store)
+        except HubpulseError as error:
+            log.warning("jobs_lease_kept", error=str(error))
+        self._store.close()
+        self._store = None
 
 
 class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyped
@@ -141,13 +200,13 @@ class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyp
         super().__init__(thread)
 
 
-def _tell(changes: list[Change]) -> None:
+def _tell(changes: list[Change], keeper: HubKeeper) -> None:
     for change in changes:
         log.info(
             "figure_changed",
             hub=change.hub,
-            date=change.date.isoformat(),
-            figure=change.field,
+            date=keeper.calendar.date_of(change.midnight_ns).isoformat(),
+            figure=change.figure,
             before=change.before,
             after=change.after,
             revision=change.revision,

@@ -10,8 +10,7 @@ or new, and the marks of those that are still due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from schemas import Estate
@@ -19,8 +18,17 @@ from schemas.localtime import NS_A_SECOND
 from stores import Store
 from usage.calendar import HubCalendar, Span, dates
 from usage.figures import HubFigures, with_standing
+from usage.journal import (
+    Change,
+    CounterCorrection,
+    change_lines,
+    changes_of,
+    correction_lines,
+    corrections_of,
+    read_corrections,
+)
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
-from usage.rows import DAILY, HOURLY, Mark, changes, done_line, read_marks, read_rows, row_line, write
+from usage.rows import DAILY, HOURLY, Mark, done_line, read_marks, read_rows, row_line, write
 
 SETTLE_NS = 2 * NS_A_SECOND
 """A younger mark is left alone: more late readings of the same day are likely on their way."""
@@ -31,54 +39,65 @@ AWAY_DAYS_MAX = 62
 _ALWAYS_THERE = frozenset({"open_minutes", "final", "revision"})
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A figure of a day that had ended came out differently."""
-
-    hub: str
-    date: date
-    field: str
-    before: float | None
-    after: float | None
-    revision: int
-
-
 class HubKeeper:
-    """Keeps the roll-ups of one hub."""
+    """Keeps the roll-ups of one hub.
+
+    `raw_since_ns` is how far back the store keeps raw readings: a day that began before that is left as it is.
+    """
 
     def __init__(
-        self, store: Store, estate: Estate, hub: str, *, now_ns: int, grace_ns: int = GRACE_DEFAULT_NS
+        self,
+        store: Store,
+        estate: Estate,
+        hub: str,
+        *,
+        now_ns: int,
+        grace_ns: int = GRACE_DEFAULT_NS,
+        raw_since_ns: int | None = None,
     ) -> None:
         self.hub = hub
         self.calendar = HubCalendar(estate, hub)
         self.today = self.calendar.date_of(now_ns)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
+        self._raw_since_ns = raw_since_ns
         self._figures = HubFigures(store, estate, hub, now_ns=now_ns, grace_ns=grace_ns)
         self._is_in_estate = any(known.id == hub for known in estate.hubs)
 
     def recompute(self, days: Iterable[date]) -> Iterator[tuple[Rollup, list[Change]]]:
         """Compute days anew, write each, and yield it with what changed. Days to come are left out."""
-        due = sorted({day for day in days if day <= self.today})
+        due = sorted({day for day in days if day <= self.today and self._has_raw(day)})
+        if not due:
+            return
+        span = Span(self.calendar.day(due[0]).span.start_ns, self.calendar.day(due[-1]).span.stop_ns)
+        rows = read_rows(self._store, DAILY, self.hub, span)
+        corrections = read_corrections(self._store, span, self.hub)
         for rollup in self._figures.rollups(due):
-            yield rollup, self._keep(rollup)
+            yield rollup, self._keep(rollup, rows.get(rollup.day.span.start_ns), corrections)
 
-    def _keep(self, rollup: Rollup) -> list[Change]:
-        day = rollup.day
-        stored = read_rows(self._store, DAILY, self.hub, Span(day.span.start_ns, day.span.start_ns + 1))
-        old = stored.get(day.span.start_ns)
+    def _has_raw(self, day: date) -> bool:
+        return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
+
+    def _keep(
+        self, rollup: Rollup, old: Figures | None, corrections: Mapping[tuple[str, ...], CounterCorrection]
+    ) -> list[Change]:
+        """Write what a day came to, all of it in one batch."""
+        span = rollup.day.span
         if old is None and not self._is_in_estate and not has_data(rollup.figures):
             return []
-        row = self._figures.kept(day, rollup.figures, old)
-        lines = [row_line(DAILY, self.hub, day.span.start_ns, row)]
-        lines += [row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in with_standing(rollup.hours, row)]
+        row = self._figures.kept(rollup.day, rollup.figures, old)
+        found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
+        kept = {
+            key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
+        }
+        hours = with_standing(rollup.hours, row)
+        lines = [
+            row_line(DAILY, self.hub, span.start_ns, row),
+            *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
+            *change_lines(found),
+            *correction_lines(self.hub, corrections_of(rollup.tallies, span), kept),
+        ]
         write(self._store, lines)
-        return list(self._changes(day.date, old, row))
-
-    def _changes(self, day: date, old: Figures | None, row: Figures) -> Iterator[Change]:
-        if old is None or not old["revision"]:
-            return
-        for name in changes(old, row):
-            yield Change(self.hub, day, name, old[name], row[name], int(row["revision"] or 0))
+        return found
 
     def unfinished(self, heard_ns: int | None) -> list[date]:
         """Today, and the past days without a row, computed while they still ran, or due to be final.

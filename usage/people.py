@@ -7,12 +7,12 @@ is counted once.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from usage.calendar import NS_AN_HOUR, Day, Span
-from usage.counters import Correction, CounterRules, Step, growth, spread
+from usage.counters import Cause, Correction, CounterRules, Step, by_time, growth, spread
 from usage.readings import SensorReadings, Track
 
 PAD_NS = 2 * NS_AN_HOUR
@@ -83,9 +83,19 @@ def _from_totals(sensor: SensorReadings, name: str, totals: Track, day: Day, rul
     events = tuple(spread(steps, day.hours))
     if not events:
         return None
-    reached = Span(steps[0].start_ns, steps[-1].stop_ns + 1)
-    corrections = tuple(c for c in grown.corrections if reached.start_ns <= c.time_ns < reached.stop_ns)
-    return Tally(sensor.sensor, f"{name}_total", events, corrections, steps)
+    first_ns, last_ns = steps[0].start_ns, steps[-1].stop_ns
+    corrections = [c for c in grown.corrections if first_ns < c.time_ns <= last_ns]
+    corrections += _splits(steps, totals, day.span)
+    return Tally(sensor.sensor, f"{name}_total", events, tuple(sorted(corrections, key=by_time)), steps)
+
+
+def _splits(steps: Iterable[Step], totals: Track, day: Span) -> Iterator[Correction]:
+    """What is shared with another day."""
+    shared = [s for s in steps if s.growth and (s.start_ns < day.start_ns or s.stop_ns > day.stop_ns)]
+    read = dict(zip(totals.times_ns, totals.values, strict=True)) if shared else {}
+    for step in shared:
+        before, after = int(read[step.start_ns]), int(read[step.stop_ns])
+        yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
 
 
 def around(track: Track, span: Span) -> Track:

@@ -18,10 +18,11 @@ from schemas.localtime import NS_A_SECOND
 from schemas.measurements import USAGE_FIELDS
 from usage import air, signals
 from usage.calendar import NS_A_MINUTE, Day, Span, clip, union_length_ns
+from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.people import Count, Occupancy, Tally, tallies
-from usage.plan import EXPECTED_KINDS, HubPlan
-from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
+from usage.plan import HubPlan
+from usage.readings import HubReadings, SensorReadings
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 
 Figures = dict[str, int | float | bool | None]
@@ -78,7 +79,7 @@ class _Known:
         self._humidity = self._signals(Kind.HUMIDITY, "relative_humidity_pct")
         self._pressure = self._signals(Kind.PRESSURE, "pressure_hpa")
         self._co2 = self._signals(Kind.CO2, "co2_ppm")
-        self._expected = self._expectations()
+        self._expected = expectations(readings, day, plan)
 
     def figures(self, span: Span) -> Figures:
         opening = clip(self._day.open, span)
@@ -105,7 +106,7 @@ class _Known:
             "co2_minutes_over_1500": self._co2_minutes_over(CO2_BAD_PPM, heard),
             "damp_minutes": self._damp_minutes(heard),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
-            "completeness": self._completeness(span),
+            "completeness": completeness(self._expected, span, self._now_ns),
         }
         return {name: _rounded(found.get(name)) for name in USAGE_FIELDS}
 
@@ -118,13 +119,10 @@ class _Known:
         return tallies(self._readings.get(Kind.WIFI, ()), direction, self._day, self._byte_rules)
 
     def _people_rules(self, sensor: SensorReadings) -> CounterRules:
-        return self._plan.people_rules(sensor.sensor, self._every_ns(sensor))
+        return self._plan.people_rules(sensor.sensor, every_ns(sensor, self._day, self._plan))
 
     def _byte_rules(self, sensor: SensorReadings) -> CounterRules:
         return self._plan.byte_rules(sensor.sensor)
-
-    def _every_ns(self, sensor: SensorReadings) -> int:
-        return self._plan.every_ns(sensor.sensor) or sensor.interval_ns(self._day.span)
 
     def _signals(self, kind: Kind, field: str) -> list[Signal]:
         window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
@@ -132,7 +130,9 @@ class _Known:
         for sensor in self._readings.get(kind, ()):
             track = sensor.measures(field).within(window)
             if track:
-                made.append(Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * self._every_ns(sensor)))
+                made.append(
+                    Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * every_ns(sensor, self._day, self._plan))
+                )
         return made
 
     # ---------------------------------------------------------------------------------------------------- measures
@@ -179,36 +179,6 @@ class _Known:
             key=lambda t: (t.sensor != signal.sensor, t.zone is None or t.zone != signal.zone, t.sensor),
             default=None,
         )
-
-    # ------------------------------------------------------------------------------------------------ completeness
-
-    def _completeness(self, span: Span) -> float | None:
-        """Readings received of those expected until now; one sensor's surplus never hides another's silence."""
-        elapsed_ns = min(span.stop_ns, self._now_ns) - span.start_ns
-        received = expected = 0
-        for sensor, every_ns in self._expected:
-            due = max(0, elapsed_ns // every_ns)
-            received += min(due, sensor.count(span)) if sensor else 0
-            expected += due
-        return round(received / expected, 4) if expected else None
-
-    def _expectations(self) -> list[tuple[SensorReadings | None, int]]:
-        """Every sensor and kind that was heard on the day or that the estate names, and its interval."""
-        heard = {
-            (sensor.sensor, kind): sensor
-            for kind in EXPECTED_KINDS
-            for sensor in self._readings.get(kind, ())
-            if sensor.count(self._day.span)
-        }
-        expected: list[tuple[SensorReadings | None, int]] = [(s, self._every_ns(s)) for s in heard.values()]
-        talking = {name for name, _ in heard}
-        for name, config in self._plan.sensors.items():
-            every_ns = self._plan.every_ns(name) or EVERY_DEFAULT_NS
-            silent = [kind for kind in config.kinds if kind in EXPECTED_KINDS and (name, kind) not in heard]
-            if not config.kinds and name not in talking:
-                expected.append((None, every_ns))
-            expected.extend((None, every_ns) for _ in silent)
-        return expected
 
 
 def _rounded(value: float | None) -> int | float | None:

@@ -1,0 +1,74 @@
+"""Which readings a hub's day should have, and which it has, sensor by sensor and kind by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas import Kind
+from usage.calendar import Day, Span
+from usage.plan import EXPECTED_KINDS, HubPlan
+from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One sensor and kind: its readings, None where it was silent all day, and how often it should report.
+
+    `kind` is None for a sensor of the estate file that names no kinds and was not heard.
+    """
+
+    sensor: str
+    kind: Kind | None
+    readings: SensorReadings | None
+    every_ns: int
+
+    def due(self, span: Span, now_ns: int) -> int:
+        """How many readings the span should have by now."""
+        return max(0, (min(span.stop_ns, now_ns) - span.start_ns) // self.every_ns)
+
+    def received(self, span: Span) -> int:
+        """How many readings the span has."""
+        return self.readings.count(span) if self.readings else 0
+
+
+def expectations(readings: HubReadings, day: Day, plan: HubPlan) -> list[Expectation]:
+    """Every sensor and kind that was heard on the day or that the estate file names."""
+    heard = [
+        Expectation(sensor.sensor, kind, sensor, every_ns(sensor, day, plan))
+        for kind in sorted(EXPECTED_KINDS)
+        for sensor in readings.get(kind, ())
+        if sensor.count(day.span)
+    ]
+    talking = {(expected.sensor, expected.kind) for expected in heard}
+    silent = [
+        Expectation(name, kind, None, plan.every_ns(name) or EVERY_DEFAULT_NS)
+        for name, config in plan.sensors.items()
+        for kind in _expected_kinds(config.kinds, is_talking=any(name == sensor for sensor, _ in talking))
+        if (name, kind) not in talking
+    ]
+    return heard + silent
+
+
+def _expected_kinds(listed: Sequence[Kind], *, is_talking: bool) -> Sequence[Kind | None]:
+    if listed:
+        return [kind for kind in listed if kind in EXPECTED_KINDS]
+    return () if is_talking else (None,)
+
+
+def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int:
+    """How often a sensor reports: as the estate file says, else as its readings of the day show."""
+    return plan.every_ns(sensor.sensor) or sensor.interval_ns(day.span)
+
+
+def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> float | None:
+    """Readings received of those expected by now, 0 to 1; one sensor's surplus never hides another's silence.
+
+    None where nothing is expected.
+    """
+    received = due = 0
+    for each in expected:
+        due_here = each.due(span, now_ns)
+        received += min(due_here, each.received(span))
+        due += due_here
+    return round(received / due, 4) if due else None

@@ -1,0 +1,139 @@
+"""What was done to figures and counters, kept in the store for whoever asks later.
+
+A change's time is the day's midnight plus its revision, a correction's that of its reading: writing one again
+overwrites itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from stores import Run, Store
+from stores.lines import encode
+from usage.calendar import Span
+from usage.counters import Cause, Correction
+from usage.people import Tally
+from usage.rollup import Figures
+from usage.rows import changes
+
+CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
+
+
+class Change(NamedTuple):
+    """A figure of a day that had ended came out differently; `before` is None where no sensor had told."""
+
+    hub: str
+    midnight_ns: int
+    figure: str
+    before: float | None
+    after: float
+    revision: int
+    changed_ns: int
+
+
+class CounterCorrection(NamedTuple):
+    """A correction and the counter that it was made to. A withdrawn one turned out to be none."""
+
+    sensor: str
+    counter: str
+    correction: Correction
+    withdrawn: bool = False
+
+
+def changes_of(hub: str, midnight_ns: int, old: Figures | None, new: Figures, now_ns: int) -> list[Change]:
+    """What changed in a day that had ended when `old` was computed."""
+    if old is None or not old["revision"]:
+        return []
+    revision = int(new["revision"] or 0)
+    return [
+        Change(hub, midnight_ns, name, old[name], value, revision, now_ns)
+        for name in changes(old, new)
+        if (value := new[name]) is not None
+    ]
+
+
+def change_lines(found: Iterable[Change]) -> Iterator[str]:
+    """The changes as lines for the store."""
+    for change in found:
+        fields = {"after": float(change.after), "revision": change.revision, "changed_ns": change.changed_ns}
+        if change.before is not None:
+            fields["before"] = float(change.before)
+        yield encode(
+            CHANGES, {"hub": change.hub, "figure": change.figure}, fields, change.midnight_ns + change.revision
+        )
+
+
+def read_changes(store: Store, span: Span, hub: str | None = None) -> list[Change]:
+    """The changes of the days that start in the span, in the order in which they were made."""
+    found = []
+    for run in store.read(CHANGES, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub} if hub else None):
+        for i, time_ns in enumerate(run.times_ns):
+            row = _row(run, i)
+            revision = int(row["revision"] or 0)
+            found.append(
+                Change(
+                    run.tags["hub"],
+                    time_ns - revision,
+                    run.tags["figure"],
+                    row["before"],
+                    row["after"] or 0.0,
+                    revision,
+                    int(row["changed_ns"] or 0),
+                )
+            )
+    return sorted(found, key=lambda change: (change.changed_ns, change.hub, change.midnight_ns, change.figure))
+
+
+def corrections_of(tallies: Iterable[Tally], day: Span) -> dict[tuple[str, ...], CounterCorrection]:
+    """The corrections made at the day's own readings, each under what tells it from the others."""
+    made = (
+        CounterCorrection(tally.sensor, tally.field, correction)
+        for tally in tallies
+        for correction in tally.corrections
+        if day.start_ns <= correction.time_ns < day.stop_ns
+    )
+    return {_key(each): each for each in made}
+
+
+def read_corrections(store: Store, span: Span, hub: str) -> dict[tuple[str, ...], CounterCorrection]:
+    """A hub's kept corrections within the span, withdrawn ones included."""
+    runs = store.read(CORRECTIONS, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
+    kept = (_correction(run, i) for run in runs for i in range(len(run.times_ns)))
+    return {_key(each): each for each in kept}
+
+
+def correction_lines(
+    hub: str,
+    made: Mapping[tuple[str, ...], CounterCorrection],
+    kept: Mapping[tuple[str, ...], CounterCorrection],
+) -> Iterator[str]:
+    """The lines that make the store tell of those made, and of no other as if it still held."""
+    for key, each in made.items():
+        if kept.get(key) != each:
+            yield _correction_line(hub, each)
+    for key, each in kept.items():
+        if key not in made and not each.withdrawn:
+            yield _correction_line(hub, each._replace(withdrawn=True))
+
+
+def _correction_line(hub: str, each: CounterCorrection) -> str:
+    tags = {"hub": hub, "sensor": each.sensor, "counter": each.counter, "cause": str(each.correction.cause)}
+    _, time_ns, before, after, counted = each.correction
+    fields = {"before": before, "after": after, "counted": counted, "withdrawn": each.withdrawn}
+    return encode(CORRECTIONS, tags, fields, time_ns)
+
+
+def _correction(run: Run, i: int) -> CounterCorrection:
+    row = _row(run, i)
+    before, after, counted = (int(row[name] or 0) for name in ("before", "after", "counted"))
+    correction = Correction(Cause(run.tags["cause"]), run.times_ns[i], before, after, counted)
+    return CounterCorrection(run.tags["sensor"], run.tags["counter"], correction, bool(row["withdrawn"]))
+
+
+def _row(run: Run, i: int) -> dict[str, int | float | bool | None]:
+    return {name: values[i] for name, values in run.columns.items()}
+
+
+def _key(each: CounterCorrection) -> tuple[str, ...]:
+    return each.sensor, each.counter, str(each.correction.cause), str(each.correction.time_ns)

@@ -1,0 +1,81 @@
+"""Only one process at a time does the periodic work: a lease in the store, which the holder renews.
+
+A claim is a point of its own, later than the one before it, so the latest point says who holds the lease. Two who
+claim at the same time both look again after a pause, when only the later claim stands. Should two work at once all
+the same (a process that slept through its lease), they write the same figures: the lease saves work, the figures
+never depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from schemas.localtime import NS_A_SECOND
+from stores import Store
+from stores.lines import encode
+from usage.calendar import NS_AN_HOUR
+from usage.rows import write
+
+LEASE = "jobs_lease"
+WORK = {"work": "jobs"}
+LEASE_S = 60
+LOOK_AGAIN_S = 1.0
+
+
+class _Claim(NamedTuple):
+    time_ns: int
+    holder: int
+    until_ns: int
+
+
+class Lease:
+    """One process's hold on the periodic work. `holder` tells it from every other process."""
+
+    def __init__(self, holder: int) -> None:
+        self._holder = holder
+        self._claim: _Claim | None = None
+
+    def hold(self, store: Store, now_ns: int, pause: Callable[[float], object]) -> bool:
+        """Take or renew the lease; False where another process holds it. `pause` waits for so many seconds."""
+        if self._is_renewed(now_ns):
+            return True
+        last = _latest(store, now_ns)
+        if last is None or (last.holder != self._holder and last.until_ns <= now_ns):
+            self._write(store, max(now_ns, last.time_ns + 1 if last else now_ns), now_ns)
+            pause(LOOK_AGAIN_S)
+            last = _latest(store, now_ns)
+        elif last.holder == self._holder:
+            self._write(store, last.time_ns, now_ns)
+        if last is None or last.holder != self._holder:
+            self._claim = None
+            return False
+        return True
+
+    def release(self, store: Store) -> None:
+        """Let another process take over at once."""
+        if self._claim is not None:
+            write(store, [_line(self._claim._replace(until_ns=0))])
+            self._claim = None
+
+    def _is_renewed(self, now_ns: int) -> bool:
+        """Whether more than half of the lease is left, so that nobody else can have claimed it."""
+        return self._claim is not None and self._claim.until_ns - now_ns > LEASE_S * NS_A_SECOND // 2
+
+    def _write(self, store: Store, time_ns: int, now_ns: int) -> None:
+        claim = _Claim(time_ns, self._holder, now_ns + LEASE_S * NS_A_SECOND)
+        write(store, [_line(claim)])
+        self._claim = claim
+
+
+def _line(claim: _Claim) -> str:
+    return encode(LEASE, WORK, {"holder": claim.holder, "until_ns": claim.until_ns}, claim.time_ns)
+
+
+def _latest(store: Store, now_ns: int) -> _Claim | None:
+    # Another machine's clock may run ahead of ours.
+    for run in store.latest(LEASE, before_ns=now_ns + 24 * NS_AN_HOUR, where=WORK):
+        holder, until_ns = run.columns["holder"][0], run.columns["until_ns"][0]
+        if holder is not None and until_ns is not None:
+            return _Claim(run.times_ns[0], int(holder), int(until_ns))
+    return None
