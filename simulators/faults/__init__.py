@@ -20,9 +20,10 @@ from simulators.faults.transport import Duplicates, Flood, Late, Outage, OutOfOr
 from simulators.faults.values import Drift, Malformed, Spikes, Stuck, WrongUnit
 
 FAULTS: tuple[type[Fault], ...] = (
+    # First of all, since it moves a counter's zero once and for all: a later reset is told from there.
+    Rollover,
     CounterResetMidnight,
     CounterResetReboot,
-    Rollover,
     SwappedDevice,
     Stuck,
     Drift,
