@@ -1,27 +1,32 @@
-"""`hubpulse usage`: the daily figures, printed for people and programs, and computed anew on demand."""
+"""`hubpulse usage`: the daily figures, how they came about and what changed, for people and programs."""
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from datetime import date
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.context import DataOption, EstateOption, err, estate_of, load_settings, out, store_of
+from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, out, store_of
+from schemas import Estate
+from stores import Store
 
-app = typer.Typer(help="Daily usage of each hub: export the figures, or compute them anew.", no_args_is_help=True)
+app = typer.Typer(
+    help="Daily usage of each hub: export the figures, ask why they are what they are, compute them anew.",
+    no_args_is_help=True,
+)
 
 FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First local day, such as 2026-10-01.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last local day, this one included.")]
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
+
+Row = dict[str, Any]
 
 
 class Format(StrEnum):
@@ -31,35 +36,121 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Per(StrEnum):
+    """What a row of the export stands for."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
 @app.command(epilog="Example: hubpulse usage export --from 2026-10-01 --to 2026-10-31 --format csv > october.csv")
 def export(
+    *,
     first: FromOption,
     last: ToOption,
     hub: HubOption = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="A row per clock hour instead of per day.")] = False,
+    per: Annotated[Per, typer.Option("--per", help="A row per day, ISO week or month.")] = Per.DAY,
+    small: Annotated[
+        bool, typer.Option("--suppress-small", help="For publication: 1-7 people become *, more the nearest 5.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="csv or json.")] = Format.CSV,
     data: DataOption = None,
     estate: EstateOption = None,
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor told."""
-    from usage import UnknownHubError, figures, hourly_figures
+    from cli.usage_views import print_csv, print_json
+    from schemas.measurements import USAGE_FIELDS
+    from usage.publication import suppress_small
 
+    if hourly and per is not Per.DAY:
+        _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
+    with closing(store_of(settings)) as store, _wrong_usage():
+        asked = {"first": begin, "last": end, "hub": hub, "now_ns": time.time_ns()}
+        labels, rows = _rows(store, estate_of(settings), hourly=hourly, per=per, **asked)
+        if small:
+            rows = ({**row, **suppress_small({name: row[name] for name in USAGE_FIELDS})} for row in rows)
+        if form is Format.JSON:
+            print_json(rows)
+        else:
+            print_csv(rows, [*labels, *USAGE_FIELDS])
+
+
+def _rows(store: Store, estate: Estate, *, hourly: bool, per: Per, **asked: Any) -> tuple[list[str], Iterator[Row]]:
+    """The names of the columns before the figures, and the rows."""
+    from usage import figures, hourly_figures
+    from usage.totals import Period, totals
+
+    if hourly:
+        hours = hourly_figures(store, estate, **asked)
+        return ["hub", "time"], ({"hub": h.hub, "time": h.time.isoformat(), **h.figures} for h in hours)
+    days = figures(store, estate, **asked)
+    if per is Per.DAY:
+        return ["hub", "date"], ({"hub": d.hub, "date": d.date.isoformat(), **d.figures} for d in days)
+    sums = totals(days, Period(per))
+    counted = ["days", "days_counted"]
+    return ["hub", per.value, *counted], (
+        {"hub": s.hub, per.value: s.period, "days": s.days, "days_counted": s.days_counted, **s.figures} for s in sums
+    )
+
+
+@app.command(epilog="Example: hubpulse usage why --hub armley --date 2026-10-20")
+def why(
+    hub: Annotated[str, typer.Option("--hub", help="The hub.")],
+    day: Annotated[str, typer.Option("--date", metavar="DATE", help="The local day, such as 2026-10-20.")],
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a day's figures came about: sensor by sensor, readings, resets, gaps, corrections, changes."""
+    from cli.usage_views import why_as_json, why_as_text
+    from usage import hubs_asked
+    from usage import why as explain
+
+    asked, now_ns = _date("--date", day), time.time_ns()
+    settings = load_settings(data=data, estate=estate)
     known = estate_of(settings)
-    asked: dict[str, Any] = {"first": begin, "last": end, "hub": hub, "now_ns": time.time_ns()}
-    with closing(store_of(settings)) as store:
-        rows: Iterator[dict[str, Any]]
-        try:
-            if hourly:
-                hours = hourly_figures(store, known, **asked)
-                rows = ({"hub": f.hub, "time": f.time.isoformat(), **f.figures} for f in hours)
-            else:
-                days = figures(store, known, **asked)
-                rows = ({"hub": f.hub, "date": f.date.isoformat(), **f.figures} for f in days)
-        except UnknownHubError as error:
-            _refuse(str(error))
-        _print_rows(rows, "time" if hourly else "date", form)
+    with closing(store_of(settings)) as store, _wrong_usage():
+        hubs_asked(store, known, hub, now_ns)
+        found = explain(store, known, hub, asked, now_ns=now_ns)
+    if found is None:
+        _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
+    if as_json:
+        out.print_json(json.dumps(why_as_json(found)))
+    else:
+        out.print("\n".join(why_as_text(found)), markup=False)
+
+
+@app.command(epilog="Example: hubpulse usage changes --from 2026-10-01 --to 2026-10-31")
+def changes(
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day; else 31 days back.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day; else today.")] = None,
+    hub: HubOption = None,
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the figures of past days that came out differently later, in the order in which they changed."""
+    from cli.usage_views import change_as_json, change_as_text
+    from usage import HubCalendar, changes_between
+
+    settings = load_settings(data=data, estate=estate)
+    known, now_ns = estate_of(settings), time.time_ns()
+    today = HubCalendar(known, hub or "").date_of(now_ns)
+    end = last or today.isoformat()
+    begin = first or (_date("--to", end) - timedelta(days=31)).isoformat()
+    with closing(store_of(settings)) as store, _wrong_usage():
+        found = list(changes_between(store, known, *_range(begin, end), hub=hub, now_ns=now_ns))
+    if as_json:
+        out.print_json(json.dumps([change_as_json(day, change) for day, change in found]))
+        return
+    if not found:
+        out.print(f"No figure changed after its day had ended, {begin} to {end}.")
+    for day, change in found:
+        out.print(change_as_text(day, change), markup=False)
 
 
 @app.command(epilog="Example: hubpulse usage recompute --from 2026-10-01 --to 2026-10-31 --hub armley")
@@ -71,53 +162,29 @@ def recompute(
     estate: EstateOption = None,
 ) -> None:
     """Compute the roll-ups of these days anew from the readings, and store them."""
-    from usage import UnknownHubError, hubs_asked
+    from usage import HubKeeper, hubs_asked
     from usage.calendar import dates
-    from usage.keeper import HubKeeper
 
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
     known, now_ns = estate_of(settings), time.time_ns()
-    with closing(store_of(settings)) as store:
-        try:
-            hubs = hubs_asked(store, known, hub, now_ns)
-        except UnknownHubError as error:
-            _refuse(str(error))
-        days = list(dates(begin, end))
-        changed = 0
+    days = list(dates(begin, end))
+    done = changed = 0
+    with closing(store_of(settings)) as store, _wrong_usage():
+        hubs = hubs_asked(store, known, hub, now_ns)
+        keepers = [
+            HubKeeper(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
+        ]
         with _progress() as progress:
-            task = progress.add_task("days", total=len(hubs) * len(days))
-            for name in hubs:
-                for _, changes in HubKeeper(store, known, name, now_ns=now_ns).recompute(days):
-                    changed += bool(changes)
+            task = progress.add_task("days", total=sum(len(keeper.computable(days)) for keeper in keepers))
+            for keeper in keepers:
+                for _, found in keeper.recompute(days):
+                    done, changed = done + 1, changed + bool(found)
                     progress.advance(task)
-    out.print(f"{len(hubs) * len(days)} days of {len(hubs)} hubs recomputed, {changed} of them changed")
-
-
-def _print_rows(rows: Iterable[dict[str, Any]], time_column: str, form: Format) -> None:
-    from schemas.measurements import USAGE_FIELDS
-
-    if form is Format.JSON:
-        _print_json(rows)
-        return
-    names = ["hub", time_column, *USAGE_FIELDS]
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(names)
-    for row in rows:
-        table.writerow([_cell(row[name]) for name in names])
-
-
-def _print_json(rows: Iterable[dict[str, Any]]) -> None:
-    """Print an array with a row a line, as the rows come."""
-    opening = "["
-    for row in rows:
-        sys.stdout.write(f"{opening}\n{json.dumps(row)}")
-        opening = ","
-    sys.stdout.write("\n]\n" if opening == "," else "[]\n")
-
-
-def _cell(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
+    out.print(f"{done} days of {len(hubs)} hubs recomputed, {changed} of them changed")
+    left = len(days) * len(hubs) - done
+    if left:
+        out.print(f"{left} left as they are: to come, or older than the readings that are kept")
 
 
 def _range(first: str, last: str) -> tuple[date, date]:
@@ -134,6 +201,17 @@ def _date(option: str, text: str) -> date:
         _refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
 
 
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
+    """Turn a question about an unknown hub into one line and exit code 2."""
+    from usage import UnknownHubError
+
+    try:
+        yield
+    except UnknownHubError as error:
+        _refuse(str(error))
+
+
 def _refuse(message: str) -> NoReturn:
     err.print(f"error: {message}", markup=False)
     raise typer.Exit(2)
@@ -141,4 +219,4 @@ def _refuse(message: str) -> NoReturn:
 
 def _progress() -> Progress:
     columns = (TextColumn("recomputing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)

@@ -6,6 +6,7 @@ r"""What a day at a hub was: calendar, counters, roll-up, completeness.
 `figures` and `hourly_figures` answer for any days and are always up to date; `Jobs` keeps the roll-ups in the store.
 """
 
+from usage.calendar import HubCalendar
 from usage.figures import (
     DayFigures,
     HourFigures,
@@ -16,14 +17,23 @@ from usage.figures import (
     known_hubs,
 )
 from usage.jobs import Jobs
+from usage.journal import Change, changes_between
+from usage.keeper import HubKeeper
+from usage.why import Why, why
 
 __all__ = [
+    "Change",
     "DayFigures",
     "HourFigures",
+    "HubCalendar",
+    "HubKeeper",
     "Jobs",
     "UnknownHubError",
+    "Why",
+    "changes_between",
     "figures",
     "hourly_figures",
     "hubs_asked",
     "known_hubs",
+    "why",
 ]

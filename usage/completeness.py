@@ -15,16 +15,19 @@ from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
 class Expectation:
     """One sensor and kind: its readings, None where it was silent all day, and how often it should report.
 
-    `kind` is None for a sensor of the estate file that names no kinds and was not heard.
+    `kind` is None for a sensor of the estate file that names no kinds and was not heard; `every_ns` is None, and
+    nothing expected, for one that the file does not name and whose few readings do not tell either.
     """
 
     sensor: str
     kind: Kind | None
     readings: SensorReadings | None
-    every_ns: int
+    every_ns: int | None
 
     def due(self, span: Span, now_ns: int) -> int:
         """How many readings the span should have by now."""
+        if self.every_ns is None:
+            return 0
         return max(0, (min(span.stop_ns, now_ns) - span.start_ns) // self.every_ns)
 
     def received(self, span: Span) -> int:
@@ -56,9 +59,10 @@ def _expected_kinds(listed: Sequence[Kind], *, is_talking: bool) -> Sequence[Kin
     return () if is_talking else (None,)
 
 
-def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int:
+def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int | None:
     """How often a sensor reports: as the estate file says, else as its readings of the day show."""
-    return plan.every_ns(sensor.sensor) or sensor.interval_ns(day.span)
+    default_ns = EVERY_DEFAULT_NS if plan.sensor(sensor.sensor) else None
+    return plan.every_ns(sensor.sensor) or sensor.interval_ns(day.span) or default_ns
 
 
 def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> float | None:

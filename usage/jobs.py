@@ -18,7 +18,6 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
-from schemas.localtime import NS_A_SECOND
 from stores import Store
 from usage.counters import Step
 from usage.figures import last_heard
@@ -150,9 +149,7 @@ class Jobs:
             write(store, lines)
 
     def _keeper(self, store: Store, estate: Estate, hub: str, now_ns: int) -> HubKeeper:
-        days = self._retention_days
-        raw_since_ns = None if days is None else now_ns - days * 86400 * NS_A_SECOND
-        return HubKeeper(store, estate, hub, now_ns=now_ns, raw_since_ns=raw_since_ns)
+        return HubKeeper(store, estate, hub, now_ns=now_ns, retention_days=self._retention_days)
 
     # --------------------------------------------------------------------------------------------------- the schedule
 

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND
 from stores import Store
-from usage.calendar import HubCalendar, Span, dates
+from usage.calendar import NS_AN_HOUR, HubCalendar, Span, dates
 from usage.figures import HubFigures, with_standing
 from usage.journal import (
     Change,
@@ -27,7 +27,7 @@ from usage.journal import (
     corrections_of,
     read_corrections,
 )
-from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
+from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, has_data
 from usage.rows import DAILY, HOURLY, Mark, done_line, read_marks, read_rows, row_line, write
 
 SETTLE_NS = 2 * NS_A_SECOND
@@ -36,13 +36,12 @@ WINDOW_DAYS = 4
 """How far back a day can be that has ended and is not final yet."""
 AWAY_DAYS_MAX = 62
 """How many days without any roll-up are made up for by themselves; `usage recompute` does any number."""
-_ALWAYS_THERE = frozenset({"open_minutes", "final", "revision"})
 
 
 class HubKeeper:
     """Keeps the roll-ups of one hub.
 
-    `raw_since_ns` is how far back the store keeps raw readings: a day that began before that is left as it is.
+    `retention_days` is how long the store keeps raw readings: a day that began before that is left as it is.
     """
 
     def __init__(
@@ -53,19 +52,24 @@ class HubKeeper:
         *,
         now_ns: int,
         grace_ns: int = GRACE_DEFAULT_NS,
-        raw_since_ns: int | None = None,
+        retention_days: int | None = None,
     ) -> None:
         self.hub = hub
         self.calendar = HubCalendar(estate, hub)
         self.today = self.calendar.date_of(now_ns)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
-        self._raw_since_ns = raw_since_ns
+        kept_ns = None if retention_days is None else retention_days * 24 * NS_AN_HOUR
+        self._raw_since_ns = None if kept_ns is None else now_ns - kept_ns
         self._figures = HubFigures(store, estate, hub, now_ns=now_ns, grace_ns=grace_ns)
         self._is_in_estate = any(known.id == hub for known in estate.hubs)
 
+    def computable(self, days: Iterable[date]) -> list[date]:
+        """Those of the days, in order, that have begun and whose readings are still kept."""
+        return sorted({day for day in days if day <= self.today and self._has_raw(day)})
+
     def recompute(self, days: Iterable[date]) -> Iterator[tuple[Rollup, list[Change]]]:
-        """Compute days anew, write each, and yield it with what changed. Days to come are left out."""
-        due = sorted({day for day in days if day <= self.today and self._has_raw(day)})
+        """Compute days anew, write each, and yield it with what changed. What is not computable is left as it is."""
+        due = self.computable(days)
         if not due:
             return
         span = Span(self.calendar.day(due[0]).span.start_ns, self.calendar.day(due[-1]).span.stop_ns)
@@ -154,8 +158,3 @@ def pending_marks(store: Store, *, now_ns: int, settle_ns: int = SETTLE_NS) -> d
 def finish_mark(store: Store, hub: str, midnight_ns: int, mark: Mark) -> None:
     """Say that the day is recomputed as of that mark."""
     write(store, [done_line(hub, midnight_ns, mark)])
-
-
-def has_data(figures: Figures) -> bool:
-    """Whether any sensor told anything of the day."""
-    return any(value is not None for name, value in figures.items() if name not in _ALWAYS_THERE)

@@ -38,11 +38,14 @@ class SensorReadings:
         """How many readings the span holds."""
         return bisect_left(self.times_ns, span.stop_ns) - bisect_left(self.times_ns, span.start_ns)
 
-    def interval_ns(self, span: Span) -> int:
-        """The usual time between the span's readings, from the readings themselves."""
-        times = self.times_ns[bisect_left(self.times_ns, span.start_ns) : bisect_left(self.times_ns, span.stop_ns)]
-        gaps = [later - earlier for earlier, later in pairwise(times)]
-        return median_low(gaps) if len(gaps) > 1 else EVERY_DEFAULT_NS
+    def within(self, span: Span) -> Sequence[int]:
+        """When the span's readings were taken."""
+        return self.times_ns[bisect_left(self.times_ns, span.start_ns) : bisect_left(self.times_ns, span.stop_ns)]
+
+    def interval_ns(self, span: Span) -> int | None:
+        """The usual time between the span's readings; None where they are too few to tell."""
+        gaps = [later - earlier for earlier, later in pairwise(self.within(span))]
+        return median_low(gaps) if len(gaps) > 1 else None
 
     def counts(self, name: str) -> Track:
         """The readings that have the field, suspect ones included."""

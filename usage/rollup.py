@@ -22,7 +22,7 @@ from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.people import Count, Occupancy, Tally, tallies
 from usage.plan import HubPlan
-from usage.readings import HubReadings, SensorReadings
+from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 
 Figures = dict[str, int | float | bool | None]
@@ -30,6 +30,7 @@ Figures = dict[str, int | float | bool | None]
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
 CO2_POOR_PPM, CO2_BAD_PPM = 800, 1500
 DECIMALS = 3
+_TOLD_BY_NO_SENSOR = frozenset({"open_minutes", "completeness", "final", "revision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,13 @@ class _Known:
         return tallies(self._readings.get(Kind.WIFI, ()), direction, self._day, self._byte_rules)
 
     def _people_rules(self, sensor: SensorReadings) -> CounterRules:
-        return self._plan.people_rules(sensor.sensor, every_ns(sensor, self._day, self._plan))
+        return self._plan.people_rules(sensor.sensor, self._every_ns(sensor))
 
     def _byte_rules(self, sensor: SensorReadings) -> CounterRules:
         return self._plan.byte_rules(sensor.sensor)
+
+    def _every_ns(self, sensor: SensorReadings) -> int:
+        return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
 
     def _signals(self, kind: Kind, field: str) -> list[Signal]:
         window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
@@ -130,9 +134,7 @@ class _Known:
         for sensor in self._readings.get(kind, ()):
             track = sensor.measures(field).within(window)
             if track:
-                made.append(
-                    Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * every_ns(sensor, self._day, self._plan))
-                )
+                made.append(Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * self._every_ns(sensor)))
         return made
 
     # ---------------------------------------------------------------------------------------------------- measures
@@ -179,6 +181,11 @@ class _Known:
             key=lambda t: (t.sensor != signal.sensor, t.zone is None or t.zone != signal.zone, t.sensor),
             default=None,
         )
+
+
+def has_data(figures: Figures) -> bool:
+    """Whether any sensor told anything of the day."""
+    return any(value is not None for name, value in figures.items() if name not in _TOLD_BY_NO_SENSOR)
 
 
 def _rounded(value: float | None) -> int | float | None:

@@ -1,0 +1,177 @@
+"""How `hubpulse usage` shows figures, explanations and changes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from schemas.localtime import from_ns, rfc3339
+from usage import Change, Why
+from usage.why import CounterDay, SensorDay, sentence
+
+GAPS_SHOWN = 5
+
+
+def print_csv(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> None:
+    """Print a table with a header; None is an empty cell."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(names)
+    for row in rows:
+        table.writerow([_cell(row[name]) for name in names])
+
+
+def print_json(rows: Iterable[dict[str, Any]]) -> None:
+    """Print an array with a row a line, as the rows come."""
+    opening = "["
+    for row in rows:
+        sys.stdout.write(f"{opening}\n{json.dumps(row)}")
+        opening = ","
+    sys.stdout.write("\n]\n" if opening == "," else "[]\n")
+
+
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def why_as_text(found: Why) -> Iterator[str]:
+    """Lines that explain a day."""
+    figures = found.figures
+    yield f"{found.hub}, {found.day.date:%A} {found.day.date}: {_opening(found)}"
+    yield f"  entries {_people(figures['entries'])}, exits {_people(figures['exits'])}"
+    standing = "final" if figures["final"] else "not final yet"
+    yield f"  completeness {_shown(figures['completeness'])}, revision {figures['revision']}, {standing}"
+    for change in found.changes:
+        yield f"  changed: {_change(change)}"
+    yield "sensors"
+    yield from (f"  {_sensor(sensor, found)}" for sensor in found.sensors)
+    if not found.sensors:
+        yield "  none is in the estate file and none was heard"
+    yield "counters"
+    if found.raw_is_gone:
+        yield "  their readings are no longer kept: these are the corrections kept beside the figures"
+    for counter in found.counters:
+        yield f"  {_counter(counter)}"
+        yield from (f"    {_clock(c.time_ns, found)} {sentence(c)}" for c in counter.corrections)
+    if not found.counters:
+        yield "  none counted"
+
+
+def _opening(found: Why) -> str:
+    if not found.day.open:
+        return "closed (closure or bank holiday)" if found.is_closed else "closed"
+    return "open " + ", ".join(
+        f"{_clock(a, found, 'minutes')}-{_clock(b, found, 'minutes')}" for a, b in found.day.open
+    )
+
+
+def _people(count: object) -> str:
+    return "unknown (no sensor told, which is not zero)" if count is None else str(count)
+
+
+def _sensor(sensor: SensorDay, found: Why) -> str:
+    name = f"{sensor.sensor} {sensor.kind or ''}".rstrip() + (f" ({sensor.zone})" if sensor.zone else "")
+    expected = f"{sensor.received} readings"
+    if sensor.every_s is not None:
+        expected = f"{sensor.received} of {sensor.expected} readings, one every {sensor.every_s} s"
+    if sensor.first is None or sensor.last is None:
+        return f"{name}: silent, {expected}"
+    suspect = f", {sensor.suspect} suspect" if sensor.suspect else ""
+    silences = [f"{_clock(gap.start_ns, found)} to {_clock(gap.stop_ns, found)}" for gap in sensor.gaps[:GAPS_SHOWN]]
+    if len(sensor.gaps) > GAPS_SHOWN:
+        silences.append(f"{len(sensor.gaps) - GAPS_SHOWN} more times")
+    silent = f", silent {', '.join(silences)}" if silences else ""
+    return f"{name}: {expected}, {sensor.first:%H:%M:%S} to {sensor.last:%H:%M:%S}{suspect}{silent}"
+
+
+def _counter(counter: CounterDay) -> str:
+    if counter.counted is None:
+        return f"{counter.sensor} {counter.counter}"
+    return f"{counter.sensor} {counter.counter}: {counter.counted} from {counter.readings} readings"
+
+
+def _clock(time_ns: int, found: Why, timespec: str = "seconds") -> str:
+    local = from_ns(time_ns).astimezone(found.zone)
+    if local.date() == found.day.date:
+        return local.time().isoformat(timespec)
+    # Opening times may end with the day; readings beyond it are named with their date.
+    return "24:00" if timespec == "minutes" else local.isoformat(" ", timespec)
+
+
+def why_as_json(found: Why) -> dict[str, Any]:
+    """The same for programs; times are local with their offset."""
+
+    def local(time_ns: int) -> str:
+        return from_ns(time_ns).astimezone(found.zone).isoformat()
+
+    return {
+        "hub": found.hub,
+        "date": found.day.date.isoformat(),
+        "open": [{"from": local(start), "to": local(stop)} for start, stop in found.day.open],
+        "closed": not found.day.open,
+        "figures": found.figures,
+        "sensors": [
+            {
+                "sensor": s.sensor,
+                "kind": s.kind,
+                "zone": s.zone,
+                "received": s.received,
+                "expected": s.expected,
+                "every_s": s.every_s,
+                "suspect": s.suspect,
+                "first": s.first.isoformat() if s.first else None,
+                "last": s.last.isoformat() if s.last else None,
+                "gaps": [{"from": local(start), "to": local(stop)} for start, stop in s.gaps],
+            }
+            for s in found.sensors
+        ],
+        "counters": [
+            {
+                "sensor": counter.sensor,
+                "counter": counter.counter,
+                "counted": counter.counted,
+                "readings": counter.readings,
+                "corrections": [
+                    {**c._asdict(), "time": local(c.time_ns), "what": sentence(c)} for c in counter.corrections
+                ],
+            }
+            for counter in found.counters
+        ],
+        "changes": [change_as_json(found.day.date, change) for change in found.changes],
+    }
+
+
+def change_as_text(day: date, change: Change) -> str:
+    """One change as a line."""
+    return f"{change.hub} {day}: {_change(change)}"
+
+
+def _change(change: Change) -> str:
+    when = f"{from_ns(change.changed_ns):%Y-%m-%d %H:%M} UTC"
+    before, after = _shown(change.before), _shown(change.after)
+    return f"{change.figure} {before} -> {after} (revision {change.revision}, {when})"
+
+
+def change_as_json(day: date, change: Change) -> dict[str, Any]:
+    """One change for programs."""
+    return {
+        "hub": change.hub,
+        "date": day.isoformat(),
+        "figure": change.figure,
+        "before": _number(change.before),
+        "after": _number(change.after),
+        "revision": change.revision,
+        "changed": rfc3339(change.changed_ns),
+    }
+
+
+def _shown(value: float | None) -> str:
+    return "nothing" if value is None else str(_number(value))
+
+
+def _number(value: float | None) -> int | float | None:
+    """A count without a decimal point: the store keeps what changed as floats."""
+    return int(value) if value is not None and float(value).is_integer() else value

@@ -1,0 +1,68 @@
+"""Only one process does the periodic work."""
+
+from collections.abc import Callable
+
+import pytest
+
+from stores import Store
+from tests.usage.given import at
+from usage.lease import LEASE_S, Lease
+
+NOW_NS = at("2026-10-20T12:00")
+SECOND_NS = 10**9
+
+
+def no_pause(_seconds: float) -> None:
+    """Nobody else comes in between."""
+
+
+@pytest.mark.parametrize("seconds", [0, 29, 31, LEASE_S - 1])
+def test_the_second_stands_by_while_the_first_holds_the_lease(store: Store, seconds: int) -> None:
+    assert Lease(1).hold(store, NOW_NS, no_pause)
+    assert not Lease(2).hold(store, NOW_NS + seconds * SECOND_NS, no_pause)
+
+
+def test_a_renewed_lease_holds_on(store: Store) -> None:
+    first, second = Lease(1), Lease(2)
+    for seconds in range(0, 10 * LEASE_S, 20):
+        assert first.hold(store, NOW_NS + seconds * SECOND_NS, no_pause)
+        assert not second.hold(store, NOW_NS + seconds * SECOND_NS, no_pause)
+
+
+def test_the_lease_of_a_process_that_died_runs_out(store: Store) -> None:
+    assert Lease(1).hold(store, NOW_NS, no_pause)
+    assert Lease(2).hold(store, NOW_NS + LEASE_S * SECOND_NS, no_pause)
+
+
+def test_a_released_lease_is_free_at_once(store: Store) -> None:
+    first = Lease(1)
+    assert first.hold(store, NOW_NS, no_pause)
+    first.release(store)
+    assert Lease(2).hold(store, NOW_NS + 1, no_pause)
+    assert not first.hold(store, NOW_NS + 2, no_pause)
+
+
+def test_a_holder_that_slept_through_its_lease_gives_way(store: Store) -> None:
+    first, second = Lease(1), Lease(2)
+    assert first.hold(store, NOW_NS, no_pause)
+    later_ns = NOW_NS + 2 * LEASE_S * SECOND_NS
+    assert second.hold(store, later_ns, no_pause)
+    assert not first.hold(store, later_ns + 1, no_pause)
+
+
+def test_of_two_who_claim_at_once_one_gets_it(store: Store) -> None:
+    first, second = Lease(1), Lease(2)
+    outcomes = []
+
+    def meanwhile(claim: Callable[[], bool]) -> Callable[[float], None]:
+        return lambda _seconds: outcomes.append(claim())
+
+    outcomes.append(first.hold(store, NOW_NS, meanwhile(lambda: second.hold(store, NOW_NS + 1, no_pause))))
+    assert sorted(outcomes) == [False, True]
+
+
+def test_a_clock_that_is_behind_still_gets_a_lease_that_ran_out(store: Store) -> None:
+    ahead, behind = Lease(1), Lease(2)
+    assert ahead.hold(store, NOW_NS + 30 * SECOND_NS, no_pause)
+    ahead.release(store)
+    assert behind.hold(store, NOW_NS, no_pause)

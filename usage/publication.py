@@ -1,0 +1,35 @@
+"""Small numbers of people are not published as they are: they could point at somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SUPPRESSED = "*"
+SMALL_MAX = 7
+NEAREST = 5
+PEOPLE_FIELDS = frozenset(
+    {
+        "entries",
+        "exits",
+        "peak_occupancy",
+        "occupancy_drift",
+        "wifi_peak_clients",
+        "wifi_mean_clients",
+        "wifi_devices",
+    }
+)
+
+
+def suppress_small(figures: Mapping[str, object]) -> dict[str, object]:
+    """Figures fit for publication: of people 0 stays 0, up to 7 becomes `*`, more is rounded to the nearest 5."""
+    return {name: suppressed(value) if name in PEOPLE_FIELDS else value for name, value in figures.items()}
+
+
+def suppressed(value: object) -> object:
+    """One count of people as it may be published; below zero as above it."""
+    if not isinstance(value, int | float):
+        return value
+    if 0 < abs(value) < SMALL_MAX + 1:
+        return SUPPRESSED
+    rounded = int((abs(value) + NEAREST / 2) // NEAREST) * NEAREST
+    return rounded if value >= 0 else -rounded

@@ -1,0 +1,153 @@
+"""How a day's figures came about: opening, sensors, counters and their corrections, changes since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby, pairwise
+from zoneinfo import ZoneInfo
+
+from schemas import Estate, Kind
+from schemas.localtime import NS_A_SECOND, from_ns
+from stores import Store
+from usage.calendar import Day, HubCalendar, Span
+from usage.completeness import Expectation, expectations
+from usage.counters import Cause, Correction
+from usage.figures import HubFigures
+from usage.journal import Change, CounterCorrection, read_changes, read_corrections
+from usage.people import Count
+from usage.plan import HubPlan
+from usage.readings import SUSPECT, HubReadings
+from usage.rollup import Figures, Rollup, has_data, roll_up
+from usage.signals import HOLD_INTERVALS
+from usage.source import HubSource
+
+
+@dataclass(frozen=True, slots=True)
+class SensorDay:
+    """What came from one sensor and kind on the day. `kind` is None for a silent sensor whose kinds nobody named."""
+
+    sensor: str
+    kind: Kind | None
+    zone: str | None
+    received: int
+    expected: int
+    every_s: int | None
+    suspect: int
+    first: datetime | None
+    last: datetime | None
+    gaps: tuple[Span, ...]
+    """Silences of more than two intervals, those at the day's edges included."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterDay:
+    """What one sensor counted in one direction; None where the readings are no longer kept."""
+
+    sensor: str
+    counter: str
+    counted: int | None
+    readings: int | None
+    corrections: tuple[Correction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A hub's local day, and all that explains its figures."""
+
+    hub: str
+    day: Day
+    zone: ZoneInfo
+    is_closed: bool
+    figures: Figures
+    sensors: tuple[SensorDay, ...]
+    counters: tuple[CounterDay, ...]
+    changes: tuple[Change, ...]
+    raw_is_gone: bool
+    """The figures stand, but the readings behind them are no longer kept; corrections are those kept beside them."""
+
+
+def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Why | None:
+    """Explain a day of a hub; None for one that is still to come. Raises StoreError."""
+    calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
+    if day > calendar.date_of(now_ns):
+        return None
+    ((local, readings),) = HubSource(store, hub, calendar, now_ns).days([day])
+    rollup = roll_up(readings, local, plan, now_ns=now_ns)
+    (shown,) = HubFigures(store, estate, hub, now_ns=now_ns).days(day, day)
+    expected = expectations(readings, local, plan)
+    counters = tuple(_counters(rollup, readings))
+    raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
+    if raw_is_gone:
+        counters = tuple(_kept_counters(store, hub, local.span))
+    return Why(
+        hub,
+        local,
+        calendar.zone,
+        calendar.is_closed(day),
+        shown.figures,
+        tuple(_sensor(each, local, calendar, now_ns) for each in expected),
+        counters,
+        tuple(read_changes(store, local.span, hub)),
+        raw_is_gone,
+    )
+
+
+def _sensor(expected: Expectation, day: Day, calendar: HubCalendar, now_ns: int) -> SensorDay:
+    readings = expected.readings
+    times = readings.within(day.span) if readings else ()
+    return SensorDay(
+        expected.sensor,
+        expected.kind,
+        readings.zone if readings else None,
+        expected.received(day.span),
+        expected.due(day.span, now_ns),
+        expected.every_ns // NS_A_SECOND if expected.every_ns else None,
+        sum(bool(value) for value in readings.counts(SUSPECT).within(day.span).values) if readings else 0,
+        from_ns(times[0]).astimezone(calendar.zone) if times else None,
+        from_ns(times[-1]).astimezone(calendar.zone) if times else None,
+        tuple(_gaps(times, expected.every_ns, Span(day.span.start_ns, min(day.span.stop_ns, now_ns)))),
+    )
+
+
+def _gaps(times_ns: Sequence[int], every_ns: int | None, span: Span) -> Iterator[Span]:
+    if every_ns is None or not times_ns:
+        return
+    for before, after in pairwise([span.start_ns, *times_ns, span.stop_ns]):
+        if after - before > HOLD_INTERVALS * every_ns:
+            yield Span(before, after)
+
+
+def _counters(rollup: Rollup, readings: HubReadings) -> Iterator[CounterDay]:
+    by_name = {(kind, sensor.sensor): sensor for kind, sensors in readings.items() for sensor in sensors}
+    for tally in rollup.tallies:
+        kind = Kind.WIFI if "bytes" in tally.field else Kind.FOOTFALL
+        track = by_name[kind, tally.sensor].counts(tally.field).within(rollup.day.span)
+        counted = Count.of([tally]).within(rollup.day.span) or 0
+        yield CounterDay(tally.sensor, tally.field, counted, len(track.times_ns), tally.corrections)
+
+
+def _kept_counters(store: Store, hub: str, span: Span) -> Iterator[CounterDay]:
+    kept = [each for each in read_corrections(store, span, hub).values() if not each.withdrawn]
+
+    def counter(each: CounterCorrection) -> tuple[str, str]:
+        return each.sensor, each.counter
+
+    for (sensor, name), made in groupby(sorted(kept, key=counter), key=counter):
+        corrections = tuple(each.correction for each in made)
+        yield CounterDay(sensor, name, None, None, corrections)
+
+
+def sentence(correction: Correction) -> str:
+    """A correction in words."""
+    cause, _, before, after, counted = correction
+    return {
+        Cause.ROLLOVER: f"rolled over from {before} to {after}: counted {counted}",
+        Cause.RESET: f"reset, from {before} to {after}: counted {counted}",
+        Cause.SWAPPED: f"went from {before} to {after}, too far to be people: another device, counted from there on",
+        Cause.STEP_BACK: f"stepped back from {before} to {after}: counted nothing",
+        Cause.GLITCH: f"read {after} once while it stood at {before}: this reading was left out",
+        Cause.SPLIT: f"grew by {counted} from {before} to {after} across midnight: split in proportion to time",
+        Cause.TOO_LONG: f"was silent for over a month, from {before} to {after}: counted on no day",
+    }[cause]
