@@ -36,8 +36,8 @@ class Reading(_Frozen):
     """One reading as people see it. `time` is UTC with up to nine decimals; `suspect` is present only when true."""
 
     hub: Id
-    kind: Kind
     sensor: Id
+    kind: Kind
     zone: Id | None = None
     time: str
     fields: dict[str, int | float]
