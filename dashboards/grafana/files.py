@@ -9,15 +9,20 @@ from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.grafana import daily_usage
-from dashboards.grafana.panels import as_json
+from dashboards.grafana import building_health, daily_usage, hub, pipeline
+from dashboards.grafana.layout import as_json
 from schemas import HubpulseError
 
 FOLDER = Path(__file__).parent
 DEFAULT_ZONE = "Europe/London"
 """The time zone of the committed files; another estate renders its own with `hubpulse dashboards render`."""
 
-DASHBOARDS: Mapping[str, Callable[[str], Dashboard]] = {"daily-usage": daily_usage.build}
+DASHBOARDS: Mapping[str, Callable[[str], Dashboard]] = {
+    "daily-usage": daily_usage.build,
+    "hub": hub.build,
+    "building-health": building_health.build,
+    "pipeline": pipeline.build,
+}
 
 
 def render(zone: str = DEFAULT_ZONE) -> dict[str, str]:

@@ -1,24 +1,30 @@
-"""What all panels share (description, text for no data, colours), and how a dashboard is put together."""
+"""What panels share: description and text for no data, the looks of numbers, bars, lines and tables, colours."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
-from grafana_foundation_sdk.builders import common
+from grafana_foundation_sdk.builders import common, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.query import DATASOURCE
+from dashboards.grafana.query import DATASOURCE, InfluxQuery
 
-TAG = "hubpulse"
-GRID_COLUMNS = 24
-Part = TypeVar("Part")
+Steps = Sequence[tuple[float, str]]
+Kind = TypeVar("Kind", bound="PanelBuilder")
+
+PERSON, QUIET = "blue", "#8e8e8e"
+AIR_STEPS: Steps = ((800, "yellow"), (1500, "red"))
+"""HSE / SAGE-EMG: under 800 ppm is likely well ventilated, above 1500 ppm poor; judged while occupied."""
+COLD_STEPS: Steps = ((16, "green"), (25, "yellow"))
+HUMIDITY_STEPS: Steps = ((40, "green"), (70, "yellow"))
+COMPLETE_STEPS: Steps = ((0.7, "orange"), (0.9, "green"))
+BATTERY_STEPS: Steps = ((15, "yellow"), (30, "green"))
 
 
 class PanelBuilder(Protocol):
@@ -28,6 +34,7 @@ class PanelBuilder(Protocol):
     def description(self, description: str) -> Self: ...
     def no_value(self, no_value: str) -> Self: ...
     def datasource(self, datasource: Any) -> Self: ...
+    def with_target(self, target: Builder[Dataquery]) -> Self: ...
     def build(self) -> models.Panel: ...
 
 
@@ -45,12 +52,98 @@ def panel(builder: PanelBuilder, *, title: str, description: str, no_data: str, 
     return Placed(built, width)
 
 
-@dataclass(frozen=True)
-class Row:
-    """Panels side by side, of one height."""
+# ------------------------------------------------------------------------------------------------------ kinds of panel
 
-    height: int
-    panels: Sequence[Placed]
+
+def big_number(
+    *queries: InfluxQuery, unit: str, decimals: int = 0, base: str = "text", steps: Steps = ()
+) -> stat.Panel:
+    """One number for each series, coloured where there are steps."""
+    coloured = common_models.BigValueColorMode.VALUE if steps else common_models.BigValueColorMode.NONE
+    built = (
+        stat.Panel()
+        .unit(unit)
+        .decimals(decimals)
+        .graph_mode(common_models.BigValueGraphMode.NONE)
+        .color_mode(coloured)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(thresholds(base, *steps))
+    )
+    return _asking(built, queries)
+
+
+def bars(*queries: InfluxQuery, unit: str, decimals: int = 0) -> timeseries.Panel:
+    """Bars on a time axis, each beginning at its own time, series on top of each other."""
+    built = (
+        timeseries.Panel()
+        .unit(unit)
+        .decimals(decimals)
+        .min(0)
+        .draw_style(common_models.GraphDrawStyle.BARS)
+        .bar_width_factor(0.8)
+        .bar_alignment(common_models.BarAlignment.AFTER)
+        .line_width(1)
+        .fill_opacity(80)
+        .stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL))
+        .legend(list_legend())
+        .tooltip(sorted_tooltip())
+    )
+    return _asking(built, queries)
+
+
+def lines(*queries: InfluxQuery, unit: str, decimals: int = 0, base: str = "", steps: Steps = ()) -> timeseries.Panel:
+    """Lines on a time axis; with steps, dashed at their values. A gap in the data stays a gap."""
+    built = (
+        timeseries.Panel()
+        .unit(unit)
+        .decimals(decimals)
+        .line_width(1)
+        .show_points(common_models.VisibilityMode.AUTO)
+        .span_nulls(False)
+        .legend(list_legend())
+        .tooltip(sorted_tooltip())
+    )
+    if steps:
+        dashed = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+        built = built.thresholds(thresholds(base or "green", *steps)).thresholds_style(dashed)
+    return _asking(built, queries)
+
+
+def state_rows(*queries: InfluxQuery, unit: str, decimals: int, base: str, steps: Steps) -> statetimeline.Panel:
+    """A row for each series, coloured by value along the time axis."""
+    built = (
+        statetimeline.Panel()
+        .unit(unit)
+        .decimals(decimals)
+        .thresholds(thresholds(base, *steps))
+        .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+        .show_value(common_models.VisibilityMode.NEVER)
+        .row_height(0.85)
+        .line_width(0)
+        .merge_values(False)
+        .legend(common.VizLegendOptions().show_legend(False))
+    )
+    return _asking(built, queries)
+
+
+def columns(*queries: InfluxQuery, sort_by: str, descending: bool = True) -> table.Panel:
+    """A table; the column of times is hidden, since each row stands for the whole time range."""
+    built = (
+        table.Panel()
+        .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
+        .override_by_regexp("/^Time/", [prop("custom.hidden", True)])
+        .override_by_name("hub", [prop("displayName", "Hub"), prop("links", [to_hub()])])
+    )
+    return _asking(built, queries)
+
+
+def _asking(built: Kind, queries: Sequence[InfluxQuery]) -> Kind:
+    for query in queries:
+        built.with_target(query)
+    return built
+
+
+# --------------------------------------------------------------------------------------------------- parts of a panel
 
 
 def thresholds(base: str, *steps: tuple[float, str]) -> Builder[models.ThresholdsConfig]:
@@ -90,86 +183,26 @@ def prop(name: str, value: object) -> models.DynamicConfigValue:
     return models.DynamicConfigValue(id_val=name, value=value)
 
 
-def dashboard(
-    *,
-    uid: str,
-    title: str,
-    description: str,
-    zone: str,
-    rows: Sequence[Row],
-    variables: Sequence[Builder[models.VariableModel]] = (),
-    time_from: str = "now-30d/d",
-    refresh: str = "1m",
-) -> builders.Dashboard:
-    """Put rows of panels together, under links to the other dashboards, in the estate's time zone."""
-    built = (
-        builders.Dashboard(title)
-        .uid(uid)
-        .description(description)
-        .tags([TAG])
-        .timezone(zone)
-        .week_start("monday")
-        .time(time_from, "now")
-        .refresh(refresh)
-        .readonly()
-        .link(_Built(_to_the_others()))
-    )
-    for variable in variables:
-        built = built.with_variable(variable)
-    number, y = 0, 0
-    for row in rows:
-        x = 0
-        for placed in row.panels:
-            number += 1
-            placed.panel.id_val = number
-            placed.panel.grid_pos = models.GridPos(x=x, y=y, w=placed.width, h=row.height)
-            built = built.with_panel(_Built(placed.panel))
-            x += placed.width
-        if x != GRID_COLUMNS:
-            raise ValueError(f"{title}: the row at {y} is {x} columns wide, not {GRID_COLUMNS}")
-        y += row.height
-    return built
+def colour(name: str) -> models.DynamicConfigValue:
+    """One colour, whatever the value."""
+    return prop("color", {"mode": "fixed", "fixedColor": name})
 
 
-def _to_the_others() -> models.DashboardLink:
-    """Links to the dashboards of our tag, in view on top rather than in a menu."""
-    return models.DashboardLink(
-        title="Hubpulse",
-        type_val=models.DashboardLinkType.DASHBOARDS,
-        tags=[TAG],
-        keep_time=True,
-        include_vars=True,
-    )
+def shown_as(unit: str, decimals: int = 0) -> list[models.DynamicConfigValue]:
+    """A column's unit and decimals."""
+    return [prop("unit", unit), prop("decimals", decimals)]
 
 
-class _Built(Builder[Part]):
-    """A part that is built already, for a dashboard that takes builders."""
-
-    def __init__(self, built: Part) -> None:
-        self._built = built
-
-    def build(self) -> Part:
-        return self._built
-
-
-def hub_variable(*, multi: bool) -> builders.QueryVariable:
-    """Which hubs to show, from the hubs that have daily figures."""
-    variable = (
-        builders.QueryVariable("hub")
-        .label("Hubs" if multi else "Hub")
-        .datasource(DATASOURCE)
-        .query('SHOW TAG VALUES FROM "usage_daily" WITH KEY = "hub"')
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
-        .multi(multi)
-    )
-    if multi:
-        everything = models.VariableOption(selected=True, text=["All"], value=["$__all"])
-        return variable.include_all(True).all_value(".*").current(everything)
-    return variable
+def coloured_text(base: str, steps: Steps) -> list[models.DynamicConfigValue]:
+    """A column whose text takes its colour from the value."""
+    given: list[dict[str, object]] = [{"value": None, "color": base}]
+    given += [{"value": value, "color": name} for value, name in steps]
+    return [
+        prop("thresholds", {"mode": "absolute", "steps": given}),
+        prop("custom.cellOptions", {"type": "color-text"}),
+    ]
 
 
-def as_json(built: models.Dashboard) -> dict[str, Any]:
-    """A dashboard as Grafana's API and provisioning take it."""
-    content: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
-    return content
+def to_hub() -> dict[str, object]:
+    """A link from a hub's id to its own dashboard, over the same stretch of time."""
+    return {"title": "This hub", "url": "/d/hubpulse-hub?var-hub=${__value.raw}&${__url_time_range}"}

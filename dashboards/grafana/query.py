@@ -19,6 +19,10 @@ DATASOURCE_UID = "hubpulse-influx"
 DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
 
 IN_RANGE = "$timeFilter"
+BY_DAY, BY_HOUR, BY_HUB = "time(1d)", "time(1h)", '"hub"'
+BY_INTERVAL = "time($__interval)"
+SILENT_NOW = '"silent" = true'
+FINAL, PROVISIONAL = '"final" = true', '"final" = false'
 CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
 """The hubs that the dashboard's variable `hub` chooses; its "All" is `.*`, so that a hub long gone hides nothing."""
 
@@ -48,7 +52,7 @@ class InfluxQuery(Dataquery, Builder[Dataquery]):
 
 @dataclass(frozen=True)
 class Term:
-    """A column of a query: a field of the schema under a function (none: as it is stored), and its name."""
+    """A column of a query: a field of the schema, under a function or a formula around `{}`, and its name."""
 
     field: str
     function: str = ""
@@ -57,7 +61,9 @@ class Term:
     def text(self, measurement: str) -> str:
         if self.field not in MEASUREMENTS[measurement].fields:
             raise KeyError(f"{measurement} has no field {self.field}")
-        call = f'{self.function}("{self.field}")' if self.function else f'"{self.field}"'
+        field = f'"{self.field}"'
+        formula = self.function if "{}" in self.function else f"{self.function}({{}})" if self.function else "{}"
+        call = formula.format(field)
         return f'{call} AS "{self.label}"' if self.label else call
 
 
@@ -77,3 +83,16 @@ def select(
     return (
         f"SELECT {columns} FROM \"{measurement}\" WHERE {conditions}{grouped}{f' {tail}' if tail else ''} tz('{zone}')"
     )
+
+
+def sensors_now(zone: str, measure: str = "", *, where: Sequence[str] = (CHOSEN_HUBS,)) -> str:
+    """Each sensor's last status in the time range; `measure` is one more field of it, under its own name."""
+    terms = [Term("silent", "last", "silent"), *([Term(measure, "last", measure)] if measure else [])]
+    return select("sensor_status", terms, where=where, by=[BY_HUB, '"sensor"'], zone=zone)
+
+
+def count_sensors(zone: str, label: str, *, condition: str = "", where: Sequence[str] = (CHOSEN_HUBS,)) -> str:
+    """How many sensors each hub has, or how many whose last status meets the condition."""
+    met = f"{condition} AND " if condition else ""
+    inner = sensors_now(zone, where=where)
+    return f'SELECT count("silent") AS "{label}" FROM ({inner}) WHERE {met}{IN_RANGE} GROUP BY {BY_HUB} tz(\'{zone}\')'
