@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -29,7 +29,7 @@ class Recording:
         self.skipped = Tally()
         self.notes = Tally()
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Generator[Message]:
         """Every message, from the start. Raises HubpulseError where the file can't be read or is no recording."""
         self.skipped, self.notes = Tally(), Tally()
         started = False

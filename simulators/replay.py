@@ -11,7 +11,8 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -46,7 +47,7 @@ class Source(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def messages(self) -> Iterator[Message]: ...
+    def messages(self) -> Generator[Message]: ...
 
 
 def open_source(path: Path, mapping: TableMapping | None = None, *, readings_per_message: int = 1) -> Source:
@@ -198,16 +199,12 @@ def replay(
             bookmark.save()
         on_progress(more)
 
-    messages: Iterator[Message] = itertools.islice(source.messages(), before, None)
-    if bookmark.shift_ns:
-        messages = _shift_all(messages, source, bookmark.shift_ns)
+    pace = None if math.isinf(speed) else Spacing(speed, clock_s)
     try:
-        report = publisher.publish_all(
-            messages,
-            on_sent=progressed,
-            pace=None if math.isinf(speed) else Spacing(speed, clock_s),
-            stop=stop,
-        )
+        with closing(source.messages()) as whole:
+            rest = itertools.islice(whole, before, None)
+            messages = _shift_all(rest, source, bookmark.shift_ns) if bookmark.shift_ns else rest
+            report = publisher.publish_all(messages, on_sent=progressed, pace=pace, stop=stop)
     except BaseException:
         bookmark.settled = before + publisher.settled
         bookmark.save()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -61,22 +61,20 @@ class Table:
         """What decides which messages come in which order, beside the file itself."""
         return f"{self._mapping.model_dump_json()} {self._readings_per_message}"
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Generator[Message]:
         """Every message, from the start. Raises HubpulseError where file or mapping is wrong."""
         self.skipped, self.notes = Tally(), Tally()
         readings = self._readings()
         return readings if self._readings_per_message == 1 else _arrays(readings, self._readings_per_message)
 
-    def _readings(self) -> Iterator[Message]:
+    def _readings(self) -> Generator[Message]:
         mapping = self._mapping
         times = TimeReader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
         topics = Topics(mapping.names)
-        rows = self._rows()
-        header = next(rows)[1]
-        columns = self._positions(header)
-        time_at = [columns[name] for name in mapping.time.columns]
-        plans = [_Plan(reading, columns, mapping, topics) for reading in mapping.readings]
-        with closing(Seen()) as seen:
+        with closing(self._rows()) as rows, closing(Seen()) as seen:
+            columns = self._positions(next(rows)[1])
+            time_at = [columns[name] for name in mapping.time.columns]
+            plans = [_Plan(reading, columns, mapping, topics) for reading in mapping.readings]
             for line, row in rows:
                 try:
                     moment = times.read(" ".join([row[at] for at in time_at]))
@@ -94,7 +92,7 @@ class Table:
                     if message is not None:
                         yield message
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+    def _rows(self) -> Generator[tuple[int, list[str]]]:
         """(0, column names), then (line, cells) of every row of the right width, the file's own name the last cell."""
         mapping, name, stem = self._mapping, self.file.path.name, self.file.stem
         with self.file.opened() as stream:
@@ -201,7 +199,7 @@ def _number(text: str, *, whole: bool) -> str:
     return str(int(number)) if whole else repr(number)
 
 
-def _arrays(readings: Iterator[Message], readings_max: int) -> Iterator[Message]:
+def _arrays(readings: Iterator[Message], readings_max: int) -> Generator[Message]:
     """Arrays of readings of the same topic; the time of a message is that of its last reading."""
     waiting: dict[str, list[Message]] = {}
     for reading in readings:
