@@ -36,12 +36,16 @@ def select(measurement: Measurement, times: str, where: Mapping[str, str] | None
 
 def between(start_ns: int, stop_ns: int) -> str:
     """The condition start_ns <= time < stop_ns."""
-    return f"time >= {max(start_ns, TIME_MIN_NS)} AND time < {min(stop_ns, TIME_MAX_NS)}"
+    return f"time >= {_possible(start_ns)} AND time < {_possible(stop_ns)}"
 
 
 def before(before_ns: int) -> str:
     """The condition time < before_ns."""
-    return f"time < {min(before_ns, TIME_MAX_NS)}"
+    return f"time < {_possible(before_ns)}"
+
+
+def _possible(time_ns: int) -> int:
+    return min(max(time_ns, TIME_MIN_NS), TIME_MAX_NS)
 
 
 def create_database(name: str, retention_days: int | None) -> str:

@@ -82,7 +82,7 @@ class SqliteStore:
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[Run]:
-        first_ns, stop_ns = max(start_ns, -INT64_MAX), min(stop_ns, INT64_MAX)
+        first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
         with self._failures():
             for series in self._series(measurement, where):
                 from_ns = first_ns
@@ -95,7 +95,7 @@ class SqliteStore:
     def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
         with self._failures():
             for series in self._series(measurement, where):
-                rows = series.rows("time_ns < ? ORDER BY time_ns DESC", min(before_ns, INT64_MAX), points_max=1)
+                rows = series.rows("time_ns < ? ORDER BY time_ns DESC", _int64(before_ns), points_max=1)
                 if rows:
                     yield series.run(rows)
 
@@ -108,7 +108,7 @@ class SqliteStore:
             for kind in KINDS:
                 known = db.execute("SELECT series FROM series WHERE measurement = ?", (kind.value,)).fetchall()
                 for (series,) in known:
-                    while _delete(db, kind.value, series, before_ns) == EXPIRE_POINTS_MAX:
+                    while _delete(db, kind.value, series, _int64(before_ns)) == EXPIRE_POINTS_MAX:
                         pass
 
     def check(self) -> str:
@@ -231,6 +231,10 @@ class _File:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _int64(time_ns: int) -> int:
+    return min(max(time_ns, -INT64_MAX), INT64_MAX)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

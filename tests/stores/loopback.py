@@ -9,6 +9,7 @@ with LoopbackServer(lambda request: Answer(204)) as server:
 import contextlib
 import gzip
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class LoopbackServer:
 
     def start(self) -> None:
         handler = type("Handler", (_Handler,), {"outer": self})
-        self._server = ThreadingHTTPServer((LOOPBACK, self.port), handler)
+        self._server = _Server((LOOPBACK, self.port), handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:
@@ -86,6 +87,14 @@ class LoopbackServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    """Takes it calmly when a client hangs up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # handed through
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -116,13 +116,15 @@ def test_a_read_begins_at_its_start_and_ends_before_its_stop(store: Store) -> No
 
 @pytest.mark.parametrize(
     "bounds, found",
-    [((-INT64_MAX - 1, INT64_MAX), 2), ((0, 2**70), 2), ((6, 6), 0), ((9, 3), 0)],
+    [((-INT64_MAX - 1, INT64_MAX), 2), ((-(2**70), 2**70), 2), ((6, 6), 0), ((9, 3), 0)],
     ids=["all of time", "more than all of time", "nothing", "backwards"],
 )
 def test_any_bounds_are_taken(store: Store, bounds: tuple[int, int], found: int) -> None:
     write(store, [co2(400.5, 0), co2(400.5, 8)])
     start_ns, stop_ns = bounds
     assert len(points_of("co2", store.read("co2", start_ns=start_ns, stop_ns=stop_ns))) == found
+    assert len(points_of("co2", store.latest("co2", before_ns=start_ns))) == (1 if start_ns > 0 else 0)
+    assert len(points_of("co2", store.latest("co2", before_ns=stop_ns))) == 1
 
 
 @pytest.mark.parametrize(
