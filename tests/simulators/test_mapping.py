@@ -115,6 +115,7 @@ def test_a_shipped_mapping_has_an_estate_that_knows_its_hubs_in_its_zone(name: s
 def test_all_shipped_mappings_are_found() -> None:
     assert shipped_names() == ["calit2", "calit2-raw", "leeds_footfall", "robod", "uci_occupancy"]
     assert {path.name for path in SHIPPED.glob("*.estate.yaml")} == {
+        "calit2-raw.estate.yaml",
         "calit2.estate.yaml",
         "leeds_footfall.estate.yaml",
         "robod.estate.yaml",

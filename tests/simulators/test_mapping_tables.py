@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from schemas import HubpulseError
 from simulators import tables
 from simulators.mapping import MappingError
 from simulators.messages import Message
+from tests.real_parts import REPOSITORY
 from tests.simulators.tabulated import DATA, DOOR, payloads, readings, shipped, table
 
 
@@ -286,3 +289,13 @@ def test_a_stray_line_break_in_a_quoted_time_loses_no_count() -> None:
     messages = list(raw.messages())
     assert sum(payload["entries"] for payload in payloads(messages)) == expected
     assert (len(messages), raw.skipped.counts) == (100, {})
+
+
+def test_the_example_of_the_manual_runs_as_written(tmp_path: Path) -> None:
+    manual = (REPOSITORY / "docs" / "replay.md").read_text()
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^(?: {4}.+)\n)+", manual, flags=re.MULTILINE)]
+    rows = next(block for block in blocks if block.startswith("Date,"))
+    mapping = next(block for block in blocks if block.startswith("time:"))
+    (message,) = table(tmp_path, rows, mapping).messages()
+    assert message.topic == "hubs/armley/footfall/front-door"
+    assert payloads([message]) == [{"time": "2026-10-31T09:00:00Z", "entries": 12, "exits": 3}]

@@ -1,6 +1,8 @@
 """Every message reaches the broker: at any window, over lost connections, or is reported."""
 
 import itertools
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,3 +232,34 @@ def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(tmp_path: Path) -> None:
         broker.stop()
     assert report.acknowledged == 1000
     assert [message.payload for message in numbered(1000)] == listener.payloads
+
+
+def test_messages_travel_over_tls_to_a_broker_whose_certificate_is_trusted(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    subprocess.run([openssl, *request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    mosquitto.stop()
+    mosquitto.config += f"certfile {certificate}\nkeyfile {key}\n"
+    mosquitto.start()
+    messages = [Message(0, "hubs/armley", bytes(size)) for size in range(3000)]
+    with Publisher(settings_of(mosquitto.port, ca_file=certificate)) as publisher:
+        assert publisher.publish_all(messages).acknowledged == 3000
+    with pytest.raises(HubpulseError, match="closed the connection at once; check host, port and TLS"):
+        Publisher(settings_of(mosquitto.port)).connect()
