@@ -52,7 +52,12 @@ class JobsService:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.jobs = Jobs(lambda: open_store(settings), CurrentEstate(settings), time.time_ns)
+        self.jobs = Jobs(
+            lambda: open_store(settings),
+            CurrentEstate(settings),
+            time.time_ns,
+            retention_days=settings.retention_days,
+        )
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
