@@ -20,10 +20,10 @@ def render(
     ] = None,
     estate: EstateOption = None,
 ) -> None:
-    """Write the dashboards as JSON, in the estate's time zone."""
+    """Write the dashboards as JSON, in the estate's time zone, and the alert rules as YAML."""
     from dashboards.grafana import files
 
-    for path in files.write(folder or files.FOLDER, _zone(estate)):
+    for path in files.write(folder, _zone(estate)):
         out.print(f"wrote {path}", markup=False)
 
 
@@ -34,10 +34,10 @@ def check(
     ] = None,
     estate: EstateOption = None,
 ) -> None:
-    """Compare the JSON files with the code; exit 1 where they differ."""
+    """Compare the files with the code; exit 1 where they differ."""
     from dashboards.grafana import files
 
-    lines = files.drift(folder or files.FOLDER, _zone(estate))
+    lines = files.drift(folder, _zone(estate))
     if lines:
         raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))
     out.print("The dashboards are what the code makes.")

@@ -9,11 +9,13 @@ from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.grafana import building_health, daily_usage, hub, pipeline
+from dashboards.grafana import alerts, building_health, daily_usage, hub, pipeline
 from dashboards.grafana.layout import as_json
 from schemas import HubpulseError
 
 FOLDER = Path(__file__).parent
+ALERTING = Path("alerting/hubpulse.yaml")
+_PROVISIONING = FOLDER.parents[1] / "deploy/grafana/provisioning"
 DEFAULT_ZONE = "Europe/London"
 """The time zone of the committed files; another estate renders its own with `hubpulse dashboards render`."""
 
@@ -34,26 +36,33 @@ def _text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def write(folder: Path = FOLDER, zone: str = DEFAULT_ZONE) -> list[Path]:
-    """Write all files into the folder and say which. Raises HubpulseError."""
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in render(zone).items():
-            (folder / name).write_text(text, encoding="utf-8")
-            written.append(folder / name)
-    except OSError as error:
-        raise HubpulseError(
-            f"can't write dashboards to {folder} ({error.strerror}): choose another with --out"
-        ) from error
-    return written
+def write(folder: Path | None = None, zone: str = DEFAULT_ZONE) -> list[Path]:
+    """Write all files, into the folder or where they are committed, and say which. Raises HubpulseError."""
+    expected = _expected(folder, zone)
+    for path, text in expected.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise HubpulseError(f"can't write {path} ({error.strerror}): choose another folder with --out") from error
+    return list(expected)
 
 
-def drift(folder: Path = FOLDER, zone: str = DEFAULT_ZONE) -> list[str]:
-    """What differs between the folder and the code, a line for each file; empty where they agree."""
-    expected = render(zone)
-    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    lines = [f"{name}: missing" for name in expected if name not in found]
-    lines += [f"{name}: not made by the code" for name in sorted(found) if name not in expected]
-    lines += [f"{name}: differs from the code" for name in expected if name in found and found[name] != expected[name]]
-    return lines
+def drift(folder: Path | None = None, zone: str = DEFAULT_ZONE) -> list[str]:
+    """What differs between the files and the code, a line for each; empty where they agree."""
+    expected = _expected(folder, zone)
+    found = {path: path.read_text(encoding="utf-8") for path in expected if path.is_file()}
+    foreign = sorted(set((folder or FOLDER).glob("*.json")) - expected.keys())
+    return [
+        *(f"{path.name}: missing" for path in expected if path not in found),
+        *(f"{path.name}: not made by the code" for path in foreign),
+        *(f"{path.name}: differs from the code" for path, text in found.items() if text != expected[path]),
+    ]
+
+
+def _expected(folder: Path | None, zone: str) -> dict[Path, str]:
+    """Every file's place and text. The alert rules are committed where Grafana is provisioned from."""
+    dashboards = {(folder or FOLDER) / name: text for name, text in render(zone).items()}
+    # Installed from a wheel there is no `deploy` beside us.
+    provisioning = folder or (_PROVISIONING if _PROVISIONING.is_dir() else FOLDER)
+    return dashboards | {provisioning / ALERTING: alerts.provisioning()}

@@ -16,6 +16,9 @@ from schemas.localtime import midnight_ns, to_ns
 from stores.lines import Value, encode
 from stores.protocol import Accepted
 from stores.sqlite_store import SqliteStore
+from tests.dashboards.month import Month, load
+from tests.real_parts import require
+from tests.servers import Influxd
 
 LONDON = ZoneInfo("Europe/London")
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
@@ -153,3 +156,12 @@ def browse(board_over: Callable[..., FastAPI]) -> Callable[..., TestClient]:
         return TestClient(board_over(filled, estate), raise_server_exceptions=False)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def month(_shared_influxd: Influxd | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
+    """Forty days in InfluxDB, for queries alone: nobody writes to them."""
+    require("influxd")
+    assert _shared_influxd is not None
+    yield load(_shared_influxd, "grafana_month", tmp_path_factory.mktemp("month"))
+    _shared_influxd.query('DROP DATABASE "grafana_month"')

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,7 @@ from dashboards.grafana import DASHBOARDS, render
 from dashboards.grafana.hub_days import CLOSED, SILENT
 from schemas.localtime import local_day
 from tests.dashboards.grafana_queries import moment, questions
-from tests.dashboards.month import DAYS, LAST, LATE_DAY, NOW, SICK, SIMULATED, ZONE, Month, load
-from tests.servers import Influxd
+from tests.dashboards.month import DAYS, LAST, LATE_DAY, NOW, SICK, SIMULATED, ZONE, Month
 
 pytestmark = pytest.mark.needs("influxd")
 
@@ -23,12 +21,6 @@ ALL = ".*"
 THREE = f"({'|'.join(SIMULATED)})"
 # The hub of each question: the one with the most kinds of sensor, and for a choice of several all of them.
 HUB = {"hub": "north"}
-
-
-@pytest.fixture(scope="module", name="month")
-def _month(_shared_influxd: Influxd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
-    yield load(_shared_influxd, "grafana_month", tmp_path_factory.mktemp("month"))
-    _shared_influxd.query('DROP DATABASE "grafana_month"')
 
 
 def by_title(name: str, *, hub: str = ALL, now: datetime = NOW) -> dict[tuple[str, str], str]:

@@ -1,5 +1,6 @@
 """docker-compose.yml as data, for the tests of this folder."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,8 @@ from tests.real_parts import REPOSITORY
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 SECRETS_FOLDER = Path("deploy/secrets")
 
-COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
+# As compose reads it with nothing set in the environment.
+COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE_FILE.read_text()))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
