@@ -254,7 +254,8 @@ def _report(figures: dict[str, Any], *, as_json: bool) -> None:
 def _progress(run: Simulation) -> Iterator[Callable[[], None]]:
     """A bar over the local days of all hubs."""
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("hub days"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as progress:
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=run.hub_days())
         yield lambda: progress.advance(task)
 

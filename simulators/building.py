@@ -16,7 +16,7 @@ from datetime import date, timedelta
 
 from schemas import Estate, Hub
 from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.chance import chance
+from simulators.chance import chance, wander
 from simulators.hours import Span, open_spans
 from simulators.people import Occupancy
 from simulators.weather import OUTDOOR_CO2_PPM, Weather, saturation_g_m3, station_pressure_hpa, weather_of
@@ -36,6 +36,8 @@ _PERSON_K_H_M3 = 16.0
 _SUN_K_H = 0.5
 _SETBACK_C = 14.0
 _FREE_GAIN_K = 3.5
+_SWAY_H = 1.5
+_SWAY = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Building:
         steps = (bounds.stop_ns - bounds.start_ns) // STEP_NS + 1
         weather = weather_of(self._seed, bounds.start_ns, STEP_NS, steps)
         spans = open_spans(self._estate, self._hub, day)
-        people = [room.share * occupancy.at(bounds.start_ns + step * STEP_NS) for step in range(steps)]
+        people = [self._inside(name, room, bounds.start_ns + step * STEP_NS, occupancy) for step in range(steps)]
         co2 = _co2(room, people, bounds, spans)
         temperature = _temperature(
             room,
@@ -104,6 +106,14 @@ class Building:
             [station_pressure_hpa(w.sea_level_hpa, altitude_m, w.temperature_c) for w in weather],
         )
 
+    def _inside(self, name: str, room: Room, time_ns: int, occupancy: Occupancy) -> float:
+        """The people in a room: its share of those in the building, more or less, as they move about."""
+        inside = occupancy.at(time_ns)
+        if not inside:
+            return 0.0
+        sway = wander(self._seed, f"sway/{self._hub.id}/{name}", time_ns, _SWAY_H)
+        return inside * room.share * min(max(1 + _SWAY * sway, 0.2), 1.8)
+
     def _evening_c(self, room: Room, day: date, midnight: Weather) -> float:
         """The temperature that a day leaves behind at midnight."""
         kept = room.set_point_c - 3.0 if open_spans(self._estate, self._hub, day) else _SETBACK_C + 1.0
@@ -115,7 +125,7 @@ def _room(seed: int, hub: str, name: str, people: float, rooms: int) -> Room:
     return Room(
         volume_m3=max(people, 4) * rng.uniform(11, 22),
         share=1 / rooms,
-        changes_h=rng.choice((1.0, 1.6, 2.2, 2.2, 3.0, 3.5)),
+        changes_h=rng.choice((1.2, 1.6, 2.2, 2.2, 3.0, 3.5)),
         set_point_c=rng.uniform(19.8, 21.6),
         damp_g_m3=rng.choice((0.3, 0.3, 0.6, 0.6, 0.9, 1.9)),
     )

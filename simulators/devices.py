@@ -30,6 +30,7 @@ _TOTALS_ONLY_BITS = 16
 _DAY_NS = 86400 * NS_A_SECOND
 _BATTERY_SPENT_PCT = 94
 _BACKGROUND_BYTES_S = 12_000
+_PASSER_BY_SHARE = 0.3
 _RX_SHARE = 0.11
 _OPENED_NS = midnight_ns(OPENED, ZoneInfo("UTC"))
 
@@ -141,7 +142,8 @@ class AccessPoint:
 
     def _observe(self, time_ns: int, occupancy: Occupancy, before: int, today: int, rng: Random) -> Observation:
         mean = occupancy.at(time_ns) * self._clients_a_person
-        clients = self._fixed + max(0, round(mean + rng.gauss(0, 0.4) * math.sqrt(mean)))
+        passing = rng.random() < _PASSER_BY_SHARE
+        clients = self._fixed + passing + max(0, round(mean + rng.gauss(0, 0.8) * math.sqrt(mean)))
         seen = occupancy.between(time_ns - self._every_ns, time_ns) * self._clients_a_person * self._inflation
         people = before + today * occupancy.stayed_share(time_ns) if today else before
         total = people * self._bytes_a_person + (time_ns - _OPENED_NS) // NS_A_SECOND * _BACKGROUND_BYTES_S
@@ -163,7 +165,7 @@ class AirSensor:
         self._name = (hub, sensor.id)
         self._bias_c = rng.uniform(-0.2, 0.2)
         self._bias_pct = rng.uniform(-2, 2)
-        self._bias_ppm = rng.uniform(-20, 20)
+        self._bias_ppm = rng.uniform(-12, 12)
         self._bias_hpa = rng.uniform(-0.4, 0.4)
         self._battery_life_ns = rng.uniform(300, 900) * _DAY_NS
         self._battery_phase = rng.random()
@@ -191,7 +193,7 @@ class AirSensor:
         return {"pressure_hpa": round(air.at(air.pressure_hpa, time_ns) + self._bias_hpa + rng.gauss(0, 0.05), 1)}
 
     def _co2(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
-        return {"co2_ppm": float(round(air.at(air.co2_ppm, time_ns) + self._bias_ppm + rng.gauss(0, 6)))}
+        return {"co2_ppm": float(round(air.at(air.co2_ppm, time_ns) + self._bias_ppm + rng.gauss(0, 4)))}
 
     def _device(self, time_ns: int, _air: RoomDay, rng: Random) -> Fields:
         spent = (time_ns / self._battery_life_ns + self._battery_phase) % 1

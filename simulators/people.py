@@ -159,7 +159,7 @@ def _doors(number: int, rng: Random) -> tuple[Door, ...]:
     if number == 0:
         return (Door(1.0, 1.0, 1.0),)
     weights = [3.0] + [1.0] * (number - 1)
-    return tuple(Door(w / sum(weights), rng.uniform(0.0, 0.03), rng.uniform(0.005, 0.06)) for w in weights)
+    return tuple(Door(w / sum(weights), rng.uniform(0.0, 0.05), rng.uniform(0.0, 0.09)) for w in weights)
 
 
 def _shift(spans: Sequence[Span], bounds: Span, rng: Random) -> Span:

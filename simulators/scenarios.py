@@ -15,6 +15,7 @@ import yaml
 from schemas import Estate, HubpulseError
 from sensors.estate_file import load_estate
 from simulators.estate import LEEDS
+from simulators.people import OPENED
 from simulators.simulation import Days, Simulation
 
 HUBS_MAX = 1000
@@ -101,6 +102,8 @@ def simulation(
     asked = SCENARIOS[scenario]
     estate = Estate.model_validate(document)
     spans = asked.spans(ZoneInfo(estate.timezone), last, days)
+    if spans[0][0] < OPENED:
+        raise HubpulseError(f"the pretend estate opened on {OPENED}: simulate days from then on, not {spans[0][0]}")
     if live:
         if spans[-1][1] != last:
             raise HubpulseError(f"scenario {scenario!r} has days of its own: it can't go on live")
