@@ -10,7 +10,7 @@ import select
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -28,11 +28,18 @@ _REASON_AT = 2
 _PUBLISH = 0x30
 _LENGTH_BYTES_MAX = 4
 _MORE = 0x80
-_RECEIVE_MAX_DEFAULT = 65535
 
 _UNSUPPORTED_VERSION = 132  # reason code of a broker that speaks no MQTT 5
 _NOT_AUTHORISED = (134, 135)
 LOCALHOST = "127.0.0.1"
+
+
+class Terms(NamedTuple):
+    """What a connection allows: how many messages unanswered, and how large a packet."""
+
+    is_v5: bool
+    receive_max: int = 65535
+    packet_bytes_max: int = 268_435_455 + 5
 
 
 class Link(mqtt.Client):
@@ -46,8 +53,7 @@ class Link(mqtt.Client):
         self.connack: ReasonCode | None = None
         self.farewell = ""
         """Why the broker ended the connection, where it said so."""
-        self.receive_max = _RECEIVE_MAX_DEFAULT
-        self.packet_bytes_max: int | None = None
+        self.terms = Terms(protocol is MQTTProtocolVersion.MQTTv5)
         self._unread = bytearray()
         self.on_connect = self._note_connack
         self.on_disconnect = self._note_disconnect
@@ -58,10 +64,6 @@ class Link(mqtt.Client):
                 self.tls_set(ca_certs=str(settings.ca_file))
             except OSError as error:
                 raise HubpulseError(f"can't use {settings.ca_file} ({error}); check HUBPULSE_MQTT__CA_FILE") from error
-
-    @property
-    def is_v5(self) -> bool:
-        return self.protocol is MQTTProtocolVersion.MQTTv5
 
     @property
     def lost(self) -> bool:
@@ -106,8 +108,11 @@ class Link(mqtt.Client):
         self, _c: mqtt.Client, _u: Any, _f: Any, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self.connack = reason
-        self.receive_max = getattr(properties, "ReceiveMaximum", _RECEIVE_MAX_DEFAULT)
-        self.packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
+        self.terms = Terms(
+            self.terms.is_v5,
+            getattr(properties, "ReceiveMaximum", self.terms.receive_max),
+            getattr(properties, "MaximumPacketSize", self.terms.packet_bytes_max),
+        )
 
     def _note_disconnect(self, _c: mqtt.Client, _u: Any, flags: Any, reason: ReasonCode, _p: Any) -> None:
         if flags.is_disconnect_packet_from_server:

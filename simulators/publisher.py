@@ -111,7 +111,7 @@ class Publisher:
         """
         self.connect()
         window = self._window = Window(self._window_messages)
-        window.open(self._link_now())
+        window.open(self._link_now().terms)
         feed = _Feed(messages, pace)
         told = 0
         while not (feed.ended and window.empty):
@@ -142,7 +142,7 @@ class Publisher:
         if link.lost:
             lost_s = time.monotonic()
             link = self._link = self._connect_again(link, stop)
-            window.open(link)
+            window.open(link.terms)
             window.progress_s += time.monotonic() - lost_s
         return link
 

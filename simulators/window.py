@@ -11,7 +11,7 @@ from typing import NamedTuple
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from simulators.link import Link
+from simulators.link import Terms
 from simulators.messages import Message, encode_topic
 
 _PACKET_IDS = 65535
@@ -19,7 +19,6 @@ _PUBLISH_QOS1 = b"\x32"
 _PUBLISH_QOS1_AGAIN = b"\x3a"
 _NO_PROPERTIES = b"\0"
 _FAILURE_FROM = 0x80
-_PACKET_BYTES_MAX = 268_435_455 + 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,13 @@ class _Outstanding(NamedTuple):
 
 
 class Window:
-    """Messages in flight over one link after the other, at most `messages_max` and `bytes_max` of them at a time."""
+    """Messages in flight, over one connection after the other: at most `messages_max`, or `bytes_max` of them."""
 
     def __init__(self, messages_max: int, *, bytes_max: int = 16 * 1024**2) -> None:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
-        self._room = messages_max
-        self._is_v5 = False
-        self._packet_bytes_max = _PACKET_BYTES_MAX
+        self._room = 0
+        self._terms = Terms(is_v5=True)
         self._in_flight: dict[int, _Outstanding] = {}
         self._in_flight_bytes = 0
         self._again: deque[tuple[int, _Outstanding]] = deque()
@@ -63,11 +61,10 @@ class Window:
         self.progress_s = 0.0
         """When the broker last answered, or the window was last empty (`time.monotonic()`)."""
 
-    def open(self, link: Link) -> None:
-        """Go on over a new link: everything unanswered is due again, in its order."""
-        self._is_v5 = link.is_v5
-        self._room = min(self._messages_max, link.receive_max)
-        self._packet_bytes_max = link.packet_bytes_max or _PACKET_BYTES_MAX
+    def open(self, terms: Terms) -> None:
+        """Go on over a new connection: everything unanswered is due again, in its order."""
+        self._terms = terms
+        self._room = min(self._messages_max, terms.receive_max)
         self._again.extendleft(reversed(self._in_flight.items()))
         self._in_flight.clear()
         self._in_flight_bytes = 0
@@ -109,7 +106,10 @@ class Window:
         return packet
 
     def admit(self, message: Message, now_s: float) -> bytes:
-        """The packet of a new message, now in flight; empty for one that no broker, or not this one, can take."""
+        """The packet of a new message, now in flight; empty for one that no broker, or not this one, can take.
+
+        Only once `again` has nothing more.
+        """
         number = self._sent
         self._sent += 1
         try:
@@ -118,11 +118,11 @@ class Window:
             self._refused["invalid topic"] += 1
             return b""
         packet_id = self._free_id()
-        properties = _NO_PROPERTIES if self._is_v5 else b""
+        properties = _NO_PROPERTIES if self._terms.is_v5 else b""
         length = 4 + len(topic) + len(properties) + len(message.payload)
         head = _varint(length)
-        if 1 + len(head) + length > self._packet_bytes_max:
-            self._refused[f"larger than the {self._packet_bytes_max} bytes that the broker takes"] += 1
+        if 1 + len(head) + length > self._terms.packet_bytes_max:
+            self._refused[f"larger than the {self._terms.packet_bytes_max} bytes that the broker takes"] += 1
             return b""
         if not self._in_flight:
             self.progress_s = now_s
