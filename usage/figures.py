@@ -23,6 +23,8 @@ from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
 from usage.rows import DAILY, HOURLY, changes, read_marks, read_rows
 from usage.source import HubSource
 
+CLOSING_NS = 2 * NS_AN_HOUR
+"""A day is closed this long after its end, not at midnight: the first totals of the next day still complete it."""
 CLOCK_SLACK_NS = 24 * NS_AN_HOUR
 """Clocks of sensors may run ahead of ours."""
 
@@ -173,12 +175,13 @@ class HubFigures:
             yield roll_up(readings, day, self._plan, now_ns=self._now_ns)
 
     def kept(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:
-        """Fresh figures with `final` and `revision`, which counts the changes since the day ended.
+        """Fresh figures with `final` and `revision`, which counts the changes since the day was closed.
 
-        A running day has revision 0, a day that has ended 1, and each change from then on adds one.
+        A day has revision 0 until two hours after its end, when the usual stragglers are in, then 1, and each change
+        from then on adds one.
         """
         revision = int((stored or {}).get("revision") or 0)
-        if self._now_ns >= day.span.stop_ns:
+        if self._now_ns >= day.span.stop_ns + CLOSING_NS:
             changed = stored is not None and revision > 0 and bool(changes(stored, fresh))
             revision = max(1, revision) + changed
         final = self._now_ns >= day.span.stop_ns + self._grace_ns

@@ -8,9 +8,9 @@ scheduler -> lease (only one process works) -> keep_marked      the latest marke
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
+from datetime import UTC, date
 from threading import Event
 
 import structlog
@@ -22,7 +22,7 @@ from stores import Store
 from usage.counters import Step
 from usage.figures import last_heard
 from usage.journal import Change
-from usage.keeper import HubKeeper, finish_mark, pending_marks
+from usage.keeper import HubKeeper, finish_marks, pending_marks
 from usage.lease import Lease
 from usage.rows import write
 from usage.status import sensor_statuses, status_lines
@@ -127,19 +127,24 @@ class Jobs:
         ]
         chosen = sorted(pending, reverse=True)[:MARKED_DAYS_MAX]
         for hub in sorted({hub for _, hub, _ in chosen}):
-            keeper = self._keeper(store, estate, hub, now_ns)
-            marks = {keeper.calendar.date_of(at_ns): (at_ns, mark) for at_ns, of, mark in chosen if of == hub}
-            beside = set()
-            for rollup, changes in keeper.recompute(marks):
-                _tell(changes, keeper)
-                beside |= keeper.beside(rollup) - marks.keys()
-                if self._stopping.is_set():
-                    return 0
-            for _, changes in keeper.recompute(beside):
-                _tell(changes, keeper)
-            for midnight_ns, mark in marks.values():
-                finish_mark(store, hub, midnight_ns, mark)
+            marks = {midnight_ns: mark for midnight_ns, of, mark in chosen if of == hub}
+            if not self._recompute_marked(self._keeper(store, estate, hub, now_ns), marks.keys()):
+                return 0
+            finish_marks(store, hub, marks)
         return len(chosen)
+
+    def _recompute_marked(self, keeper: HubKeeper, midnights_ns: Iterable[int]) -> bool:
+        """Recompute days and those beside them; False where it was stopped before the end."""
+        days = {keeper.calendar.date_of(midnight_ns) for midnight_ns in midnights_ns}
+        beside: set[date] = set()
+        for rollup, changes in keeper.recompute(days):
+            _tell(changes, keeper)
+            beside |= keeper.beside(rollup) - days
+            if self._stopping.is_set():
+                return False
+        for _, changes in keeper.recompute(beside):
+            _tell(changes, keeper)
+        return True
 
     def keep_status(self, now_ns: int) -> None:
         """Write how each sensor is."""
@@ -198,13 +203,8 @@ class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyp
 
 
 def _tell(changes: list[Change], keeper: HubKeeper) -> None:
-    for change in changes:
-        log.info(
-            "figure_changed",
-            hub=change.hub,
-            date=keeper.calendar.date_of(change.midnight_ns).isoformat(),
-            figure=change.figure,
-            before=change.before,
-            after=change.after,
-            revision=change.revision,
-        )
+    if changes:
+        first = changes[0]
+        day = keeper.calendar.date_of(first.midnight_ns).isoformat()
+        what = ", ".join(f"{change.figure} {change.before} -> {change.after}" for change in changes)
+        log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)

@@ -104,7 +104,7 @@ class HubKeeper:
         return found
 
     def unfinished(self, heard_ns: int | None) -> list[date]:
-        """Today, and the past days without a row, computed while they still ran, or due to be final.
+        """Today, and the past days without a row, not closed when they were computed, or due to be final.
 
         A hub that the estate does not name has days only until it was last heard of, at `heard_ns`.
         """
@@ -155,6 +155,6 @@ def pending_marks(store: Store, *, now_ns: int, settle_ns: int = SETTLE_NS) -> d
     return {hub: days for hub, days in pending.items() if days}
 
 
-def finish_mark(store: Store, hub: str, midnight_ns: int, mark: Mark) -> None:
-    """Say that the day is recomputed as of that mark."""
-    write(store, [done_line(hub, midnight_ns, mark)])
+def finish_marks(store: Store, hub: str, marks: Mapping[int, Mark]) -> None:
+    """Say that the days, by midnight, are recomputed as of those marks."""
+    write(store, [done_line(hub, midnight_ns, mark) for midnight_ns, mark in marks.items()])

@@ -50,11 +50,13 @@ def test_today_is_rolled_up_while_it_runs_and_stays_revision_zero(store: Store, 
     assert len(read_rows(store, HOURLY, "armley", Span(MIDNIGHT_NS, MIDNIGHT_NS + DAY_NS))) == 13
 
 
-def test_a_day_that_has_ended_is_computed_once_more_and_becomes_final(store: Store, path: Path) -> None:
+def test_a_day_is_closed_two_hours_after_it_ended_and_becomes_final(store: Store, path: Path) -> None:
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
     run(path, NOON_NS + 1)
     put(store, Kind.FOOTFALL, [(NOON_NS + HOUR_NS, {"entries": 2})])
-    run(path, MIDNIGHT_NS + DAY_NS)
+    run(path, MIDNIGHT_NS + 26 * HOUR_NS - 1)
+    assert (row(store)["entries"], row(store)["final"], row(store)["revision"]) == (5, False, 0)
+    run(path, MIDNIGHT_NS + 26 * HOUR_NS)
     assert (row(store)["entries"], row(store)["final"], row(store)["revision"]) == (5, False, 1)
     run(path, MIDNIGHT_NS + 3 * DAY_NS)
     assert (row(store)["final"], row(store)["revision"]) == (True, 1)
@@ -70,8 +72,8 @@ def test_a_marked_day_is_recomputed_and_the_change_told(store: Store, path: Path
     with capture_logs() as told:
         run(path, now_ns + MINUTE_NS)
     assert (row(store)["entries"], row(store)["revision"]) == (331, 2)
-    changed = next(entry for entry in told if entry.get("figure") == "entries")
-    assert (changed["date"], changed["before"], changed["after"]) == ("2026-10-20", 318, 331)
+    changed = next(entry for entry in told if entry["event"] == "day_changed")
+    assert (changed["date"], changed["changes"], changed["revision"]) == ("2026-10-20", "entries 318 -> 331", 2)
     assert not read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
 
 
