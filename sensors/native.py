@@ -1,10 +1,16 @@
 """The native format: topic `hubs/<hub>/<kind>/<sensor>`, payload an object, an array of objects or a bare number.
 
-Payloads are parsed by the batch: those of one kind are joined to one JSON array and validated at once. Joining can
-in principle glue two broken payloads into something valid, so the joined parse is believed only where every payload
-is an object by its first and last byte, the number of objects equals the number of payloads, and nothing at all was
-odd; two glued payloads always leave one object too few, an unknown key or an odd value. Anything odd is parsed again
-one by one, which is the truth that the joined parse must equal.
+Payloads are parsed by the batch: those of one kind are joined to one JSON array and validated at once. That must never
+let broken payloads mend each other: `{"value":1},{"value":2}` beside `{"time":[{}` and `{}],"time":5,"value":3}` would
+make an array of three good objects. So the joined parse is believed only where counting bytes shows that
+
+    no payload holds the separator that joins them,
+    every separator stands between a `}` and a `{`, and
+    there are as many `{` as payloads, so that each payload has one, at its start.
+
+The separator holds a line feed, which no JSON string may: it can't stand inside of a string, nor inside of an object,
+whose `}` before it would need a `{` of its own. So the n-th object of the array is the n-th payload and nothing else.
+Whatever does not pass is parsed one by one, which is the truth that the joined parse must equal.
 """
 
 from __future__ import annotations
@@ -38,6 +44,11 @@ _UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
 _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
 _SHOWN_CHARS = 60
+_PART_PAYLOADS = 64
+"""So many payloads at most are parsed one by one for the sake of one that is odd."""
+
+_SEPARATOR = b"\n,\r"
+"""Between joined payloads: white space that nobody writes, so that it can be counted. It can't overlap itself."""
 
 
 class NativeParser:
@@ -47,34 +58,45 @@ class NativeParser:
         self._spec = KINDS[kind]
         self._one, self._many = _validators(self._spec)
         single = self._spec.single
+        self._single_name = single.name if single else None
         self._units = _UNITS[single.unit] if single else {}
 
     def parse(self, payloads: Sequence[bytes]) -> list[Parsed]:
         """The samples of each payload, or why it was refused; never raises."""
-        items = self._joined(payloads)
-        if items is not None:
-            samples = self._samples_or_none(items)
-            if samples is not None:
-                return [[sample] for sample in samples]
-        return [self._parse_one(payload) for payload in payloads]
+        joined = self._parse_joined(payloads)
+        if joined is not None:
+            return joined
+        parsed: list[Parsed] = []
+        for start in range(0, len(payloads), _PART_PAYLOADS):
+            part = payloads[start : start + _PART_PAYLOADS]
+            parsed += self._parse_joined(part) or map(self._parse_one, part)
+        return parsed
 
-    def _joined(self, payloads: Sequence[bytes]) -> list[dict[str, Any]] | None:
-        if len(payloads) == 1 or any(p[:1] != b"{" or p[-1:] != b"}" for p in payloads):
-            return None
-        text = b"[" + b",".join(payloads) + b"]"
-        if _literal_in(text):
+    def _parse_joined(self, payloads: Sequence[bytes]) -> list[Parsed] | None:
+        """All payloads at once, or None where they must be looked at one by one."""
+        text = b"[" + _SEPARATOR.join(payloads) + b"]"
+        if not _is_one_object_each(text, len(payloads)) or _literal_in(text):
             return None
         try:
-            items: list[dict[str, Any]] = self._many.validate_json(text, strict=True)
-        except ValidationError:
-            return None
-        return items if len(items) == len(payloads) else None
-
-    def _samples_or_none(self, items: list[dict[str, Any]]) -> list[Sample] | None:
-        try:
-            return [self._sample(item) for item in items]
+            return self._samples(self._many.validate_json(text, strict=True))
         except ValueError:
             return None
+
+    def _samples(self, items: list[dict[str, Any]]) -> list[Parsed]:
+        """The sample of each object. Raises ValueError where one is odd."""
+        name = self._single_name
+        if name is None:
+            return [[self._sample(item)] for item in items]
+        parsed: list[Parsed] = []
+        for item in items:
+            # Nearly every object is {"time": ..., "value": ...}: no other key has to be looked for.
+            value = item.get("value")
+            time = item.get("time")
+            if len(item) == 2 and value is not None and time is not None:  # noqa: PLR2004 - the two just named
+                parsed.append([(_time_ns(time), {name: value})])
+            else:
+                parsed.append([self._sample(item)])
+        return parsed
 
     def _parse_one(self, payload: bytes) -> Parsed:
         text = payload.strip(b" \t\r\n")
@@ -101,40 +123,27 @@ class NativeParser:
         if not text:
             return Rejection(reason=Reason.BAD_PAYLOAD, detail="the payload is empty: send a reading as JSON")
         try:
-            value = _ANYTHING.validate_json(text)
+            value = _NUMBER.validate_json(text, strict=True)
         except ValidationError as error:
-            return Rejection(reason=Reason.BAD_PAYLOAD, detail=_json_sentence(error.errors(include_url=False)[0]))
-        if type(value) not in (int, float):
-            return Rejection(
-                reason=Reason.BAD_SCHEMA,
-                detail=f"{_shown(value)} is not a reading: send an object, an array of objects or a number",
-            )
-        if not self._units:
+            return self._explain_bare(error.errors(include_url=False)[0])
+        if self._single_name is None:
             names = ", ".join(field.name for field in self._spec.fields)
             return Rejection(
                 reason=Reason.BAD_SCHEMA,
                 detail=f"a bare number, but {self._spec.kind} has several fields: send an object with some of {names}",
             )
-        return self._parse_one(b'{"value":' + text + b"}")
+        return [(None, {self._single_name: value})]
 
     def _sample(self, item: dict[str, Any]) -> Sample:
         """One object as a sample. Raises ValueError with what to send instead."""
         time = item.pop("time", _ABSENT)
-        time_ns: int | None
-        if time is _ABSENT:
-            time_ns = None
-        elif type(time) is str:
-            time_ns = text_ns(time)
-        elif type(time) is int or type(time) is float:
-            time_ns = number_ns(time)
-        else:
-            raise ValueError(f"time {_shown(time)} is neither a number nor text: write RFC 3339 or a Unix time")
-        if self._units:
-            return Sample(time_ns, self._single_value(item))
+        time_ns = None if time is _ABSENT else _time_ns(time)
+        if self._single_name is not None:
+            return time_ns, self._single_value(item)
         if not item:
             names = ", ".join(field.name for field in self._spec.fields)
             raise ValueError(f"no field: send one or more of {names}")
-        return Sample(time_ns, item)
+        return time_ns, item
 
     def _single_value(self, item: dict[str, Any]) -> Fields:
         field = self._spec.fields[0]
@@ -156,7 +165,7 @@ class NativeParser:
     def _explain(self, detail: ErrorDetails) -> Rejection:
         if detail["type"] == "json_invalid":
             return Rejection(reason=Reason.BAD_PAYLOAD, detail=_json_sentence(detail))
-        place = "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in detail["loc"])
+        place = _place(detail)
         given = _shown(detail["input"])
         if detail["type"] == "int_parsing_size":
             return Rejection(reason=Reason.OUT_OF_RANGE, detail=f"{place}: {given} is beyond any counter")
@@ -174,9 +183,35 @@ class NativeParser:
                 sentence = f"{place}: {detail['msg']}"
         return Rejection(reason=Reason.BAD_SCHEMA, detail=sentence)
 
+    def _explain_bare(self, detail: ErrorDetails) -> Rejection:
+        if detail["type"] == "json_invalid":
+            return Rejection(reason=Reason.BAD_PAYLOAD, detail=_json_sentence(detail))
+        return Rejection(
+            reason=Reason.BAD_SCHEMA,
+            detail=f"{_shown(detail['input'])} is not a reading: send an object, an array of objects or a number",
+        )
+
     def _known_keys(self) -> list[str]:
         names = [field.name for field in self._spec.fields]
         return ["time", "value", "unit", *names] if self._units else ["time", *names]
+
+
+def _is_one_object_each(text: bytes, payloads: int) -> bool:
+    """Whether each of the joined payloads can only be one object; see above."""
+    return (
+        text.count(_SEPARATOR) == payloads - 1
+        and text.count(b"}" + _SEPARATOR + b"{") == payloads - 1
+        and text.count(b"{") == payloads
+    )
+
+
+def _time_ns(time: object) -> int:
+    """The instant that `time` names. Raises ValueError with what to send instead."""
+    if type(time) is int or type(time) is float:
+        return number_ns(time)
+    if type(time) is str:
+        return text_ns(time)
+    raise ValueError(f"time {_shown(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 
 
 def _literal_in(text: bytes) -> str | None:
@@ -184,8 +219,17 @@ def _literal_in(text: bytes) -> str | None:
     return next((literal.decode() for literal in _NUMBER_LITERALS if literal in text), None)
 
 
+def _place(detail: ErrorDetails) -> str:
+    """Where in the payload: `[3]value`, with a key of the sender's cut short."""
+    parts = (f"[{part}]" if isinstance(part, int) else _cut(ascii(part)[1:-1]) for part in detail["loc"])
+    return "".join(parts)
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
@@ -193,7 +237,7 @@ def _json_sentence(detail: ErrorDetails) -> str:
     return f"not JSON: {detail.get('ctx', {}).get('error', detail['msg'])}"
 
 
-_ANYTHING = SchemaValidator(core_schema.any_schema())
+_NUMBER = SchemaValidator(core_schema.float_schema())
 
 
 def _validators(spec: KindSpec) -> tuple[SchemaValidator, SchemaValidator]:

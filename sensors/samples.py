@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from schemas.readings import Rejection
 
 Fields = dict[str, int | float]
 
-
-class Sample(NamedTuple):
-    """One reading as the device sent it, not yet validated. `time_ns` is None where the device named no time."""
-
-    time_ns: int | None
-    fields: Fields
-
+Sample = tuple[int | None, Fields]
+"""One reading as the device sent it, not yet validated: UTC nanoseconds (None where it named no time), fields."""
 
 Parsed = list[Sample] | Rejection
 """What became of one message."""
