@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.context import EstateOption, estate_of, load_settings, out
 from schemas import HubpulseError
 
-app = typer.Typer(help="Grafana's dashboards: render them, check them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from dashboards.grafana.api import Credentials
+    from dashboards.grafana.push import Outcome
+
+app = typer.Typer(help="Grafana's dashboards: render them, check them, push them.", no_args_is_help=True)
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", envvar="HUBPULSE_GRAFANA__TOKEN", help="Token of a service account with the role Admin."),
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option("--token-file", envvar="HUBPULSE_GRAFANA__TOKEN_FILE", help="File that holds the token."),
+]
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--user", envvar="HUBPULSE_GRAFANA__USER", help="User and password in place of a token: NAME:PASSWORD."
+    ),
+]
+InfluxUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--influx-url", help="Where Grafana finds InfluxDB.", show_default="HUBPULSE_INFLUX__URL, where we find it"
+    ),
+]
+AlertsOption = Annotated[bool, typer.Option("--alerts", help="The alert rules too.")]
 
 
 @app.command("render", epilog="Example: hubpulse dashboards render --estate estate.yaml --out my-dashboards")
 def render(
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write into.", show_default="dashboards/grafana")
+        Path | None, typer.Option("--out", help="Folder to write into.", show_default="where they are committed")
     ] = None,
     estate: EstateOption = None,
 ) -> None:
@@ -27,24 +58,96 @@ def render(
         out.print(f"wrote {path}", markup=False)
 
 
-@app.command("check", epilog="Example: hubpulse dashboards check")
+@app.command(
+    "check", epilog="Example: hubpulse dashboards check --url http://127.0.0.1:3000 --token-file grafana-token"
+)
 def check(
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="Folder of the files.", show_default="dashboards/grafana")
+        Path | None, typer.Option("--folder", help="Folder of the files.", show_default="where they are committed")
     ] = None,
     estate: EstateOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    token_file: TokenFileOption = None,
+    user: UserOption = None,
+    influx_url: InfluxUrlOption = None,
+    alerts: AlertsOption = False,
 ) -> None:
-    """Compare the files with the code; exit 1 where they differ."""
+    """Compare the files, or with --url a Grafana, with the code; exit 1 where they differ."""
     from dashboards.grafana import files
 
-    lines = files.drift(folder, _zone(estate))
-    if lines:
-        raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))
-    out.print("The dashboards are what the code makes.")
+    if url is None:
+        lines = files.drift(folder, _zone(estate))
+        if lines:
+            raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))
+        out.print("The dashboards are what the code makes.")
+        return
+    from dashboards.grafana import push as pushing
+    from dashboards.grafana.api import Grafana
+
+    wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
+        outcomes = _told(pushing.check(grafana, wanted))
+    if any(outcome.is_drift for outcome in outcomes):
+        raise HubpulseError(f"{url} is not as the code would have it: hubpulse dashboards push --url {url}")
+
+
+@app.command("push", epilog="Example: hubpulse dashboards push --url http://127.0.0.1:3000 --token-file grafana-token")
+def push(
+    url: Annotated[
+        str, typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
+    ],
+    estate: EstateOption = None,
+    token: TokenOption = None,
+    token_file: TokenFileOption = None,
+    user: UserOption = None,
+    influx_url: InfluxUrlOption = None,
+    alerts: AlertsOption = False,
+) -> None:
+    """Give an existing Grafana the folder, the data source and the dashboards; a second push changes nothing."""
+    from dashboards.grafana import push as pushing
+    from dashboards.grafana.api import Grafana
+
+    wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
+        *_, health = _told(pushing.push(grafana, wanted))
+    if health.state != "OK":
+        raise HubpulseError(
+            "Grafana can't read InfluxDB: check --influx-url and the settings HUBPULSE_INFLUX__*, then push again"
+        )
+
+
+def _told(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Say each outcome as it comes."""
+    said = []
+    for outcome in outcomes:
+        detail = f" ({outcome.detail})" if outcome.detail else ""
+        out.print(f"{outcome.part}: {outcome.state}{detail}", markup=False)
+        said.append(outcome)
+    return said
+
+
+def _credentials(token: str | None, token_file: Path | None, user: str | None) -> Credentials:
+    if token_file is not None:
+        try:
+            return token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise HubpulseError(f"can't read {token_file}: {error.strerror}; check the path and its mode") from error
+    if token:
+        return token
+    name, colon, password = (user or "").partition(":")
+    if not colon:
+        raise HubpulseError("no credentials for Grafana: give --token-file, --token, or --user NAME:PASSWORD")
+    return name, password
 
 
 def _zone(estate: Path | None) -> str:
     """The time zone to render in: that of the estate asked for, else that of the committed files."""
     from dashboards.grafana import files
 
-    return estate_of(load_settings(estate=estate)).timezone if estate else files.DEFAULT_ZONE
+    return _estates_zone(estate) if estate else files.DEFAULT_ZONE
+
+
+def _estates_zone(estate: Path | None) -> str:
+    """The time zone of the estate asked for, else of the one in force."""
+    return estate_of(load_settings(estate=estate)).timezone

@@ -1,0 +1,209 @@
+"""Pushing to an existing Grafana: idempotent, says what changed, and every failure is a plain sentence."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from cli.dashboards import app
+from dashboards.grafana import DASHBOARDS, DATASOURCE_UID
+from dashboards.grafana.api import Grafana, GrafanaError
+from dashboards.grafana.push import Outcome, Wanted, check, difference, push
+from schemas import HubpulseError
+from schemas.settings import InfluxSettings
+from tests.dashboards.pretend_grafana import TOKEN, PretendGrafana
+
+INFLUX = InfluxSettings(url="http://influx:8086", token=SecretStr("secret-token"))
+WANTED = Wanted("Europe/London", INFLUX, with_alerts=True)
+
+
+@pytest.fixture(name="pretend")
+def _pretend() -> Iterator[PretendGrafana]:
+    with PretendGrafana() as server:
+        yield server
+
+
+@pytest.fixture(name="grafana")
+def _grafana(pretend: PretendGrafana) -> Iterator[Grafana]:
+    with closing(Grafana(pretend.url, TOKEN, timeout_s=5)) as grafana:
+        yield grafana
+
+
+def states(outcomes: Iterator[Outcome]) -> dict[str, str]:
+    return {outcome.part: outcome.state for outcome in outcomes}
+
+
+def test_a_push_creates_everything_and_a_second_changes_nothing(pretend: PretendGrafana, grafana: Grafana) -> None:
+    first = states(push(grafana, WANTED))
+    assert list(first.values()) == [
+        "same",
+        "created",
+        "created",
+        *["created"] * len(DASHBOARDS),
+        "created",
+        "created",
+        "OK",
+    ]
+    assert set(pretend.dashboards) == {f"hubpulse-{name}" for name in DASHBOARDS}
+    assert {stored["meta"]["folderUid"] for stored in pretend.dashboards.values()} == {"hubpulse"}
+    pretend.writes.clear()
+    second = states(push(grafana, WANTED))
+    assert set(second.values()) == {"same", "unchanged", "OK"}
+    assert pretend.writes == []
+
+
+def test_a_push_mends_what_differs_and_says_where(pretend: PretendGrafana, grafana: Grafana) -> None:
+    list(push(grafana, WANTED))
+    pretend.dashboards["hubpulse-hub"]["dashboard"]["panels"][2]["title"] = "Mine"
+    pretend.data_sources[DATASOURCE_UID]["url"] = "http://elsewhere:8086"
+    pretend.folders["hubpulse"]["title"] = "Old name"
+    pretend.rule_groups["hubs"]["rules"][0]["for"] = "9h"
+    changed = {outcome.part: outcome for outcome in push(grafana, WANTED) if outcome.state == "updated"}
+    assert {part: outcome.detail for part, outcome in changed.items()} == {
+        "folder": "was called 'Old name'",
+        "data source": "url was different",
+        "dashboard 'One hub'": "panels[2].title was different",
+        "alert rules 'hubs'": "rules[0].for was different",
+    }
+    assert not any(outcome.is_drift for outcome in check(grafana, WANTED))
+
+
+def test_a_dashboard_in_another_folder_comes_back(pretend: PretendGrafana, grafana: Grafana) -> None:
+    list(push(grafana, WANTED))
+    pretend.dashboards["hubpulse-hub"]["meta"]["folderUid"] = "attic"
+    assert states(push(grafana, WANTED))["dashboard 'One hub'"] == "updated"
+    assert pretend.dashboards["hubpulse-hub"]["meta"]["folderUid"] == "hubpulse"
+
+
+def test_check_reports_drift_and_changes_nothing(pretend: PretendGrafana, grafana: Grafana) -> None:
+    before = states(check(grafana, WANTED))
+    assert before["folder"] == before["data source"] == before["dashboard 'Pipeline'"] == "missing"
+    list(push(grafana, WANTED))
+    pretend.dashboards["hubpulse-pipeline"]["dashboard"]["panels"].pop()
+    pretend.writes.clear()
+    after = {outcome.part: outcome.detail for outcome in check(grafana, WANTED) if outcome.is_drift}
+    assert after == {"dashboard 'Pipeline'": "at panels"}
+    assert pretend.writes == []
+
+
+def test_a_sick_data_source_is_sent_again_and_reported(pretend: PretendGrafana, grafana: Grafana) -> None:
+    list(push(grafana, WANTED))
+    pretend.healthy = False
+    *_, health = outcomes = list(push(grafana, WANTED))
+    assert next(o for o in outcomes if o.part == "data source").detail == "its health check had failed"
+    assert health.state == "failed"
+    assert "unauthorized" in health.detail
+    assert [o.part for o in check(grafana, WANTED) if o.is_drift] == ["health of the data source"]
+
+
+def test_secrets_go_to_grafana_and_nowhere_else(pretend: PretendGrafana, grafana: Grafana) -> None:
+    assert "secret-token" not in str(list(push(grafana, WANTED)))
+    assert pretend.data_sources[DATASOURCE_UID]["secureJsonFields"] == {"httpHeaderValue1": True}
+    assert pretend.data_sources[DATASOURCE_UID]["jsonData"]["httpHeaderName1"] == "Authorization"
+
+
+def test_influxdb_1_is_asked_with_user_and_password(pretend: PretendGrafana, grafana: Grafana) -> None:
+    influx = InfluxSettings(url="http://old:8086", username="reader", password=SecretStr("pw"))
+    list(push(grafana, Wanted("Europe/London", influx)))
+    stored = pretend.data_sources[DATASOURCE_UID]
+    assert (stored["user"], stored["secureJsonFields"]) == ("reader", {"password": True})
+    assert pretend.rule_groups == {}
+
+
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ((401, "application/json", b'{"message":"Invalid API key"}'), "does not know these credentials"),
+        ((403, "application/json", b'{"message":"Access denied"}'), "needs the role Admin"),
+        ((400, "application/json", b'{"message":"bad uid"}'), "bad uid"),
+        ((412, "application/json", b'{"message":"newer","status":"version-mismatch"}'), "newer one is there"),
+        ((412, "application/json", b'{"message":"newer"}'), "something other than Grafana's JSON"),
+        ((500, "application/json", b'{"message":"Internal"}'), "answered folders/hubpulse with 500"),
+        ((503, "text/html", b"<h1>maintenance</h1>"), "with 503"),
+        ((200, "application/json", b""), "login page or proxy"),
+        ((200, "text/html", b"<html>Log in</html>"), "login page or proxy"),
+        ((200, "application/json", b"[]"), "is it a Grafana 9 to 12"),
+    ],
+)
+def test_every_strange_answer_is_a_sentence(
+    pretend: PretendGrafana, grafana: Grafana, fault: tuple[int, str, bytes], words: str
+) -> None:
+    pretend.faults["folders/hubpulse"] = fault
+    with pytest.raises(GrafanaError) as error:
+        list(push(grafana, WANTED))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_slow_answer_ends_at_the_timeout(pretend: PretendGrafana) -> None:
+    pretend.faults["health"] = None
+    with (
+        closing(Grafana(pretend.url, TOKEN, timeout_s=0.2)) as grafana,
+        pytest.raises(GrafanaError, match=r"did not answer health within 0\.2 s"),
+    ):
+        list(check(grafana, WANTED))
+
+
+def test_nobody_at_the_address_is_said_plainly() -> None:
+    with (
+        closing(Grafana("http://127.0.0.1:9", TOKEN)) as grafana,
+        pytest.raises(GrafanaError, match="can't be reached"),
+    ):
+        list(check(grafana, WANTED))
+
+
+@pytest.mark.parametrize("url", ["grafana:3000", "ftp://grafana", "http://", "http://a:99999", "http://me:pw@grafana"])
+def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(GrafanaError, match="write for example http://127"):
+        Grafana(url, TOKEN)
+
+
+@pytest.mark.parametrize("version", ["8.5.2", "9.3.0", "13.0.1", ""])
+def test_a_grafana_that_these_dashboards_are_not_for_is_left_alone(version: str) -> None:
+    with (
+        PretendGrafana(version=version) as pretend,
+        closing(Grafana(pretend.url, TOKEN)) as grafana,
+        pytest.raises(GrafanaError, match=r"these dashboards are for 9\.4 to 12"),
+    ):
+        list(push(grafana, WANTED))
+    assert pretend.writes == []
+
+
+def test_grafana_may_live_under_a_path_and_know_a_user() -> None:
+    with PretendGrafana(version="9.4.7", prefix="/grafana") as pretend:
+        with closing(Grafana(pretend.url + "/", ("admin", "pw"))) as grafana:
+            assert states(push(grafana, WANTED))["folder"] == "created"
+        with (
+            closing(Grafana(pretend.url, "wrong")) as grafana,
+            pytest.raises(GrafanaError, match="give a valid --token"),
+        ):
+            list(push(grafana, WANTED))
+
+
+def test_the_commands_push_and_check(pretend: PretendGrafana, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}\n")
+    where = ["--url", pretend.url, "--token-file", str(token)]
+    run = CliRunner()
+    missing = run.invoke(app, ["check", *where])
+    assert isinstance(missing.exception, HubpulseError)
+    assert f"hubpulse dashboards push --url {pretend.url}" in str(missing.exception)
+    pushed = run.invoke(app, ["push", *where])
+    assert pushed.exit_code == 0
+    assert "dashboard 'Daily usage': created" in pushed.output
+    assert run.invoke(app, ["check", *where]).exit_code == 0
+    nobody = run.invoke(app, ["push", "--url", pretend.url])
+    assert "--token-file" in str(nobody.exception)
+
+
+def test_what_a_server_adds_is_no_difference_and_what_it_lacks_is() -> None:
+    ours = {"title": "t", "panels": [{"id": 1, "mappings": []}]}
+    theirs = json.loads('{"id": 9, "title": "t", "panels": [{"id": 1, "pluginVersion": "12"}]}')
+    assert difference(ours, theirs) is None
+    assert difference({"id": None, "version": 3}, theirs) is None
+    assert difference(ours, theirs | {"panels": []}) == "panels"
+    assert difference({"panels": [{"id": 2}]}, theirs) == "panels[0].id"
