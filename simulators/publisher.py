@@ -234,4 +234,6 @@ def _send_run(link: Link, window: Window, feed: _Feed) -> float:
         run.append(packet)
     if run:
         link.send_run(b"".join(run))
+    if feed.ended and window.empty:
+        return 0
     return min(TURN_MAX_S, feed.wait_s(now_s)) if window.has_room else TURN_MAX_S
