@@ -6,9 +6,9 @@
 
 - Write-ahead log with synchronous=FULL: the ingest buffer deletes a batch once it is accepted, so an accepted batch
   must survive a power cut; with NORMAL it may not.
-- A batch is one transaction: a rejected batch leaves nothing behind, and readers see all of a batch or none of it.
+- A batch is one transaction: a rejected batch leaves nothing behind.
 - Reads take a page at a time, each a short transaction of its own: memory is bounded, and a slow reader never keeps
-  the log from being folded into the file.
+  the log from being folded into the file. So a read over several series, as in InfluxDB, is no snapshot of one moment.
 - The file is looked at before every use: should it be moved away or replaced, the next write makes or opens the one
   that is there, instead of writing into one that nobody can see any more.
 """

@@ -129,8 +129,12 @@ def breaking_url(serve: Serve) -> str:
 
 
 @pytest.fixture
-def nameless_url() -> str:
-    return "http://influxdb.invalid:8086"
+def nameless_url(monkeypatch: pytest.MonkeyPatch) -> str:
+    def not_found(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", not_found)
+    return "http://influxdb:8086"
 
 
 @pytest.mark.parametrize(
