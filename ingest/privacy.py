@@ -1,19 +1,27 @@
-"""No MAC address is stored or logged: what the quarantine keeps has them masked."""
+"""No MAC address is stored or logged: what the quarantine and the log keep has them masked.
+
+A MAC address is six octets joined by colons, hyphens or underscores, or three groups of four digits joined by dots.
+Longer runs are masked too, since text before an address may look like octets; only a run of exactly eight octets stays:
+the EUI-64 of a LoRaWAN device, which nobody carries about. Twelve digits without anything between can't be told from a
+number.
+"""
 
 from __future__ import annotations
 
 import re
 
-_MAC = re.compile(
-    rb"(?<![0-9A-Fa-f:.-])"
-    rb"(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})"
-    rb"(?![0-9A-Fa-f]|[:.-][0-9A-Fa-f])"
+_RUN = re.compile(
+    rb"[0-9A-Fa-f]{2}(?:([:_-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4,}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2,}"
 )
-"""Six octets joined by colons or hyphens, or three groups joined by dots. Longer runs (an EUI-64) are devices."""
-
-_MASK = b"**:**:**:**:**:**"
+_EUI_64 = re.compile(rb"[0-9A-Fa-f]{2}(?:[:_-][0-9A-Fa-f]{2}){7}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){3}")
+_DIGIT = re.compile(rb"[0-9A-Fa-f]")
 
 
 def mask_macs(text: bytes) -> bytes:
-    """The text with every MAC address written as asterisks of the same length, so that JSON stays JSON."""
-    return _MAC.sub(lambda match: _MASK[: len(match[0])], text)
+    """The text with the digits of every MAC address written as asterisks, so that JSON stays JSON."""
+    return _RUN.sub(_mask, text)
+
+
+def _mask(found: re.Match[bytes]) -> bytes:
+    run = found[0]
+    return run if _EUI_64.fullmatch(run) else _DIGIT.sub(b"*", run)

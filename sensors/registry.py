@@ -14,7 +14,7 @@ from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
 
 _NATIVE_LEVELS = 4
-_MAC_LIKE = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
+_MAC = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,12 @@ class Registry:
             return _bad_topic(f"{wrong[:80]!r} is not an id: lower-case letters, digits, - and _, at most 64")
         if kind not in Kind.__members__.values():
             return _bad_topic(f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
-        named = self._sensors.get((hub, sensor))
-        if named is None and _MAC_LIKE.fullmatch(sensor):
-            return _bad_topic("the sensor's id looks like a MAC address: give it a name, or name it in the estate file")
         known = self._hubs.get(hub)
+        named = self._sensors.get((hub, sensor))
+        if (known is None and _MAC.search(hub)) or (named is None and _MAC.search(sensor)):
+            return _bad_topic(
+                "there is a MAC address in the topic: give the sensor a name, or put it in the estate file"
+            )
         if known is None and not self._estate.open:
             return Rejection(
                 reason=Reason.UNKNOWN_HUB,

@@ -1,0 +1,123 @@
+"""Where a topic leads, for the estate in force."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas import Estate, Kind, Reason, Rejection
+from sensors.registry import Registry, Route
+
+ESTATE = Estate.model_validate(
+    {
+        "timezone": "Europe/London",
+        "sources": [{"topic": "hubs/#", "format": "native"}, {"topic": "v3/+/devices/+/up", "format": "tts"}],
+        "hubs": [
+            {
+                "id": "armley",
+                "sensors": [
+                    {"id": "door-1", "zone": "entrance", "every": "5m"},
+                    {"id": "ap-3c-22-fb-a1-b2-c3"},
+                ],
+            },
+            {"id": "calit2", "timezone": "America/Los_Angeles"},
+        ],
+    }
+)
+
+
+def refusal(topic: str, estate: Estate = ESTATE) -> Rejection:
+    answer = Registry(estate).resolve(topic)
+    assert isinstance(answer, Rejection)
+    return answer
+
+
+def route(topic: str, estate: Estate = ESTATE) -> Route:
+    answer = Registry(estate).resolve(topic)
+    assert isinstance(answer, Route), answer
+    return answer
+
+
+def test_a_sensor_that_the_estate_file_names() -> None:
+    assert route("hubs/armley/footfall/door-1") == Route(
+        hub="armley",
+        kind=Kind.FOOTFALL,
+        sensor="door-1",
+        zone="entrance",
+        zone_info=ZoneInfo("Europe/London"),
+        every_s=300,
+        named=True,
+    )
+
+
+def test_a_sensor_that_it_does_not_name_is_taken_as_new() -> None:
+    found = route("hubs/armley/co2/air-9")
+
+    assert (found.named, found.zone, found.every_s) == (False, None, None)
+
+
+def test_a_hub_may_have_a_time_zone_of_its_own() -> None:
+    assert route("hubs/calit2/footfall/door").zone_info == ZoneInfo("America/Los_Angeles")
+
+
+def test_without_an_estate_file_every_hub_is_taken() -> None:
+    assert route("hubs/anything/co2/air-1", Estate(open=True)).hub == "anything"
+
+
+def test_an_unknown_hub_says_what_to_do() -> None:
+    answer = refusal("hubs/nowhere/co2/air-1")
+
+    assert answer.reason is Reason.UNKNOWN_HUB
+    assert "'nowhere'" in answer.detail
+    assert "redrive" in answer.detail
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *("", "/", "hubs", "hubs/", "hubs/armley", "hubs/armley/co2", "hubs/armley/co2/", "hubs/armley/co2/air-1/x"),
+        *("/hubs/armley/co2/air-1", "Hubs/armley/co2/air-1", "hubs/armley/co2/air-1/", "hubs//co2/air-1"),
+        *("hubs/armley/CO2/air-1", "hubs/armley/day_marks/air-1", "hubs/armley/co2/Air-1", "hubs/armley/co2/-air"),
+        *(
+            "hubs/armley/co2/air,hub=x",
+            "hubs/armley/co2/air 1",
+            "hubs/armley/co2/air\n1",
+            "hubs/armley/co2/" + "a" * 65,
+        ),
+        *("hubs/armley/co2/luft-ä", "hubs/+/co2/air-1", "hubs/armley/co2/air\x00"),
+    ],
+)
+def test_a_topic_out_of_the_grammar_is_refused_in_a_line(topic: str) -> None:
+    answer = refusal(topic)
+
+    assert answer.reason is Reason.BAD_TOPIC
+    assert "\n" not in answer.detail
+
+
+@pytest.mark.parametrize("estate", [ESTATE, Estate(open=True)])
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "hubs/armley/wifi/3c-22-fb-a1-b2-c3",
+        "hubs/armley/wifi/3c_22_fb_a1_b2_c3",
+        "hubs/armley/wifi/phone-3c-22-fb-a1-b2-c3",
+        "hubs/3c-22-fb-a1-b2-c3/wifi/ap",
+    ],
+)
+def test_a_mac_address_never_becomes_a_tag(topic: str, estate: Estate) -> None:
+    assert refusal(topic, estate).reason is Reason.BAD_TOPIC
+    assert "3c" not in refusal(topic, estate).detail
+
+
+def test_unless_the_estate_file_names_the_sensor_so() -> None:
+    assert route("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").named
+
+
+def test_a_format_that_is_not_decoded_yet_is_kept_for_later() -> None:
+    answer = refusal("v3/app/devices/x/up")
+
+    assert answer.reason is Reason.BAD_SCHEMA
+    assert "tts" in answer.detail
+
+
+def test_the_filters_are_those_of_the_sources() -> None:
+    assert Registry(ESTATE).filters == ("hubs/#", "v3/+/devices/+/up")
