@@ -14,7 +14,7 @@ from tests.simulators.pretend import document, played, week
 
 NAMES = [fault.name for fault in FAULTS]
 STRONG = {name: f"{name}:0.5" for name in NAMES} | {"rollover": "rollover", "drift": "drift:1"}
-FOUR_DAYS: dict[str, Any] = {"days": 4}
+SOME_DAYS: dict[str, Any] = {"days": 3}
 
 
 def readings(messages: list[Message], topic: str) -> list[dict[str, Any]]:
@@ -29,13 +29,13 @@ def lines(truth: str, kind: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module", name="quiet")
 def _quiet() -> list[Message]:
     """What is sent where nothing goes wrong."""
-    return played(week(**FOUR_DAYS), readings_max=1)[0]
+    return played(week(**SOME_DAYS), readings_max=1)[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fault_is_seeded_noted_and_does_something(name: str, quiet: list[Message]) -> None:
-    messages, truth = played(week(STRONG[name], **FOUR_DAYS), readings_max=1)
-    assert (messages, truth) == played(week(STRONG[name], **FOUR_DAYS), readings_max=1)
+    messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
+    assert (messages, truth) == played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     assert messages != quiet
     noted = lines(truth, "fault")
     assert {line["fault"] for line in noted} == {name}
@@ -44,14 +44,14 @@ def test_a_fault_is_seeded_noted_and_does_something(name: str, quiet: list[Messa
 
 @pytest.mark.parametrize("name", ["out-of-order", "late", "outage"])
 def test_what_only_delays_sends_the_same_messages_in_another_order(name: str, quiet: list[Message]) -> None:
-    messages, _ = played(week(STRONG[name], **FOUR_DAYS), readings_max=1)
+    messages, _ = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     assert sorted((m.topic, m.payload) for m in messages) == sorted((m.topic, m.payload) for m in quiet)
     assert [m.time_ns for m in messages] == sorted(m.time_ns for m in messages)
 
 
 @pytest.mark.parametrize("name", ["duplicates", "flood"])
 def test_what_repeats_adds_copies_and_nothing_else(name: str, quiet: list[Message]) -> None:
-    messages, truth = played(week(STRONG[name], **FOUR_DAYS), readings_max=1)
+    messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     sent, once = (Counter((m.topic, m.payload) for m in which) for which in (messages, quiet))
     assert sent.keys() == once.keys()
     assert max(sent.values()) == (2 if name == "duplicates" else 100)
@@ -60,7 +60,7 @@ def test_what_repeats_adds_copies_and_nothing_else(name: str, quiet: list[Messag
 
 @pytest.mark.parametrize("name", ["gaps", "dead-sensor"])
 def test_what_is_lost_is_missing_and_counted(name: str, quiet: list[Message]) -> None:
-    messages, truth = played(week(STRONG[name], **FOUR_DAYS), readings_max=1)
+    messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     missing = Counter((m.topic, m.payload) for m in quiet) - Counter((m.topic, m.payload) for m in messages)
     noted = sum(line["readings"] for line in lines(truth, "fault"))
     assert missing.total() == noted == lines(truth, "summary")[0]["lost"]
@@ -68,7 +68,7 @@ def test_what_is_lost_is_missing_and_counted(name: str, quiet: list[Message]) ->
 
 def test_a_rollover_runs_over_and_goes_on_counting(quiet: list[Message]) -> None:
     topic = "hubs/north/footfall/door"
-    rolled = readings(played(week("rollover", **FOUR_DAYS), readings_max=1)[0], topic)
+    rolled = readings(played(week("rollover", **SOME_DAYS), readings_max=1)[0], topic)
     plain = readings(quiet, topic)
     assert sum(b["entries_total"] < a["entries_total"] for a, b in itertools.pairwise(rolled)) == 1
     for (a, b), (c, d) in zip(itertools.pairwise(rolled), itertools.pairwise(plain), strict=True):
@@ -76,17 +76,17 @@ def test_a_rollover_runs_over_and_goes_on_counting(quiet: list[Message]) -> None
 
 
 def test_a_reset_at_midnight_starts_every_day_at_nought() -> None:
-    messages, truth = played(week("counter-reset-midnight:1", **FOUR_DAYS), readings_max=1)
+    messages, truth = played(week("counter-reset-midnight:1", **SOME_DAYS), readings_max=1)
     door = readings(messages, "hubs/north/footfall/door")
     falls = [b for a, b in itertools.pairwise(door) if b["entries_total"] < a["entries_total"]]
     noted = [line for line in lines(truth, "fault") if line["hub"] == "north"]
     assert falls
     assert all(fall["entries_total"] == 0 for fall in falls)
-    assert len(noted) == 4
+    assert len(noted) == 3
 
 
 def test_a_shifted_clock_changes_times_and_nothing_else(quiet: list[Message]) -> None:
-    messages, truth = played(week("clock-skew:1", **FOUR_DAYS), readings_max=1)
+    messages, truth = played(week("clock-skew:1", **SOME_DAYS), readings_max=1)
     minutes = {(line["hub"], line["sensor"]): int(line["detail"].split()[0]) for line in lines(truth, "fault")}
     for shifted, plain in zip(messages, quiet, strict=True):
         _, hub, _, sensor = plain.topic.split("/")
@@ -120,11 +120,11 @@ def test_every_fault_is_described() -> None:
 
 
 def test_the_truth_tells_who_really_came_by_the_hour() -> None:
-    _, truth = played(week(**FOUR_DAYS))
+    _, truth = played(week(**SOME_DAYS))
     for line in lines(truth, "people"):
         assert sum(came for came, _ in line["hours"].values()) == line["in"]
         assert sum(left for _, left in line["hours"].values()) == line["out"]
-    assert len(lines(truth, "people")) == 4 * len(document()["hubs"])
+    assert len(lines(truth, "people")) == 3 * len(document()["hubs"])
     counted = sum(line["entries"] for line in lines(truth, "usage_daily"))
     came = sum(line["in"] for line in lines(truth, "people"))
     assert 0.9 * came < counted <= came

@@ -179,7 +179,7 @@ def test_a_single_fault_has_no_other_effect_than_it_must(pipeline: Pipeline, fau
     refused_before = pipeline.refused()
     # The quarantine keeps messages whole: sent one by one, they can be counted against the truth.
     readings_max = 1 if fault in ("spikes", "wrong-unit", "malformed") else 144
-    truth = pipeline.simulate(week(FAULTS[fault], days=5, prefix=f"{fault}-"), readings_max=readings_max)
+    truth = pipeline.simulate(week(FAULTS[fault], days=4, prefix=f"{fault}-"), readings_max=readings_max)
     assert truth.injected.get(fault, 0) > 0
     assert pipeline.differences(truth) == []
     assert pipeline.refused() - refused_before == Counter(truth.summary["refused"])
