@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -27,6 +28,8 @@ from dashboards.snapshot import DAYS, SnapshotSource
 from schemas import Estate
 from schemas.localtime import from_ns
 from stores.protocol import Store, StoreError
+
+log = structlog.get_logger()
 
 API_DAYS_MAX = 366
 _API_YEARS = range(1990, 2200)
@@ -67,7 +70,11 @@ def create_board(
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
+    try:
+        response = await call_next(request)
+    except Exception:
+        log.exception("board_page_failed", path=request.url.path)
+        response = _problem(request, 500, "This page could not be made", "The reason is in the board's log.")
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response

@@ -12,6 +12,7 @@ from typing import Any
 
 from dashboards import wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
+from dashboards.snapshot import Hour
 
 Figure = dict[str, Any]
 AnyDay = Day | EstateDay
@@ -44,6 +45,42 @@ def entries(days: Sequence[AnyDay], now: date) -> Figure:
         *(_marks(state, [d for d in days if d.state is state], now) for state in _SHAPES),
     ]
     return _figure([trace for trace in traces if trace["x"]], days, now)
+
+
+def hours(of: Sequence[Hour]) -> Figure:
+    """Today's hours beside those of a week ago. Each keeps its place: on a day of a clock change there are 23 or 25."""
+    places = list(range(len(of)))
+    labels = [wording.clock(hour.start) for hour in of]
+    today = {
+        "type": "bar",
+        "name": "today, so far",
+        "x": places,
+        "y": [hour.entries for hour in of],
+        "marker": _outlined(),
+        "customdata": [f"<b>{labels[i]}</b><br>{_people(hour.entries)}" for i, hour in enumerate(of)],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    week_ago = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "a week ago",
+        "x": places,
+        "y": [hour.week_ago for hour in of],
+        "line": {"color": "--quiet", "width": 1.5, "shape": "hvh", "dash": "dot"},
+        "customdata": [f"<b>{labels[i]}</b> a week ago<br>{_people(hour.week_ago)}" for i, hour in enumerate(of)],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    ticks = places[::3]
+    axis = _axis() | {
+        "range": [-0.5, len(of) - 0.5],
+        "tickvals": ticks,
+        "ticktext": [labels[place] for place in ticks],
+    }
+    return {"data": [today, week_ago], "layout": _layout(axis, from_zero=True)}
+
+
+def _people(count: int | None) -> str:
+    return "no count" if count is None else f"{wording.plural(count, 'person', 'people')} in"
 
 
 def _bars(name: str, days: Sequence[AnyDay], now: date, marker: dict[str, Any]) -> Figure:
@@ -85,10 +122,7 @@ def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
 
 def _hover(day: AnyDay, now: date) -> str:
     when = f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
-    if day.entries is None or day.state in WITHOUT_COUNT:
-        first = WORDS[day.state]
-    else:
-        first = f"{wording.plural(day.entries, 'person', 'people')} in"
+    first = WORDS[day.state] if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
     rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
     return "<br>".join([when, first, *rest])
 
@@ -248,44 +282,45 @@ def _figure(
     from_zero: bool = True,
 ) -> Figure:
     mondays = [d.date for d in days if d.date.weekday() == 0]
+    axis = _axis() | {
+        "type": "date",
+        "range": list(_edges(days)),
+        "tickvals": [day.isoformat() for day in mondays],
+        "ticktext": [wording.day(day, now) for day in mondays],
+    }
+    return {"data": traces, "layout": _layout(axis, from_zero=from_zero)}
+
+
+def _axis() -> Figure:
+    return {"ticks": "outside", "tickcolor": "--rule", "showgrid": False, "linecolor": "--rule", "fixedrange": True}
+
+
+def _layout(x_axis: Figure, *, from_zero: bool) -> Figure:
     return {
-        "data": traces,
-        "layout": {
-            "barmode": "overlay",
-            "bargap": 0.25,
-            "hovermode": "closest",
-            "dragmode": False,
-            "margin": {"l": 40, "r": 8, "t": 8, "b": 30},
-            "paper_bgcolor": "--card",
-            "plot_bgcolor": "--card",
-            "font": {"color": "--ink", "size": 12},
-            "hoverlabel": {"bgcolor": "--ink", "bordercolor": "--ink", "font": {"color": "--card"}, "align": "left"},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
-            | {"itemdoubleclick": False},
-            "showlegend": True,
-            "xaxis": {
-                "type": "date",
-                "range": list(_edges(days)),
-                "tickvals": [day.isoformat() for day in mondays],
-                "ticktext": [wording.day(day, now) for day in mondays],
-                "ticks": "outside",
-                "tickcolor": "--rule",
-                "showgrid": False,
-                "linecolor": "--rule",
-                "fixedrange": True,
-            },
-            "yaxis": {
-                "automargin": True,
-                "rangemode": "tozero" if from_zero else "normal",
-                "gridcolor": "--rule",
-                "zeroline": from_zero,
-                "zerolinecolor": "--rule",
-                "separatethousands": True,
-                "nticks": 6,
-                "fixedrange": True,
-            },
-            "separators": ".\u202f",
+        "barmode": "overlay",
+        "bargap": 0.25,
+        "hovermode": "closest",
+        "dragmode": False,
+        "margin": {"l": 40, "r": 8, "t": 8, "b": 30},
+        "paper_bgcolor": "--card",
+        "plot_bgcolor": "--card",
+        "font": {"color": "--ink", "size": 12},
+        "hoverlabel": {"bgcolor": "--ink", "bordercolor": "--ink", "font": {"color": "--card"}, "align": "left"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
+        | {"itemdoubleclick": False},
+        "showlegend": True,
+        "xaxis": x_axis,
+        "yaxis": {
+            "automargin": True,
+            "rangemode": "tozero" if from_zero else "normal",
+            "gridcolor": "--rule",
+            "zeroline": from_zero,
+            "zerolinecolor": "--rule",
+            "separatethousands": True,
+            "nticks": 6,
+            "fixedrange": True,
         },
+        "separators": ".\u202f",
     }
 
 

@@ -9,29 +9,27 @@ Only roll-ups and the last point of each series are read, never raw readings, so
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from time import time_ns as system_clock_ns
 from zoneinfo import ZoneInfo
 
 from dashboards import opening
 from dashboards.daily import read_daily
 from dashboards.days import Day, EstateDay, add_up
-from schemas import Estate, Hub, Kind
-from schemas.localtime import from_ns
+from schemas import Estate, Hub, Kind, Sensor
+from schemas.localtime import NS_A_SECOND, from_ns
 from stores.protocol import Number, Store, StoreError
 from usage.calendar import HubCalendar
+from usage.status import SILENT_INTERVALS, SILENT_UNKNOWN_NS
 
 DAYS = 30
 """Days before today that the board shows."""
 
-_SILENT_AFTER_INTERVALS = 3
-_SILENT_AFTER_MIN_S = 900
-_EVERY_DEFAULT_S = 3600
-_DAY_NS = 86_400_000_000_000
+_DAY_NS = 86_400 * NS_A_SECOND
 _OF_EVERY_DAY = frozenset({"open_minutes", "completeness", "final", "revision"})
 _SHOWN = (Kind.FOOTFALL, Kind.WIFI, Kind.TEMPERATURE, Kind.HUMIDITY, Kind.CO2, Kind.PRESSURE)
 
@@ -49,8 +47,17 @@ class SensorNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Hour:
+    """People entering in one clock hour of today and of a week ago; None: not counted, or yet to come."""
+
+    start: datetime
+    entries: int | None
+    week_ago: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class HubNow:
-    """A hub as it stands: its last 30 days and today, oldest first, and its sensors."""
+    """A hub as it stands: its last 30 days and today, oldest first, today's hours, and its sensors."""
 
     id: str
     name: str
@@ -59,6 +66,7 @@ class HubNow:
     now: datetime
     opening: opening.OpenNow
     days: tuple[Day, ...]
+    hours: tuple[Hour, ...]
     sensors: tuple[SensorNow, ...]
 
     @property
@@ -124,7 +132,7 @@ class SnapshotSource:
         *,
         open_store: Callable[[], Store],
         estate: Callable[[], Estate],
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int] = system_clock_ns,
         max_age_s: float = 5,
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
@@ -155,19 +163,21 @@ class SnapshotSource:
 def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     """Read a snapshot. Raises StoreError."""
     figures = _daily_figures(store, estate, now_ns)
+    hours = _hourly_entries(store, now_ns)
     series = _latest(store, now_ns)
     named = {hub.id: hub for hub in estate.hubs}
-    found = sorted({hub for hub, _ in figures} | {hub for hub, _ in series})
+    found = sorted({hub for hub, _ in figures} | set(series))
     hubs = [*named, *(hub for hub in found if hub not in named)]
     return Snapshot(
         name=estate.name,
         now=from_ns(now_ns).astimezone(ZoneInfo(estate.timezone)),
-        hubs=tuple(_hub_now(estate, named.get(hub), hub, figures, series, now_ns) for hub in hubs),
+        hubs=tuple(_hub_now(estate, named.get(hub), hub, _Read(figures, hours, series), now_ns) for hub in hubs),
     )
 
 
 _Figures = Mapping[tuple[str, date], Mapping[str, Number | None]]
-_Series = Mapping[tuple[str, str], list["_Last"]]
+_Series = Mapping[str, Mapping[str, list["_Last"]]]
+"""The last point of each series by hub and sensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,47 @@ class _Last:
     values: Mapping[str, Number]
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of the store."""
+
+    figures: _Figures
+    hours: Mapping[str, Mapping[int, int]]
+    series: _Series
+
+
+def _hourly_entries(store: Store, now_ns: int) -> dict[str, dict[int, int]]:
+    """People entering by hub and start of the hour: of the last day and of the one a week before."""
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for back in (7, 0):
+        stop_ns = now_ns + (2 * _DAY_NS if back else 1) - back * _DAY_NS
+        for run in store.read("usage_hourly", start_ns=now_ns - (back + 2) * _DAY_NS, stop_ns=stop_ns):
+            for time_ns, entries in zip(run.times_ns, run.columns.get("entries", ()), strict=False):
+                if entries is not None:
+                    found[run.tags["hub"]][time_ns] = int(entries)
+    return found
+
+
+def _hours(calendar: HubCalendar, entries: Mapping[int, int], today: date) -> tuple[Hour, ...]:
+    """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
+    before = {
+        _clock_time(span.start_ns, calendar): entries.get(span.start_ns)
+        for span in calendar.day(today - timedelta(days=7)).hours
+    }
+    return tuple(
+        Hour(
+            start=from_ns(span.start_ns).astimezone(calendar.zone),
+            entries=entries.get(span.start_ns),
+            week_ago=before.get(_clock_time(span.start_ns, calendar)),
+        )
+        for span in calendar.day(today).hours
+    )
+
+
+def _clock_time(time_ns: int, calendar: HubCalendar) -> time:
+    return from_ns(time_ns).astimezone(calendar.zone).time()
+
+
 def _daily_figures(store: Store, estate: Estate, now_ns: int) -> _Figures:
     today = from_ns(now_ns).date()
     # A day more on either side: a hub's zone may be a day away from UTC.
@@ -186,27 +237,28 @@ def _daily_figures(store: Store, estate: Estate, now_ns: int) -> _Figures:
 
 
 def _latest(store: Store, now_ns: int) -> _Series:
-    series: dict[tuple[str, str], list[_Last]] = defaultdict(list)
+    series: dict[str, dict[str, list[_Last]]] = defaultdict(lambda: defaultdict(list))
     for kind in _SHOWN:
         for run in store.latest(kind.value, before_ns=now_ns + 1):
             values = {name: column[0] for name, column in run.columns.items() if column[0] is not None}
             last = _Last(kind, run.tags.get("zone"), run.times_ns[0], values)
             if last.time_ns >= now_ns - DAYS * _DAY_NS:
-                series[run.tags["hub"], run.tags["sensor"]].append(last)
+                series[run.tags["hub"]][run.tags["sensor"]].append(last)
     return series
 
 
-def _hub_now(estate: Estate, hub: Hub | None, hub_id: str, figures: _Figures, series: _Series, now_ns: int) -> HubNow:
+def _hub_now(estate: Estate, hub: Hub | None, hub_id: str, read: _Read, now_ns: int) -> HubNow:
     calendar = HubCalendar(estate, hub_id)
     now = from_ns(now_ns).astimezone(calendar.zone)
-    sensors = _sensors(hub, hub_id, series, now)
+    sensors = _sensors(hub, read.series.get(hub_id, {}), now)
     return HubNow(
         id=hub_id,
         name=(hub.name if hub else "") or hub_id,
         sea_level=hub is not None and hub.altitude_m is not None,
         now=now,
         opening=opening.open_now(calendar, now),
-        days=_days(calendar, hub_id, figures, now.date(), sensors),
+        days=_days(calendar, hub_id, read.figures, now.date(), sensors),
+        hours=_hours(calendar, read.hours.get(hub_id, {}), now.date()),
         sensors=sensors,
     )
 
@@ -239,34 +291,22 @@ def _measured(figures: Mapping[str, Number | None]) -> bool:
     return any(value is not None for name, value in figures.items() if name not in _OF_EVERY_DAY)
 
 
-def _sensors(hub: Hub | None, hub_id: str, series: _Series, now: datetime) -> tuple[SensorNow, ...]:
+def _sensors(hub: Hub | None, last: Mapping[str, list[_Last]], now: datetime) -> tuple[SensorNow, ...]:
     named = {sensor.id: sensor for sensor in hub.sensors} if hub else {}
-    heard = {sensor for of_hub, sensor in series if of_hub == hub_id}
-    every = {sensor.id: sensor.every_s for sensor in named.values()}
-    return tuple(
-        _sensor(
-            sensor_id,
-            kinds=named[sensor_id].kinds if sensor_id in named else (),
-            zone=named[sensor_id].zone if sensor_id in named else None,
-            every_s=every.get(sensor_id) or _EVERY_DEFAULT_S,
-            last=series.get((hub_id, sensor_id), []),
-            now=now,
-        )
-        for sensor_id in [*named, *sorted(heard - set(named))]
-    )
+    found = sorted(set(last) - set(named))
+    return tuple(_sensor(id_, named.get(id_), last.get(id_, []), now) for id_ in [*named, *found])
 
 
-def _sensor(
-    sensor_id: str, *, kinds: Iterable[Kind], zone: str | None, every_s: int, last: Sequence[_Last], now: datetime
-) -> SensorNow:
-    heard_ns = max((one.time_ns for one in last), default=None)
-    heard = None if heard_ns is None else from_ns(heard_ns).astimezone(now.tzinfo)
-    silent_after_s = max(_SILENT_AFTER_INTERVALS * every_s, _SILENT_AFTER_MIN_S)
+def _sensor(sensor_id: str, named: Sensor | None, last: Sequence[_Last], now: datetime) -> SensorNow:
+    last = sorted(last, key=lambda one: one.time_ns)
+    heard = from_ns(last[-1].time_ns).astimezone(now.tzinfo) if last else None
+    every_s = named.every_s if named else None
+    patience_s = SILENT_UNKNOWN_NS / NS_A_SECOND if every_s is None else SILENT_INTERVALS * every_s
     return SensorNow(
         id=sensor_id,
-        zone=zone or next((one.zone for one in last if one.zone), None),
-        kinds=frozenset([*kinds, *(one.kind for one in last)]),
+        zone=(named.zone if named else None) or next((one.zone for one in last if one.zone), None),
+        kinds=frozenset([*(named.kinds if named else ()), *(one.kind for one in last)]),
         heard=heard,
-        silent=heard is None or now.timestamp() - heard.timestamp() > silent_after_s,
-        values={name: value for one in sorted(last, key=lambda one: one.time_ns) for name, value in one.values.items()},
+        silent=heard is None or now.timestamp() - heard.timestamp() > patience_s,
+        values={name: value for one in last for name, value in one.values.items()},
     )

@@ -8,7 +8,7 @@ from datetime import date
 
 from dashboards import charts, wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
-from dashboards.snapshot import HubNow, SensorNow, Snapshot
+from dashboards.snapshot import Hour, HubNow, SensorNow, Snapshot
 from dashboards.sparkline import Sparkline, sparkline
 
 WEEK = 7
@@ -274,6 +274,7 @@ def hub_charts(hub: HubNow) -> list[Chart]:
     days, now = hub.days, hub.now.date()
     return [
         Chart("entries", "People entering", "people a day", _entries_words(days), charts.entries(days, now)),
+        Chart("hours", "Today by the hour", "people entering", _hours_words(hub.hours), charts.hours(hub.hours)),
         Chart(
             "wifi",
             "Wi-Fi",
@@ -311,6 +312,14 @@ def _entries_words(days: Sequence[charts.AnyDay]) -> str:
     if not counts:
         return "No day was counted yet."
     return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
+
+
+def _hours_words(hours: Sequence[Hour]) -> str:
+    counted = [hour for hour in hours if hour.entries]
+    if not counted:
+        return "Nobody was counted yet today."
+    busiest = max(counted, key=lambda hour: hour.entries or 0)
+    return f"Busiest so far from {wording.clock(busiest.start)}, with {wording.number(busiest.entries)} people."
 
 
 def _words(days: Sequence[Day], name: str, unit: str) -> str:

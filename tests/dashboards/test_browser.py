@@ -12,7 +12,7 @@ from tests.dashboards.conftest import Filled
 
 
 @pytest.mark.needs("chromium")
-@pytest.mark.parametrize("path, charts", [("/", 1), ("/hubs/armley", 6)])
+@pytest.mark.parametrize("path, charts", [("/", 1), ("/hubs/armley", 7)])
 def test_charts_are_drawn_and_the_console_stays_empty(
     known: Filled, board_over: Callable[..., FastAPI], chromium: Chromium, path: str, charts: int
 ) -> None:

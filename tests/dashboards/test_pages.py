@@ -11,9 +11,11 @@ import plotly.graph_objects as go
 import pytest
 from fastapi.testclient import TestClient
 
+from dashboards.snapshot import take
 from schemas import Estate
+from schemas.localtime import midnight_ns
 from stores.protocol import StoreError
-from tests.dashboards.conftest import MARKUP_NAME, TODAY, Filled
+from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, TODAY, Filled
 
 Browse = Callable[..., TestClient]
 
@@ -73,7 +75,7 @@ def test_todays_bar_is_drawn_apart_as_so_far(known: Filled, browse: Browse) -> N
 def test_every_chart_is_a_valid_plotly_figure(known: Filled, browse: Browse) -> None:
     client = browse(known)
     charts = figures_of(client.get("/").text) | figures_of(client.get("/hubs/armley").text)
-    assert len(charts) == 6
+    assert len(charts) == 7
     for chart in charts.values():
         # The validator knows no custom properties: colours are the page's part.
         text = re.sub(r'"--[a-z-]+"', '"#123456"', json.dumps(chart))
@@ -232,3 +234,50 @@ def test_an_unreachable_store_is_said_plainly(tmp_path: Path, browse: Browse) ->
         assert answer.status_code == 503
         assert "does not answer: start it or correct the address" in answer.text
         assert "Traceback" not in answer.text
+
+
+def hour_line(day: date, hour: int, entries: int) -> str:
+    """A row of the hour that begins so many hours after midnight."""
+    return f"usage_hourly,hub=armley entries={entries}i {midnight_ns(day, LONDON) + hour * 3600 * 10**9}"
+
+
+def test_todays_hours_stand_beside_those_of_a_week_ago(known: Filled, browse: Browse) -> None:
+    hours = [(TODAY, hour, hour) for hour in range(15)]
+    hours += [(TODAY - timedelta(days=7), hour, hour * 10) for hour in range(24)]
+    known.put(*(hour_line(*hour) for hour in hours))
+    today, week_ago = figures_of(browse(known).get("/hubs/armley").text)["plot-hours"]["data"]
+    assert today["y"] == [*range(15), *[None] * 9]
+    assert week_ago["y"] == [hour * 10 for hour in range(24)]
+
+
+def test_a_week_after_the_clocks_changed_hours_are_compared_by_the_clock(filled: Filled) -> None:
+    # The Sunday before this one had 25 hours.
+    sunday, changed = date(2026, 11, 1), date(2026, 10, 25)
+    hours = [(changed, hour, 100 + hour) for hour in range(25)] + [(sunday, hour, hour) for hour in range(12)]
+    filled.put(*(hour_line(*hour) for hour in hours))
+    store = filled.open()
+    shown = take(store, ESTATE, midnight_ns(sunday, LONDON) + 12 * 3600 * 10**9).hubs[0].hours
+    store.close()
+    assert len(shown) == 24
+    # 09:00 is the tenth hour of an ordinary day and the eleventh of the long one.
+    assert [(h.entries, h.week_ago) for h in shown if h.start.hour == 9] == [(9, 110)]
+
+
+def test_a_sensor_is_silent_after_three_of_its_intervals(known: Filled, browse: Browse) -> None:
+    for minutes, silent in ((14, False), (16, True)):
+        known.path.unlink()
+        known.put_reading("armley", "footfall", "door-1", timedelta(minutes=minutes), entries=1)
+        known.put_reading("armley", "wifi", "ap-1", timedelta(minutes=1), clients=1)
+        known.put_reading("armley", "temperature", "air-1", timedelta(minutes=1), temperature_c=20.0)
+        assert ("sensor silent" in hub_line(browse(known).get("/").text, "armley")) == silent
+
+
+def test_a_fault_of_ours_is_a_plain_page_and_a_line_in_the_log(
+    known: Filled, browse: Browse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dashboards.views.facts", lambda _snapshot: 1 / 0)
+    page = browse(known).get("/")
+    assert page.status_code == 500
+    assert "The reason is in the board" in page.text
+    assert "Traceback" not in page.text
+    assert "board_page_failed" in capsys.readouterr().out
