@@ -9,7 +9,9 @@ import yaml
 from schemas import Estate, HubpulseError
 from sensors.estate_file import load_estate
 from simulators.estate import PretendEstate
+from simulators.faults import describe
 from simulators.scenarios import SCENARIOS, estate_document, simulation
+from tests.real_parts import REPOSITORY
 from tests.simulators.pretend import document, week
 
 LAST = date(2025, 5, 18)
@@ -83,3 +85,8 @@ def test_an_estate_without_hubs_or_with_too_many_is_refused(tmp_path: Path) -> N
         estate_document(empty)
     with pytest.raises(HubpulseError, match="not between 1 and 1000"):
         estate_document(None, hubs=1001)
+
+
+def test_the_page_about_simulating_names_every_scenario_and_fault() -> None:
+    page = (REPOSITORY / "docs" / "simulate.md").read_text()
+    assert [name for name in [*SCENARIOS, *describe()] if f"`{name}`" not in page] == []
