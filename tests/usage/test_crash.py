@@ -16,7 +16,7 @@ from schemas import Kind, Settings
 from schemas.settings import InfluxSettings
 from stores import Store, open_store
 from tests.servers import Influxd
-from tests.usage.crashing import NOW_NS, recompute
+from tests.usage.crashing import NOW_NS, Point, recompute
 from tests.usage.given import DAY_NS, HOUR_NS, at, estate, mark, put
 from usage.calendar import Span
 from usage.jobs import Jobs
@@ -27,7 +27,7 @@ from usage.rows import DAILY, HOURLY, read_marks, read_rows
 FIRST_NS = at("2026-01-05T00:00")  # in winter: London's midnights are those of UTC
 MIDNIGHTS_NS = range(FIRST_NS, FIRST_NS + 10 * DAY_NS, DAY_NS)
 EVER = Span(0, 2**62)
-POINTS, POINTS_IN_INFLUXDB = 20, 8
+POINTS, POINTS_IN_INFLUXDB = 22, 10
 SEED = 20260105
 
 
@@ -88,18 +88,18 @@ def forkserver() -> ForkServerContext:
     return context
 
 
-def calls_of(context: ForkServerContext, settings: Settings, calls_max: int = 0) -> int | None:
-    """Recompute in a process of its own; None where it was killed, else the number of its function calls."""
+def recomputed(context: ForkServerContext, settings: Settings, killed_at: Point | None = None) -> Point | None:
+    """Recompute in a process of its own; None where it was killed, else the last point of it."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=recompute, args=(settings, calls_max, sender))
+    process = context.Process(target=recompute, args=(settings, killed_at, sender))
     process.start()
     sender.close()
     process.join(60)
-    calls = receiver.recv() if process.exitcode == 0 else None
-    assert process.exitcode == (0 if calls is not None else -signal.SIGKILL)
+    last: Point | None = receiver.recv() if process.exitcode == 0 else None
+    assert process.exitcode == (0 if last is not None else -signal.SIGKILL)
     process.close()
     receiver.close()
-    return calls
+    return last
 
 
 def is_settled(settings: Settings) -> bool:
@@ -112,16 +112,20 @@ def is_settled(settings: Settings) -> bool:
 def killed_at_points(make: Callable[[], Settings], old: list[Kept], points: int, context: ForkServerContext) -> None:
     """Kill a recompute at so many seeded points; `make` gives a store that awaits it, the same each time."""
     whole = make()
-    calls = calls_of(context, whole)
-    assert calls is not None
+    last = recomputed(context, whole)
+    assert last is not None
     new = kept(whole)
     assert all(after.daily["revision"] == 2 and before != after for before, after in zip(old, new, strict=True))
+    chance = random.Random(SEED)
+    # The number of calls differs a little between runs.
+    calls = [Point(call=number) for number in chance.sample(range(1, last.call * 9 // 10), points // 2)]
+    writes = [Point(write=number) for number in chance.sample(range(1, last.write), points - len(calls))]
     mixed = set()
-    for calls_max in sorted(random.Random(SEED).sample(range(1, calls), points)):
+    for point in [*calls, *writes]:
         settings = make()
-        assert calls_of(context, settings, calls_max) is None
+        assert recomputed(context, settings, point) is None
         found = kept(settings)
-        assert all(day in pair for day, *pair in zip(found, old, new, strict=True)), f"seed {SEED}, {calls_max} calls"
+        assert all(day in pair for day, *pair in zip(found, old, new, strict=True)), f"seed {SEED}, {point}"
         mixed.add(sum(day == after for day, after in zip(found, new, strict=True)))
         run(settings)
         assert kept(settings) == new

@@ -1,10 +1,14 @@
 """Only one process does the periodic work."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 
-from stores import Store
+from stores import Run, Store
+from stores.sqlite_store import SqliteStore
 from tests.usage.given import at
 from usage.lease import LEASE_S, Lease
 
@@ -50,14 +54,32 @@ def test_a_holder_that_slept_through_its_lease_gives_way(store: Store) -> None:
     assert not first.hold(store, later_ns + 1, no_pause)
 
 
-def test_of_two_who_claim_at_once_one_gets_it(store: Store) -> None:
-    first, second = Lease(1), Lease(2)
-    outcomes = []
+class _AtOnce(SqliteStore):
+    """A store whose reader waits until the other contender has read, too."""
 
-    def meanwhile(claim: Callable[[], bool]) -> Callable[[float], None]:
-        return lambda _seconds: outcomes.append(claim())
+    def __init__(self, path: Path, both: Barrier) -> None:
+        super().__init__(path)
+        self._both = both
 
-    outcomes.append(first.hold(store, NOW_NS, meanwhile(lambda: second.hold(store, NOW_NS + 1, no_pause))))
+    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+        found = list(super().latest(measurement, before_ns=before_ns, where=where))
+        self._both.wait(10)
+        return iter(found)
+
+
+@pytest.mark.parametrize("ahead_ns", [-1, 1])
+def test_of_two_who_claim_at_once_one_gets_the_lease(tmp_path: Path, ahead_ns: int) -> None:
+    both = Barrier(2)
+
+    def contend(holder: int, now_ns: int) -> bool:
+        store = _AtOnce(tmp_path / "store.db", both)
+        won = Lease(holder).hold(store, now_ns, lambda _seconds: both.wait(10))
+        store.close()
+        return won
+
+    SqliteStore(tmp_path / "store.db").prepare()
+    with ThreadPoolExecutor(2) as contenders:
+        outcomes = contenders.map(contend, [1, 2], [NOW_NS, NOW_NS + ahead_ns])
     assert sorted(outcomes) == [False, True]
 
 
