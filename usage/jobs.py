@@ -3,6 +3,7 @@ r"""The periodic work: days touched by late data every few seconds; today, ended
 scheduler -> lease (only one process works) -> keep_marked      the latest marked days and those beside them
                                             \-> keep_unfinished today of every hub, ended and final days
                                             \-> keep_status     how each sensor is
+                                            \-> drop_expired    raw readings older than the retention
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
 from stores import Store
+from usage.calendar import NS_AN_HOUR
 from usage.counters import Step
 from usage.figures import last_heard
 from usage.journal import Change
@@ -31,6 +33,7 @@ log = structlog.get_logger()
 
 MARKS_EVERY_S = 5
 UNFINISHED_EVERY_S = 60
+EXPIRED_EVERY_S = 3600
 MARKED_DAYS_MAX = 100
 """How many marked days one run takes on, so that a long replay never holds up today's figures."""
 
@@ -83,6 +86,7 @@ class Jobs:
             (self.keep_unfinished, UNFINISHED_EVERY_S),
             (self.keep_marked, MARKS_EVERY_S),
             (self.keep_status, UNFINISHED_EVERY_S),
+            (self.drop_expired, EXPIRED_EVERY_S),
         ):
             self._thread.submit(self._guarded, work)
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
@@ -152,6 +156,11 @@ class Jobs:
         lines = list(status_lines(sensor_statuses(store, self._estate(), now_ns), now_ns))
         if lines:
             write(store, lines)
+
+    def drop_expired(self, now_ns: int) -> None:
+        """Let go of raw readings older than the retention, where there is one. InfluxDB does so by itself."""
+        if self._retention_days is not None:
+            self._opened().expire(now_ns - self._retention_days * 24 * NS_AN_HOUR)
 
     def _keeper(self, store: Store, estate: Estate, hub: str, now_ns: int) -> HubKeeper:
         return HubKeeper(store, estate, hub, now_ns=now_ns, retention_days=self._retention_days)
