@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from plotly.offline import get_plotlyjs
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 class Asset(NamedTuple):
@@ -28,7 +28,7 @@ class Asset(NamedTuple):
 
 
 def _file(name: str) -> Callable[[], bytes]:
-    return (_STATIC / name).read_bytes
+    return (STATIC / name).read_bytes
 
 
 def _plotly() -> bytes:

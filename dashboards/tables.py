@@ -9,6 +9,7 @@ from datetime import date
 from dashboards import wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.snapshot import HubNow, SensorNow, Snapshot
+from schemas import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ class SensorRow:
     silent: bool
 
 
+_MEASURES = {
+    Kind.TEMPERATURE: "temperature",
+    Kind.HUMIDITY: "humidity",
+    Kind.PRESSURE: "pressure",
+    Kind.CO2: "CO₂",
+    Kind.FOOTFALL: "people",
+    Kind.WIFI: "Wi-Fi",
+    Kind.DEVICE: "its own battery and signal",
+}
 _SAID = {
     "entries": ("{} in", None),
     "exits": ("{} out", None),
@@ -113,7 +123,7 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
         SensorRow(
             id=sensor.id,
             zone=sensor.zone or wording.NO_FIGURE,
-            measures=", ".join(sorted(kind.value for kind in sensor.kinds)) or wording.NO_FIGURE,
+            measures=", ".join(_MEASURES[kind] for kind in Kind if kind in sensor.kinds) or wording.NO_FIGURE,
             values=", ".join(_said(sensor)) or wording.NO_FIGURE,
             heard=wording.heard(sensor.heard, hub.now) if sensor.heard else "never",
             silent=sensor.silent,

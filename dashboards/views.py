@@ -121,11 +121,10 @@ def missing(of: Total) -> str:
 
 def cells(hub: HubNow) -> tuple[Cell, ...]:
     """Wi-Fi and the air: now, and the day so far."""
-    figure = hub.today.figure
     temperature, humidity = hub.value("temperature_c"), hub.value("relative_humidity_pct")
     co2, pressure = hub.value("co2_ppm"), hub.value("pressure_hpa")
     return (
-        Cell("Wi-Fi clients", wording.number(hub.wifi_now()), f"peak {wording.number(figure('wifi_peak_clients'))}"),
+        Cell("Wi-Fi clients", wording.number(hub.wifi_now()), _so_far(hub, "peak", "wifi_peak_clients")),
         Cell(
             "Temperature",
             wording.measure(temperature, "temperature_c"),
@@ -135,26 +134,27 @@ def cells(hub: HubNow) -> tuple[Cell, ...]:
         Cell(
             "Humidity",
             wording.measure(humidity, "relative_humidity_pct"),
-            f"mean {wording.measure(figure('relative_humidity_mean_pct'), 'relative_humidity_pct')}",
+            _so_far(hub, "mean", "relative_humidity_mean_pct"),
             _humidity_level(humidity),
         ),
-        Cell(
-            "CO₂",
-            wording.measure(co2, "co2_ppm"),
-            f"highest {wording.number(figure('co2_max_ppm'))}",
-            _co2_level(co2),
-        ),
+        Cell("CO₂", wording.measure(co2, "co2_ppm"), _so_far(hub, "highest", "co2_max_ppm"), _co2_level(co2)),
         Cell(
             "Pressure",
             wording.measure(pressure, "pressure_hpa"),
-            f"{'sea level' if hub.sea_level else 'mean'} {wording.number(figure('pressure_mean_hpa'))}",
+            _so_far(hub, "sea level" if hub.sea_level else "mean", "pressure_mean_hpa"),
         ),
     )
 
 
+def _so_far(hub: HubNow, what: str, name: str) -> str:
+    """Today's figure under its name; empty where there is none."""
+    value = hub.today.figure(name)
+    return "" if value is None else f"{what} {wording.number(value)}"
+
+
 def _span(day: Day, low: str, high: str) -> str:
     if day.figure(low) is None:
-        return f"{wording.NO_FIGURE} to {wording.NO_FIGURE}"
+        return ""
     return f"{wording.number(day.figure(low), 1)} to {wording.number(day.figure(high), 1)}"
 
 

@@ -1,14 +1,16 @@
 """The pages in a real browser: the charts are drawn, and nothing is blocked or broken."""
 
+import itertools
 import re
 from collections.abc import Callable
 
 import pytest
 from fastapi import FastAPI
 
-from dashboards import BoardServer
+from dashboards import BoardServer, create_board
+from schemas.localtime import NS_A_SECOND, to_ns
 from tests.browser import Chromium
-from tests.dashboards.conftest import Filled
+from tests.dashboards.conftest import ESTATE, NOW, Filled
 
 
 @pytest.mark.needs("chromium")
@@ -27,3 +29,20 @@ def test_charts_are_drawn_and_the_console_stays_empty(
     # 26 opening days and today, each a bar, in the chart of entries.
     entries = page.dom.split('id="plot-entries"')[1].split("</section>")[0]
     assert entries.count('<g class="point">') == 27
+
+
+@pytest.mark.needs("chromium")
+def test_the_page_brings_in_new_figures_by_itself_and_keeps_its_charts(known: Filled) -> None:
+    minutes = itertools.count()
+    board = create_board(
+        open_store=known.open,
+        estate=lambda: ESTATE,
+        clock_ns=lambda: to_ns(NOW) + next(minutes) * 60 * NS_A_SECOND,
+    )
+    with BoardServer(board, port=0) as server:
+        page = Chromium(virtual_time_ms=150_000).visit(server.url)
+    assert page.console == ()
+    # Asked at 14:05, and again after one and two minutes of the page's own time.
+    assert "Fri 20 Nov, 14:07" in page.dom
+    assert page.dom.count("js-plotly-plot") == 1
+    assert '<tr data-hub="armley"' in page.dom

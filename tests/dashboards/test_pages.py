@@ -89,7 +89,7 @@ def test_a_hubs_line_shows_now_and_the_day_in_human_units(known: Filled, browse:
         "130 so far",
         "17 peak 41",
         "21.4 °C 17.2 to 23.1",
-        "48 % mean 48 %",
+        "48 % mean 48",
         "612 ppm highest 1_180",
         "1_004 hPa sea level 1_013",
         "2 min ago",
