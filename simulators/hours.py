@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -47,8 +47,3 @@ def open_spans(estate: Estate, hub: Hub, day: date) -> tuple[Span, ...]:
     if hub.opening is None:
         return (Span(*day_bounds_ns(day, zone)),)
     return tuple(Span(_at(day, start, zone), _at(day, end, zone)) for start, end in hub.opening.week[day.weekday()])
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """Every day from first to last, both inclusive."""
-    return [first + timedelta(days=step) for step in range((last - first).days + 1)]

@@ -1,9 +1,9 @@
 """Who comes to a hub: staff and visitors of a local day, and which of them the door counters notice.
 
-Visitors arrive as an inhomogeneous Poisson process: their number is a Poisson draw around what weekday, season and
-opening hours lead one to expect, and given the number their times are independent draws from the day's profile.
-How many there are, and how many each counter misses, is decided before when: so the totals of a counter are known for
-any day without placing a single visitor of the days before. Everybody is out by local midnight.
+Visitors arrive as an inhomogeneous Poisson process: their number is a Poisson draw around what weekday, season,
+opening hours and the mood of the day lead one to expect, and given the number their times are independent draws from
+the day's profile. How many there are, and how many each counter misses, is decided before when: so the totals of a
+counter are known for any day without placing a single visitor of the days before. Everybody is out by local midnight.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A small pretend estate for tests: three hubs, every kind of counter, doors that are open over midnight."""
 
 import io
-from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -70,8 +69,3 @@ def played(run: Simulation, *, readings_max: int = 144) -> tuple[list[Message], 
     messages = list(run.messages(readings_max=lambda _day: readings_max, truth=truth))
     truth.close()
     return messages, file.getvalue()
-
-
-def sent_bytes(messages: Iterable[Message]) -> int:
-    """The size of all payloads together."""
-    return sum(len(message.payload) for message in messages)
