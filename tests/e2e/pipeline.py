@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from paho.mqtt import publish
-
 from ingest import Ledger
 from ingest.quarantine import Quarantine
 from schemas import HubpulseError
+from schemas.settings import MqttSettings
 from simulators.mapping import SHIPPED
+from simulators.messages import Message
+from simulators.publisher import Publisher
 from tests.cli.command import CommandLine, Running
 from tests.servers import Mosquitto
 from tests.waiting import wait_until
@@ -74,7 +75,8 @@ class Pipeline:
         does: one on no topic of ours, which is refused as `bad_topic`.
         """
         before = self.refused(LAST_TOPIC)
-        publish.single(LAST_TOPIC, "the end", qos=1, hostname=self.broker.host, port=self.broker.port)
+        with Publisher(MqttSettings(host=self.broker.host, port=self.broker.port)) as publisher:
+            publisher.publish_all([Message(0, LAST_TOPIC, b"the end")])
 
         def stored() -> Ledger | None:
             assert ingest.is_running, ingest.err
