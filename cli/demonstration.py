@@ -21,6 +21,7 @@ from sensors.estate_file import load_estate
 from simulators.estate import history, live
 from simulators.messages import Message
 from simulators.publisher import Publisher
+from simulators.runner import RealTime
 from stores import open_store
 from usage.keeper import pending_marks
 
@@ -108,16 +109,7 @@ def _play(stack: Stack, messages: Iterable[Message], stopping: threading.Event) 
     """Send each reading at its time, until asked to stop."""
     try:
         with Publisher(stack.settings.mqtt) as publisher:
-            publisher.publish_all(messages, pace=_WallClock(), stop=stopping.is_set)
+            publisher.publish_all(messages, pace=RealTime(), stop=stopping.is_set)
     except HubpulseError as error:
         log.warning("the pretend estate fell silent", error=str(error))
 
-
-class _WallClock:
-    """A message is due at its own time of day."""
-
-    def __init__(self) -> None:
-        self._offset_s = time.monotonic() - time.time()
-
-    def due_s(self, message: Message) -> float:
-        return message.time_ns / NS_A_SECOND + self._offset_s
