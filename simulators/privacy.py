@@ -9,16 +9,15 @@ import secrets
 from simulators.messages import Message
 
 _MAC = re.compile(
-    # Octets joined by colons or hyphens, six or more: in doubt it is an address.
-    rb"(?<![0-9A-Fa-f])(?P<octets>[0-9A-Fa-f]{2}(?P<joint>[:-])[0-9A-Fa-f]{2}(?:(?P=joint)[0-9A-Fa-f]{2}){4,})"
-    rb"(?![0-9A-Fa-f])"
-    # Three groups of four joined by dots.
-    rb"|(?<![0-9A-Fa-f])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Fa-f])"
-    # Twelve hex digits that stand alone and are no plain number.
-    rb"|(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+    # Octets joined by colons, hyphens or underscores, six or more: in doubt it is an address.
+    rb"(?P<run>[0-9A-Fa-f]{2}(?P<joint>[:_-])[0-9A-Fa-f]{2}(?:(?P=joint)[0-9A-Fa-f]{2}){4,}"
+    # Groups of four joined by dots, three or more.
+    rb"|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2,})"
+    # Twelve hex digits that stand alone and are neither a plain number, nor a word, nor the end of a UUID.
+    rb"|(?<![0-9A-Za-z])(?<![0-9A-Fa-f]{4}-)(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
 )
-_JOINTS = re.compile(rb"[:.-]")
-_EUI64_CHARS = 8 * 3 - 1
+_JOINTS = re.compile(rb"[:._-]")
+_EUI64_DIGITS = 16
 """Eight octets are the EUI-64 of a sensor, not of a phone or a laptop."""
 
 
@@ -51,4 +50,4 @@ class MacHasher:
 
 
 def _is_mac(match: re.Match[bytes]) -> bool:
-    return match["octets"] is None or len(match[0]) != _EUI64_CHARS
+    return match["run"] is None or len(_JOINTS.sub(b"", match[0])) != _EUI64_DIGITS

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import HubpulseError
@@ -173,8 +173,11 @@ def test_with_hashing_the_same_device_is_still_the_same(mosquitto: Mosquitto, tm
         MAC,
         MAC.upper(),
         "a4-c1-38-0b-1c-2d",
+        "a4_c1_38_0b_1c_2d",
         "a4c1.380b.1c2d",
         "a4c1380b1c2d",
+        f"phone7{MAC}0",
+        f"mac:{MAC}",
         f'{{"mac":"{MAC}"}}',
         f"device-{MAC}",
         "device-a4-c1-38-0b-1c-2d",
@@ -193,6 +196,7 @@ def test_a_mac_address_is_found_however_it_is_written(text: str) -> None:
     [
         "24e124710c401234",  # the EUI-64 of a sensor
         "24-E1-24-71-0C-40-12-34",
+        "24e1.2471.0c40.1234",
         "123456789012",  # a plain number
         "2026-11-22T10:20:30.123456Z",
         "10:20:30:40:50",
@@ -200,6 +204,7 @@ def test_a_mac_address_is_found_however_it_is_written(text: str) -> None:
         "192.168.100.200",
         '{"time":"2005-07-24T07:00:00Z","entries":1,"exits":2}',
         "0123456789abcdef0123456789abcdef",
+        '{"deduplicationId":"3ac7e3c4-4401-4b8d-9386-a5c902f9202d"}',
     ],
 )
 def test_what_is_no_mac_address_is_left_alone(text: str) -> None:
@@ -209,17 +214,15 @@ def test_what_is_no_mac_address_is_left_alone(text: str) -> None:
 
 
 @given(
-    before=st.text('abcdefxyz0123456789:-./"{} ', max_size=10),
+    before=st.text('xyz:-./"{} ', max_size=10),
     octets=st.binary(min_size=6, max_size=6),
-    joint=st.sampled_from(":-"),
+    joint=st.sampled_from(":-_"),
+    after=st.text('xyz:-./"{} ', max_size=10),
 )
-@example(before="fe-", octets=bytes(6), joint="-")
-def test_no_text_around_a_mac_address_hides_it(before: str, octets: bytes, joint: str) -> None:
-    """Unless hex digits run into it: then nobody can tell where it begins."""
-    if before[-1:] in set("abcdef0123456789"):
-        before += " "
-    message = Message(0, "t", f"{before}{octets.hex(joint)} ".encode())
-    assert holds_mac(message) or before.count(joint) >= 2
+def test_no_text_around_a_mac_address_hides_it(before: str, octets: bytes, joint: str, after: str) -> None:
+    message = Message(0, "t", f"{before}{octets.hex(joint)}{after}".encode())
+    assert holds_mac(message)
+    assert octets.hex(joint).encode() not in MacHasher().hashed(message).payload
 
 
 def test_hashes_differ_from_one_recording_to_the_next() -> None:
