@@ -153,14 +153,19 @@ def test_a_hub_closed_today_is_neither_empty_nor_silent(known: Filled, browse: B
     assert "closed" in line.replace("closed today (holiday)", "")
 
 
-def test_a_silent_door_counter_is_named_and_its_count_not_taken_for_zero(filled: Filled, browse: Browse) -> None:
-    filled.put_day("armley", TODAY - timedelta(days=2), 80)
-    filled.put_day("armley", TODAY, 0, final=False)
+@pytest.mark.parametrize(
+    "entries, shown", [(0, '"today silent">no data<'), (None, '"today silent">no data<'), (40, '"today partial">40<')]
+)
+def test_a_silent_door_counter_is_named_and_its_count_not_taken_for_whole(
+    filled: Filled, browse: Browse, entries: int | None, shown: str
+) -> None:
+    filled.put_day("armley", TODAY - timedelta(days=1), 80)
+    filled.put_day("armley", TODAY, entries, final=False)
     filled.put_reading("armley", "footfall", "door-1", timedelta(hours=5), entries=1)
     filled.put_reading("armley", "temperature", "air-1", timedelta(minutes=3), temperature_c=20.0)
     filled.put_reading("armley", "wifi", "ap-1", timedelta(minutes=3), clients=4)
     page = browse(filled).get("/").text
-    assert "no data" in hub_line(page, "armley")
+    assert shown in page
     assert "1 sensor silent" in hub_line(page, "armley")
     assert "silent Armley Community Hub door-1 last heard 09:05" in text_of(page)
 
