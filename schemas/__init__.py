@@ -5,9 +5,10 @@ becomes, `estate` the estate file, `settings` the environment.
 """
 
 from schemas.errors import HubpulseError
-from schemas.estate import Estate, Hub, Opening, Sensor, Source
+from schemas.estate import Estate, Hub, Sensor, Source
 from schemas.kinds import KINDS, Field, Kind, KindSpec
 from schemas.measurements import MEASUREMENTS, FieldType, Measurement
+from schemas.opening import Opening
 from schemas.readings import Reading, Reason, Refusal, Rejection
 from schemas.settings import Settings
 

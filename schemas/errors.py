@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+_SHOWN_MAX = 80
+
 
 class HubpulseError(Exception):
     """Something foreseeable went wrong; the command line prints the message alone and exits with 1."""
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it: on one line, without control characters, cut in the middle where it is long."""
+    text = repr(value)
+    half = _SHOWN_MAX // 2
+    return text if len(text) <= _SHOWN_MAX else f"{text[: half - 2]}...{text[1 - half :]}"
+
+
+def choices(names: Sequence[str], *, listed_max: int = 20) -> str:
+    """Names to choose from, as an error lists them."""
+    more = f" and {len(names) - listed_max} more" if len(names) > listed_max else ""
+    return ", ".join(names[:listed_max]) + more

@@ -1,25 +1,37 @@
 """The estate file's content: hubs, their sensors, opening hours, closures and the sources of messages.
 
-Every error message names what is wrong and what to write instead; `sensors.estate_file` adds file and line.
+Every error names what is wrong and what to write instead; `sensors.estate_file` adds file and line. The attributes'
+descriptions are the estate file's reference: they are shown by editors that use docs/estate.schema.json.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cached_property
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import holidays
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
+from schemas.errors import choices, shown
 from schemas.ids import Id
-from schemas.kinds import Kind
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MINUTES_A_DAY = 24 * 60
+from schemas.kinds import INT64_MAX, Kind
+from schemas.opening import ClosureInFile, OpeningInFile
+from schemas.problems import nearest
+from schemas.repeats import refuse, repeats
 
 FormatName = Literal[
     "native",
@@ -32,223 +44,280 @@ FormatName = Literal[
     "collectd",
     "homeassistant",
 ]
+CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone: write an IANA name such as Europe/London") from error
+        near = _nearest_zone(name) or "an IANA name such as Europe/London"
+        raise ValueError(f"{shown(name)} is not a time zone: write {near}") from error
     return name
+
+
+def _nearest_zone(name: str) -> str | None:
+    """The zone of a city ("london"), or of a name with a slip in it; never one like Etc/GMT+1, whose sign misleads."""
+    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    city = name[:64].strip().lower().replace(" ", "_")
+    return next((zone for zone in zones if zone.lower().endswith(f"/{city}")), None) or nearest(name, zones)
 
 
 TimeZone = Annotated[str, AfterValidator(_zone)]
 
-_DURATION = re.compile(r"([1-9]\d*)\s*([smhd])")
+_DURATION_S_MAX = 366 * 86400
+_DURATION_PATTERN = "([1-9][0-9]{0,7})([smhd])"
+_DURATION = re.compile(_DURATION_PATTERN)
+_LOOSE_DURATION = re.compile(
+    r"\s*0*([1-9][0-9]{0,7})\s*(s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?)\s*", re.IGNORECASE
+)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _duration_s(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value)
-        if match is None:
-            raise ValueError(f"{value!r} is not a duration: write for example 30s, 5m, 1h or 1d")
-        return int(match[1]) * _UNIT_S[match[2]]
-    raise ValueError(f"{value!r} has no unit: write for example 30s, 5m, 1h or 1d")
+    """Seconds of a file's text; a number of seconds, as code has it, stays."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{shown(value)} is not a duration: {_duration_cure(value)}")
+    seconds = int(match[1]) * _UNIT_S[match[2]]
+    if seconds > _DURATION_S_MAX:
+        raise ValueError(f"{shown(value)} is more than a year: write 366d or less")
+    return seconds
+
+
+def _duration_cure(text: str) -> str:
+    loose = _LOOSE_DURATION.fullmatch(text[:64])
+    if loose is not None:
+        return f"write {loose[1]}{loose[2][0].lower()}"
+    if re.fullmatch(r"[1-9][0-9]{0,7}", text):
+        return f"write {text}s for seconds, {text}m for minutes"
+    return "write for example 30s, 5m, 1h or 1d"
 
 
 DurationS = Annotated[
     int,
-    Field(ge=1, le=366 * 86400),
-    BeforeValidator(_duration_s, json_schema_input_type=Annotated[str, Field(pattern=_DURATION.pattern)]),
+    Field(ge=1, le=_DURATION_S_MAX),
+    BeforeValidator(_duration_s, json_schema_input_type=Annotated[str, Field(pattern=f"^{_DURATION_PATTERN}$")]),
 ]
 
-_TIMES = re.compile(r"(\d{1,2}):([0-5]\d)\s*-\s*(\d{1,2}):([0-5]\d)")
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
 
 
-def parse_days(text: str) -> tuple[int, ...]:
-    """Weekdays (Monday is 0) of `mon`, `mon-fri` or a range that wraps, `sat-mon`."""
-    first, _, last = text.strip().lower().partition("-")
-    if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
-        raise ValueError(f"{text!r} is not a day or a range of days: write for example mon, mon-fri or sat-mon")
-    start = WEEKDAYS.index(first)
-    span = (WEEKDAYS.index(last or first) - start) % 7
-    return tuple((start + step) % 7 for step in range(span + 1))
+_EUI_PATTERN = "[0-9a-fA-F]{16}"
+_MODEL_PATTERN = "[a-z0-9-]+/[a-z0-9-]+"
 
 
-def parse_times(text: str) -> tuple[tuple[int, int], ...]:
-    """Opening times in minutes of the day, from `09:00-17:00`, several joined by commas, or `closed`."""
-    if text.strip().lower() == "closed":
-        return ()
-    spans = sorted(_parse_span(part.strip()) for part in text.split(","))
-    if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans)):
-        raise ValueError(f"{text!r} overlaps itself: write each opening time once")
-    return tuple(spans)
+def _eui(text: str) -> str:
+    if not re.fullmatch(_EUI_PATTERN, text):
+        digits = re.sub("[-:. ]|^0x", "", text[:64].lower())
+        cure = f"write {digits}" if re.fullmatch(_EUI_PATTERN, digits) else "copy it from the device's label"
+        raise ValueError(f"{shown(text)} is not a device EUI, 16 hex digits: {cure}")
+    return text.lower()
 
 
-def _parse_span(text: str) -> tuple[int, int]:
-    match = _TIMES.fullmatch(text)
-    if match is None:
-        raise ValueError(f'{text!r} is not an opening time: write for example "09:00-17:00"')
-    hour, minute, end_hour, end_minute = map(int, match.groups())
-    start, end = hour * 60 + minute, end_hour * 60 + end_minute
-    if end > MINUTES_A_DAY:
-        raise ValueError(f"{text!r} is not a time of day: the day ends at 24:00")
-    if start >= end:
-        raise ValueError(
-            f'{text!r} ends before it starts: write the evening as "...-24:00" and the rest under the next day'
-        )
-    return start, end
+def _model_name(text: str) -> str:
+    if not re.fullmatch(_MODEL_PATTERN, text):
+        near = re.sub("[ _]+", "-", text[:64].strip().lower())
+        cure = near if re.fullmatch(_MODEL_PATTERN, near) else "for example milesight/am307"
+        raise ValueError(f"{shown(text)} is not a maker and model: write {cure}")
+    return text
 
 
-class Opening(_Part):
-    """Opening times per weekday (Monday first), each a tuple of (start, end) in minutes of the local day."""
-
-    week: tuple[tuple[tuple[int, int], ...], ...] = Field(min_length=7, max_length=7)
-
-    @classmethod
-    def from_file(cls, value: object) -> Opening:
-        """Build it from the file's mapping of days to times; a day left out is closed."""
-        if not isinstance(value, dict):
-            raise ValueError('opening is not a mapping: write for example {mon-fri: "09:00-17:00"}')  # noqa: TRY004 - pydantic reports ValueError
-        week: list[tuple[tuple[int, int], ...] | None] = [None] * 7
-        for days, times in value.items():
-            for day in parse_days(str(days)):
-                if week[day] is not None:
-                    raise ValueError(f"{WEEKDAYS[day]} has opening times twice: keep one of them")
-                week[day] = parse_times(str(times))
-        return cls(week=tuple(times or () for times in week))
+def _text_like(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
 
 
-def _opening(value: object) -> object:
-    return value if isinstance(value, Opening) else Opening.from_file(value)
+DeviceEui = Annotated[str, AfterValidator(_eui), _text_like(_EUI_PATTERN)]
+ModelName = Annotated[str, AfterValidator(_model_name), _text_like(_MODEL_PATTERN)]
 
 
-class Closure(_Part):
-    """Days, first to last inclusive, on which a hub is closed."""
-
-    first: date
-    last: date
-
-    def days(self) -> Iterator[date]:
-        """Every day of the closure."""
-        for step in range((self.last - self.first).days + 1):
-            yield self.first + timedelta(days=step)
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _closure(value: object) -> object:
-    if isinstance(value, Closure):
-        return value
-    first, _, last = str(value).partition("..")
-    try:
-        closure = Closure(first=date.fromisoformat(first.strip()), last=date.fromisoformat((last or first).strip()))
-    except ValueError as error:
-        raise ValueError(f'{value!r} is not a closure: write "2026-12-25" or "2026-12-25..2027-01-01"') from error
-    if closure.last < closure.first:
-        raise ValueError(f"{value!r} ends before it starts: write the earlier day first")
-    return closure
-
-
-_TEXT: dict[str, Any] = {"json_schema_input_type": str}
+Name = Annotated[str, Field(max_length=200), AfterValidator(_on_one_line)]
 
 
 class Sensor(_Part):
-    """A sensor of a hub. `device` and `model` name a LoRaWAN device and its decoder."""
+    """A sensor of a hub. Only its id must be there."""
 
     id: Id
+    """The sensor's id, as the last level of its topic has it."""
+
     kinds: tuple[Kind, ...] = ()
+    """What it measures."""
+
     zone: Id | None = None
-    every_s: DurationS | None = Field(default=None, alias="every", description="how often it reports, such as 5m")
-    counter_bits: Literal[8, 16, 24, 32, 48, 64] | None = None
-    max_step: int | None = Field(default=None, ge=1, description="largest growth of a total between two readings")
-    device: str | None = Field(
-        default=None, pattern=r"^[0-9a-fA-F]{16}$", description="the device's EUI, 16 hex digits"
+    """The part of the building that it watches, such as entrance or cafe."""
+
+    every_s: DurationS | None = Field(default=None, alias="every", examples=["5m", "30s", "1h"])
+    """How often it reports. Completeness and "silent" follow from it."""
+
+    counter_bits: Annotated[CounterBits | None, BeforeValidator(_number, json_schema_input_type=CounterBits)] = Field(
+        default=None, examples=[16]
     )
-    model: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", description="such as milesight/am307")
+    """The width of its running totals: they roll over after 2^bits."""
+
+    max_step: int | None = Field(default=None, ge=1, le=INT64_MAX, examples=[500])
+    """The largest growth of a running total between two reports that is still believed."""
+
+    device: DeviceEui | None = Field(default=None, examples=["24e124710c401234"])
+    """The EUI of a LoRaWAN device, the 16 hex digits on its label."""
+
+    model: ModelName | None = Field(default=None, examples=["milesight/am307"])
+    """The maker and model of a LoRaWAN device, which say how its frames are decoded."""
 
 
 class Hub(_Part):
-    """A building. Without `opening` it counts as open all day."""
+    """A building. Only its id must be there."""
 
     id: Id
-    name: str = ""
-    altitude_m: float | None = Field(default=None, ge=-500, le=9000)
-    timezone: TimeZone | None = None
-    opening: Annotated[Opening | None, BeforeValidator(_opening, json_schema_input_type=dict[str, str])] = None
-    closures: tuple[Annotated[Closure, BeforeValidator(_closure, **_TEXT)], ...] = ()
+    """The hub's id, as the second level of its topics has it."""
+
+    name: Name = Field(default="", examples=["Armley Community Hub"])
+    """What people call it."""
+
+    altitude_m: float | None = Field(default=None, ge=-500, le=9000, allow_inf_nan=False, examples=[60])
+    """Metres above sea level: air pressure is reduced to sea level where it is known."""
+
+    timezone: TimeZone | None = Field(default=None, examples=["Europe/London"])
+    """The time zone of its local days, where it differs from the estate's."""
+
+    opening: OpeningInFile | None = None
+    """Opening times by day or range of days; days left out are closed. Without it, the hub counts as open all day."""
+
+    closures: tuple[ClosureInFile, ...] = Field(default=(), examples=[["2026-12-25..2027-01-01"]])
+    """Days on which it is closed whatever its opening times say."""
+
     sensors: tuple[Sensor, ...] = ()
+    """Its sensors. One that is not named here is accepted on a native topic, and listed as new."""
 
     @model_validator(mode="after")
     def _sensors_once(self) -> Hub:
-        _refuse_twice([sensor.id for sensor in self.sensors], f"sensor of hub {self.id!r}")
+        ids = ((sensor.id, ("sensors", index, "id")) for index, sensor in enumerate(self.sensors))
+        refuse(repeats(ids, "sensor {name} is there twice in this hub: give each sensor its own id"))
         return self
 
 
 class Holidays(_Part):
-    """Which bank holidays close the hubs, as the `holidays` library names countries and subdivisions."""
+    """Which bank holidays close the hubs, by the codes of the `holidays` library."""
 
-    country: str
-    subdivision: str | None = None
+    country: str = Field(json_schema_extra={"pattern": "^[A-Z]{2,3}$"}, examples=["GB"])
+    """The country's ISO code."""
 
-    @model_validator(mode="after")
-    def _known(self) -> Holidays:
-        known = holidays.list_supported_countries()
-        if self.country not in known:
-            raise ValueError(f"{self.country!r} is not a country code: write for example GB")
-        if self.subdivision is not None and self.subdivision not in known[self.country]:
-            choices = ", ".join(known[self.country]) or "none"
-            raise ValueError(f"{self.subdivision!r} is not a part of {self.country}: choose from {choices}")
-        return self
+    subdivision: str | None = Field(default=None, examples=["ENG"])
+    """The part of the country that has holidays of its own."""
+
+    @field_validator("country")
+    @classmethod
+    def _country_known(cls, country: str) -> str:
+        if country not in (known := holidays.list_supported_countries()):
+            near = country.upper() if country.upper() in known else "an ISO code such as GB"
+            raise ValueError(f"{shown(country)} is not a country code with known holidays: write {near}")
+        return country
+
+    @field_validator("subdivision")
+    @classmethod
+    def _subdivision_known(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
+        country = info.data.get("country")
+        if country is None or subdivision is None:
+            return subdivision
+        if subdivision not in (known := holidays.list_supported_countries()[country]):
+            near = nearest(subdivision, known)
+            cure = f"did you mean {near}?" if near else f"write one of {choices(known)}" if known else "leave it out"
+            raise ValueError(f"{shown(subdivision)} is not a part of {country} with holidays of its own: {cure}")
+        return subdivision
+
+
+_TOPIC_BYTES_MAX = 65535
 
 
 def _topic_filter(text: str) -> str:
     levels = text.split("/")
+    if text.startswith("$share/"):
+        raise ValueError(
+            f"{shown(text)} names a shared subscription: write the filter alone, and set HUBPULSE_MQTT__SHARE_GROUP"
+        )
     if (
         not text
-        or "\0" in text
-        or any(
-            ("#" in level and (level != "#" or index != len(levels) - 1)) or ("+" in level and level != "+")
-            for index, level in enumerate(levels)
-        )
+        or any(len(level) > 1 and ("#" in level or "+" in level) for level in levels)
+        or "#" in levels[:-1]
+        or len(text.encode()) > _TOPIC_BYTES_MAX
     ):
-        raise ValueError(f'{text!r} is not a topic filter: + stands for one level, # for the rest, as in "hubs/#"')
+        raise ValueError(
+            f'{shown(text)} is not a topic filter: + stands for one whole level, # for the rest, as in "hubs/#"'
+        )
     return text
 
 
 class Source(_Part):
-    """A topic filter and the format of the messages under it."""
+    """A topic filter and the format of the messages under it. A message belongs to the first source that fits it."""
 
-    topic: Annotated[str, AfterValidator(_topic_filter)]
+    topic: Annotated[str, AfterValidator(_topic_filter)] = Field(examples=["hubs/#", "v3/+/devices/+/up"])
+    """The MQTT topic filter: + stands for one level, # for the rest."""
+
     format: FormatName = "native"
+    """How the messages are written."""
 
 
-def _refuse_twice(names: list[str], what: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{what} {twice[0]!r} is there twice: give each its own id")
+def _some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    if not sources:
+        raise ValueError("no topic to listen to: name one, or leave the line out to listen to hubs/#")
+    return sources
 
 
 class Estate(_Part):
     """The whole estate file."""
 
-    name: str = ""
-    timezone: TimeZone = "UTC"
+    name: Name = Field(default="", examples=["Leeds digital health hubs"])
+    """What the estate is called, on pages and reports."""
+
+    timezone: TimeZone = Field(default="UTC", examples=["Europe/London"])
+    """The time zone of the hubs' local days, as the IANA names it."""
+
     holidays: Holidays | None = None
-    sources: tuple[Source, ...] = (Source(topic="hubs/#"),)
+    """Bank holidays, on which every hub is closed."""
+
+    sources: Annotated[tuple[Source, ...], AfterValidator(_some)] = Field(
+        default=(Source(topic="hubs/#"),), json_schema_extra={"minItems": 1}
+    )
+    """The topics to listen to, and the format of the messages under each."""
+
     hubs: tuple[Hub, ...] = ()
-    open: bool = Field(default=False, exclude=True, description="accept every hub id: no estate file is in force")
+    """The buildings. Messages of any other hub are kept in the quarantine as `unknown_hub`."""
+
+    open: SkipJsonSchema[StrictBool] = Field(default=False, exclude=True)
+    """Whether every hub id is accepted, for want of an estate file. No file may say so: its values are text."""
 
     @model_validator(mode="after")
     def _names_once(self) -> Estate:
-        _refuse_twice([hub.id for hub in self.hubs], "hub")
-        _refuse_twice([s.device.lower() for hub in self.hubs for s in hub.sensors if s.device], "device")
-        _refuse_twice([source.topic for source in self.sources], "source")
+        hubs = ((hub.id, ("hubs", index, "id")) for index, hub in enumerate(self.hubs))
+        devices = (
+            (sensor.device, ("hubs", hub_index, "sensors", index, "device"))
+            for hub_index, hub in enumerate(self.hubs)
+            for index, sensor in enumerate(hub.sensors)
+            if sensor.device is not None
+        )
+        topics = ((source.topic, ("sources", index, "topic")) for index, source in enumerate(self.sources))
+        refuse(
+            repeats(hubs, "hub {name} is there twice: give each hub its own id")
+            + repeats(devices, "device {name} is there twice: a device is one sensor of one hub")
+            + repeats(topics, "topic {name} is there twice: keep one of them")
+        )
         return self
 
     def zone_of(self, hub: str) -> ZoneInfo:
         """The time zone of a hub's local day; the estate's for a hub that the file does not name."""
-        return ZoneInfo(next((h.timezone for h in self.hubs if h.id == hub and h.timezone), self.timezone))
+        return self._zones.get(hub) or ZoneInfo(self.timezone)
+
+    @cached_property
+    def _zones(self) -> dict[str, ZoneInfo]:
+        return {hub.id: ZoneInfo(hub.timezone) for hub in self.hubs if hub.timezone}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
+
+from schemas.errors import shown
 
 ID_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -16,11 +19,18 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def nearest_id(text: str) -> str:
+    """An id that looks like `text`: `Café (West)` becomes `cafe-west`."""
+    plain = unicodedata.normalize("NFKD", text[:256]).encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:64] or "id-1"
+
+
 def _check(text: str) -> str:
     if not is_id(text):
-        cure = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:64] or "hub-1"
-        raise ValueError(f"{text!r} is not an id (lower-case letters, digits, - and _, at most 64): write {cure!r}")
+        raise ValueError(
+            f"{shown(text)} is not an id (lower-case letters, digits, - and _, at most 64): write {nearest_id(text)}"
+        )
     return text
 
 
-Id = Annotated[str, AfterValidator(_check)]
+Id = Annotated[str, AfterValidator(_check), WithJsonSchema({"type": "string", "pattern": f"^{ID_PATTERN}$"})]

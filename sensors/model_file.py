@@ -1,0 +1,87 @@
+"""A YAML file as a model, or every problem of it at once: the line, the place, what is wrong, what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.problems import sentence
+from schemas.repeats import Place, Repeat
+from sensors.yaml_faults import UnreadableError
+from sensors.yaml_text import Document, TextMapping, read_yaml
+
+M = TypeVar("M", bound=BaseModel)
+
+PROBLEMS_MAX = 50
+_DETAILS_MAX = 10_000
+_KEY_MARK = "[key]"
+"""What pydantic adds to the place of an error that is in a key, not in its value."""
+
+
+class ModelFileError(Exception):
+    """The file does not hold the model; `problems` has a line of text for each thing to mend, in the file's order."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read_model(model: type[M], text: str, *, name: str, start: str) -> M:
+    """The model of a file's text. `name` is what the problems call the file, `start` a line that it may start with.
+
+    Raises ModelFileError.
+    """
+    try:
+        document = read_yaml(text)
+    except UnreadableError as error:
+        raise ModelFileError([f"{name}:{error.line}: {error.sentence}"]) from error
+    if not isinstance(document.content, TextMapping):
+        what = "is empty" if document.content is None else "holds no `key: value` at its top"
+        raise ModelFileError([f"{name}:1: {what}: start with for example `{start}`"])
+    found: M | None = None
+    details: list[ErrorDetails] = []
+    try:
+        found = model.model_validate(document.content)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    if found is None or document.problems:
+        raise ModelFileError(_lines(name, document, model, details))
+    return found
+
+
+def _lines(name: str, document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> list[str]:
+    findings = sorted(_findings(document, model, details), key=lambda finding: finding.line)
+    found = len(findings) + len(details[_DETAILS_MAX:])
+    lines = [f"{name}:{f.line}: {document.spell(f.place)}: {f.sentence()}" for f in findings[:PROBLEMS_MAX]]
+    if found > PROBLEMS_MAX:
+        lines.append(f"{name}: and {found - PROBLEMS_MAX} more: mend these first")
+    return lines
+
+
+class _Finding(NamedTuple):
+    """A problem whose sentence is only made where it is shown: a wrong file may have hundreds of thousands."""
+
+    line: int
+    place: Place
+    sentence: Callable[[], str]
+
+
+def _findings(document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> Iterator[_Finding]:
+    for problem in document.problems:
+        yield _Finding(problem.line, problem.place, partial(str, problem.sentence))
+    told = {problem.place for problem in document.problems}
+    for detail in details[:_DETAILS_MAX]:
+        place: Place = tuple(step for step in detail["loc"] if step != _KEY_MARK)
+        if detail["type"] == "repeated":
+            yield from (_repeat(document, place, repeat) for repeat in detail["ctx"]["repeats"])
+        elif place not in told:
+            yield _Finding(document.line_of(place), place, partial(sentence, model, detail))
+
+
+def _repeat(document: Document, around: Place, repeat: Repeat) -> _Finding:
+    place, first = around + repeat.place, document.line_of(around + repeat.first)
+    return _Finding(document.line_of(place), place, lambda: f"{repeat.sentence} (the first is on line {first})")
