@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from schemas import Estate, HubpulseError, Settings
+from schemas.settings import read_settings
 from sensors.estate_file import load_estate
 from stores import Store, open_store
 
@@ -32,12 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 def load_settings(*, data: Path | None = None, estate: Path | None = None, **changes: Any) -> Settings:
     """The settings of environment and .env, with what the command line says put over them."""
     given = {"data_dir": data, "estate": estate, **changes}
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "HUBPULSE_" + "__".join(str(part) for part in first["loc"]).upper()
-        raise HubpulseError(f"setting {name}: {first['msg']}; correct it in the environment or in .env") from error
+    return read_settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def estate_of(settings: Settings) -> Estate:

@@ -5,55 +5,98 @@ A secret may be given as a file: `HUBPULSE_INFLUX__TOKEN_FILE=/run/secrets/token
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from schemas.errors import HubpulseError, choices, shown
+from schemas.problems import sentence
+
+_PREFIX, _DELIMITER = "HUBPULSE_", "__"
+_SECRETS = ("password", "token")
+_SECRET_BYTES_MAX = 64 * 1024
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        return {
-            (key.removesuffix("_file") if key in _SECRET_FILES else key): (
-                _read_secret(key, value) if key in _SECRET_FILES else value
-            )
-            for key, value in values.items()
-        }
+        found = dict(values)
+        for secret in (name for name in _SECRETS if name in cls.model_fields):
+            key = f"{secret}_file"
+            if key in found:
+                path = str(found.pop(key))
+                if secret in found:
+                    raise _fault(key, f"{secret} is set as well: keep one of the two")
+                found[secret] = _read_secret(key, path)
+        return found
 
 
-_SECRET_FILES = ("password_file", "token_file")
-
-
-def _read_secret(key: str, path: object) -> str:
+def _read_secret(key: str, path: str) -> str:
     try:
-        return Path(str(path)).read_text(encoding="utf-8").strip()
+        with Path(path).open("rb") as file:
+            text = file.read(_SECRET_BYTES_MAX).decode("utf-8").strip()
     except OSError as error:
-        raise ValueError(
-            f"{key} {str(path)!r} can't be read ({error.strerror}): check the path and its mode"
-        ) from error
+        raise _fault(key, f"{shown(path)} can't be read ({error.strerror}): check path and mode") from error
+    except UnicodeDecodeError as error:
+        raise _fault(key, f"{shown(path)} is not text: write the secret alone into it") from error
+    if not text or not text.isprintable():
+        raise _fault(key, f"{shown(path)} holds no single line of text: write the secret alone into it")
+    return text
+
+
+def _fault(key: str, text: str) -> PydanticCustomError:
+    return PydanticCustomError("in_part", "{key}: {text}", {"key": key, "text": text})
+
+
+def _host(text: str) -> str:
+    if re.search(r"[\s/@\[\]]|^[^:]*:[^:]*$", text):
+        raise ValueError("holds more than a host: write its name or address alone, the port is a setting of its own")
+    return text
+
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class MqttSettings(_Part):
-    """The broker. Without a host, `up` starts one of its own and `ingest` looks on this machine."""
+    """The broker."""
 
-    host: str | None = None
+    host: Annotated[str, AfterValidator(_host)] | None = None
+    """Without it, `up` starts a broker of its own and `ingest` looks on this machine."""
+
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = Field(default=None, description="certificate authority; given, the connection is TLS")
-    client_id: str = Field(default="hubpulse-ingest", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    share_group: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="shared subscription group, for several ingests",
-    )
+    ca_file: Path | None = None
+    """The certificate authority; where it is given, the connection is TLS."""
+
+    client_id: _Name = Field(default="hubpulse-ingest", examples=["hubpulse-ingest"])
+    share_group: _Name | None = Field(default=None, examples=["ingest"])
+    """The group of a shared subscription, for several ingests."""
+
     receive_max: int = Field(default=5000, ge=1, le=65535)
     session_expiry_s: int = Field(default=7 * 86400, ge=0, le=2**32 - 1)
     keepalive_s: int = Field(default=30, ge=5, le=65535)
@@ -62,9 +105,9 @@ class MqttSettings(_Part):
 class InfluxSettings(_Part):
     """InfluxDB 2.x (token, org, bucket) or 1.x (user and password; the bucket is the database)."""
 
-    url: str = Field(default="http://127.0.0.1:8086", pattern=r"^https?://")
+    url: str = Field(default="http://127.0.0.1:8086", pattern="^https?://")
     org: str = "hubpulse"
-    bucket: str = Field(default="hubs", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    bucket: _Name = Field(default="hubs", examples=["hubs"])
     token: SecretStr | None = None
     username: str | None = None
     password: SecretStr | None = None
@@ -82,15 +125,15 @@ class IngestSettings(_Part):
     batch_messages_max: int = Field(default=5000, ge=1, le=65535)
     flush_lines_max: int = Field(default=5000, ge=1, le=100_000)
     flush_age_s: float = Field(default=0.5, ge=0, le=60)
-    backoff_first_s: float = Field(default=0.5, gt=0)
-    backoff_max_s: float = Field(default=30, gt=0)
+    backoff_first_s: float = Field(default=0.5, gt=0, le=3600)
+    backoff_max_s: float = Field(default=30, gt=0, le=3600)
     stop_deadline_s: float = Field(default=8, gt=0, le=60)
 
 
 class BoardSettings(_Part):
     """Where the board listens."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
 
 
@@ -98,14 +141,94 @@ class Settings(BaseSettings):
     """Everything that the environment decides; with nothing set, the embedded defaults serve."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUBPULSE_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_DELIMITER,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     data_dir: Path = Path("data")
-    estate: Path | None = Field(default=None, description="the estate file; estate.yaml where that exists")
+    estate: Path | None = None
+    """The estate file; estate.yaml where that exists."""
+
     store: Literal["sqlite", "influxdb"] = "sqlite"
-    retention_days: int | None = Field(default=None, ge=1, description="raw readings are kept so long; none = for ever")
+    retention_days: int | None = Field(default=None, ge=1, le=36500, examples=[365])
+    """How long raw readings are kept; for ever where it is not set."""
+
     mqtt: MqttSettings = MqttSettings()
     influx: InfluxSettings = InfluxSettings()
     ingest: IngestSettings = IngestSettings()
     board: BoardSettings = BoardSettings()
+
+    @field_validator("influx")
+    @classmethod
+    def _no_secret_in_the_address(cls, influx: InfluxSettings) -> InfluxSettings:
+        if re.match("https?://[^/?#]*@", influx.url):
+            raise _fault("url", "holds a user or a password: put them into USERNAME and PASSWORD beside it")
+        return influx
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of environment and .env, with `given` put over them.
+
+    Raises HubpulseError with a line for each variable to mend.
+    """
+    try:
+        misspelt = list(_misspelt())
+        if misspelt:
+            raise HubpulseError("\n".join(misspelt))
+        return Settings(**given)
+    except ValidationError as error:
+        raise HubpulseError("\n".join(_problem(detail) for detail in error.errors())) from error
+    except SettingsError as error:
+        # Only a whole part given as one variable is read as JSON.
+        field = re.search('field "([a-z_]+)"', str(error))
+        name = _variable(field[1] if field else "...")
+        raise HubpulseError(f"{name} is not JSON: set its parts one by one, such as {name}{_DELIMITER}HOST") from error
+    except UnicodeDecodeError as error:
+        raise HubpulseError(f".env: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+    except OSError as error:
+        raise HubpulseError(f".env can't be read ({error.strerror}): check its mode") from error
+
+
+def variables() -> Iterator[str]:
+    """The name of every variable that is a setting."""
+    for name, field in Settings.model_fields.items():
+        yield _variable(name)
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, _Part):
+            for key in part.model_fields:
+                yield _variable(name, key)
+                if key in _SECRETS:
+                    yield _variable(name, f"{key}_file")
+
+
+def _variable(*place: str | int) -> str:
+    return _PREFIX + _DELIMITER.join(str(step) for step in place).upper()
+
+
+def _misspelt() -> Iterator[str]:
+    """Variables that are nearly a setting: they would be passed over, and the default would serve in silence."""
+    known = list(variables())
+    in_file = dotenv_values(".env", encoding="utf-8-sig") if Path(".env").is_file() else {}
+    for name in sorted({*os.environ, *in_file}):
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.9) if name.upper() not in known else []
+        if near and name.upper().startswith(_PREFIX):
+            yield f"{name} is not a setting: did you mean {near[0]}?"
+
+
+def _problem(detail: ErrorDetails) -> str:
+    place = detail["loc"]
+    if detail["type"] == "in_part":
+        return f"{_variable(*place, detail['ctx']['key'])}: {detail['ctx']['text']}"
+    if detail["type"] == "extra_forbidden":
+        beside = [name for name in variables() if name.startswith(_variable(*place[:-1], ""))]
+        return f"{_variable(*place)} is not a setting: write one of {choices(beside)}"
+    if place[-1] in _SECRETS:
+        return f"{_variable(*place)}: is not one text: set it to the secret alone"
+    return f"{_variable(*place)}: {sentence(Settings, detail)}"
