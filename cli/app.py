@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import dashboards, inspection, quarantine, replay, serve, simulate, usage
+from cli import dashboards, estate, inspection, quarantine, replay, serve, simulate, usage
 from cli.context import configure_log, err
 from schemas import HubpulseError
 
@@ -26,6 +26,7 @@ replay.register(app)
 inspection.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(usage.app, name="usage")
+app.add_typer(estate.app, name="estate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(dashboards.app, name="dashboards")
 

@@ -1,0 +1,67 @@
+"""`hubpulse estate`: is the estate file right, and by which schema do editors complete it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import JsonOption, load_settings
+
+app = typer.Typer(help="The estate file: check it, print the JSON Schema for editors.", no_args_is_help=True)
+
+SCHEMA_PATH = Path("docs/estate.schema.json")
+
+
+@app.command(epilog="Example: hubpulse estate check estate.yaml")
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="The estate file.", show_default="HUBPULSE_ESTATE, else estate.yaml")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what the estate file holds; where there is something to mend, a line for each thing and exit code 1."""
+    from sensors.estate_file import DEFAULT_PATH, EstateError, load_estate
+
+    path = file or load_settings().estate or DEFAULT_PATH
+    counts, problems = {}, []
+    try:
+        estate = load_estate(path)
+    except EstateError as error:
+        problems = error.problems
+    else:
+        sensors = sum(len(hub.sensors) for hub in estate.hubs)
+        counts = {"hubs": len(estate.hubs), "sensors": sensors, "sources": len(estate.sources)}
+    if as_json:
+        print(json.dumps({"file": str(path), **counts, "problems": problems}, indent=2, ensure_ascii=False))
+    else:
+        held = ", ".join(f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
+        print("\n".join(problems) or f"{path}: {held}")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: hubpulse estate schema > docs/estate.schema.json")
+def schema(
+    check: Annotated[bool, typer.Option("--check", help=f"Only say whether {SCHEMA_PATH} is up to date.")] = False,
+) -> None:
+    """Print the JSON Schema of the estate file, by which editors complete and check it.
+
+    An editor finds it by the first line of estate.yaml: # yaml-language-server: $schema=docs/estate.schema.json
+    """
+    from schemas import HubpulseError
+    from schemas.estate_schema import estate_json_schema
+
+    expected = estate_json_schema()
+    if not check:
+        print(expected, end="")
+        return
+    try:
+        actual = SCHEMA_PATH.read_text(encoding="utf-8")
+    except OSError as error:
+        raise HubpulseError(f"{SCHEMA_PATH} can't be read ({error.strerror}): run this in the repository") from error
+    if actual != expected:
+        raise HubpulseError(f"{SCHEMA_PATH} is out of date: run `hubpulse estate schema > {SCHEMA_PATH}`")
+    print(f"{SCHEMA_PATH} is up to date")
