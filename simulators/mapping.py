@@ -13,15 +13,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sized
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schemas import KINDS, HubpulseError, Kind
 from schemas.estate import TimeZone
 from schemas.ids import Id, is_id
+from sensors.model_file import ModelFileError, read_model
 from simulators.local_times import ISO, check_format
 
 SHIPPED = Path(__file__).parent / "mappings"
@@ -29,6 +37,7 @@ FILE_COLUMN = "file"
 """A column that every table has: the file's name without its endings."""
 
 _COLUMN = re.compile(r"\{([^{}]*)\}")
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
 _LEVELS = 4
 
 
@@ -53,9 +62,9 @@ def _formats(value: object) -> object:
 
 
 def _column_or_number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        sentence = f'{value!r} is neither a column nor a number: put a column\'s name in quotes, "{value}"'
-        raise ValueError(sentence)  # noqa: TRY004 - pydantic reports ValueError
+    """The number that a text of the file is; any other text is a column."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value) if value.lstrip("-").isdigit() else float(value)
     return value
 
 
@@ -122,29 +131,34 @@ def _check_topic(topic: str) -> None:
             raise ValueError(f"{level!r} in {topic!r} is not an id: use lower-case letters, digits, - and _")
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is not an encoding: write for example utf-8 or latin-1") from error
+    return name
+
+
 class TableMapping(_Part):
     """The whole mapping file."""
 
     estate: str | None = None
-    encoding: str = "utf-8-sig"
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8-sig"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     decimal: str = Field(default=".", min_length=1, max_length=1)
     header: bool = True
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = Field(default=(), validate_default=True)
     blanks: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     names: Mapping[str, Mapping[str, Id]] = {}
     time: TimeColumns
     readings: Annotated[tuple[ReadingColumns, ...], NotEmpty]
 
-    @model_validator(mode="after")
-    def _whole(self) -> TableMapping:
-        if not self.header and not self.columns:
-            raise ValueError("a file without a header needs its column names: write columns: [date, in, out]")
-        try:
-            "".encode(self.encoding)
-        except LookupError as error:
-            raise ValueError(f"{self.encoding!r} is not an encoding: write for example utf-8 or latin-1") from error
-        return self
+    @field_validator("columns")
+    @classmethod
+    def _named(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("header") is False and not columns:
+            raise ValueError("is missing: a file without a header needs its column names, as in [date, in, out]")
+        return columns
 
 
 def load_mapping(name: str) -> tuple[TableMapping, Path]:
@@ -168,36 +182,6 @@ def shipped_names() -> list[str]:
 def parse_mapping(text: str, *, name: str = "mapping") -> TableMapping:
     """The mapping of a file's text; `name` is what errors call the file. Raises MappingError with a line a problem."""
     try:
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MappingError(f"{name}:{line}: not YAML ({error.problem}): check indentation and quotes there") from error
-    except yaml.YAMLError as error:
-        raise MappingError(f"{name}: not YAML ({error}): save the file as plain text") from error
-    if not isinstance(content, dict):
-        raise MappingError(f"{name}: not a mapping: start with `time:` and `readings:`")
-    try:
-        return TableMapping.model_validate(content)
-    except ValidationError as error:
-        raise MappingError("\n".join(_problem(name, detail) for detail in error.errors())) from error
-
-
-def _problem(name: str, detail: ErrorDetails) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]]
-    place = "".join(parts).removeprefix(".") or "the file"
-    return f"{name}: {place}: {_sentence(detail)}"
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    given: Any = detail["input"]
-    match detail["type"]:
-        case "missing":
-            return f"is missing: add `{detail['loc'][-1]}: ...`"
-        case "extra_forbidden":
-            return "unknown key: see docs/replay.md for those of a mapping"
-        case "value_error":
-            return str(detail["ctx"]["error"])
-        case "string_type":
-            return f'{given!r} is not text: put it in quotes, "{given}"'
-        case _:
-            return f"{given!r}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+        return read_model(TableMapping, text, name=name, start="time: {column: date}")
+    except ModelFileError as error:
+        raise MappingError(str(error)) from error

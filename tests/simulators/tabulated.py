@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,8 +53,9 @@ def readings(messages: Iterable[Message]) -> list[tuple[str, float]]:
 def day_sums(messages: Iterable[Message], zone: str, field: str) -> dict[tuple[str, date], int]:
     """The sum of a field by hub and local day."""
     sums: Counter[tuple[str, date]] = Counter()
+    day_of = lru_cache(maxsize=4096)(lambda time_ns: local_day(time_ns, ZoneInfo(zone)))
     for message in messages:
         value = json.loads(message.payload).get(field)
         if value is not None:
-            sums[message.topic.split("/")[1], local_day(message.time_ns, ZoneInfo(zone))] += value
+            sums[message.topic.split("/")[1], day_of(message.time_ns)] += value
     return dict(sums)
