@@ -2,7 +2,8 @@
 
 One thread: `receive` connects, reconnects, keeps alive and reads; `acknowledge` answers what the last `receive` gave.
 A new connection begins inside `receive` only, and forgets what was not acknowledged: the broker delivers it again.
-MQTT 5 with a persistent session where the broker has it, else 3.1.1.
+MQTT 5 with a persistent session where the broker has it, else 3.1.1; each time a connection was lost, 5 comes first
+again, so that a broker that was only slow to answer is not left to 3.1.1 and its few messages in flight.
 """
 
 from __future__ import annotations
@@ -30,9 +31,16 @@ from schemas.settings import IngestSettings, MqttSettings
 
 log = structlog.get_logger("hubpulse.subscriber")
 
+_TAKEN_OVER = "Session taken over"
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
-_CONNACK_DEADLINE_S = 3.0
+_CONNECT_TIMEOUT_S = 3.0
+_CONNACK_DEADLINE_S = 5.0
+_UNANSWERED_MAX = 2
+"""So many connections in MQTT 5 may end or stay silent before an answer until 3.1.1 is tried."""
 _MISC_EVERY_S = 1.0
+_SUBSCRIBE_AGAIN_S = 30.0
+_STABLE_AFTER_S = 10.0
+"""A connection that was lost sooner did no good: the waits between tries go on growing."""
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
@@ -59,9 +67,14 @@ class Subscriber:
         self._version_5 = True
         self._client = self._new_client()
         self._answer_by_s = self._wait_until_s = self._misc_at_s = 0.0
+        self._connected_at_s = self._subscribed_at_s = 0.0
+        self._unanswered = 0
+        self._was_connected = False
         self._unacknowledged: list[int] = []
         self._subscribing: dict[int, tuple[str, ...]] = {}
+        self._left: set[str] = set()
         self._refusal: str | None = None
+        self._speaks_5 = True
         self.connected = False
         self.subscribed = False
         """Whether the broker took every subscription: from here on it keeps what is published for us."""
@@ -99,11 +112,12 @@ class Subscriber:
 
     def resubscribe(self, filters: Sequence[str]) -> None:
         """Take other topic filters; the session and what the broker holds for it stay."""
-        gone = [f for f in self._filters if f not in filters]
+        if tuple(filters) == self._filters:
+            return
+        self._left = (self._left | set(self._filters)) - set(filters)
         self._filters = tuple(filters)
         if self.connected:
-            if gone:
-                self._client.unsubscribe([self._shared(f) for f in gone])
+            self._leave()
             self._subscribe()
 
     def close(self, deadline_s: float = 2.0) -> None:
@@ -115,7 +129,8 @@ class Subscriber:
             client.disconnect()
             while client.socket() is not None and client.want_write() and self._monotonic_s() < until_s:
                 self._wait_for_socket(0.05)
-        self.connected = False
+        client.hang_up()
+        self.connected = self.subscribed = False
 
     def _new_client(self) -> BatchClient:
         settings = self._settings
@@ -130,6 +145,7 @@ class Subscriber:
                 raise HubpulseError(
                     f"HUBPULSE_MQTT__CA_FILE {settings.ca_file} can't be used ({error}): give a PEM file"
                 ) from error
+        client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -139,12 +155,13 @@ class Subscriber:
         """Open a connection, or wait for the time of the next try."""
         now_s = self._monotonic_s()
         if now_s < self._wait_until_s:
-            select.select([], [], [], min(timeout_s, self._wait_until_s - now_s))
+            select.poll().poll(1000 * min(timeout_s, self._wait_until_s - now_s))
             return
         client, settings = self._client, self._settings
         client.forget()
         self._unacknowledged.clear()
         self._subscribing.clear()
+        self._refusal, self._speaks_5 = None, True
         client.connect_async(
             settings.host or "127.0.0.1",
             settings.port,
@@ -171,12 +188,14 @@ class Subscriber:
         sock = client.socket()
         if sock is None:
             return
-        writing = [sock] if client.want_write() else []
+        # poll and not select, which can't wait for a socket beyond the 1024th of a process.
+        poll = select.poll()
         try:
-            _, writable, _ = select.select([sock], writing, [], timeout_s)
+            poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
+            ready = poll.poll(1000 * timeout_s)
         except _SOCKET_ERRORS:
             return
-        if writable:
+        if any(event & select.POLLOUT for _, event in ready):
             client.loop_write()
 
     def _keep_alive(self) -> None:
@@ -184,25 +203,47 @@ class Subscriber:
         if now_s >= self._misc_at_s:
             self._misc_at_s = now_s + _MISC_EVERY_S
             self._client.loop_misc()
-        if not self.connected and self._client.socket() is not None and now_s > self._answer_by_s:
+        if self._client.socket() is None:
+            return
+        if not self.connected and now_s > self._answer_by_s:
             self._fail(f"broker {self.place} accepts connections but does not answer: is it an MQTT broker?")
-            self._change_version()
+            self._choose_version()
+        elif self.connected and not self.subscribed and now_s > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
+            self._subscribe()
 
     def _on_connect(
         self, _client: mqtt.Client, _userdata: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
         if reason.is_failure:
-            if str(reason) not in _UNSUPPORTED_VERSION:
+            if str(reason) in _UNSUPPORTED_VERSION:
+                self._speaks_5 = False
+            else:
                 self._refusal = f"broker {self.place} refuses us ({reason}): check user name, password and client id"
             return
-        self._refusal = None
         self.connected = True
-        self._backoff.reset()
+        self._connected_at_s = self._monotonic_s()
+        self._unanswered = 0
         self.problem = None
-        log.info("connected", broker=self.place, version=5 if self._version_5 else 3.11, session=flags.session_present)
+        log.info(
+            "connected", broker=self.place, mqtt="5" if self._version_5 else "3.1.1", session=flags.session_present
+        )
         if not flags.session_present:
+            if self._was_connected:
+                log.warning(
+                    "the broker forgot our session, and what was published meanwhile",
+                    cure="give it `persistence true`, or raise HUBPULSE_MQTT__SESSION_EXPIRY_S",
+                )
             self._on_new_session()
+        elif self._left:
+            self._leave()
+        self._was_connected = True
         self._subscribe()
+
+    def _leave(self) -> None:
+        """Unsubscribe from filters that are no longer ours."""
+        if self._left:
+            self._client.unsubscribe([self._shared(f) for f in sorted(self._left)])
+            self._left.clear()
 
     def _subscribe(self) -> None:
         """Subscribe at QoS 1. Retained messages come once, at a new subscription, and not with each connection."""
@@ -211,6 +252,7 @@ class Subscriber:
         _, packet_id = self._client.subscribe(
             [(n, once) for n in names] if self._version_5 else [(n, 1) for n in names]
         )
+        self._subscribed_at_s = self._monotonic_s()
         if packet_id is not None:
             self._subscribing[packet_id] = self._filters
 
@@ -223,9 +265,15 @@ class Subscriber:
     ) -> None:
         filters = self._subscribing.pop(packet_id, ())
         refused = [f for f, reason in zip(filters, reasons, strict=False) if reason.is_failure]
+        unsure = [f for f, reason in zip(filters, reasons, strict=False) if reason.value == 0]
+        problem = None
         if refused:
-            self.problem = f"broker {self.place} refuses the subscription to {', '.join(refused)}: check its ACL"
-            log.error("subscription refused", detail=self.problem)
+            problem = f"broker {self.place} refuses the subscription to {', '.join(refused)}: check its ACL"
+        elif unsure:
+            log.warning("the broker sends at QoS 0 and may lose messages: allow it QoS 1", filters=unsure)
+        if problem is not None and problem != self.problem:
+            log.error("subscription refused", detail=problem)
+        self.problem = problem
         self.subscribed = not refused
 
     def _on_disconnect(
@@ -234,29 +282,38 @@ class Subscriber:
         was_connected, self.connected, self.subscribed = self.connected, False, False
         self._unacknowledged.clear()
         if was_connected:
-            self._fail(f"connection to broker {self.place} lost ({reason})")
+            if self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S:
+                self._backoff.reset()
+            cure = ": give each ingest its own HUBPULSE_MQTT__CLIENT_ID" if str(reason) == _TAKEN_OVER else ""
+            self._fail(f"connection to broker {self.place} lost ({reason}){cure}")
+            self._use_version(five=True)
         elif self._refusal is not None:
             self._fail(self._refusal)
         else:
-            self._fail(f"broker {self.place} closed the connection ({reason})")
-            self._change_version()
+            said = reason if self._speaks_5 else "it has no MQTT 5, trying 3.1.1"
+            self._fail(f"broker {self.place} closed the connection ({said})")
+            self._choose_version()
 
-    def _change_version(self) -> None:
-        """A broker without MQTT 5 hangs up or falls silent: try 3.1.1 at once, then 5 again, and so on.
+    def _choose_version(self) -> None:
+        """A broker without MQTT 5 says so, hangs up or falls silent: try 3.1.1, then 5 again, and so on.
 
         With 3.1.1 the broker's own limit of unacknowledged messages holds.
         """
-        self._version_5 = not self._version_5
-        self._replace_client()
+        if self._version_5:
+            self._unanswered += 1
+            self._use_version(five=self._speaks_5 and self._unanswered < _UNANSWERED_MAX)
+        else:
+            self._unanswered = 0
+            self._use_version(five=True)
         if not self._version_5:
             self._wait_until_s = 0.0
 
-    def _replace_client(self) -> None:
+    def _use_version(self, *, five: bool) -> None:
+        """Go on with a new client: paho's is made for one version."""
+        self._version_5 = five
         old, self._client = self._client, self._new_client()
         old.on_disconnect = None
-        sock = old.socket()
-        if sock is not None:
-            sock.close()
+        old.hang_up()
 
     def _fail(self, problem: str) -> None:
         if problem != self.problem:
