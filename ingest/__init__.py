@@ -1,6 +1,7 @@
 """From the broker to the store: receive, decode, buffer durably, write. `pipeline` draws the way and wires it."""
 
-from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
+from ingest.buffer import Buffer
+from ingest.buffer_file import BufferDamagedError, BufferFullError
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.readings import Rejection
+
+_DIGEST_BYTES = 16
 
 
 class Message(NamedTuple):
@@ -17,6 +20,10 @@ class Message(NamedTuple):
     dup: bool = False
     retained: bool = False
 
+    def digest(self) -> bytes:
+        """Tells this message from others of its packet id."""
+        return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()
+
 
 class Refused(NamedTuple):
     """A message of which nothing, or not everything, was taken."""
@@ -25,10 +32,14 @@ class Refused(NamedTuple):
     rejections: list[Rejection]
     readings: int
     """How many readings of the message were taken all the same."""
+    received_ns: int
+    """When it came; no other message was given the same."""
+    again: bool = False
+    """The broker delivered it before: the quarantine may have it already."""
 
 
 class Delivery(NamedTuple):
-    """The receive time given to a message without a time of its own, so that its redelivery gets the same."""
+    """A message that may come again, and the receive time that it was given, so that it gets the same then."""
 
     packet_id: int
     digest: bytes

@@ -16,19 +16,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest import deliveries
 from ingest.batches import Batch, DayMark, Delivery, Message, Refused
+from ingest.buffer_file import FILE_NAME, BufferDamagedError, BufferFile, BufferFullError
+from ingest.deliveries import Deliveries
 from ingest.ledger import LEDGER_COLUMNS, Ledger
 from ingest.privacy import mask_macs
-from schemas.errors import HubpulseError
 from schemas.readings import Reason
 
-FILE_NAME = "buffer.db"
-_BUSY_TIMEOUT_S = 30
+LAYOUT_VERSION = 1
 _DETAILS_SHOWN = 3
 
 _LEDGER_SCHEMA = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
@@ -41,27 +42,21 @@ CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
     reason TEXT NOT NULL, detail TEXT NOT NULL, readings_taken INTEGER NOT NULL, readings_refused INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS quarantine_reason ON quarantine (reason);
+CREATE INDEX IF NOT EXISTS quarantine_received ON quarantine (received_ns);
 CREATE TABLE IF NOT EXISTS ledger (
     only INTEGER PRIMARY KEY CHECK (only = 1), {_LEDGER_SCHEMA}
 );
 INSERT OR IGNORE INTO ledger (only) VALUES (1);
-CREATE TABLE IF NOT EXISTS deliveries (
-    packet_id INTEGER PRIMARY KEY, digest BLOB NOT NULL, time_ns INTEGER NOT NULL, received INTEGER NOT NULL
-);
+{deliveries.SCHEMA}
 CREATE TABLE IF NOT EXISTS status (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """  # noqa: S608 - the column names are our own
-_INSERT_REFUSED = (
-    "INSERT INTO quarantine (received_ns, topic, payload, reason, detail, readings_taken, readings_refused)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REFUSED_COLUMNS = "received_ns, topic, payload, reason, detail, readings_taken, readings_refused"
+_INSERT_REFUSED = f"INSERT INTO quarantine ({_REFUSED_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - ours
+_INSERT_REFUSED_AGAIN = (
+    f"INSERT INTO quarantine ({_REFUSED_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"  # noqa: S608 - ours
+    " WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE received_ns = ?1)"
 )
-
-
-class BufferFullError(HubpulseError):
-    """No room for a batch: the buffer's limit or the disk's end is reached. Nothing of it was kept; try again."""
-
-
-class BufferDamagedError(HubpulseError):
-    """The buffer's file can't be used."""
 
 
 class PendingRow(NamedTuple):
@@ -98,22 +93,10 @@ class Buffer:
         self._clock_ns = clock_ns
         self._bytes_max = bytes_max
         self._disk_free_bytes_min = disk_free_bytes_min
-        self._deliveries_max = deliveries_max
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise BufferDamagedError(
-                f"buffer {self._path} can't be opened ({error}): check folder and disk; if the file is damaged, move it"
-                " away and start again, the broker still holds what was not acknowledged"
-            ) from error
-        self._page_bytes = int(self._db.execute("PRAGMA page_size").fetchone()[0])
-        self._deliveries = {
-            row[0]: Delivery(*row) for row in self._db.execute("SELECT packet_id, digest, time_ns FROM deliveries")
-        }
+        self._file = BufferFile(self._path, schema=_SCHEMA, layout_version=LAYOUT_VERSION)
+        self._db = self._file.db
+        self._deliveries = Deliveries(self._db, kept_max=deliveries_max)
+        self._new_session = False
 
     def commit(self, batch: Batch) -> None:
         """Hold the batch durably: its readings, its refusals, the ledger's counts. Raises BufferFullError."""
@@ -126,29 +109,35 @@ class Buffer:
             "readings_accepted": len(batch.lines),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
-        with self._transaction():
+        with self._file.transaction():
+            if self._new_session:
+                self._deliveries.forget()
             self._insert(batch)
             self._quarantine(batch.refused)
             self._count(counts)
-            self._remember(batch.deliveries)
-        for delivery in batch.deliveries:
-            self._deliveries[delivery.packet_id] = delivery
+            self._deliveries.remember(batch.deliveries)
+        self._new_session = False
 
-    def known_delivery(self, packet_id: int) -> Delivery | None:
-        """The receive time given when this packet was last delivered."""
-        return self._deliveries.get(packet_id)
+    def known_delivery(self, message: Message) -> Delivery | None:
+        """When this message was delivered before, if the broker delivers it again."""
+        return None if self._new_session else self._deliveries.known(message)
 
     def forget_deliveries(self) -> None:
         """The broker began a new session: packet ids start anew, and none of the old is delivered again."""
-        with self._transaction():
-            self._db.execute("DELETE FROM deliveries")
-        self._deliveries.clear()
+        self._new_session = True
+        try:
+            with self._file.transaction():
+                self._deliveries.forget()
+            self._new_session = False
+        except BufferFullError:
+            pass  # the next commit does it
 
     def pending(self, lines_max: int) -> list[PendingRow]:
         """The oldest batches until they hold `lines_max` lines together; the last one may go beyond."""
         rows: list[PendingRow] = []
         lines = 0
-        with closing(self._db.execute("SELECT id, readings, lines, marks FROM batches ORDER BY id")) as found:
+        query = "SELECT id, readings, lines, marks FROM batches ORDER BY id"
+        with self._file.failures(), closing(self._db.execute(query)) as found:
             for row_id, readings, text, marks in found:
                 rows.append(PendingRow(row_id, readings, text, _read_marks(marks)))
                 lines += readings
@@ -158,90 +147,77 @@ class Buffer:
 
     def settle(self, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:
         """The store answered for these batches: forget them and count their readings as stored or rejected."""
-        with self._transaction():
-            self._db.executemany("DELETE FROM batches WHERE id = ?", [(row.id,) for row in rows])
-            now_ns = self._clock_ns()
-            self._db.executemany(
-                _INSERT_REFUSED,
-                [(now_ns, r.topic, r.payload, Reason.STORE_REJECTED.value, r.detail, 0, 1) for r in rejected],
+        with self._file.transaction():
+            readings = 0
+            for row in rows:
+                deleted = self._db.execute("DELETE FROM batches WHERE id = ? RETURNING readings", (row.id,)).fetchone()
+                if deleted is None:
+                    raise BufferDamagedError(
+                        f"buffer {self._path}: batch {row.id} was settled by another process: stop all but one ingest"
+                    )
+                readings += deleted[0]
+            refused = (
+                (received_ns, r.topic, r.payload, Reason.STORE_REJECTED.value, r.detail, 0, 1)
+                for received_ns, r in enumerate(rejected, start=self._clock_ns())
             )
-            readings = sum(row.readings for row in rows)
+            self._db.executemany(_INSERT_REFUSED, refused)
             self._count({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
 
     def ledger(self) -> Ledger:
         """The counts as they stand after the last commit, by any process."""
-        return read_ledger(self._db)
+        with self._file.failures():
+            return read_ledger(self._db)
 
     def set_status(self, name: str, value: str) -> None:
         """Leave word for `doctor` and the board, such as what the writer waits for."""
-        with self._transaction():
+        with self._file.transaction():
             self._db.execute(
                 "INSERT INTO status VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
             )
 
     def status(self, name: str) -> str | None:
         """What was left under that name."""
-        row = self._db.execute("SELECT value FROM status WHERE name = ?", (name,)).fetchone()
+        row = self._file.one("SELECT value FROM status WHERE name = ?", (name,))
         return None if row is None else str(row[0])
 
     def oldest_pending_ns(self) -> int | None:
         """When the oldest batch was committed that the store has not taken; None where there is none."""
-        row = self._db.execute("SELECT committed_ns FROM batches ORDER BY id LIMIT 1").fetchone()
+        row = self._file.one("SELECT committed_ns FROM batches ORDER BY id LIMIT 1")
         return None if row is None else int(row[0])
 
     def refused_by_reason(self) -> dict[str, int]:
         """How many messages are in the quarantine, by reason."""
-        return dict(self._db.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason"))
+        return dict(self._file.all("SELECT reason, count(*) FROM quarantine GROUP BY reason"))
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
-        pages = (
-            self._db.execute("PRAGMA page_count").fetchone()[0]
-            - self._db.execute("PRAGMA freelist_count").fetchone()[0]
-        )
-        return int(pages) * self._page_bytes
+        return self._file.used_and_reusable_bytes()[0]
 
     def close(self) -> None:
         """Close the file; what is pending stays in it."""
-        self._db.close()
+        self._file.close()
 
     def _require_room(self, batch: Batch) -> None:
-        needed = sum(map(len, batch.lines)) + sum(len(r.message.payload) for r in batch.refused)
-        if self.used_bytes() + needed > self._bytes_max:
+        needed = sum(map(len, batch.lines)) + sum(len(r.message.topic) + len(r.message.payload) for r in batch.refused)
+        used, reusable = self._file.used_and_reusable_bytes()
+        if used + needed > self._bytes_max:
             raise BufferFullError(
                 f"buffer {self._path} is full ({self._bytes_max} bytes): the broker holds new messages; see that the"
                 " store takes readings, purge the quarantine, or raise HUBPULSE_INGEST__BUFFER_BYTES_MAX"
             )
+        # The file keeps the room of what the store took, and fills it first.
         free = shutil.disk_usage(self._path.parent).free
-        if free < self._disk_free_bytes_min + needed:
+        if free + reusable < self._disk_free_bytes_min + needed:
             raise BufferFullError(
                 f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"
             )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise BufferFullError(f"buffer {self._path} takes nothing now ({error}): look at the disk") from error
-        except sqlite3.DatabaseError as error:
-            raise BufferDamagedError(
-                f"buffer {self._path} is damaged ({error}): stop ingest, move the file away and start again"
-            ) from error
 
     def refusals(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[tuple[int, int, Message]]:
         """(id, receive time, message) of refusals, the oldest first: those named, or all of a reason, or all."""
         chosen = ids if ids is not None else self._refusal_ids(reason)
         for refusal_id in chosen:
-            row = self._db.execute("SELECT received_ns, topic, payload FROM quarantine WHERE id = ?", (refusal_id,))
-            for received_ns, topic, payload in row.fetchall():
+            query = "SELECT received_ns, topic, payload FROM quarantine WHERE id = ?"
+            for received_ns, topic, payload in self._file.all(query, (refusal_id,)):
                 yield refusal_id, received_ns, Message(topic.encode(), payload)
 
     def redrive(self, refusal_id: int, batch: Batch) -> bool:
@@ -252,7 +228,7 @@ class Buffer:
         """
         if not batch.lines:
             return False
-        with self._transaction():
+        with self._file.transaction():
             row = self._db.execute(
                 "SELECT reason, readings_taken, readings_refused FROM quarantine WHERE id = ?", (refusal_id,)
             ).fetchone()
@@ -267,13 +243,13 @@ class Buffer:
 
     def purge(self, *, reason: Reason | None, before_ns: int) -> int:
         """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
-        with self._transaction():
+        with self._file.transaction():
             query = "DELETE FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason)"
             return self._db.execute(query, (before_ns, reason)).rowcount
 
     def _refusal_ids(self, reason: Reason | None) -> list[int]:
         query = "SELECT id FROM quarantine WHERE reason = coalesce(?, reason) ORDER BY id"
-        return [row[0] for row in self._db.execute(query, (reason,))]
+        return [row[0] for row in self._file.all(query, (reason,))]
 
     def _insert(self, batch: Batch) -> None:
         if batch.lines:
@@ -282,39 +258,15 @@ class Buffer:
                 (self._clock_ns(), len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
             )
 
-    def _quarantine(self, refused: Iterable[Refused]) -> None:
-        now_ns = self._clock_ns()
-        self._db.executemany(
-            _INSERT_REFUSED,
-            [
-                (
-                    now_ns,
-                    mask_macs(r.message.topic).decode(errors="backslashreplace"),
-                    mask_macs(r.message.payload),
-                    r.rejections[0].reason.value,
-                    mask_macs(_details(r).encode()).decode(),
-                    r.readings,
-                    len(r.rejections),
-                )
-                for r in refused
-            ],
-        )
+    def _quarantine(self, refused: Sequence[Refused]) -> None:
+        for again, insert in ((False, _INSERT_REFUSED), (True, _INSERT_REFUSED_AGAIN)):
+            self._db.executemany(insert, (_refused_row(r) for r in refused if r.again is again))
 
     def _count(self, counts: dict[str, int]) -> None:
         changed = {name: count for name, count in counts.items() if count}
         if changed:
             settings = ", ".join(f"{name} = {name} + ?" for name in changed)
             self._db.execute(f"UPDATE ledger SET {settings}", list(changed.values()))  # noqa: S608 - our own names
-
-    def _remember(self, deliveries: Sequence[Delivery]) -> None:
-        if deliveries:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, messages_received FROM ledger", deliveries
-            )
-            self._db.execute(
-                "DELETE FROM deliveries WHERE received < (SELECT messages_received FROM ledger) - ?",
-                (self._deliveries_max,),
-            )
 
 
 def read_ledger(db: sqlite3.Connection) -> Ledger:
@@ -335,6 +287,18 @@ def _redrive_counts(reason: str, readings_taken: int, readings_refused: int, bat
     if readings_taken:
         return counts | {"readings_refused": again - readings_refused}
     return counts | {"readings_refused": again, "messages_refused": -1, "messages_accepted": 1}
+
+
+def _refused_row(refused: Refused) -> tuple[int, str, bytes, str, str, int, int]:
+    return (
+        refused.received_ns,
+        mask_macs(refused.message.topic).decode(errors="backslashreplace"),
+        mask_macs(refused.message.payload),
+        refused.rejections[0].reason.value,
+        mask_macs(_details(refused).encode()).decode(),
+        refused.readings,
+        len(refused.rejections),
+    )
 
 
 def _details(refused: Refused) -> str:

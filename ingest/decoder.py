@@ -8,10 +8,10 @@ Nothing is done per message that can be done once per batch or once per sensor.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.batches import Batch, DayMark, Delivery, Message, Refused
@@ -26,33 +26,56 @@ from stores.lines import series_prefix
 OLDEST_NS = 946_684_800 * NS_A_SECOND
 """2000-01-01: a clock that reads earlier was never set, whatever the retention."""
 
-_LANES_MAX = 200_000
+_LANES_MAX = 50_000
 _DEFAULT_EVERY_S = 600
-_DIGEST_BYTES = 16
 _SHOWN_CHARS = 24
 
 Limits = tuple[float, float, float, float]
+"""Refused below and above, suspect below and above."""
 
 
-@dataclass(slots=True)
 class _HubDays:
     """Which past local day of a hub a time falls on; remembers the last one, since times come in runs."""
 
-    hub: str
-    zone: ZoneInfo
-    today_ns: int = 0
-    tomorrow_ns: int = 0
-    start_ns: int = 0
-    stop_ns: int = 0
+    __slots__ = ("_hub", "_mark", "_start_ns", "_stop_ns", "_zone", "today_ns", "tomorrow_ns")
+
+    def __init__(self, hub: str, zone: ZoneInfo) -> None:
+        self._hub, self._zone = hub, zone
+        self._mark = DayMark(hub, 0)
+        self._start_ns = self._stop_ns = self.today_ns = self.tomorrow_ns = 0
 
     def refresh(self, now_ns: int) -> None:
         if not self.today_ns <= now_ns < self.tomorrow_ns:
-            self.today_ns, self.tomorrow_ns = day_bounds_ns(local_day(now_ns, self.zone), self.zone)
+            self.today_ns, self.tomorrow_ns = day_bounds_ns(local_day(now_ns, self._zone), self._zone)
 
     def mark(self, time_ns: int) -> DayMark:
-        if not self.start_ns <= time_ns < self.stop_ns:
-            self.start_ns, self.stop_ns = day_bounds_ns(local_day(time_ns, self.zone), self.zone)
-        return DayMark(self.hub, self.start_ns)
+        if not self._start_ns <= time_ns < self._stop_ns:
+            self._start_ns, self._stop_ns = day_bounds_ns(local_day(time_ns, self._zone), self._zone)
+            self._mark = DayMark(self._hub, self._start_ns)
+        return self._mark
+
+
+class _Receipt(NamedTuple):
+    """When a message came; as many nanoseconds from there on are its own as it has readings."""
+
+    time_ns: int
+    again: bool
+
+
+class _KindQueue:
+    """The messages of one kind within the batch at hand, each with its lane."""
+
+    __slots__ = ("lanes", "messages", "parser", "single")
+
+    def __init__(self, kind: Kind) -> None:
+        self.parser = NativeParser(kind)
+        single = KINDS[kind].single
+        self.single = single.name if single else None
+        self.lanes: list[_Lane] = []
+        self.messages: list[Message] = []
+
+    def clear(self) -> None:
+        self.lanes, self.messages = [], []
 
 
 @dataclass(slots=True)
@@ -60,18 +83,14 @@ class _Lane:
     """What never changes between two messages of a topic."""
 
     route: Route
+    queue: _KindQueue
     days: _HubDays
     prefix: str
-    single: str | None
+    """`temperature,hub=armley,sensor=air-1 `, and for a kind with one field `temperature_c=` after it."""
     limits: Mapping[str, Limits]
-
-
-@dataclass(slots=True)
-class _Group:
-    """The messages of one kind within a batch."""
-
-    lanes: list[_Lane] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    plain_low: float
+    plain_high: float
+    """Between these the value of a kind with one field is neither refused nor suspect."""
 
 
 class Decoder:
@@ -85,7 +104,7 @@ class Decoder:
         clock_ahead_max_s: int = 600,
         retention_days: int | None = None,
         message_bytes_max: int = 1024 * 1024,
-        known_delivery: Callable[[int], Delivery | None] = lambda _packet_id: None,
+        known_delivery: Callable[[Message], Delivery | None] = lambda _message: None,
     ) -> None:
         self._registry = registry
         self._clock_ns = clock_ns
@@ -93,36 +112,51 @@ class Decoder:
         self._retention = timedelta(days=retention_days) if retention_days else None
         self._message_bytes_max = message_bytes_max
         self._known_delivery = known_delivery
-        self._parsers = {kind: NativeParser(kind) for kind in Kind}
-        self._lanes: dict[bytes, _Lane | Rejection] = {}
+        self._queues = {kind: _KindQueue(kind) for kind in Kind}
+        self._limits: dict[tuple[Kind, int | None], Mapping[str, Limits]] = {}
+        self._lanes: dict[bytes, _Lane] = {}
         self._days: dict[str, _HubDays] = {}
         self._last_receive_ns = 0
         self._now_ns = self._received_ns = self._latest_ns = self._oldest_ns = 0
 
+    def use(self, registry: Registry) -> None:
+        """Decode for another estate from here on."""
+        self._registry = registry
+        self._forget_lanes()
+
     def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
         """The batch of a list of messages; whatever a message holds, this does not raise.
 
-        `received_ns` is when they came, where that was not now; readings without a time get it.
+        `received_ns` is when they came, where that was not now: what has no time of its own gets exactly it.
         """
         self._set_clock()
-        self._received_ns = self._now_ns if received_ns is None else received_ns
+        self._received_ns = self._now_ns
+        if received_ns is not None:
+            self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
-        groups: dict[Kind, _Group] = {}
+        for queue in self._queues.values():
+            queue.clear()
+        lanes = self._lanes
         for message in messages:
-            lane = self._lanes.get(message.topic) or self._open_lane(message.topic)
+            lane = lanes.get(message.topic) or self._open_lane(message.topic)
             if isinstance(lane, Rejection):
-                batch.refused.append(Refused(message, [lane], 0))
+                self._refuse(message, lane, batch)
             elif len(message.payload) > self._message_bytes_max:
-                batch.refused.append(Refused(message, [self._too_large(message)], 0))
+                self._refuse(message, self._too_large(message), batch)
             else:
-                kind = lane.route.kind
-                group = groups.get(kind)
-                if group is None:
-                    group = groups[kind] = _Group()
-                group.lanes.append(lane)
-                group.messages.append(message)
-        for kind, group in groups.items():
-            self._decode_kind(kind, group, batch)
+                lane.queue.lanes.append(lane)
+                lane.queue.messages.append(message)
+        for queue in self._queues.values():
+            if queue.messages:
+                self._take_queue(queue, batch)
+        return batch
+
+    def refuse(self, message: Message, rejection: Rejection) -> Batch:
+        """The batch of a message that is not to be decoded at all."""
+        self._set_clock()
+        self._received_ns = self._now_ns
+        batch = Batch(messages=1)
+        self._refuse(message, rejection, batch)
         return batch
 
     def _set_clock(self) -> None:
@@ -134,32 +168,47 @@ class Decoder:
         for days in self._days.values():
             days.refresh(self._now_ns)
 
-    def _open_lane(self, topic: bytes) -> _Lane | Rejection:
-        if len(self._lanes) >= _LANES_MAX:
-            self._lanes.clear()
-        self._lanes[topic] = lane = self._resolve(topic)
-        return lane
+    def _forget_lanes(self) -> None:
+        self._lanes.clear()
+        self._days.clear()
 
-    def _resolve(self, topic: bytes) -> _Lane | Rejection:
+    def _open_lane(self, topic: bytes) -> _Lane | Rejection:
+        """The lane of a topic that was not seen yet; a topic that is refused is looked at anew each time."""
         try:
             route = self._registry.resolve(topic.decode())
         except UnicodeDecodeError:
             return Rejection(reason=Reason.BAD_TOPIC, detail="the topic is not UTF-8")
         if isinstance(route, Rejection):
             return route
+        if len(self._lanes) >= _LANES_MAX:
+            self._forget_lanes()
+        self._lanes[topic] = lane = self._lane(route)
+        return lane
+
+    def _lane(self, route: Route) -> _Lane:
         days = self._days.get(route.hub)
         if days is None:
             days = self._days[route.hub] = _HubDays(route.hub, route.zone_info)
             days.refresh(self._now_ns)
-        spec = KINDS[route.kind]
-        tags = (("hub", route.hub), ("sensor", route.sensor), ("zone", route.zone))
+        queue = self._queues[route.kind]
+        series = series_prefix(route.kind, (("hub", route.hub), ("sensor", route.sensor), ("zone", route.zone)))
+        limits = self._limits_of(route.kind, route.every_s)
+        low, high, plausible_low, plausible_high = next(iter(limits.values()))
         return _Lane(
             route=route,
+            queue=queue,
             days=days,
-            prefix=series_prefix(route.kind, tags),
-            single=spec.single.name if spec.single else None,
-            limits={f.name: _limits(f, route.every_s) for f in spec.fields},
+            prefix=f"{series} {queue.single}=" if queue.single else f"{series} ",
+            limits=limits,
+            plain_low=max(low, plausible_low),
+            plain_high=min(high, plausible_high),
         )
+
+    def _limits_of(self, kind: Kind, every_s: int | None) -> Mapping[str, Limits]:
+        known = self._limits.get((kind, every_s))
+        if known is None:
+            known = self._limits[kind, every_s] = {f.name: _limits(f, every_s) for f in KINDS[kind].fields}
+        return known
 
     def _too_large(self, message: Message) -> Rejection:
         return Rejection(
@@ -167,28 +216,42 @@ class Decoder:
             detail=f"{len(message.payload)} bytes: send at most {self._message_bytes_max} in one message",
         )
 
-    def _decode_kind(self, kind: Kind, group: _Group, batch: Batch) -> None:
-        parsed = self._parsers[kind].parse([message.payload for message in group.messages])
-        for lane, message, samples in zip(group.lanes, group.messages, parsed, strict=True):
+    def _take_queue(self, queue: _KindQueue, batch: Batch) -> None:
+        """Take what the messages hold; one plain reading with a time, which nearly all are, by the shortest way."""
+        parsed = queue.parser.parse([message.payload for message in queue.messages])
+        single, oldest_ns, latest_ns = queue.single, self._oldest_ns, self._latest_ns
+        add_line, add_mark = batch.lines.append, batch.marks.add
+        for lane, message, samples in zip(queue.lanes, queue.messages, parsed, strict=True):
             if isinstance(samples, Rejection):
-                batch.refused.append(Refused(message, [samples], 0))
-            else:
-                self._take(lane, message, samples, batch)
+                self._refuse(message, samples, batch)
+                continue
+            if single is not None and len(samples) == 1:
+                time_ns, fields = samples[0]
+                value = fields[single]
+                if (
+                    time_ns is not None
+                    and oldest_ns <= time_ns <= latest_ns
+                    and lane.plain_low <= value <= lane.plain_high
+                ):
+                    add_line(f"{lane.prefix}{value!r} {time_ns}")
+                    if time_ns < lane.days.today_ns:
+                        add_mark(lane.days.mark(time_ns))
+                    continue
+            self._take(lane, message, samples, batch)
 
     def _take(self, lane: _Lane, message: Message, samples: list[Sample], batch: Batch) -> None:
         rejections: list[Rejection] = []
-        receive_ns = 0
+        receipt: _Receipt | None = None
+        untimed = 0
         today_ns, latest_ns, oldest_ns = lane.days.today_ns, self._latest_ns, self._oldest_ns
-        for sample in samples:
-            time_ns, fields = sample
+        for time_ns, fields in samples:
             if time_ns is None:
                 if message.retained:
                     rejections.append(_RETAINED)
                     continue
-                if not receive_ns:
-                    receive_ns = self._receive_ns(message, len(samples), batch)
-                time_ns = receive_ns
-                receive_ns += 1
+                receipt = receipt or self._receipt(message, len(samples), batch)
+                time_ns = receipt.time_ns + untimed  # noqa: PLW2901 - from here on it has a time
+                untimed += 1
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._wrong_clock(time_ns))
                 continue
@@ -200,19 +263,23 @@ class Decoder:
             if time_ns < today_ns:
                 batch.marks.add(lane.days.mark(time_ns))
         if rejections:
-            batch.refused.append(Refused(message, rejections, len(samples) - len(rejections)))
+            receipt = receipt or self._receipt(message, 1, batch)
+            batch.refused.append(Refused(message, rejections, len(samples) - len(rejections), *receipt))
 
-    def _receive_ns(self, message: Message, samples: int, batch: Batch) -> int:
-        """The receive time of a message without one; the same again where the broker delivers it again."""
-        digest = hashlib.blake2b(message.topic + b"\0" + message.payload, digest_size=_DIGEST_BYTES).digest()
-        known = self._known_delivery(message.packet_id) if message.dup else None
-        if known is not None and known.digest == digest:
-            return known.time_ns
+    def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
+        batch.refused.append(Refused(message, [rejection], 0, *self._receipt(message, 1, batch)))
+
+    def _receipt(self, message: Message, readings: int, batch: Batch) -> _Receipt:
+        """When the message came, which is at its first delivery where the broker delivers it again."""
+        known = self._known_delivery(message)
+        if known is not None:
+            batch.deliveries.append(known)
+            return _Receipt(known.time_ns, again=True)
         first_ns = max(self._received_ns, self._last_receive_ns + 1)
-        self._last_receive_ns = first_ns + samples
+        self._last_receive_ns = first_ns + readings - 1
         if message.packet_id:
-            batch.deliveries.append(Delivery(message.packet_id, digest, first_ns))
-        return first_ns
+            batch.deliveries.append(Delivery(message.packet_id, message.digest(), first_ns))
+        return _Receipt(first_ns, again=False)
 
     def _wrong_clock(self, time_ns: int) -> Rejection:
         if time_ns > self._latest_ns:
@@ -230,18 +297,17 @@ class Decoder:
 
 def _encode(lane: _Lane, fields: Fields, time_ns: int) -> str | Rejection:
     suspect = ""
+    values = []
+    single = lane.queue.single is not None
     for name, value in fields.items():
         low, high, plausible_low, plausible_high = lane.limits[name]
         if not low <= value <= high:
             return _out_of_range(lane.route.kind, name, value)
         if not plausible_low <= value <= plausible_high:
             suspect = ",suspect=true"
-    if lane.single is not None:
-        return f"{lane.prefix} {lane.single}={fields[lane.single]!r}{suspect} {time_ns}"
-    values = ",".join(
-        [f"{name}={value}i" if type(value) is int else f"{name}={value!r}" for name, value in fields.items()]
-    )
-    return f"{lane.prefix} {values}{suspect} {time_ns}"
+        text = f"{value}i" if type(value) is int else repr(value)
+        values.append(text if single else f"{name}={text}")
+    return f"{lane.prefix}{','.join(values)}{suspect} {time_ns}"
 
 
 def _limits(spec: Field, every_s: int | None) -> Limits:

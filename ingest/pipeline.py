@@ -11,23 +11,26 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
 import structlog
 
-from ingest.batches import Batch, Message, Refused
-from ingest.buffer import Buffer, BufferFullError
+from ingest.batches import Batch, Message
+from ingest.buffer import Buffer
+from ingest.buffer_file import BufferFullError
 from ingest.decoder import Decoder
+from ingest.privacy import masked_trace
 from ingest.subscriber import Subscriber
 from ingest.writer import Writer
-from schemas.errors import HubpulseError
-from schemas.estate import Estate
+from schemas.errors import HubpulseError, shown
 from schemas.localtime import rfc3339
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
@@ -52,26 +55,40 @@ class Ingest:
         settings: Settings,
         *,
         clock_ns: Callable[[], int] = time.time_ns,
+        monotonic_s: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
         self._settings = settings
         self._clock_ns = clock_ns
+        self._monotonic_s = monotonic_s
         self._rng = rng or random.SystemRandom()
         self._stopping = threading.Event()
+        self._stop_by_s: float | None = None
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
-        self._looked_s = self._told_s = 0.0
+        self._looked_s = self._told_s = -math.inf
         self._estate_file = EstateFile(settings.estate)
 
     def stop(self) -> None:
         """Ask `run` to end: commit what is in hand, write what the store takes, leave the rest in the buffer."""
+        self._stop_by_s = self._monotonic_s() + self._settings.ingest.stop_deadline_s
         self._stopping.set()
 
     def run(self) -> None:
         """Walk the way until `stop`. Raises HubpulseError where it can't be walked at all."""
         settings = self._settings
-        with _DataLock(settings.data_dir):
+        with ExitStack() as parts:
+            parts.enter_context(_DataLock(settings.data_dir))
             buffer = self._open_buffer()
+            parts.callback(buffer.close)
+            subscriber = Subscriber(
+                mqtt_settings=settings.mqtt,
+                ingest_settings=settings.ingest,
+                filters=Registry(self._estate_file.estate).filters,
+                rng=self._rng,
+                on_new_session=buffer.forget_deliveries,
+                monotonic_s=self._monotonic_s,
+            )
             writer = Writer(
                 open_buffer=self._open_buffer,
                 open_store=lambda: open_store(settings),
@@ -80,59 +97,59 @@ class Ingest:
                 rng=self._rng,
                 ingest_name=settings.mqtt.client_id,
             )
-            subscriber = Subscriber(
-                mqtt_settings=settings.mqtt,
-                ingest_settings=settings.ingest,
-                filters=Registry(self._estate_file.estate).filters,
-                rng=self._rng,
-                on_new_session=buffer.forget_deliveries,
-            )
             writer.start()
-            try:
-                self._receive(subscriber, buffer, writer)
-            finally:
-                subscriber.close()
-                ended = writer.stop(settings.ingest.stop_deadline_s)
-                self._say_goodbye(buffer, ended=ended)
-                buffer.close()
+            parts.callback(self._stop_writer, writer, buffer)
+            parts.callback(subscriber.close)
+            self._receive(subscriber, buffer, writer)
+
+    def _stop_writer(self, writer: Writer, buffer: Buffer) -> None:
+        limit_s = self._settings.ingest.stop_deadline_s
+        left_s = limit_s if self._stop_by_s is None else self._stop_by_s - self._monotonic_s()
+        if not writer.stop(max(0.0, left_s)):
+            log.warning("the store did not answer in time; what it has not confirmed stays in the buffer")
+        log.info("stopped", readings_pending=buffer.ledger().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
-        decoder = self._new_decoder(self._estate_file.estate, buffer)
+        decoder = self._new_decoder(buffer)
         while not self._stopping.is_set():
-            if writer.failure is not None:
-                raise HubpulseError(f"the writer stopped ({writer.failure}): readings are safe in the buffer; restart")
+            writer.raise_failure()
             messages = subscriber.receive(_RECEIVE_TIMEOUT_S)
             if messages:
-                if not self._commit(_decode(decoder, messages), buffer):
+                if not self._commit(_decode(decoder, messages), subscriber, buffer, writer):
                     return
                 subscriber.acknowledge()
                 writer.notify()
             if subscriber.subscribed:
                 self.ready.set()
             if self._estate_changed():
-                decoder = self._new_decoder(self._estate_file.estate, buffer)
-                subscriber.resubscribe(Registry(self._estate_file.estate).filters)
-            self._tell(subscriber, buffer)
+                registry = Registry(self._estate_file.estate)
+                decoder.use(registry)
+                subscriber.resubscribe(registry.filters)
+            self._tell(subscriber, buffer, subscriber.problem)
 
-    def _commit(self, batch: Batch, buffer: Buffer) -> bool:
+    def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
-        told = False
+        problem = None
         while True:
             try:
                 buffer.commit(batch)
             except BufferFullError as error:
-                if not told:
+                if problem is None:
                     log.error("nothing is acknowledged", detail=str(error))  # noqa: TRY400 - the cause is the operator's
-                    told = True
+                problem = str(error)
+                writer.raise_failure()
+                self._tell(subscriber, buffer, problem)
                 if self._stopping.wait(_FULL_RETRY_S):
                     return False
             else:
+                if problem is not None:
+                    log.info("the buffer takes messages again")
                 return True
 
-    def _new_decoder(self, estate: Estate, buffer: Buffer) -> Decoder:
+    def _new_decoder(self, buffer: Buffer) -> Decoder:
         settings = self._settings
         return Decoder(
-            Registry(estate),
+            Registry(self._estate_file.estate),
             clock_ns=self._clock_ns,
             clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
             retention_days=settings.retention_days,
@@ -141,7 +158,7 @@ class Ingest:
         )
 
     def _estate_changed(self) -> bool:
-        now_s = time.monotonic()
+        now_s = self._monotonic_s()
         if now_s - self._looked_s < _ESTATE_LOOK_EVERY_S:
             return False
         self._looked_s = now_s
@@ -163,23 +180,16 @@ class Ingest:
             deliveries_max=settings.mqtt.receive_max,
         )
 
-    def _tell(self, subscriber: Subscriber, buffer: Buffer) -> None:
+    def _tell(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> None:
         """Leave a sign of life for `doctor`, and why nothing is received where that is so."""
-        now_s = time.monotonic()
+        now_s = self._monotonic_s()
         if now_s - self._told_s < _STATUS_EVERY_S:
             return
         self._told_s = now_s
-        status = {"broker": subscriber.place, "problem": subscriber.problem, "at": rfc3339(self._clock_ns())}
-        try:
+        status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
+        # Where it can't be kept, the next commit can't either, and says so.
+        with suppress(BufferFullError):
             buffer.set_status("subscriber", json.dumps(status))
-        except BufferFullError as error:
-            log.warning("status not kept", detail=str(error))
-
-    def _say_goodbye(self, buffer: Buffer, *, ended: bool) -> None:
-        pending = buffer.ledger().readings_pending
-        if not ended:
-            log.warning("the store did not answer in time; what it has not confirmed stays in the buffer")
-        log.info("stopped", readings_pending=pending)
 
 
 class _DataLock:
@@ -195,6 +205,7 @@ class _DataLock:
             self._file = self._path.open("w")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._close()
             raise HubpulseError(
                 f"another ingest runs on {self._path.parent}: stop it, or give this one its own --data and client id"
             ) from error
@@ -206,6 +217,9 @@ class _DataLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
 
@@ -214,16 +228,14 @@ def _decode(decoder: Decoder, messages: list[Message]) -> Batch:
     """Decode; should one message bring a fault of ours to light, it alone is refused."""
     try:
         return decoder.decode(messages)
-    except Exception:
-        log.exception("a message could not be decoded, taking them one by one")
+    except Exception as error:  # noqa: BLE001 - as below
+        log.error("a message could not be decoded, taking them one by one", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
     whole = Batch()
     for message in messages:
         try:
             part = decoder.decode([message])
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
-            rejection = Rejection(
-                reason=Reason.BAD_PAYLOAD, detail=f"fault in the decoder ({error!r}): please report it"
-            )
-            part = Batch(refused=[Refused(message, [rejection], 0)], messages=1)
+            detail = f"fault in the decoder ({shown(error)}): please report it"
+            part = decoder.refuse(message, Rejection(reason=Reason.BAD_PAYLOAD, detail=detail))
         whole.add(part)
     return whole

@@ -9,6 +9,7 @@ number.
 from __future__ import annotations
 
 import re
+import traceback
 
 _RUN = re.compile(
     rb"[0-9A-Fa-f]{2}(?:([:_-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4,}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2,}"
@@ -20,6 +21,11 @@ _DIGIT = re.compile(rb"[0-9A-Fa-f]")
 def mask_macs(text: bytes) -> bytes:
     """The text with the digits of every MAC address written as asterisks, so that JSON stays JSON."""
     return _RUN.sub(_mask, text)
+
+
+def masked_trace(error: BaseException) -> str:
+    """Where an error came from, for a log: no values of variables, and no address in its message."""
+    return mask_macs("".join(traceback.format_exception(error)).encode(errors="replace")).decode()
 
 
 def _mask(found: re.Match[bytes]) -> bytes:

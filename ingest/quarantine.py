@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from ingest.buffer import FILE_NAME, read_ledger
+from ingest.buffer import read_ledger
+from ingest.buffer_file import FILE_NAME
 from ingest.ledger import Ledger
 from schemas.errors import HubpulseError
 from schemas.localtime import from_ns

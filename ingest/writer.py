@@ -11,19 +11,25 @@ Until `settle` the rows stay in the buffer, so stopping at any point only means 
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.buffer import Buffer, BufferFullError, PendingRow, RejectedLine
+from ingest.buffer import Buffer, PendingRow, RejectedLine
+from ingest.buffer_file import BufferFullError
+from ingest.privacy import masked_trace
 from ingest.status import StatusReport
+from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings
-from stores import Accepted, Keep, Rejected, Store, TooLarge
+from stores import Accepted, Keep, Outcome, Rejected, Store, StoreError, TooLarge
 from stores.lines import encode, parse
 
 log = structlog.get_logger("hubpulse.writer")
@@ -35,7 +41,7 @@ _LOOK_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class _Work:
-    """Lines still to be answered, and those that the store refused."""
+    """Lines still to be answered, the first of them last; and those that the store refused."""
 
     parts: list[list[str]]
     rejected: list[RejectedLine] = field(default_factory=list)
@@ -53,7 +59,10 @@ class Writer(threading.Thread):
         clock_ns: Callable[[], int],
         rng: random.Random,
         ingest_name: str = "hubpulse-ingest",
+        monotonic_s: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
+        """`pause` waits so many seconds, or until the writer is to stop."""
         super().__init__(name="writer", daemon=True)
         self._report = StatusReport(ingest_name, clock_ns=clock_ns)
         self._open_buffer = open_buffer
@@ -64,6 +73,9 @@ class Writer(threading.Thread):
         self._committed = threading.Event()
         self._stopping = threading.Event()
         self._holding: str | None = None
+        self._stop_by_s = math.inf
+        self._monotonic_s = monotonic_s
+        self._pause = pause or self._stopping.wait
         self.failure: BaseException | None = None
 
     def notify(self) -> None:
@@ -72,45 +84,65 @@ class Writer(threading.Thread):
 
     def stop(self, deadline_s: float) -> bool:
         """Write what the store takes, then end; True where the thread ended within the deadline."""
+        self._stop_by_s = self._monotonic_s() + deadline_s
         self._stopping.set()
         self._committed.set()
         self.join(deadline_s)
         return not self.is_alive()
 
+    def raise_failure(self) -> None:
+        """Raise HubpulseError where the thread ended by itself."""
+        if self.failure is not None:
+            raise HubpulseError(
+                f"the writer stopped ({self.failure}): readings are safe in the buffer; mend the cause and start again"
+            ) from self.failure
+
     def run(self) -> None:
         try:
-            buffer, store = self._open_buffer(), self._open_store()
-            try:
+            with closing(self._open_buffer()) as buffer, closing(self._open_store()) as store:
                 self._run(buffer, store)
-            finally:
-                store.close()
-                buffer.close()
-        except Exception as error:
+        except HubpulseError as error:
             self.failure = error
-            log.exception("writer stopped", error=str(error))
+            log.error("writer stopped", detail=str(error))  # noqa: TRY400 - foreseeable: no trace
+        except Exception as error:  # noqa: BLE001 - kept for `raise_failure`
+            self.failure = error
+            log.error("writer stopped", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
 
     def _run(self, buffer: Buffer, store: Store) -> None:
         self._tell(buffer, "waiting for readings")
         while True:
+            # Asked before the look into the buffer: what was committed before a stop is seen.
+            stopping = self._stopping.is_set()
             self._committed.clear()
-            rows = buffer.pending(self._settings.flush_lines_max)
-            if not rows:
-                if self._stopping.is_set():
-                    return
-                self._committed.wait(_LOOK_EVERY_S)
-            elif self._is_young(rows):
-                self._stopping.wait(self._settings.flush_age_s)
-                self._flush(buffer, store, buffer.pending(self._settings.flush_lines_max))
-            else:
-                self._flush(buffer, store, rows)
-            if self._stopping.is_set() and self._holding:
+            try:
+                drained = self._turn(buffer, store)
+            except BufferFullError as error:
+                drained = False
+                self._hold(buffer, Keep(str(error)))
+            if stopping and (drained or self._holding is not None or self._overdue()):
                 return
-            if self._report.due() and not self._holding:
-                self._write_report(buffer, store)
+
+    def _overdue(self) -> bool:
+        return self._stopping.is_set() and self._monotonic_s() >= self._stop_by_s
+
+    def _turn(self, buffer: Buffer, store: Store) -> bool:
+        """Write once; True where there was nothing to write."""
+        rows = buffer.pending(self._settings.flush_lines_max)
+        if not rows:
+            if not self._stopping.is_set():
+                self._committed.wait(_LOOK_EVERY_S)
+        elif self._is_young(rows):
+            self._pause(self._settings.flush_age_s)
+            self._flush(buffer, store, buffer.pending(self._settings.flush_lines_max))
+        else:
+            self._flush(buffer, store, rows)
+        if self._report.due() and not self._holding:
+            self._write_report(buffer, store)
+        return not rows
 
     def _write_report(self, buffer: Buffer, store: Store) -> None:
         """Tell the store how the pipeline is; what it can't take now is told again in the next report."""
-        outcome = store.write("\n".join(self._report.lines(buffer)).encode())
+        outcome = _write(store, self._report.lines(buffer))
         if not isinstance(outcome, Accepted):
             log.warning("status not stored", detail=outcome.detail)
 
@@ -121,16 +153,13 @@ class Writer(threading.Thread):
 
     def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
         lines = [line for row in rows for line in row.lines.split("\n")]
-        work = _Work([lines])
+        lines_max = self._settings.flush_lines_max
+        work = _Work([lines[start : start + lines_max] for start in range(0, len(lines), lines_max)][::-1])
         kept = self._write_all(store, work) or self._write_marks(store, rows)
-        if kept is None:
-            try:
-                buffer.settle(rows, work.rejected)
-            except BufferFullError as error:
-                kept = Keep(str(error))
         if kept is not None:
             self._hold(buffer, kept)
             return
+        buffer.settle(rows, work.rejected)
         self._report.stored(lines)
         if work.rejected:
             log.warning("store refused readings", count=len(work.rejected), first=work.rejected[0].detail)
@@ -143,8 +172,10 @@ class Writer(threading.Thread):
     def _write_all(self, store: Store, work: _Work) -> Keep | None:
         """Write every part, halving what the store refuses; None once each line is stored or known to be bad."""
         while work.parts:
+            if self._overdue():
+                return Keep("asked to stop before the store had taken everything")
             lines = work.parts.pop()
-            outcome = store.write("\n".join(lines).encode())
+            outcome = _write(store, lines)
             match outcome:
                 case Accepted():
                     continue
@@ -164,7 +195,7 @@ class Writer(threading.Thread):
             return None
         now_ns = self._clock_ns()
         lines = [encode("day_marks", {"hub": m.hub}, {"marked_ns": now_ns}, m.midnight_ns) for m in marks]
-        outcome = store.write("\n".join(lines).encode())
+        outcome = _write(store, lines)
         match outcome:
             case Accepted():
                 return None
@@ -183,14 +214,20 @@ class Writer(threading.Thread):
         wait_s = self._backoff.next_s()
         if kept.retry_after_s is not None:
             wait_s = min(max(wait_s, kept.retry_after_s), _RETRY_AFTER_MAX_S)
-        self._stopping.wait(wait_s)
+        self._pause(wait_s)
 
     def _tell(self, buffer: Buffer, state: str) -> None:
         value = json.dumps({"state": state, "at": rfc3339(self._clock_ns())})
-        try:
+        # Where it can't be kept, `settle` can't either, and says so.
+        with suppress(BufferFullError):
             buffer.set_status("writer", value)
-        except BufferFullError as error:
-            log.warning("status not kept", detail=str(error))
+
+
+def _write(store: Store, lines: Sequence[str]) -> Outcome:
+    try:
+        return store.write("\n".join(lines).encode())
+    except StoreError as error:
+        return Keep(str(error), needs_operator=True)
 
 
 def _as_message(line: str, detail: str) -> RejectedLine:
