@@ -112,4 +112,3 @@ def _play(stack: Stack, messages: Iterable[Message], stopping: threading.Event) 
             publisher.publish_all(messages, pace=RealTime(), stop=stopping.is_set)
     except HubpulseError as error:
         log.warning("the pretend estate fell silent", error=str(error))
-
