@@ -10,6 +10,8 @@ from usage.calendar import Day, Span
 from usage.plan import EXPECTED_KINDS, HubPlan
 from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
 
+STEPS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -68,11 +70,11 @@ def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int | None:
 def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> float | None:
     """Readings received of those expected by now, 0 to 1; one sensor's surplus never hides another's silence.
 
-    None where nothing is expected.
+    Rounded down, so that only a whole day is 1. None where nothing is expected.
     """
     received = due = 0
     for each in expected:
         due_here = each.due(span, now_ns)
         received += min(due_here, each.received(span))
         due += due_here
-    return round(received / due, 4) if due else None
+    return received * STEPS // due / STEPS if due else None

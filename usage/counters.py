@@ -179,6 +179,9 @@ def spread(steps: Iterable[Step], cuts: Sequence[Span]) -> Iterator[tuple[int, i
         for span in islice(cuts, first, None):
             if span.start_ns >= step.stop_ns:
                 break
+            if span.start_ns <= step.start_ns and step.stop_ns < span.stop_ns:
+                yield step.stop_ns, step.growth
+                break
             begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
             yield min(end, span.stop_ns - 1), _portion(step, end) - _portion(step, begin)
 

@@ -1,9 +1,10 @@
 r"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute.
 
-scheduler -> lease (only one process works) -> keep_marked      the latest marked days and those beside them
-                                            \-> keep_unfinished today of every hub, ended and final days
-                                            \-> keep_status     how each sensor is
-                                            \-> drop_expired    raw readings older than the retention
+scheduler -> lease (only one process works) -> keep_marks       every marked day and those beside them, latest first
+                                            \-> keep_late_marks  the same, of the last weeks only, every few seconds
+                                            \-> keep_unfinished  today of every hub, ended and final days
+                                            \-> keep_status      how each sensor is
+                                            \-> drop_expired     raw readings older than the retention
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
+from schemas.localtime import NS_A_SECOND
 from stores import Store
 from usage.calendar import NS_AN_HOUR
 from usage.counters import Step
@@ -31,11 +33,14 @@ from usage.status import sensor_statuses, status_lines
 
 log = structlog.get_logger()
 
-MARKS_EVERY_S = 5
-UNFINISHED_EVERY_S = 60
+LATE_MARKS_EVERY_S = 5
+LATE_DAYS = 35
+"""How far back late data usually reaches; older marks are looked for less often."""
+MINUTE_S = 60
 EXPIRED_EVERY_S = 3600
-MARKED_DAYS_MAX = 100
-"""How many marked days one run takes on, so that a long replay never holds up today's figures."""
+MARKED_DAYS_AT_ONCE = 100
+MARKS_MAX_S = 30
+"""How long one run goes on with marked days, so that a long replay never holds up today's figures."""
 
 
 class Jobs:
@@ -83,9 +88,10 @@ class Jobs:
             timezone=UTC,
         )
         for work, every_s in (
-            (self.keep_unfinished, UNFINISHED_EVERY_S),
-            (self.keep_marked, MARKS_EVERY_S),
-            (self.keep_status, UNFINISHED_EVERY_S),
+            (self.keep_unfinished, MINUTE_S),
+            (self.keep_late_marks, LATE_MARKS_EVERY_S),
+            (self.keep_marks, MINUTE_S),
+            (self.keep_status, MINUTE_S),
             (self.drop_expired, EXPIRED_EVERY_S),
         ):
             self._thread.submit(self._guarded, work)
@@ -121,15 +127,28 @@ class Jobs:
             for _, changes in keeper.recompute(beside):
                 _tell(changes, keeper)
 
-    def keep_marked(self, now_ns: int) -> int:
-        """Recompute the latest days that late data touched, and return how many there were."""
+    def keep_marks(self, now_ns: int) -> None:
+        """Recompute the days that late data touched, for a while."""
+        self._keep_marked_since(0, now_ns)
+
+    def keep_late_marks(self, now_ns: int) -> None:
+        """Recompute the days of the last weeks that late data touched, for a while."""
+        self._keep_marked_since(now_ns - LATE_DAYS * 24 * NS_AN_HOUR, now_ns)
+
+    def _keep_marked_since(self, since_ns: int, now_ns: int) -> None:
+        deadline_ns = now_ns + MARKS_MAX_S * NS_A_SECOND
+        while self.keep_marked(now_ns, since_ns) == MARKED_DAYS_AT_ONCE and now_ns < deadline_ns:
+            now_ns = self._clock()
+
+    def keep_marked(self, now_ns: int, since_ns: int = 0) -> int:
+        """Recompute the latest of the marked days since an instant, and return how many there were."""
         store, estate = self._opened(), self._estate()
         pending = [
             (midnight_ns, hub, mark)
-            for hub, days in pending_marks(store, now_ns=now_ns).items()
+            for hub, days in pending_marks(store, since_ns=since_ns, now_ns=now_ns).items()
             for midnight_ns, mark in days.items()
         ]
-        chosen = sorted(pending, reverse=True)[:MARKED_DAYS_MAX]
+        chosen = sorted(pending, reverse=True)[:MARKED_DAYS_AT_ONCE]
         for hub in sorted({hub for _, hub, _ in chosen}):
             marks = {midnight_ns: mark for midnight_ns, of, mark in chosen if of == hub}
             if not self._recompute_marked(self._keeper(store, estate, hub, now_ns), marks.keys()):

@@ -143,12 +143,12 @@ class HubKeeper:
         return set(dates(first, min(last, self.today))) - {rollup.day.date}
 
 
-def pending_marks(store: Store, *, now_ns: int, settle_ns: int = SETTLE_NS) -> dict[str, dict[int, Mark]]:
-    """The marks that are to be dealt with now, by hub and midnight."""
-    marks = read_marks(store, Span(0, now_ns))
+def pending_marks(store: Store, *, now_ns: int, since_ns: int = 0) -> dict[str, dict[int, Mark]]:
+    """The marks of days since an instant that are to be dealt with now, by hub and midnight."""
+    marks = read_marks(store, Span(since_ns, now_ns))
     pending = {
         hub: {
-            time_ns: mark for time_ns, mark in days.items() if mark.is_pending and now_ns - mark.marked_ns >= settle_ns
+            time_ns: mark for time_ns, mark in days.items() if mark.is_pending and now_ns - mark.marked_ns >= SETTLE_NS
         }
         for hub, days in marks.items()
     }

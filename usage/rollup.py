@@ -107,9 +107,9 @@ class _Known:
             "co2_minutes_over_1500": self._co2_minutes_over(CO2_BAD_PPM, heard),
             "damp_minutes": self._damp_minutes(heard),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
-            "completeness": completeness(self._expected, span, self._now_ns),
         }
-        return {name: _rounded(found.get(name)) for name in USAGE_FIELDS}
+        rounded = {name: _rounded(found.get(name)) for name in USAGE_FIELDS}
+        return rounded | {"completeness": completeness(self._expected, span, self._now_ns)}
 
     # ------------------------------------------------------------------------------------------------- preparation
 

@@ -16,6 +16,13 @@ from usage.calendar import Span
 from usage.rollup import Figures
 
 DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"
+OPENING_FIELDS = tuple(
+    name for name in USAGE_FIELDS if "_mean_" in name or "minutes_over" in name or name == "damp_minutes"
+)
+"""The fields that count opening hours only."""
+_OF_OPENING_HOURS = [
+    name for name in USAGE_FIELDS if "_mean_" in name or "_minutes_over_" in name or name == "damp_minutes"
+]
 _KEPT_BY_THE_KEEPER = frozenset({"final", "revision"})
 
 
@@ -34,9 +41,15 @@ def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int,
     """A hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored."""
     rows: dict[int, Figures] = {}
     for run in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
-        for i, time_ns in enumerate(run.times_ns):
-            rows[time_ns] = {name: run.columns[name][i] if name in run.columns else None for name in USAGE_FIELDS}
+        columns = [run.columns.get(name) or (None,) * len(run.times_ns) for name in USAGE_FIELDS]
+        for time_ns, *values in zip(run.times_ns, *columns, strict=True):
+            rows[time_ns] = _without_leftovers(dict(zip(USAGE_FIELDS, values, strict=True)))
     return rows
+
+
+def _without_leftovers(row: Figures) -> Figures:
+    """A store cannot take a field back: of a day that was closed afterwards, the means of opening hours still rest."""
+    return row | dict.fromkeys(_OF_OPENING_HOURS) if row["open_minutes"] == 0 else row
 
 
 def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:

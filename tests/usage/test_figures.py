@@ -156,3 +156,15 @@ def test_a_counter_that_was_silent_for_days_shares_its_growth_over_them(store: S
     ]
     assert sum(found) == 24 * silent_days
     assert found == alone
+
+
+def test_a_day_that_is_closed_afterwards_has_no_mean_left_over(store: Store) -> None:
+    now_ns = NOON_NS + 5 * DAY_NS
+    put(store, Kind.CO2, [(NOON_NS, {"co2_ppm": 900.0})])
+    keep(store, estate(hub()), DAY, now_ns=now_ns)
+    closed = estate(hub(closures=[DAY.isoformat()]))
+    for _ in range(2):
+        keep(store, closed, DAY, now_ns=now_ns)
+    found = figures_of(store, closed, DAY.isoformat(), now_ns=now_ns)
+    assert (found["co2_mean_ppm"], found["co2_minutes_over_800"], found["co2_max_ppm"]) == (None, None, 900)
+    assert found["revision"] == 2

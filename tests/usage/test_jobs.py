@@ -179,7 +179,7 @@ def test_the_schedule_works_and_stops_cleanly(store: Store, path: Path) -> None:
 def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("usage.jobs.UNFINISHED_EVERY_S", 0.05)
+    monkeypatch.setattr("usage.jobs.MINUTE_S", 0.05)
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
     jobs = Jobs(lambda: _Failing(path), estate, lambda: NOON_NS + 1)
     with capture_logs() as told:

@@ -1,0 +1,82 @@
+"""What a roll-up asks of a store: each kind once for a week of a hub, and nothing for counters that are well."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas import Kind
+from stores import Run
+from stores.sqlite_store import SqliteStore
+from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, put
+from usage.calendar import HubCalendar
+from usage.source import HubSource
+
+FIRST = date(2026, 10, 19)
+START_NS = at("2026-10-19T00:00", "Europe/London")
+
+
+class Asked(SqliteStore):
+    """A store that counts what it is asked."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reads: Counter[str] = Counter()
+        self.latests: Counter[str] = Counter()
+        self.points = 0
+
+    def read(
+        self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[Run]:
+        self.reads[measurement] += 1
+        for run in super().read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where):
+            self.points += len(run.times_ns)
+            yield run
+
+    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+        self.latests[measurement] += 1
+        return super().latest(measurement, before_ns=before_ns, where=where)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    store = Asked(tmp_path / "store.db")
+    every_half_hour = range(START_NS - DAY_NS, START_NS + 30 * DAY_NS, HOUR_NS // 2)
+    put(store, Kind.FOOTFALL, [(t, {"entries_total": i}) for i, t in enumerate(every_half_hour)])
+    put(store, Kind.CO2, [(t, {"co2_ppm": 500.0}) for t in every_half_hour])
+    yield store
+    store.close()
+
+
+def read(store: Asked, *days: int) -> None:
+    source = HubSource(store, "armley", HubCalendar(estate(), "armley"), MUCH_LATER_NS)
+    assert len(list(source.days([FIRST + timedelta(days=day) for day in days]))) == len(days)
+
+
+@pytest.mark.parametrize("days", [[0], [2, 3], list(range(7))])
+def test_up_to_a_week_asks_once_for_each_kind(asked: Asked, days: list[int]) -> None:
+    read(asked, *days)
+    assert set(asked.reads.values()) == {1}
+    assert asked.latests == {"footfall": 1, "wifi": 1}
+
+
+def test_each_reading_is_read_once_but_for_the_two_hours_around_a_week(asked: Asked) -> None:
+    read(asked, *range(28))
+    own = 2 * 2 * (28 * 24 + 1)  # the clock goes back in the first week
+    around = 4 * 2 * (2 * 2 * 2)
+    assert own <= asked.points <= own + around
+
+
+def test_days_apart_are_read_apart(asked: Asked) -> None:
+    read(asked, 0, 20)
+    assert asked.points < 2 * 2 * (48 + 8) + 1
+
+
+def test_a_counter_that_fell_silent_is_looked_for_ahead_alone(asked: Asked) -> None:
+    put(asked, Kind.FOOTFALL, [(START_NS + HOUR_NS, {"entries_total": 5})], sensor="dead")
+    read(asked, 0)
+    assert asked.reads["co2"] == 1
+    assert asked.reads["footfall"] > 1
+    assert asked.points < 2 * (48 + 8) + 1 + 1
