@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from cli.app import main
+import signal
+import sys
 
-__all__ = ["main"]
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C never shows a traceback, not even while the rooms load."""
+    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from cli.app import main as run
+
+    signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()
