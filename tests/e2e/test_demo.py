@@ -1,0 +1,141 @@
+"""The demo as a newcomer sees it: one command, a browser, 22 hubs; Ctrl-C ends it."""
+
+import csv
+import io
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.browser import Chromium, Page
+from tests.cli.command import CommandLine, Running
+from tests.e2e.test_stopping import assert_clean_end
+from tests.real_parts import REPOSITORY
+from tests.servers import free_port
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.needs("mosquitto", "chromium"), pytest.mark.timeout(300)]
+
+ESTATE = REPOSITORY / "simulators" / "estates" / "leeds.yaml"
+DAYS = 3
+LOAD_WITHIN_S = 120.0
+AGREE_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    command: CommandLine
+    running: Running
+    url: str
+    ports: tuple[int, int]
+
+    def export(self, first: date, last: date) -> list[dict[str, str]]:
+        answer = self.command.run(
+            *("usage", "export", "--data", "pretend", "--estate", ESTATE),
+            *("--from", first.isoformat(), "--to", last.isoformat()),
+        )
+        assert answer.exit_code == 0, answer.err
+        return list(csv.DictReader(io.StringIO(answer.out)))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    port, mqtt_port = free_port(), free_port()
+    command = CommandLine(tmp_path)
+    arguments = ("--days", str(DAYS), "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "pretend")
+    with command.start("demo", *arguments) as running:
+        running.wait_for("Ctrl-C stops everything", LOAD_WITHIN_S)
+        yield Demo(command, running, f"http://127.0.0.1:{port}", (port, mqtt_port))
+
+
+class BoardReader(HTMLParser):
+    """What the board says of each hub's day, and of each day of the estate."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self.hubs: dict[str, dict[str, str]] = {}
+        self.days: dict[str, str] = {}
+        self._hub: dict[str, str] | None = None
+        self._cell = self._day = ""
+        self.feed(page.dom)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "tr":
+            self._day = ""
+            self._hub = None
+            if "data-hub" in given:
+                self._hub = self.hubs[given["data-hub"]] = {"today": given["data-today"]}
+        elif tag == "td":
+            self._cell = given.get("data-label", "")
+        elif tag == "time" and self._hub is None and len(given.get("datetime", "")) == len("2026-01-05"):
+            self._day = given["datetime"]
+
+    def handle_data(self, data: str) -> None:
+        text = "".join(data.split())
+        if self._hub is not None and self._cell and text:
+            self._hub[self._cell] = self._hub.get(self._cell, "") + text
+        elif self._day and text.isdecimal():
+            self.days.setdefault(self._day, text)
+
+
+def test_the_demo_shows_22_hubs_with_the_figures_of_the_export(demo: Demo, chromium: Chromium) -> None:
+    pages: list[Page] = []
+
+    def page_agrees() -> bool:
+        """The estate lives on, so the page is believed where the export before and after it is the same."""
+        today = datetime.now(ZoneInfo("Europe/London")).date()
+        before = demo.export(today - timedelta(days=DAYS), today)
+        pages.append(chromium.visit(demo.url))
+        board = BoardReader(pages[-1])
+        after = demo.export(today - timedelta(days=DAYS), today)
+        return before == after and differences(board, after, today) == []
+
+    wait_until(page_agrees, AGREE_WITHIN_S, "the page to show what the export prints")
+    board = pages[-1]
+    assert len(BoardReader(board).hubs) == 22
+    bars = board.dom.split('id="plot-entries"')[1].split("</section>")[0].count('<g class="point">')
+    assert bars == DAYS + 1
+    for page in (board, chromium.visit(f"{demo.url}/hubs/armley")):
+        assert page.console == ()
+        charts = page.dom.count('data-figure="plot-')
+        assert charts > 0
+        assert len(re.findall(r'class="plot[^"]*js-plotly-plot[^"]*".*?<svg class="main-svg"', page.dom)) == charts
+
+    parts = demo.running.children
+    demo.running.signal(signal.SIGINT, group=True)
+    assert_clean_end(demo.running, parts, *demo.ports)
+
+
+def differences(board: BoardReader, export: list[dict[str, str]], today: date) -> list[str]:
+    """Where the page says something else than the export."""
+    todays = {row["hub"]: row for row in export if row["date"] == today.isoformat()}
+    if set(todays) != set(board.hubs):
+        return [f"hubs {sorted(board.hubs)} instead of {sorted(todays)}"]
+    wrong = [
+        f"{hub} {name}: {shown!r} instead of {expected!r}"
+        for hub, row in todays.items()
+        for name, shown, expected in (
+            ("today", board.hubs[hub]["today"], row["entries"]),
+            ("Wi-Fi peak", peak(board.hubs[hub]["Wi-Fi clients"]), row["wifi_peak_clients"]),
+        )
+        if shown != expected
+    ]
+    sums: dict[str, int] = {}
+    for row in export:
+        sums[row["date"]] = sums.get(row["date"], 0) + int(row["entries"])
+    return wrong + [
+        f"{day}: {board.days.get(day)} instead of {total}"
+        for day, total in sums.items()
+        if board.days.get(day) != str(total)
+    ]
+
+
+def peak(cell: str) -> str:
+    return cell.partition("peak")[2]
