@@ -1,0 +1,53 @@
+"""What the tests of ingest start from: a clock that is set by hand, estates, messages."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingest.batches import Batch, Message
+from ingest.decoder import Decoder
+from schemas import Estate, Reason
+from schemas.localtime import NS_A_SECOND
+from sensors.registry import Registry
+from sensors.times import text_ns
+
+NOW = "2026-05-12T12:00:00Z"
+NOW_NS = text_ns(NOW)
+DAY_NS = 86_400 * NS_A_SECOND
+OPEN_ESTATE = Estate(open=True)
+AIR = "hubs/armley/temperature/air-1"
+DOOR = "hubs/armley/footfall/door-1"
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now_ns: int = NOW_NS) -> None:
+        self.now_ns = now_ns
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def forward(self, seconds: float) -> None:
+        self.now_ns += int(seconds * NS_A_SECOND)
+
+
+def estate(*hubs: Mapping[str, Any], **more: Any) -> Estate:
+    return Estate.model_validate({"timezone": "Europe/London", "hubs": list(hubs), **more})
+
+
+def message(topic: str, payload: str | bytes, packet_id: int = 0, **flags: bool) -> Message:
+    body = payload.encode() if isinstance(payload, str) else payload
+    return Message(topic.encode(), body, packet_id, **flags)
+
+
+def at(time: str, value: float = 21.5) -> str:
+    """The payload of a reading with a time."""
+    return f'{{"time": "{time}", "value": {value}}}'
+
+
+def make_decoder(estate: Estate = OPEN_ESTATE, clock: Callable[[], int] = lambda: NOW_NS, **options: Any) -> Decoder:
+    return Decoder(Registry(estate), clock_ns=clock, **options)
+
+
+def reasons(batch: Batch) -> list[Reason]:
+    return [rejection.reason for refused in batch.refused for rejection in refused.rejections]
