@@ -66,12 +66,14 @@ def by_time(correction: Correction) -> tuple[int, str]:
 class CounterRules:
     """What is known of a counter: its width, and the most that it grows by from one reading to the next.
 
-    `step_max` is for readings `step_every_ns` apart and grows with the time between them; None knows no limit.
+    `step_max` is for readings `step_every_ns` apart and grows with the time between them; None knows no limit. More
+    than `gap_ns` between two readings is a gap.
     """
 
     bits: int | None = None
     step_max: int | None = PLAUSIBLE_PEOPLE
     step_every_ns: int = PLAUSIBLE_PEOPLE_NS
+    gap_ns: int = 2 * PLAUSIBLE_PEOPLE_NS
 
     def largest_step(self, elapsed_ns: int) -> int | None:
         """The most that the counter plausibly grows by in that time."""

@@ -3,6 +3,7 @@ r"""The periodic work: days touched by late data every few seconds; today, ended
 scheduler -> lease (only one process works) -> keep_marks       every marked day and those beside them, latest first
                                             \-> keep_late_marks  the same, of the last weeks only, every few seconds
                                             \-> keep_unfinished  today of every hub, ended and final days
+                                            \-> keep_missed      days of the last weeks that nobody rolled up
                                             \-> keep_status      how each sensor is
                                             \-> drop_expired     raw readings older than the retention
 """
@@ -10,7 +11,7 @@ scheduler -> lease (only one process works) -> keep_marks       every marked day
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date
 from threading import Event
@@ -37,7 +38,7 @@ LATE_MARKS_EVERY_S = 5
 LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S = 60
-EXPIRED_EVERY_S = 3600
+HOUR_S = 3600
 MARKED_DAYS_AT_ONCE = 100
 MARKS_MAX_S = 30
 """How long one run goes on with marked days, so that a long replay never holds up today's figures."""
@@ -66,7 +67,7 @@ class Jobs:
         self._is_standing_by = False
         self._store: Store | None = None
         self._stopping = Event()
-        self._crossings: dict[str, tuple[Step, ...]] = {}
+        self._crossings: dict[str, dict[date, tuple[Step, ...]]] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
 
@@ -76,6 +77,7 @@ class Jobs:
         self.keep_unfinished(now_ns)
         while self.keep_marked(now_ns):
             pass
+        self.keep_missed(now_ns)
         self.keep_status(now_ns)
 
     def start(self) -> None:
@@ -92,7 +94,8 @@ class Jobs:
             (self.keep_late_marks, LATE_MARKS_EVERY_S),
             (self.keep_marks, MINUTE_S),
             (self.keep_status, MINUTE_S),
-            (self.drop_expired, EXPIRED_EVERY_S),
+            (self.keep_missed, HOUR_S),
+            (self.drop_expired, HOUR_S),
         ):
             self._thread.submit(self._guarded, work)
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
@@ -111,21 +114,36 @@ class Jobs:
     # ------------------------------------------------------------------------------------------------------ the work
 
     def keep_unfinished(self, now_ns: int) -> None:
-        """Compute today of every hub, and the past days that are not rolled up, closed or final as they should be."""
+        """Compute today of every hub, and the last days that are not closed or final as they should be."""
+        for keeper, heard_ns in self._keepers(now_ns):
+            crossings: dict[date, tuple[Step, ...]] = {}
+            beside: set[date] = set()
+            for rollup, changes in keeper.recompute(keeper.unfinished(heard_ns)):
+                _tell(changes, keeper)
+                day = rollup.day.date
+                crossings[day] = rollup.crossing()
+                if self._crossings.get(keeper.hub, {}).get(day) != crossings[day]:
+                    beside |= keeper.beside(rollup)
+                if self._stopping.is_set():
+                    return
+            for _, changes in keeper.recompute(beside - crossings.keys()):
+                _tell(changes, keeper)
+            self._crossings[keeper.hub] = crossings
+
+    def keep_missed(self, now_ns: int) -> None:
+        """Compute the days of the last weeks that have no roll-up, since no jobs process was there."""
+        for keeper, heard_ns in self._keepers(now_ns):
+            for _, changes in keeper.recompute(keeper.missed(heard_ns)):
+                _tell(changes, keeper)
+                if self._stopping.is_set():
+                    return
+
+    def _keepers(self, now_ns: int) -> Iterator[tuple[HubKeeper, int | None]]:
+        """Every hub's keeper, and when the hub was last heard of."""
         store, estate = self._opened(), self._estate()
         heard = last_heard(store, now_ns)
         for hub in sorted({known.id for known in estate.hubs} | heard.keys()):
-            keeper = self._keeper(store, estate, hub, now_ns)
-            beside = set()
-            for rollup, changes in keeper.recompute(keeper.unfinished(heard.get(hub))):
-                _tell(changes, keeper)
-                if rollup.day.date == keeper.today and self._crossings.get(hub) != rollup.crossing():
-                    self._crossings[hub] = rollup.crossing()
-                    beside = keeper.beside(rollup)
-                if self._stopping.is_set():
-                    return
-            for _, changes in keeper.recompute(beside):
-                _tell(changes, keeper)
+            yield self._keeper(store, estate, hub, now_ns), heard.get(hub)
 
     def keep_marks(self, now_ns: int) -> None:
         """Recompute the days that late data touched, for a while."""

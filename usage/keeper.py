@@ -104,18 +104,24 @@ class HubKeeper:
         return found
 
     def unfinished(self, heard_ns: int | None) -> list[date]:
-        """Today, and the past days without a row, not closed when they were computed, or due to be final.
+        """Today, and the last days without a row, not closed when they were computed, or due to be final.
 
         A hub that the estate does not name has days only until it was last heard of, at `heard_ns`.
         """
-        window_start = self.today - timedelta(days=WINDOW_DAYS)
-        last = self.today
+        return self._due(self.today - timedelta(days=WINDOW_DAYS), self.today, heard_ns)
+
+    def missed(self, heard_ns: int | None) -> list[date]:
+        """Days before those: jobs was away, or has never been there."""
+        before = self.today - timedelta(days=WINDOW_DAYS + 1)
+        return self._due(before - timedelta(days=AWAY_DAYS_MAX), before, heard_ns)
+
+    def _due(self, first: date, last: date, heard_ns: int | None) -> list[date]:
         if not self._is_in_estate:
             last = min(last, self.calendar.date_of(heard_ns) if heard_ns is not None else date.min)
-        window = list(dates(self._first_unkept(window_start), last))
+        window = self.computable(dates(first, last))
         if not window:
             return []
-        bounds = Span(self.calendar.day(window[0]).span.start_ns, self.calendar.day(last).span.stop_ns)
+        bounds = Span(self.calendar.day(window[0]).span.start_ns, self.calendar.day(window[-1]).span.stop_ns)
         rows = read_rows(self._store, DAILY, self.hub, bounds)
         return [day for day in window if day == self.today or self._is_unfinished(day, rows)]
 
@@ -125,13 +131,6 @@ class HubKeeper:
         if row is None or not row["revision"]:
             return True
         return not row["final"] and self._now_ns >= span.stop_ns + self._grace_ns
-
-    def _first_unkept(self, before: date) -> date:
-        """The day after the last row that is older than `before`, where jobs was away for longer than the window."""
-        start_ns = self.calendar.day(before).span.start_ns
-        kept = list(self._store.latest(DAILY, before_ns=start_ns, where={"hub": self.hub}))
-        last = max((self.calendar.date_of(run.times_ns[0]) for run in kept), default=before)
-        return min(before, max(last + timedelta(days=1), before - timedelta(days=AWAY_DAYS_MAX)))
 
     def beside(self, rollup: Rollup) -> set[date]:
         """The other days that share the growth of a counter with this one."""

@@ -85,13 +85,14 @@ def _from_totals(sensor: SensorReadings, name: str, totals: Track, day: Day, rul
         return None
     first_ns, last_ns = steps[0].start_ns, steps[-1].stop_ns
     corrections = [c for c in grown.corrections if first_ns < c.time_ns <= last_ns]
-    corrections += _splits(steps, totals, day.span)
+    corrections += _splits(steps, totals, day.span, rules)
     return Tally(sensor.sensor, f"{name}_total", events, tuple(sorted(corrections, key=by_time)), steps)
 
 
-def _splits(steps: Iterable[Step], totals: Track, day: Span) -> Iterator[Correction]:
-    """What is shared with another day."""
-    shared = [s for s in steps if s.growth and (s.start_ns < day.start_ns or s.stop_ns > day.stop_ns)]
+def _splits(steps: Iterable[Step], totals: Track, day: Span, rules: CounterRules) -> Iterator[Correction]:
+    """The gaps whose growth is shared with another day."""
+    across = (s for s in steps if s.start_ns < day.start_ns or s.stop_ns > day.stop_ns)
+    shared = [s for s in across if s.growth and s.stop_ns - s.start_ns > rules.gap_ns]
     read = dict(zip(totals.times_ns, totals.values, strict=True)) if shared else {}
     for step in shared:
         before, after = int(read[step.start_ns]), int(read[step.stop_ns])

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from schemas import Estate, Kind, Sensor
 from schemas.localtime import NS_A_SECOND
-from usage.counters import PLAUSIBLE_PEOPLE, CounterRules
+from usage.counters import CounterRules
 
+GAP_INTERVALS = 2
 _LINE = re.compile(r"-line\d+$")
 EXPECTED_KINDS = frozenset(Kind) - {Kind.DEVICE}
 """The kinds whose readings completeness expects; a sensor tells of its own health when it pleases."""
@@ -40,15 +41,15 @@ class HubPlan:
         return known.every_s * NS_A_SECOND if known and known.every_s else None
 
     def people_rules(self, sensor: str, every_ns: int) -> CounterRules:
-        """How the sensor's totals of people count."""
+        """How the totals of people of a sensor count that reports so often."""
         known = self.sensor(sensor)
-        if known is None:
-            return CounterRules()
-        if known.max_step is None:
-            return CounterRules(bits=known.counter_bits, step_max=PLAUSIBLE_PEOPLE)
-        return CounterRules(bits=known.counter_bits, step_max=known.max_step, step_every_ns=every_ns)
+        bits = known.counter_bits if known else None
+        gap_ns = GAP_INTERVALS * every_ns
+        if known is None or known.max_step is None:
+            return CounterRules(bits=bits, gap_ns=gap_ns)
+        return CounterRules(bits=bits, step_max=known.max_step, step_every_ns=every_ns, gap_ns=gap_ns)
 
-    def byte_rules(self, sensor: str) -> CounterRules:
-        """How the sensor's totals of bytes count: no growth is too large."""
+    def byte_rules(self, sensor: str, every_ns: int) -> CounterRules:
+        """How its totals of bytes count: no growth is too large."""
         known = self.sensor(sensor)
-        return CounterRules(bits=known.counter_bits if known else None, step_max=None)
+        return CounterRules(bits=known.counter_bits if known else None, step_max=None, gap_ns=GAP_INTERVALS * every_ns)

@@ -123,7 +123,7 @@ class _Known:
         return self._plan.people_rules(sensor.sensor, self._every_ns(sensor))
 
     def _byte_rules(self, sensor: SensorReadings) -> CounterRules:
-        return self._plan.byte_rules(sensor.sensor)
+        return self._plan.byte_rules(sensor.sensor, self._every_ns(sensor))
 
     def _every_ns(self, sensor: SensorReadings) -> int:
         return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS

@@ -145,6 +145,25 @@ def test_a_known_hub_that_is_silent_has_a_row_that_says_so(store: Store, path: P
     assert (row(store)["entries"], row(store)["completeness"]) == (None, 0.0)
 
 
+def test_days_that_nobody_rolled_up_are_made_up_for(store: Store, path: Path) -> None:
+    ten_days_ago = MIDNIGHT_NS - 10 * DAY_NS
+    put(store, Kind.FOOTFALL, [(ten_days_ago + HOUR_NS, {"entries": 3}), (NOON_NS, {"entries": 4})])
+    run(path, NOON_NS + 1)
+    rows = read_rows(store, DAILY, "armley", EVER)
+    assert {time_ns: row["entries"] for time_ns, row in rows.items()} == {ten_days_ago: 3, MIDNIGHT_NS: 4}
+
+
+def test_a_total_that_ended_a_silence_while_jobs_was_away_completes_the_days_before(store: Store, path: Path) -> None:
+    totals = [(MIDNIGHT_NS, {"entries_total": 0}), (MIDNIGHT_NS + HOUR_NS, {"entries_total": 1})]
+    put(store, Kind.FOOTFALL, totals)
+    for days in range(6):
+        run(path, MIDNIGHT_NS + days * DAY_NS + 12 * HOUR_NS)
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 6 * DAY_NS, {"entries_total": 144})])
+    run(path, MIDNIGHT_NS + 8 * DAY_NS)
+    rows = sorted(read_rows(store, DAILY, "armley", EVER).items())
+    assert [row["entries"] for _, row in rows] == [24] * 6
+
+
 def test_a_replay_of_long_ago_does_not_fill_the_years_since(store: Store, path: Path) -> None:
     put(store, Kind.FOOTFALL, [(at("2005-07-24T12:00"), {"entries": 3})])
     mark(store, at("2005-07-24T00:00", "Europe/London"), NOON_NS - HOUR_NS)
