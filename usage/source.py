@@ -6,7 +6,7 @@ days; `latest` finds an earlier one, and a silent counter's next reading is look
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -23,7 +23,7 @@ _COUNTERS = {
     Kind.FOOTFALL: ("entries_total", "exits_total"),
     Kind.WIFI: ("rx_bytes_total", "tx_bytes_total"),
 }
-_LOOK_AHEAD_NS = (24 * NS_AN_HOUR, 8 * 24 * NS_AN_HOUR, GAP_MAX_NS)
+_REACHES_NS = (24 * NS_AN_HOUR, 8 * 24 * NS_AN_HOUR, GAP_MAX_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +53,55 @@ class HubSource:
         if kind not in _COUNTERS:
             return runs
         before = list(self.store.latest(kind, before_ns=padded.start_ns, where=where))
-        return [*before, *runs, *self._ahead(kind, by_sensor([*before, *runs]), span)]
+        sensors = by_sensor([*before, *runs])
+        return [*self._behind(kind, sensors, padded), *before, *runs, *self._ahead(kind, sensors, span)]
+
+    def _behind(self, kind: Kind, sensors: list[SensorReadings], padded: Span) -> Iterator[Run]:
+        """Earlier readings of each counter whose last one before the days has no total, but something else."""
+        for sensor in sensors:
+            totals = _totals(kind, sensor)
+            if totals and totals[0] >= padded.start_ns > sensor.times_ns[0]:
+                yield from self._first_with_totals(kind, sensor.sensor, _windows_behind(sensor.times_ns[0]))
 
     def _ahead(self, kind: Kind, sensors: list[SensorReadings], span: Span) -> Iterator[Run]:
-        """The next reading of each counter that the pad after the span does not hold."""
-        start = span.stop_ns + PAD_NS
+        """The next readings of each counter that is silent from the end of the days on, pad included."""
+        start_ns = span.stop_ns + PAD_NS
         for sensor in sensors:
-            if sensor.times_ns[-1] < span.stop_ns and any(sensor.counts(name) for name in _COUNTERS[kind]):
-                yield from self._next(kind, sensor, start)
+            totals = _totals(kind, sensor)
+            if totals and totals[-1] < span.stop_ns:
+                windows = _windows_ahead(totals[-1], start_ns, self.now_ns)
+                yield from self._first_with_totals(kind, sensor.sensor, windows)
 
-    def _next(self, kind: Kind, sensor: SensorReadings, start_ns: int) -> list[Run]:
-        where = {"hub": self.hub, "sensor": sensor.sensor}
-        for reach_ns in _LOOK_AHEAD_NS:
-            stop_ns = min(sensor.times_ns[-1] + reach_ns, self.now_ns)
-            if stop_ns <= start_ns:
-                continue
+    def _first_with_totals(self, kind: Kind, sensor: str, windows: Iterable[Span]) -> list[Run]:
+        where = {"hub": self.hub, "sensor": sensor}
+        for start_ns, stop_ns in windows:
             runs = list(self.store.read(kind, start_ns=start_ns, stop_ns=stop_ns, where=where))
-            if runs:
+            if any(_totals(kind, found) for found in by_sensor(runs)):
                 return runs
-            start_ns = stop_ns
         return []
+
+
+def _totals(kind: Kind, sensor: SensorReadings) -> list[int]:
+    """When the sensor's totals were read, in order; empty for one that counts intervals only."""
+    tracks = [sensor.counts(name).times_ns for name in _COUNTERS[kind]]
+    return sorted(edge for times_ns in tracks if times_ns for edge in (times_ns[0], times_ns[-1]))
+
+
+def _windows_ahead(last_ns: int, start_ns: int, now_ns: int) -> Iterator[Span]:
+    """Ever longer stretches from an instant on, as far as a gap after the last total may reach."""
+    for reach_ns in _REACHES_NS:
+        stop_ns = min(last_ns + reach_ns, now_ns)
+        if stop_ns > start_ns:
+            yield Span(start_ns, stop_ns)
+            start_ns = stop_ns
+
+
+def _windows_behind(stop_ns: int) -> Iterator[Span]:
+    """Ever longer stretches back from an instant."""
+    end_ns = stop_ns
+    for reach_ns in _REACHES_NS:
+        yield Span(stop_ns - reach_ns, end_ns)
+        end_ns = stop_ns - reach_ns
 
 
 def _batches(dates: Sequence[date]) -> Iterator[Sequence[date]]:

@@ -168,3 +168,13 @@ def test_a_day_that_is_closed_afterwards_has_no_mean_left_over(store: Store) -> 
     found = figures_of(store, closed, DAY.isoformat(), now_ns=now_ns)
     assert (found["co2_mean_ppm"], found["co2_minutes_over_800"], found["co2_max_ppm"]) == (None, None, 900)
     assert found["revision"] == 2
+
+
+def test_totals_go_on_across_midnight_though_something_else_was_read_in_between(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS - 6 * HOUR_NS, {"entries_total": 100})])
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS - 5 * HOUR_NS, {"people": 2}), (MIDNIGHT_NS + 3 * HOUR_NS, {"people": 1})])
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 6 * HOUR_NS, {"entries_total": 112})])
+    days = [DAY - timedelta(days=1), DAY]
+    alone = [figures_of(store, estate(), day.isoformat())["entries"] for day in days]
+    together = figures(store, estate(), first=days[0], last=days[1], now_ns=NOON_NS + 9 * DAY_NS)
+    assert [day.figures["entries"] for day in together] == alone == [6, 6]

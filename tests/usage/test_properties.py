@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 
 from schemas import Kind
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, HOUR_NS, at, estate, figures_of, hub, lines, put_lines
+from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, lines, put_lines
+from usage import HubKeeper
+from usage.calendar import Span
 from usage.counters import CounterRules, growth
 from usage.rollup import Figures
+from usage.rows import DAILY, HOURLY, read_rows
 
 DAY = "2026-10-25"  # 25 hours
+DAY_DATE = date.fromisoformat(DAY)
+EVER = Span(0, 2**62)
 START_NS = at("2026-10-24T23:00")
 KNOWN = estate(
     hub(
@@ -71,6 +76,26 @@ def test_order_of_arrival_batches_and_repeats_never_change_a_figure(
     cuts = sorted(chance.choices(range(len(shuffled) + 1), k=3))
     pieces = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True) if a < b]
     assert figures_after(pieces) == figures_after([batch])
+
+
+@given(_readings.filter(bool))
+@settings(max_examples=25, deadline=None)
+def test_recomputing_twice_is_recomputing_once_and_what_is_kept_is_what_is_computed(
+    readings: list[tuple[int, tuple[Kind, dict[str, float]], str, str | None]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "store.db")
+        for time_ns, (kind, fields), sensor, zone in readings:
+            put_lines(store, lines(kind, [(time_ns, fields)], sensor=sensor, zone=zone))
+        computed = figures_of(store, KNOWN, DAY)
+        kept = []
+        for _ in range(2):
+            keeper = HubKeeper(store, KNOWN, "armley", now_ns=MUCH_LATER_NS)
+            changes = [changed for _, changed in keeper.recompute([DAY_DATE])]
+            rows = (read_rows(store, name, "armley", EVER) for name in (DAILY, HOURLY))
+            kept.append((changes, *rows))
+        store.close()
+    assert kept[0] == kept[1] == ([[]], {START_NS: computed}, kept[0][2])
 
 
 @given(st.lists(st.integers(0, 300), min_size=2, max_size=30), st.integers(0, 65_535))
