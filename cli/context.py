@@ -68,5 +68,6 @@ def configure_log(level: str) -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each entry: whoever redirects standard error later means this, too.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
