@@ -94,11 +94,11 @@ def _counter(counter: CounterDay) -> str:
 
 
 def _clock(time_ns: int, found: Why, timespec: str = "seconds") -> str:
+    if time_ns == found.day.span.stop_ns:
+        return "24:00" if timespec == "minutes" else "24:00:00"
     local = from_ns(time_ns).astimezone(found.zone)
-    if local.date() == found.day.date:
-        return local.time().isoformat(timespec)
-    # Opening times may end with the day; readings beyond it are named with their date.
-    return "24:00" if timespec == "minutes" else local.isoformat(" ", timespec)
+    # What is beyond the day is named with its date.
+    return local.time().isoformat(timespec) if local.date() == found.day.date else local.isoformat(" ", timespec)
 
 
 def why_as_json(found: Why) -> dict[str, Any]:

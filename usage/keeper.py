@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
-from schemas import Estate
+from schemas import KINDS, Estate
 from schemas.localtime import NS_A_SECOND
 from stores import Store
 from usage.calendar import NS_AN_HOUR, HubCalendar, Span, dates
@@ -75,8 +75,20 @@ class HubKeeper:
         span = Span(self.calendar.day(due[0]).span.start_ns, self.calendar.day(due[-1]).span.stop_ns)
         rows = read_rows(self._store, DAILY, self.hub, span)
         corrections = read_corrections(self._store, span, self.hub)
+        is_known = False
         for rollup in self._figures.rollups(due):
-            yield rollup, self._keep(rollup, rows.get(rollup.day.span.start_ns), corrections)
+            old = rows.get(rollup.day.span.start_ns)
+            is_known = is_known or old is not None or self._begins(rollup) or self._is_known_before(span.start_ns)
+            yield rollup, self._keep(rollup, old, corrections) if is_known else []
+
+    def _begins(self, rollup: Rollup) -> bool:
+        """Whether a hub is known from this day on: an empty day before that is no day of a dead hub."""
+        return has_data(rollup.figures) or (self._is_in_estate and rollup.day.date == self.today)
+
+    def _is_known_before(self, time_ns: int) -> bool:
+        """Whether the hub had a row or a reading before an instant."""
+        where = {"hub": self.hub}
+        return any(True for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=time_ns, where=where))
 
     def _has_raw(self, day: date) -> bool:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
@@ -86,8 +98,6 @@ class HubKeeper:
     ) -> list[Change]:
         """Write what a day came to, all of it in one batch."""
         span = rollup.day.span
-        if old is None and not self._is_in_estate and not has_data(rollup.figures):
-            return []
         row = self._figures.kept(rollup.day, rollup.figures, old)
         found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
         kept = {

@@ -141,6 +141,7 @@ def test_the_first_total_of_today_completes_yesterday(store: Store, path: Path) 
 
 def test_a_known_hub_that_is_silent_has_a_row_that_says_so(store: Store, path: Path) -> None:
     known = estate(hub(sensors=[{"id": "door", "kinds": ["footfall"], "every": "5m"}]))
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS - HOUR_NS, {"entries": 1})], sensor="door")
     run(path, MIDNIGHT_NS + DAY_NS, known)
     assert (row(store)["entries"], row(store)["completeness"]) == (None, 0.0)
 
@@ -150,7 +151,17 @@ def test_days_that_nobody_rolled_up_are_made_up_for(store: Store, path: Path) ->
     put(store, Kind.FOOTFALL, [(ten_days_ago + HOUR_NS, {"entries": 3}), (NOON_NS, {"entries": 4})])
     run(path, NOON_NS + 1)
     rows = read_rows(store, DAILY, "armley", EVER)
-    assert {time_ns: row["entries"] for time_ns, row in rows.items()} == {ten_days_ago: 3, MIDNIGHT_NS: 4}
+    assert [row["entries"] for _, row in sorted(rows.items())] == [3, *[None] * 9, 4]
+    assert min(rows) == ten_days_ago
+
+
+def test_days_before_a_hub_was_first_heard_of_are_no_days_of_a_dead_hub(store: Store, path: Path) -> None:
+    known = estate(hub(sensors=[{"id": "door", "kinds": ["footfall"], "every": "5m"}]))
+    run(path, NOON_NS, known)
+    run(path, NOON_NS + 2 * DAY_NS, known)
+    rows = read_rows(store, DAILY, "armley", EVER)
+    assert sorted(rows) == [MIDNIGHT_NS, MIDNIGHT_NS + DAY_NS, MIDNIGHT_NS + 2 * DAY_NS]
+    assert {row["completeness"] for row in rows.values()} == {0.0}
 
 
 def test_a_total_that_ended_a_silence_while_jobs_was_away_completes_the_days_before(store: Store, path: Path) -> None:

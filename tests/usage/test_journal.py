@@ -50,6 +50,7 @@ def test_what_changed_after_a_day_had_ended_is_kept_in_the_store(store: Store) -
 
 
 def test_figures_where_there_were_none_are_a_change(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS - DAY_NS, {"entries": 1})], sensor="door")
     recompute(store)
     totals(store, 100, 118)
     recompute(store)
