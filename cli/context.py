@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
@@ -16,8 +18,12 @@ from schemas.settings import read_settings
 from sensors.estate_file import load_estate
 from stores import Store, open_store
 
+T = TypeVar("T")
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 DataOption = Annotated[
     Path | None,
@@ -47,6 +53,26 @@ def store_of(settings: Settings) -> Store:
     return store
 
 
+def parsed(option: str, parse: Callable[[str], T], text: str) -> T:
+    """An option's value; what can't be read is wrong usage, exit code 2."""
+    try:
+        return parse(text)
+    except HubpulseError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def make_data_dir(settings: Settings) -> None:
+    """Make the data folder where it is missing. Raises HubpulseError where it can't be made or written to."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        problem = None if os.access(folder, os.W_OK | os.X_OK) else "not writable"
+    except OSError as error:
+        problem = error.strerror
+    if problem is not None:
+        raise HubpulseError(f"data folder {folder} can't be used ({problem}): check its owner and mode, or --data")
+
+
 def read_bytes(path: str) -> bytes:
     """The bytes of a file, or of standard input for `-`."""
     if path == "-":
@@ -58,7 +84,9 @@ def read_bytes(path: str) -> bytes:
 
 
 def configure_log(level: str) -> None:
-    """One line a log entry, on standard error; coloured where a person looks."""
+    """One line a log entry, on standard error; coloured where a person looks. Raises HubpulseError."""
+    if level.lower() not in _LOG_LEVELS:
+        raise HubpulseError(f"HUBPULSE_LOG_LEVEL: {level!r} is not known: write one of {', '.join(_LOG_LEVELS)}")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a run that outlasts its interval is no news
     structlog.configure(
         processors=[

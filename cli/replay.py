@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.context import DataOption, JsonOption, err, load_settings
+from cli.context import DataOption, JsonOption, err, load_settings, parsed
 from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def replay(
     from simulators.replay import replay as replay_source
 
     settings = _settings(data, mqtt_host, mqtt_port)
-    times_faster = parse_speed(speed)
+    times_faster = parsed("--speed", parse_speed, speed)
     table, mapping_path = load_mapping(mapping) if mapping else (None, None)
     source = open_source(file, table, readings_per_message=readings_per_message)
     if table is not None and mapping_path is not None and table.estate is not None:
@@ -107,7 +107,7 @@ def record(
     from simulators.recordings import RecordingWriter
 
     settings = _settings(None, mqtt_host, mqtt_port)
-    duration_s = _duration_s(for_)
+    duration_s = None if for_ is None else parsed("--for", _duration_s, for_)
     hasher: MacHasher | None = MacHasher() if hash_macs else None
     rotate_bytes = None if rotate_mb is None else round(rotate_mb * 1_000_000)
     with RecordingWriter(file, rotate_bytes=rotate_bytes) as writer, stopping() as stop, _count_progress() as show:
@@ -141,17 +141,15 @@ def _settings(data: Path | None, host: str | None, port: int | None) -> Settings
     return load_settings(data=data, mqtt=mqtt or None)
 
 
-def _duration_s(text: str | None) -> int | None:
+def _duration_s(text: str) -> int:
     from pydantic import TypeAdapter, ValidationError
 
     from schemas.estate import DurationS
 
-    if text is None:
-        return None
     try:
         seconds: int = TypeAdapter(DurationS).validate_python(text)
     except ValidationError as error:
-        raise HubpulseError(f"--for: {error.errors()[0]['ctx']['error']}") from error
+        raise HubpulseError(str(error.errors()[0]["ctx"]["error"])) from error
     return seconds
 
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, out, store_of
+from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, out, parsed, store_of
 from cli.replay import HostOption, PortOption, stopping
 from schemas import HubpulseError
 
@@ -72,7 +72,7 @@ def simulate(
     from simulators.replay import parse_speed
     from simulators.scenarios import estate_document, simulation
 
-    times_faster = parse_speed(speed)
+    times_faster = parsed("--speed", parse_speed, speed)
     if sum((live, rate is not None, math.isfinite(times_faster))) > 1:
         raise HubpulseError("--live, --rate and --speed each set the pace: give one of them")
     document = estate_document(estate, hubs=hubs)

@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 
+from cli.context import make_data_dir
 from dashboards import BoardServer, create_board
 from ingest import Ingest
 from ingest.broker import HOST, EmbeddedBroker
@@ -62,6 +63,7 @@ class JobsService:
         self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
     def __enter__(self) -> Self:
+        make_data_dir(self._settings)
         self.jobs.start()
         self._pulse.start()
         return self
@@ -74,7 +76,10 @@ class JobsService:
 
     def _beat(self) -> None:
         while True:
-            beat("jobs", self._settings.data_dir, clock_ns=time.time_ns)
+            try:
+                beat("jobs", self._settings.data_dir, clock_ns=time.time_ns)
+            except OSError as error:
+                log.warning("no sign of life left", folder=str(self._settings.data_dir), error=error.strerror)
             if self._ended.wait(_BEAT_EVERY_S):
                 return
 
@@ -112,6 +117,7 @@ class Stack:
         return f"{place}, {self._broker.name}{demo}"
 
     def __enter__(self) -> Self:
+        make_data_dir(self.settings)
         try:
             if self._broker is not None:
                 self._broker.start()
