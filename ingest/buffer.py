@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ _LEDGER_SCHEMA = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDG
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, committed_ns INTEGER NOT NULL, readings INTEGER NOT NULL,
-    lines TEXT NOT NULL, marks TEXT NOT NULL
+    lines BLOB NOT NULL, marks TEXT NOT NULL, checksum INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
@@ -136,10 +137,12 @@ class Buffer:
         """The oldest batches until they hold `lines_max` lines together; the last one may go beyond."""
         rows: list[PendingRow] = []
         lines = 0
-        query = "SELECT id, readings, lines, marks FROM batches ORDER BY id"
+        query = "SELECT id, readings, lines, marks, checksum FROM batches ORDER BY id"
         with self._file.failures(), closing(self._db.execute(query)) as found:
-            for row_id, readings, text, marks in found:
-                rows.append(PendingRow(row_id, readings, text, _read_marks(marks)))
+            for row_id, readings, encoded, marks, checksum in found:
+                if checksum != _checksum(encoded, marks):
+                    raise self._file.damage(f"batch {row_id} is not as it was committed")
+                rows.append(PendingRow(row_id, readings, encoded.decode("ascii"), _read_marks(marks)))
                 lines += readings
                 if lines >= lines_max:
                     break
@@ -253,9 +256,10 @@ class Buffer:
 
     def _insert(self, batch: Batch) -> None:
         if batch.lines:
+            encoded, marks = "\n".join(batch.lines).encode("ascii"), _write_marks(batch.marks)
             self._db.execute(
-                "INSERT INTO batches (committed_ns, readings, lines, marks) VALUES (?, ?, ?, ?)",
-                (self._clock_ns(), len(batch.lines), "\n".join(batch.lines), _write_marks(batch.marks)),
+                "INSERT INTO batches (committed_ns, readings, lines, marks, checksum) VALUES (?, ?, ?, ?, ?)",
+                (self._clock_ns(), len(batch.lines), encoded, marks, _checksum(encoded, marks)),
             )
 
     def _quarantine(self, refused: Sequence[Refused]) -> None:
@@ -310,6 +314,11 @@ def _details(refused: Refused) -> str:
     more = len(refused.rejections) - _DETAILS_SHOWN
     rest = f"; and {more} more" if more > 0 else ""
     return f"{len(refused.rejections)} of {total} readings refused: {shown}{rest}"
+
+
+def _checksum(lines: bytes, marks: str) -> int:
+    """A disk may give back other bytes than it was given, and a wrong figure must not pass for a right one."""
+    return zlib.crc32(marks.encode(), zlib.crc32(lines))
 
 
 def _write_marks(marks: Iterable[DayMark]) -> str:

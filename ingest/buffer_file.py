@@ -91,11 +91,17 @@ class BufferFile:
                 f"buffer {self._path} was moved away while in use ({error}): put it back, then start ingest again"
             ) from error
         except sqlite3.OperationalError as error:
+            if not hasattr(error, "sqlite_errorcode"):  # not of SQLite: what it read is not what was written
+                raise self.damage("a row can't be read") from error
             raise BufferFullError(f"buffer {self._path} takes nothing now ({error}): look at the disk") from error
         except (OSError, sqlite3.DatabaseError) as error:
-            raise BufferDamagedError(
-                f"buffer {self._path} is damaged ({error}): stop ingest, move the file away and start again"
-            ) from error
+            raise self.damage(error) from error
+
+    def damage(self, what: object) -> BufferDamagedError:
+        """The error that says what of the file is damaged."""
+        return BufferDamagedError(
+            f"buffer {self._path} is damaged ({what}): stop ingest, move the file away and start again"
+        )
 
     def _prepare(self, schema: str, layout_version: int) -> None:
         (found,) = self.db.execute("PRAGMA user_version").fetchone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ingest.buffer import read_ledger
@@ -28,44 +28,50 @@ class Quarantine:
                 f"no buffer at {self._path}: nothing was received into this folder yet; check --data or"
                 " HUBPULSE_DATA_DIR"
             )
-        try:
+        with self._failures():
             self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
             self._db.execute("SELECT 1 FROM ledger").fetchone()
-        except sqlite3.Error as error:
-            raise HubpulseError(f"buffer {self._path} can't be read ({error}): is it damaged, or not yours?") from error
 
     def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
         """The newest refusals first, of one reason or of all."""
-        where = "WHERE reason = ?" if reason else ""
-        query = (
-            f"SELECT id, received_ns, topic, payload, reason, detail FROM quarantine {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - no input in it
-        )
-        with closing(self._db.execute(query, [*([reason.value] if reason else []), limit])) as rows:
+        query = f"{_SELECT} WHERE reason = coalesce(?, reason) ORDER BY id DESC LIMIT ?"
+        with self._failures(), closing(self._db.execute(query, (reason, limit))) as rows:
             for row in rows:
                 yield _refusal(row)
 
     def get(self, refusal_id: int) -> Refusal:
         """One refusal. Raises HubpulseError where there is none of that id."""
-        row = self._db.execute(f"{_SELECT} WHERE id = ?", (refusal_id,)).fetchone()
+        with self._failures():
+            row = self._db.execute(f"{_SELECT} WHERE id = ?", (refusal_id,)).fetchone()
         if row is None:
             raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
         return _refusal(row)
 
     def counts(self) -> dict[str, int]:
         """How many messages are in the quarantine, by reason."""
-        return dict(self._db.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC"))
+        with self._failures():
+            return dict(self._db.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC"))
 
     def ledger(self) -> Ledger:
         """The ledger after the last commit."""
-        return read_ledger(self._db)
+        with self._failures():
+            return read_ledger(self._db)
 
     def status(self) -> dict[str, str]:
         """What ingest's parts last said of themselves, as JSON by name."""
-        return dict(self._db.execute("SELECT name, value FROM status"))
+        with self._failures():
+            return dict(self._db.execute("SELECT name, value FROM status"))
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise HubpulseError(f"buffer {self._path} can't be read ({error}): is it damaged, or not yours?") from error
 
 
 def _refusal(row: tuple[int, int, str, bytes, str, str]) -> Refusal:

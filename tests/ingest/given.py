@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingest.batches import Batch, Message
+from ingest.batches import Batch, Message, Refused
+from ingest.buffer import Buffer
 from ingest.decoder import Decoder
 from schemas import Estate, Reason
 from schemas.localtime import NS_A_SECOND
+from schemas.readings import Rejection
 from sensors.registry import Registry
 from sensors.times import text_ns
 
@@ -16,6 +18,8 @@ DAY_NS = 86_400 * NS_A_SECOND
 OPEN_ESTATE = Estate(open=True)
 AIR = "hubs/armley/temperature/air-1"
 DOOR = "hubs/armley/footfall/door-1"
+
+OpenBuffer = Callable[..., Buffer]
 
 
 class Clock:
@@ -51,3 +55,12 @@ def make_decoder(estate: Estate = OPEN_ESTATE, clock: Callable[[], int] = lambda
 
 def reasons(batch: Batch) -> list[Reason]:
     return [rejection.reason for refused in batch.refused for rejection in refused.rejections]
+
+
+def lines(count: int, *, line_bytes: int = 100) -> Batch:
+    return Batch([f"line-{number}".ljust(line_bytes, "x") for number in range(count)], messages=count)
+
+
+def refusal(topic: str, payload: bytes, *details: str) -> Batch:
+    rejections = [Rejection(reason=Reason.BAD_SCHEMA, detail=detail) for detail in details or ("because",)]
+    return Batch(refused=[Refused(message(topic, payload), rejections, 0, NOW_NS)], messages=1)
