@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import dashboards, estate, inspection, quarantine, replay, serve, simulate, usage
+from cli import dashboards, estate, init, inspection, quarantine, replay, serve, simulate, usage
 from cli.context import configure_log, err
 from schemas import HubpulseError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 serve.register(app)
 replay.register(app)
 inspection.register(app)
+init.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(usage.app, name="usage")
 app.add_typer(estate.app, name="estate")
@@ -33,8 +34,8 @@ app.add_typer(dashboards.app, name="dashboards")
 
 def main() -> None:
     """Run the command line."""
-    configure_log(os.environ.get("HUBPULSE_LOG_LEVEL", "info"))
     try:
+        configure_log(os.environ.get("HUBPULSE_LOG_LEVEL", "info"))
         app()
     except HubpulseError as error:
         for line in str(error).splitlines():

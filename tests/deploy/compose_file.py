@@ -17,6 +17,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", CO
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
+# Those that a plain `docker compose up` starts, and those that run on.
+STARTED = {name: service for name, service in SERVICES.items() if "profiles" not in service}
+LASTING = {name: service for name, service in SERVICES.items() if name != "init"}
+
+
 class MountedSecret(NamedTuple):
     """A secret as one service sees it: the file on the host, relative to deploy/secrets, and in the container."""
 

@@ -1,69 +1,270 @@
-"""A real mosquitto on the configuration that is shipped, with the secrets that are made for it."""
+"""A real mosquitto on the configuration that is shipped, with the secrets that `hubpulse init` makes for it."""
 
 import os
 import pwd
+import re
+import signal
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from pydantic import SecretStr
 
+from ingest.quarantine import Quarantine
+from schemas import HubpulseError
+from schemas.settings import MqttSettings
+from simulators.messages import Message
+from simulators.publisher import Publisher
+from tests.cli.command import CommandLine
 from tests.deploy.compose_file import SERVICES
+from tests.deploy.conftest import Installation
 from tests.real_parts import REPOSITORY, require
-from tests.servers import Mosquitto
+from tests.servers import Mosquitto, free_port
 from tests.waiting import wait_until
 
 CONFIGURATION = (REPOSITORY / "deploy/mosquitto/mosquitto.conf").read_text()
+SECRETS = "/etc/hubpulse/secrets"
+DEADLINE_S = 15.0
+READY_DEADLINE_S = 30.0
 
 
-def value_of(setting: str) -> str:
-    (value,) = (line.split()[1] for line in CONFIGURATION.splitlines() if line.startswith(f"{setting} "))
-    return value
+class ShippedMosquitto(Mosquitto):
+    """The shipped configuration word by word, but for free ports and the place of the secrets."""
+
+    def __init__(self, folder: Path, secrets: Path) -> None:
+        super().__init__(folder)
+        self.tls_port = free_port()
+        configuration = CONFIGURATION
+        for shipped, own in (
+            ("listener 1883 127.0.0.1\n", f"listener {self.port} 127.0.0.1\n"),
+            ("listener 8883\n", f"listener {self.tls_port}\n"),
+        ):
+            assert configuration.count(shipped) == 1
+            configuration = configuration.replace(shipped, own)
+        # Started as root it would become another user, who cannot write into this folder.
+        self.config = f"user {pwd.getpwuid(os.getuid()).pw_name}\n{configuration.replace(SECRETS, str(secrets))}"
+
+    def reload(self) -> None:
+        os.kill(self.pid, signal.SIGHUP)
 
 
 @pytest.fixture
-def broker(tmp_path: Path, secrets_folder: Path) -> Iterator[Mosquitto]:
-    """The shipped configuration, with paths and interface of its own as the file itself says."""
-    server = Mosquitto(tmp_path / "mosquitto")
-    configuration = f"user {pwd.getpwuid(os.getuid()).pw_name}\n{CONFIGURATION}"
-    for shipped, own in (
-        ("listener 1883", f"listener {server.port} 127.0.0.1"),
-        ("/run/secrets/broker_passwords", str(secrets_folder / "broker/passwords")),
-        ("/mosquitto/data/", f"{server.folder}/"),
-    ):
-        assert configuration.count(shipped) == 1
-        configuration = configuration.replace(shipped, own)
-    server.config = configuration
-    with server:
+def broker(tmp_path: Path, installed: Installation) -> Iterator[ShippedMosquitto]:
+    with ShippedMosquitto(tmp_path / "mosquitto", installed.secrets) as server:
         yield server
 
 
-def answer(broker: Mosquitto, username: str | None, password: str | None) -> str:
+class Client:
+    """A client that connects by TLS and keeps what it is sent."""
+
+    def __init__(
+        self, broker: ShippedMosquitto, installation: Installation, user: str | None, password: str | None = None
+    ) -> None:
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client.username_pw_set(user, password or (installation.password(user) if user else None))
+        self._client.tls_set(ca_certs=str(installation.secrets / "ca/ca.crt"))
+        answers: list[str] = []
+        self.received: list[str] = []
+        self.published: list[str] = []
+        self._subscribed: list[bool] = []
+        self._client.on_connect = lambda _c, _u, _f, reason, _p: answers.append(str(reason))
+        self._client.on_message = lambda _c, _u, message: self.received.append(message.topic)
+        self._client.on_publish = lambda _c, _u, _id, reason, _p: self.published.append(str(reason))
+        self._client.on_subscribe = lambda _c, _u, _id, _reasons, _p: self._subscribed.append(True)
+        self._client.connect(broker.host, broker.tls_port)
+        self._client.loop_start()
+        self.answer = wait_until(lambda: answers, DEADLINE_S, "the broker's answer")[0]
+
+    def publish(self, topic: str) -> str:
+        """Publish a message; the broker's answer to it."""
+        before = len(self.published)
+        self._client.publish(topic, b"1", qos=1)
+        return wait_until(lambda: self.published[before:], DEADLINE_S, "the broker's answer to a message")[0]
+
+    def subscribe(self, topic: str) -> None:
+        self._client.subscribe(topic, qos=1)
+        wait_until(lambda: self._subscribed, DEADLINE_S, "the broker's answer to a subscription")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.mark.parametrize("user", ["ingest", "simulator", "gateway", "hub-armley", "hub-beeston"])
+def test_the_generated_credentials_are_accepted(broker: ShippedMosquitto, installed: Installation, user: str) -> None:
+    with Client(broker, installed, user) as client:
+        assert client.answer == "Success"
+
+
+@pytest.mark.parametrize(
+    "user, password", [(None, None), ("ingest", "wrong"), ("hub-armley", "wrong"), ("nobody", "wrong")]
+)
+def test_everybody_else_is_refused(
+    broker: ShippedMosquitto, installed: Installation, user: str | None, password: str | None
+) -> None:
+    with Client(broker, installed, user, password) as client:
+        assert client.answer == "Not authorized"
+
+
+def test_one_hub_cannot_use_the_password_of_another(broker: ShippedMosquitto, installed: Installation) -> None:
+    with Client(broker, installed, "hub-armley", installed.password("hub-beeston")) as client:
+        assert client.answer == "Not authorized"
+
+
+@pytest.mark.parametrize(
+    "user, topic, is_allowed",
+    [
+        ("hub-armley", "hubs/armley/temperature/air-1", True),
+        ("hub-armley", "hubs/beeston/temperature/air-1", False),
+        ("hub-armley", "hubs/armley2/temperature/air-1", False),
+        ("hub-armley", "v3/app/devices/door/up", False),
+        ("hub-armley", "$SYS/broker/uptime", False),
+        ("gateway", "v3/app/devices/door/up", True),
+        ("gateway", "hubs/armley/temperature/air-1", False),
+        ("simulator", "hubs/beeston/temperature/air-1", True),
+        ("ingest", "hubs/armley/temperature/air-1", False),
+    ],
+)
+def test_who_may_publish_what(
+    broker: ShippedMosquitto, installed: Installation, user: str, topic: str, is_allowed: bool
+) -> None:
+    with Client(broker, installed, "ingest") as ingest, Client(broker, installed, user) as client:
+        ingest.subscribe("#")
+        answer = client.publish(topic)
+        with Client(broker, installed, "simulator") as last:
+            last.publish("hubs/last")
+        wait_until(lambda: "hubs/last" in ingest.received, DEADLINE_S, "the last message")
+
+        assert (topic in ingest.received) == is_allowed
+        assert (answer != "Not authorized") == is_allowed
+
+
+@pytest.mark.parametrize("user", ["hub-armley", "hub-beeston", "gateway", "simulator"])
+def test_nobody_but_ingest_is_sent_a_message(broker: ShippedMosquitto, installed: Installation, user: str) -> None:
+    with Client(broker, installed, user) as listener, Client(broker, installed, "ingest") as ingest:
+        for client in (listener, ingest):
+            client.subscribe("#")
+        with Client(broker, installed, "hub-armley") as hub:
+            hub.publish("hubs/armley/temperature/air-1")
+        wait_until(lambda: ingest.received, DEADLINE_S, "the message at ingest")
+
+        # Whatever the broker sent before it answered this has come.
+        listener.subscribe("hubs/end")
+        assert listener.received == []
+
+
+def test_outside_this_machine_there_is_only_tls() -> None:
+    listeners = re.findall(r"^listener (\d+)(?: (\S+))?$", CONFIGURATION, re.MULTILINE)
+    after_tls = CONFIGURATION.split("listener 8883")[1]
+
+    assert listeners == [("1883", "127.0.0.1"), ("8883", "")]
+    assert "certfile" in after_tls
+    assert "keyfile" in after_tls
+    assert SERVICES["mosquitto"]["ports"] == ["8883:8883"]
+
+
+def test_the_open_port_takes_nothing_but_tls(broker: ShippedMosquitto, installed: Installation) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
-    client.username_pw_set(username, password)
+    client.username_pw_set("hub-armley", installed.password("hub-armley"))
     answers: list[str] = []
-    client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.append(str(reason))
-    client.connect(broker.host, broker.port)
+    ended: list[str] = []
+    client.on_connect = lambda _c, _u, _f, reason, _p: answers.append(str(reason))
+    client.on_disconnect = lambda _c, _u, _f, reason, _p: ended.append(str(reason))
+    client.connect(broker.host, broker.tls_port)
     client.loop_start()
     try:
-        return wait_until(lambda: answers, 10, "the broker's answer")[0]
+        wait_until(lambda: ended, DEADLINE_S, "the broker to hang up")
     finally:
         client.disconnect()
         client.loop_stop()
 
-
-@pytest.mark.parametrize("username", ["hubpulse", "sensors"])
-def test_the_generated_credentials_are_accepted(broker: Mosquitto, secrets_folder: Path, username: str) -> None:
-    password = (secrets_folder / username / "mqtt_password").read_text()
-
-    assert answer(broker, username, password) == "Success"
+    assert answers == []
 
 
-@pytest.mark.parametrize("username, password", [(None, None), ("hubpulse", "wrong"), ("nobody", "wrong")])
-def test_everybody_else_is_refused(broker: Mosquitto, username: str | None, password: str | None) -> None:
-    assert answer(broker, username, password) == "Not authorized"
+def test_a_client_that_does_not_know_the_authority_does_not_trust_the_broker(broker: ShippedMosquitto) -> None:
+    stranger = ssl.create_default_context()
+
+    with (
+        socket.create_connection((broker.host, broker.tls_port), timeout=DEADLINE_S) as plain,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        stranger.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_ingest_receives_by_tls_what_the_hubs_publish(
+    broker: ShippedMosquitto, installed: Installation, tmp_path: Path
+) -> None:
+    authority, data = installed.secrets / "ca/ca.crt", tmp_path / "hubpulse/data"
+    command = CommandLine(
+        tmp_path / "hubpulse",
+        HUBPULSE_ESTATE=str(installed.estate),
+        HUBPULSE_MQTT__HOST="localhost",
+        HUBPULSE_MQTT__PORT=broker.tls_port,
+        HUBPULSE_MQTT__CA_FILE=str(authority),
+        HUBPULSE_MQTT__USERNAME="ingest",
+        HUBPULSE_MQTT__PASSWORD_FILE=str(installed.secrets / "hubpulse/mqtt_password"),
+    )
+    password = SecretStr(installed.password("hub-armley"))
+    hub = MqttSettings(
+        host="localhost", port=broker.tls_port, ca_file=authority, username="hub-armley", password=password
+    )
+    first = Message(0, "hubs/armley/temperature/first", b'{"time":1790000000,"value":20}')
+    rest = [
+        Message(0, "hubs/armley/temperature/air-1", f'{{"time":{1_790_000_000 + n},"value":20}}'.encode())
+        for n in range(3000)
+    ]
+
+    with command.start("ingest") as ingest, Publisher(hub) as publisher:
+
+        def is_receiving() -> bool:
+            assert ingest.is_running, ingest.err
+            publisher.publish_all([first])
+            return stored(data) > 0
+
+        wait_until(is_receiving, READY_DEADLINE_S, "ingest to receive")
+        before = stored(data)
+        publisher.publish_all(rest)
+        wait_until(lambda: stored(data) >= before + len(rest), READY_DEADLINE_S, "every reading to be stored")
+
+
+def stored(data: Path) -> int:
+    """How many readings ingest has put into its store."""
+    try:
+        with closing(Quarantine(data)) as quarantine:
+            return quarantine.ledger().readings_stored
+    except HubpulseError:
+        return 0
+
+
+def test_a_hub_that_is_added_is_let_in_once_the_broker_is_told(tmp_path: Path, installation: Installation) -> None:
+    installation.init()
+    with ShippedMosquitto(tmp_path / "mosquitto", installation.secrets) as broker:
+        installation.write_estate(hubs=("armley", "bramley"))
+        installation.init()
+        with Client(broker, installation, "hub-bramley") as early:
+            assert early.answer == "Not authorized"
+
+        broker.reload()
+
+        def is_let_in() -> bool:
+            with Client(broker, installation, "hub-bramley") as client:
+                return client.answer == "Success"
+
+        wait_until(is_let_in, DEADLINE_S, "the broker to read its files again")
+        with Client(broker, installation, "hub-armley") as old:
+            assert old.answer == "Success"
+        with Client(broker, installation, "hub-beeston") as removed:
+            assert removed.answer == "Not authorized"
 
 
 def health(broker: Mosquitto, configuration_folder: Path) -> int:
@@ -73,20 +274,29 @@ def health(broker: Mosquitto, configuration_folder: Path) -> int:
     return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
 
 
-def test_the_health_check_passes_with_its_secret(broker: Mosquitto, secrets_folder: Path) -> None:
-    assert health(broker, secrets_folder / "broker") == 0
+def test_the_health_check_passes_with_its_secret(broker: ShippedMosquitto, installed: Installation) -> None:
+    assert health(broker, installed.secrets / "broker") == 0
 
 
 def test_the_health_check_fails_without_its_secret_or_its_broker(
-    broker: Mosquitto, secrets_folder: Path, tmp_path: Path
+    broker: ShippedMosquitto, installed: Installation, tmp_path: Path
 ) -> None:
     assert health(broker, tmp_path) != 0
     broker.stop()
-    assert health(broker, secrets_folder / "broker") != 0
+    assert health(broker, installed.secrets / "broker") != 0
 
 
-def test_messages_are_kept_while_nobody_takes_them() -> None:
+def value_of(setting: str) -> str:
+    (value,) = (line.split()[1] for line in CONFIGURATION.splitlines() if line.startswith(f"{setting} "))
+    return value
+
+
+def test_messages_are_kept_while_nobody_takes_them(broker: ShippedMosquitto) -> None:
     assert value_of("persistence") == "true"
     assert int(value_of("max_queued_messages")) >= 1_000_000
     assert 0 < int(value_of("autosave_interval")) <= 60
     assert int(value_of("max_inflight_messages")) >= 1000
+    # In the folder that it runs in, which is the volume of docker-compose.yml.
+    broker.stop()
+    assert (broker.folder / "mosquitto.db").exists()
+    assert f"mosquitto-data:{SERVICES['mosquitto']['working_dir']}" in SERVICES["mosquitto"]["volumes"]

@@ -10,30 +10,45 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.settings import Settings
+from schemas.settings import MqttSettings, Settings, read_settings
 from sensors.estate_file import load_estate
-from tests.deploy.compose_file import COMPOSE, COMPOSE_FILE, SERVICES, mounted_secrets
+from tests.deploy.compose_file import COMPOSE, COMPOSE_FILE, LASTING, SECRETS_FOLDER, SERVICES, STARTED, mounted_secrets
+from tests.deploy.conftest import Installation
 from tests.real_parts import REPOSITORY, require
 
 EXACT_VERSION = re.compile(r"^[\w./-]+:\d+\.\d+\.\d+$")
 SAYS_SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|KEY")
+EXAMPLE = REPOSITORY / ".env.example"
 DATA_SOURCES = REPOSITORY / "deploy/grafana/provisioning/datasources/hubpulse.yaml"
 
+MEMORY_MB = 4096
+FOR_THE_SYSTEM_MB = 512
+
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES.keys())
+each_lasting = pytest.mark.parametrize("service", LASTING.values(), ids=LASTING.keys())
+each_started = pytest.mark.parametrize("service", STARTED.values(), ids=STARTED.keys())
 
 
 def test_the_services_are_those_of_the_design() -> None:
-    assert set(SERVICES) == {"mosquitto", "influxdb", "grafana", "ingest", "jobs", "board"}
+    assert set(STARTED) == {"mosquitto", "influxdb", "grafana", "ingest", "jobs", "board"}
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if name not in STARTED}
+    assert profiles == {"ingest-2": ["scale"], "simulator": ["demo"], "init": ["setup"]}
 
 
 @pytest.mark.needs("docker-compose")
-def test_compose_accepts_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profiles", [[], ["--profile", "demo", "--profile", "scale", "--profile", "setup"]])
+def test_compose_accepts_the_file(tmp_path: Path, profiles: list[str]) -> None:
     project = tmp_path / "hubpulse"
     project.mkdir()
     shutil.copy(COMPOSE_FILE, project)
+    shutil.copy(EXAMPLE, project / ".env")
 
     result = subprocess.run(
-        [require("docker-compose"), "config", "--quiet"], cwd=project, capture_output=True, text=True, check=False
+        [require("docker-compose"), *profiles, "config", "--quiet"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert result.stderr == ""
@@ -50,17 +65,19 @@ def test_every_image_is_an_exact_version(service: dict[str, Any]) -> None:
 
 
 @each_service
-def test_every_port_is_on_this_machine_only(service: dict[str, Any]) -> None:
-    assert [port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")] == []
+def test_every_port_but_that_of_mqtt_by_tls_is_on_this_machine_only(service: dict[str, Any]) -> None:
+    open_ports = {port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")}
+
+    assert open_ports == ({"8883:8883"} if service is SERVICES["mosquitto"] else set())
 
 
 def test_the_ports_that_people_use_are_there() -> None:
-    published = {port.split(":")[1] for service in SERVICES.values() for port in service.get("ports", [])}
+    published = {port.split(":")[-1] for service in SERVICES.values() for port in service.get("ports", [])}
 
-    assert published == {"1883", "3000", "8080", "8086"}
+    assert published == {"3000", "8080", "8086", "8883"}
 
 
-@each_service
+@each_started
 def test_every_service_says_when_it_is_healthy(service: dict[str, Any]) -> None:
     check = service["healthcheck"]
 
@@ -75,11 +92,35 @@ def test_every_service_waits_for_health_and_not_for_a_start(service: dict[str, A
         assert wish == {"condition": "service_healthy"}
 
 
-@each_service
-def test_no_service_runs_as_root_or_gains_rights(service: dict[str, Any]) -> None:
+@each_lasting
+def test_no_service_runs_as_root(service: dict[str, Any]) -> None:
     assert int(service["user"].split(":")[0]) > 0
+    assert "cap_add" not in service
+
+
+@each_service
+def test_no_service_gains_rights_or_writes_into_its_image(service: dict[str, Any]) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]  # noqa: S108 # in its container
+
+
+def test_what_makes_the_secrets_is_cut_off() -> None:
+    init = SERVICES["init"]
+
+    assert init["network_mode"] == "none"
+    assert init["restart"] == "no"
+    assert "secrets" not in init
+
+
+def megabytes(service: dict[str, Any]) -> int:
+    return int(service["mem_limit"].removesuffix("m"))
+
+
+def test_everything_fits_into_a_small_server() -> None:
+    assert sum(megabytes(service) for service in STARTED.values()) <= MEMORY_MB - FOR_THE_SYSTEM_MB
+    assert all("pids_limit" in service for service in SERVICES.values())
 
 
 @each_service
@@ -107,7 +148,9 @@ def test_every_mounted_file_and_volume_is_there() -> None:
     folders = {source for source in sources if source.startswith("./")}
 
     assert sources - folders == COMPOSE["volumes"].keys()
-    assert {folder for folder in folders if not (REPOSITORY / folder).exists()} == set()
+    made_by_init = {folder for folder in folders if Path(folder).is_relative_to(SECRETS_FOLDER)}
+    assert {folder for folder in folders - made_by_init if not (REPOSITORY / folder).exists()} == set()
+    assert made_by_init == {"./deploy/secrets", "./deploy/secrets/broker"}
 
 
 def test_only_those_who_write_the_data_can() -> None:
@@ -118,32 +161,82 @@ def test_only_those_who_write_the_data_can() -> None:
     assert readers == {"board"}
 
 
-@pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
-def test_our_services_are_configured_as_meant(
-    name: str, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    files = {
-        secret.mounted_at: str(secrets_folder / secret.file) for secret in mounted_secrets() if secret.service == name
-    }
+def settings_of(name: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
+    """The settings of a service, as compose would give them to it."""
+    files = {s.mounted_at: str(installed.secrets / s.file) for s in mounted_secrets() if s.service == name}
     for variable, value in SERVICES[name]["environment"].items():
         monkeypatch.setenv(variable, files.get(value, value))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
+    return read_settings()
 
-    settings = Settings()
+
+@pytest.mark.parametrize("name", ["ingest", "ingest-2", "jobs", "board"])
+def test_our_services_find_the_store(
+    name: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = settings_of(name, installed, monkeypatch, tmp_path)
 
     assert settings.store == "influxdb"
     assert settings.data_dir == Path("/data")
     assert settings.estate == Path("/etc/hubpulse/estate.yaml")
-    assert (settings.mqtt.host, settings.mqtt.port, settings.mqtt.username) == ("mosquitto", 1883, "hubpulse")
-    assert settings.mqtt.password is not None
-    assert settings.mqtt.password.get_secret_value() == (secrets_folder / "hubpulse/mqtt_password").read_text()
     influxdb = SERVICES["influxdb"]["environment"]
     assert settings.influx.url == "http://influxdb:8086"
     assert settings.influx.org == influxdb["DOCKER_INFLUXDB_INIT_ORG"]
     assert settings.influx.bucket == influxdb["DOCKER_INFLUXDB_INIT_BUCKET"]
     assert settings.influx.token is not None
-    assert settings.influx.token.get_secret_value() == (secrets_folder / "influxdb/token").read_text()
-    assert (settings.board.host, settings.board.port) == ("0.0.0.0", 8080)  # noqa: S104 # inside its container
+    assert settings.influx.token.get_secret_value() == installed.files()["influxdb/token"]
+
+
+@pytest.mark.parametrize("name, user", [("ingest", "ingest"), ("ingest-2", "ingest"), ("simulator", "simulator")])
+def test_our_services_find_the_broker_by_tls(
+    name: str, user: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mqtt = settings_of(name, installed, monkeypatch, tmp_path).mqtt
+
+    assert (mqtt.host, mqtt.port, mqtt.username) == ("mosquitto", 8883, user)
+    assert mqtt.password is not None
+    assert mqtt.password.get_secret_value() == installed.password(user)
+    assert mqtt.ca_file is not None
+    assert mqtt.ca_file.read_text() == installed.files()["ca/ca.crt"]
+    assert mqtt.share_group is None
+
+
+def test_who_needs_no_broker_has_no_password_for_it() -> None:
+    given = {secret.service for secret in mounted_secrets() if "mqtt" in secret.file.name}
+
+    assert given == {"ingest", "ingest-2", "simulator"}
+
+
+def test_each_ingest_has_a_name_and_a_buffer_of_its_own() -> None:
+    first, second = SERVICES["ingest"], SERVICES["ingest-2"]
+
+    assert second["environment"]["HUBPULSE_MQTT__CLIENT_ID"] != MqttSettings().client_id
+    assert "HUBPULSE_MQTT__CLIENT_ID" not in first["environment"]
+    assert {mount.split(":")[0] for mount in first["volumes"] + second["volumes"] if mount.endswith(":/data")} == {
+        "hubpulse-data",
+        "hubpulse-data-2",
+    }
+
+
+def test_the_board_is_reached_from_outside_its_container(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    board = settings_of("board", installed, monkeypatch, tmp_path).board
+
+    assert (board.host, board.port) == ("0.0.0.0", 8080)  # noqa: S104 # inside its container
+
+
+def test_what_may_be_set_is_in_the_example_and_is_no_slip_of_a_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = set(re.findall(r"\$\{(\w+)", COMPOSE_FILE.read_text()))
+    example = re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    offered = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+    (tmp_path / ".env").write_text(example)
+    monkeypatch.chdir(tmp_path)
+
+    assert offered - {"COMPOSE_PROFILES"} == asked
+    assert read_settings() == Settings()
 
 
 def test_the_estate_that_is_shipped_is_valid() -> None:
@@ -182,7 +275,7 @@ def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     assert f"./dashboards/grafana:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
 
 
-@pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
+@pytest.mark.parametrize("name", ["ingest", "ingest-2", "jobs", "board"])
 def test_our_services_are_started_and_examined_by_commands_that_exist(name: str) -> None:
     check = SERVICES[name]["healthcheck"]["test"]
 
