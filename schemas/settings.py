@@ -58,7 +58,7 @@ class _Part(BaseModel):
 def _read_secret(key: str, path: str) -> str:
     try:
         with Path(path).open("rb") as file:
-            text = file.read(_SECRET_BYTES_MAX).decode("utf-8").strip()
+            text = file.read(_SECRET_BYTES_MAX).decode("utf-8-sig").strip()
     except OSError as error:
         raise _fault(key, f"{shown(path)} can't be read ({error.strerror}): check path and mode") from error
     except UnicodeDecodeError as error:
@@ -144,7 +144,6 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX,
         env_nested_delimiter=_DELIMITER,
         env_file=".env",
-        env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -215,7 +214,7 @@ def _variable(*place: str | int) -> str:
 def _misspelt() -> Iterator[str]:
     """Variables that are nearly a setting: they would be passed over, and the default would serve in silence."""
     known = list(variables())
-    in_file = dotenv_values(".env", encoding="utf-8-sig") if Path(".env").is_file() else {}
+    in_file = dotenv_values(".env") if Path(".env").is_file() else {}
     for name in sorted({*os.environ, *in_file}):
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.9) if name.upper() not in known else []
         if near and name.upper().startswith(_PREFIX):

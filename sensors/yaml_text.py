@@ -205,10 +205,9 @@ class _Reader:
 
     def _new_key(self, value: Content, line: int, mapping: TextMapping) -> str:
         key = str(value)
-        first = mapping.lines.get(key)
+        if key in mapping.lines:
+            self._problem(line, f"is there twice (also on line {mapping.lines[key]}): keep one of them", key)
         mapping.lines[key] = line
-        if first is not None:
-            self._problem(line, f"is there twice (first on line {first}): keep one of them", key)
         if key == "<<":
             self._problem(line, "can't be used here: write the keys out; an alias may stand for a whole value", key)
         return key

@@ -102,11 +102,13 @@ def test_a_secret_comes_from_the_environment_or_from_a_file(
     env(**{variable: SECRET})
     by_value = load_settings()
     monkeypatch.delenv(f"HUBPULSE_{variable}")
-    Path("secret").write_text(f"{SECRET}\n")
     env(**{f"{variable}_FILE": "secret"})
+    Path("secret").write_text(f"{SECRET}\n")
     by_file = load_settings()
+    Path("secret").write_text(f"\ufeff{SECRET}\r\n")
+    by_file_of_windows = load_settings()
 
-    for settings in (by_value, by_file):
+    for settings in (by_value, by_file, by_file_of_windows):
         assert getattr(getattr(settings, part), key).get_secret_value() == SECRET
         assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
