@@ -72,14 +72,9 @@ def test_a_stop_writes_what_was_committed_before(buffer: Buffer, tmp_path: Path)
 def test_a_stop_does_not_wait_for_a_store_that_is_down(buffer: Buffer, tmp_path: Path) -> None:
     commit(buffer, readings(3))
     store = FakeStore(lambda _lines: Keep("down", retry_after_s=300))
-    waiting = threading.Event()
 
-    def pause(_seconds: float) -> None:
-        waiting.set()
-        writer._stopping.wait(DEADLINE_S)
-
-    with running(tmp_path, store, pause=pause) as (writer, _):
-        assert waiting.wait(DEADLINE_S)
+    with running(tmp_path, store) as (writer, pauses):
+        pauses.wait_for(1)
         assert writer.stop(DEADLINE_S)
 
     assert buffer.ledger().readings_pending == 3

@@ -28,28 +28,28 @@ def commit(buffer: Buffer, lines: list[str], *marks: DayMark) -> None:
 
 
 class Pauses:
-    """The writer's waits: each lasts until it is let go, and none lasts any time."""
+    """The writer's waits: each lasts until it is let go or the writer is to stop, however many seconds were asked."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.writer: Writer | None = None
         self._let_go = threading.Semaphore(0)
-        self._ended = False
 
     def __call__(self, seconds: float) -> None:
-        if seconds > 0 and not self._ended:
+        if seconds > 0:
             self.seconds.append(seconds)
-            assert self._let_go.acquire(timeout=DEADLINE_S)
+            wait_until(self._over, DEADLINE_S, "the writer's pause to be let go", poll_s=0.002)
 
     def let_go(self) -> None:
         self._let_go.release()
 
-    def end(self) -> None:
-        self._ended = True
-        self._let_go.release(100)
-
     def wait_for(self, count: int) -> list[float]:
-        wait_until(lambda: len(self.seconds) >= count, DEADLINE_S, f"{count} pauses of the writer")
+        wait_until(lambda: len(self.seconds) >= count, DEADLINE_S, f"{count} pauses of the writer", poll_s=0.002)
         return self.seconds
+
+    def _over(self) -> bool:
+        stopping = self.writer is not None and self.writer._stopping.is_set()
+        return stopping or self._let_go.acquire(blocking=False)
 
 
 @contextmanager
@@ -66,11 +66,11 @@ def running(folder: Path, store: FakeStore, **options: Any) -> Iterator[tuple[Wr
         "pause": pauses,
     }
     writer = Writer(**(given | options))  # type: ignore[arg-type] # options of the tests' own
+    pauses.writer = writer
     writer.start()
     try:
         yield writer, pauses
     finally:
-        pauses.end()
         assert writer.stop(DEADLINE_S)
 
 
