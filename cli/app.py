@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import dashboards, estate, init, inspection, quarantine, replay, serve, simulate, usage
+from cli import backup, dashboards, estate, init, inspection, quarantine, replay, serve, simulate, usage
 from cli.context import configure_log, err
 from schemas import HubpulseError
 
@@ -25,6 +25,7 @@ serve.register(app)
 replay.register(app)
 inspection.register(app)
 init.register(app)
+backup.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(usage.app, name="usage")
 app.add_typer(estate.app, name="estate")
