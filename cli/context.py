@@ -15,7 +15,7 @@ from rich.console import Console
 
 from schemas import Estate, HubpulseError, Settings
 from schemas.settings import read_settings
-from sensors.estate_file import load_estate
+from sensors.estate_file import DEFAULT_PATH, load_estate
 from stores import Store, open_store
 
 T = TypeVar("T")
@@ -30,15 +30,24 @@ DataOption = Annotated[
     typer.Option("--data", help="Folder of buffer, quarantine, ledger and embedded store.", show_default="data"),
 ]
 EstateOption = Annotated[
-    Path | None, typer.Option("--estate", help="The estate file.", show_default="estate.yaml where it exists")
+    Path | None,
+    typer.Option("--estate", help="The estate file.", show_default="estate.yaml of the data folder, else here"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def load_settings(*, data: Path | None = None, estate: Path | None = None, **changes: Any) -> Settings:
-    """The settings of environment and .env, with what the command line says put over them."""
+    """The settings of environment and .env, with what the command line says put over them.
+
+    Where none of them names an estate file, it is the one in the data folder, if there is one.
+    """
     given = {"data_dir": data, "estate": estate, **changes}
-    return read_settings(**{name: value for name, value in given.items() if value is not None})
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    own = settings.data_dir / DEFAULT_PATH
+    if settings.estate is None and own.is_file():
+        # Figures follow the time zone and the opening hours of the estate that the data are of.
+        return settings.model_copy(update={"estate": own})
+    return settings
 
 
 def estate_of(settings: Settings) -> Estate:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,8 +19,8 @@ from cli.context import err, out
 from cli.stack import Stack
 from ingest.quarantine import Quarantine
 from schemas import HubpulseError, Settings
-from schemas.localtime import NS_A_SECOND
-from sensors.estate_file import load_estate
+from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
+from sensors.estate_file import DEFAULT_PATH, load_estate
 from simulators.estate import history, live
 from simulators.messages import Message
 from simulators.publisher import Publisher
@@ -27,7 +30,6 @@ from usage.keeper import pending_marks
 
 log = structlog.get_logger("hubpulse.demo")
 
-_DAY_NS = 86_400 * NS_A_SECOND
 _SETTLED_NS = 60 * NS_A_SECOND
 _POLL_S = 0.1
 
@@ -38,9 +40,15 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
     settings = settings.model_copy(update={"estate": estate_path, "store": "sqlite"})
     estate = load_estate(estate_path)
     with Stack(settings) as stack:
+        # Beside its data, so that every command on this folder knows whose figures they are.
+        if not (own := settings.data_dir / DEFAULT_PATH).exists():
+            shutil.copyfile(estate_path, own)
         stack.wait_until_receiving(stopping)
         now_ns = time.time_ns()
-        past = history(estate, start_ns=now_ns - days * _DAY_NS, stop_ns=now_ns, seed=seed)
+        # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.
+        zone = ZoneInfo(estate.timezone)
+        start_ns = midnight_ns(local_day(now_ns, zone) - timedelta(days=days), zone)
+        past = history(estate, start_ns=start_ns, stop_ns=now_ns, seed=seed)
         series = sum(len(sensor.kinds) for hub in estate.hubs for sensor in hub.sensors)
         _load_history(stack, past, total=series * (days + 1), stopping=stopping)
         if stopping.is_set():
