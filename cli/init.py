@@ -45,8 +45,8 @@ class Target(StrEnum):
 _OWNERS: dict[Target, dict[str, int | str]] = {
     # A container reads its files as a user of its own: those of docker-compose.yml.
     Target.COMPOSE: {"broker": 1883, "influxdb": 1000, "grafana": 472, "hubpulse": 10001},
-    # The packages' own users. Our services are handed their secrets by systemd, which reads them as root.
-    Target.DEBIAN: {"broker": "mosquitto", "grafana": "grafana"},
+    # The package's own user. Our services are handed their secrets by systemd, which reads them as root.
+    Target.DEBIAN: {"broker": "mosquitto"},
 }
 
 FolderOption = Annotated[Path, typer.Option("--folder", help="Where the secrets are kept.")]

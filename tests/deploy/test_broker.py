@@ -267,6 +267,18 @@ def test_a_hub_that_is_added_is_let_in_once_the_broker_is_told(tmp_path: Path, i
             assert removed.answer == "Not authorized"
 
 
+def test_debians_own_configuration_takes_the_shipped_one_as_a_drop_in(tmp_path: Path, installed: Installation) -> None:
+    broker = ShippedMosquitto(tmp_path / "mosquitto", installed.secrets)
+    drop_ins = tmp_path / "conf.d"
+    drop_ins.mkdir()
+    (drop_ins / "hubpulse.conf").write_text(broker.config)
+    place = f"persistence_location {broker.folder}/\nlog_dest file {broker.folder}/mosquitto.txt"
+    broker.config = f"pid_file {broker.folder}/pid\npersistence true\n{place}\ninclude_dir {drop_ins}\n"
+
+    with broker, Client(broker, installed, "hub-armley") as client:
+        assert client.publish("hubs/armley/temperature/air-1") != "Not authorized"
+
+
 def health(broker: Mosquitto, configuration_folder: Path) -> int:
     _, _, *arguments = SERVICES["mosquitto"]["healthcheck"]["test"]
     command = [require("mosquitto_sub"), "-h", broker.host, "-p", str(broker.port), *arguments]

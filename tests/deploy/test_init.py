@@ -1,6 +1,7 @@
 """`hubpulse init` makes each secret once, at random, for the one user that reads it."""
 
 import os
+import pwd
 import ssl
 import subprocess
 from pathlib import Path
@@ -49,6 +50,27 @@ def test_every_secret_belongs_to_the_user_of_the_service_that_reads_it(installed
 def test_the_keys_that_no_service_needs_stay_with_the_administrator(installed: Installation) -> None:
     assert (installed.secrets / "ca/ca.key").stat().st_uid == 0
     assert (installed.secrets / "hubs/armley/mqtt_password").stat().st_uid == 0
+
+
+def owner(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to other users")
+def test_on_debian_the_broker_reads_its_own_and_root_keeps_the_rest(installation: Installation) -> None:
+    said = installation.init("--for", "debian")
+
+    uid = owner("mosquitto")
+    owners = {
+        path.relative_to(installation.secrets).parts[0]: path.stat().st_uid for path in installation.secrets.rglob("*")
+    }
+    assert owners.pop("broker") == (uid or 0)
+    assert set(owners.values()) == {0}
+    assert ("no user mosquitto" in said) == (uid is None)
+    assert "docker" not in said
 
 
 def test_passwords_are_long_random_and_unlike_each_other(installed: Installation, installation: Installation) -> None:
