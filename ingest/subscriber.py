@@ -2,8 +2,9 @@
 
 One thread: `receive` connects, reconnects, keeps alive and reads; `acknowledge` answers what the last `receive` gave.
 A new connection begins inside `receive` only, and forgets what was not acknowledged: the broker delivers it again.
-MQTT 5 with a persistent session where the broker has it, else 3.1.1; each time a connection was lost, 5 comes first
-again, so that a broker that was only slow to answer is not left to 3.1.1 and its few messages in flight.
+MQTT 5 with a persistent session where the broker has it, else 3.1.1, which has few messages in flight: a broker that
+once answered in 5 is not tried in 3.1.1 because it was slow or hung up, and one that was spoken to in 3.1.1 is tried in
+5 again after each lost connection.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ log = structlog.get_logger("hubpulse.subscriber")
 _TAKEN_OVER = "Session taken over"
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
 _CONNECT_TIMEOUT_S = 3.0
-_CONNACK_DEADLINE_S = 5.0
-_UNANSWERED_MAX = 2
-"""So many connections in MQTT 5 may end or stay silent before an answer until 3.1.1 is tried."""
+_CONNACK_DEADLINE_S = 3.0
+_HANG_UPS_MAX = 2
+"""So often may a broker hang up on MQTT 5 until 3.1.1 is tried."""
 _MISC_EVERY_S = 1.0
 _SUBSCRIBE_AGAIN_S = 30.0
 _STABLE_AFTER_S = 10.0
 """A connection that was lost sooner did no good: the waits between tries go on growing."""
+_LOSSES_SUSPECT = 3
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
@@ -68,7 +70,8 @@ class Subscriber:
         self._client = self._new_client()
         self._answer_by_s = self._wait_until_s = self._misc_at_s = 0.0
         self._connected_at_s = self._subscribed_at_s = 0.0
-        self._unanswered = 0
+        self._hang_ups = 0
+        self._knows_5 = False
         self._was_connected = False
         self._unacknowledged: list[int] = []
         self._subscribing: dict[int, tuple[str, ...]] = {}
@@ -117,6 +120,7 @@ class Subscriber:
         self._left = (self._left | set(self._filters)) - set(filters)
         self._filters = tuple(filters)
         if self.connected:
+            self.subscribed = False
             self._leave()
             self._subscribe()
 
@@ -207,7 +211,7 @@ class Subscriber:
             return
         if not self.connected and now_s > self._answer_by_s:
             self._fail(f"broker {self.place} accepts connections but does not answer: is it an MQTT broker?")
-            self._choose_version()
+            self._try_other_version()
         elif self.connected and not self.subscribed and now_s > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
 
@@ -222,7 +226,8 @@ class Subscriber:
             return
         self.connected = True
         self._connected_at_s = self._monotonic_s()
-        self._unanswered = 0
+        self._hang_ups = 0
+        self._knows_5 = self._knows_5 or self._version_5
         self.problem = None
         log.info(
             "connected", broker=self.place, mqtt="5" if self._version_5 else "3.1.1", session=flags.session_present
@@ -282,29 +287,31 @@ class Subscriber:
         was_connected, self.connected, self.subscribed = self.connected, False, False
         self._unacknowledged.clear()
         if was_connected:
-            if self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S:
+            stable = self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S
+            if stable:
                 self._backoff.reset()
-            cure = ": give each ingest its own HUBPULSE_MQTT__CLIENT_ID" if str(reason) == _TAKEN_OVER else ""
-            self._fail(f"connection to broker {self.place} lost ({reason}){cure}")
+            alike = str(reason) == _TAKEN_OVER or (not stable and self._backoff.tries >= _LOSSES_SUSPECT)
+            cure = ": has another client our client id? Give each ingest its own HUBPULSE_MQTT__CLIENT_ID"
+            self._fail(f"connection to broker {self.place} lost ({reason}){cure if alike else ''}")
             self._use_version(five=True)
         elif self._refusal is not None:
             self._fail(self._refusal)
+        elif not self._speaks_5:
+            self._fail(f"broker {self.place} has no MQTT 5: trying 3.1.1")
+            self._try_other_version()
         else:
-            said = reason if self._speaks_5 else "it has no MQTT 5, trying 3.1.1"
-            self._fail(f"broker {self.place} closed the connection ({said})")
-            self._choose_version()
+            self._fail(f"broker {self.place} closed the connection ({reason})")
+            self._hang_ups += 1
+            if self._hang_ups >= _HANG_UPS_MAX:
+                self._try_other_version()
 
-    def _choose_version(self) -> None:
+    def _try_other_version(self) -> None:
         """A broker without MQTT 5 says so, hangs up or falls silent: try 3.1.1, then 5 again, and so on.
 
         With 3.1.1 the broker's own limit of unacknowledged messages holds.
         """
-        if self._version_5:
-            self._unanswered += 1
-            self._use_version(five=self._speaks_5 and self._unanswered < _UNANSWERED_MAX)
-        else:
-            self._unanswered = 0
-            self._use_version(five=True)
+        self._hang_ups = 0
+        self._use_version(five=not self._version_5 or (self._knows_5 and self._speaks_5))
         if not self._version_5:
             self._wait_until_s = 0.0
 
