@@ -18,6 +18,7 @@ class Connection:
     ends: tuple[socket.socket, socket.socket]
     to_broker: bytearray = field(default_factory=bytearray)
     to_client: bytearray = field(default_factory=bytearray)
+    broker_left: threading.Event = field(default_factory=threading.Event)
 
     @property
     def delivered(self) -> list[int]:
@@ -89,16 +90,16 @@ class Proxy:
                 continue
             connection = Connection((client, broker))
             self.connections.append(connection)
-            for source, target, record in (
-                (client, broker, connection.to_broker),
-                (broker, client, connection.to_client),
+            for source, target, record, over in (
+                (client, broker, connection.to_broker, threading.Event()),
+                (broker, client, connection.to_client, connection.broker_left),
             ):
-                thread = threading.Thread(target=_pump, args=(source, target, record), daemon=True)
+                thread = threading.Thread(target=_pump, args=(source, target, record, over), daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
 
-def _pump(source: socket.socket, target: socket.socket, record: bytearray) -> None:
+def _pump(source: socket.socket, target: socket.socket, record: bytearray, over: threading.Event) -> None:
     try:
         while data := source.recv(65_536):
             # Written down first: what is not passed on was not received, but nothing is received unrecorded.
@@ -106,6 +107,7 @@ def _pump(source: socket.socket, target: socket.socket, record: bytearray) -> No
             target.sendall(data)
     except OSError:
         pass
+    over.set()
     for end in (source, target):
         try:
             end.shutdown(socket.SHUT_RDWR)

@@ -229,8 +229,9 @@ def test_a_clean_end_says_goodbye_after_the_last_acknowledgement(mosquitto: Mosq
             receive(subscriber, 500)
             subscriber.acknowledge()
         connection = proxy.connections[0]
-        wait_until(lambda: connection.sent_by_client(DISCONNECT), DEADLINE_S, "the goodbye")
+        assert connection.broker_left.wait(DEADLINE_S)
 
+        assert connection.sent_by_client(DISCONNECT)
         assert len(connection.acknowledged) == 500
         with subscribing(proxy.port) as subscriber:
             ready(subscriber)
