@@ -32,6 +32,9 @@ from schemas.readings import Reason
 
 LAYOUT_VERSION = 1
 _DETAILS_SHOWN = 3
+DELIVERIES_MAX = 60_000
+"""More than any broker has under way (some send more than ReceiveMaximum), and fewer than the 65,535 packet ids, so
+that an id that is used anew does not meet its predecessor."""
 
 _LEDGER_SCHEMA = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
 _SCHEMA = f"""
@@ -88,7 +91,7 @@ class Buffer:
         clock_ns: Callable[[], int],
         bytes_max: int = 4 * 1024**3,
         disk_free_bytes_min: int = 0,
-        deliveries_max: int = 65_535,
+        deliveries_max: int = DELIVERIES_MAX,
     ) -> None:
         self._path = data_dir / FILE_NAME
         self._clock_ns = clock_ns

@@ -67,6 +67,7 @@ class Ingest:
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
         self._looked_s = self._told_s = -math.inf
+        self._told_problem: str | None = None
         self._estate_file = EstateFile(settings.estate)
 
     def stop(self) -> None:
@@ -177,15 +178,14 @@ class Ingest:
             clock_ns=self._clock_ns,
             bytes_max=settings.ingest.buffer_bytes_max,
             disk_free_bytes_min=settings.ingest.disk_free_bytes_min,
-            deliveries_max=settings.mqtt.receive_max,
         )
 
     def _tell(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> None:
         """Leave a sign of life for `doctor`, and why nothing is received where that is so."""
         now_s = self._monotonic_s()
-        if now_s - self._told_s < _STATUS_EVERY_S:
+        if problem == self._told_problem and now_s - self._told_s < _STATUS_EVERY_S:
             return
-        self._told_s = now_s
+        self._told_s, self._told_problem = now_s, problem
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError):

@@ -138,9 +138,6 @@ def test_a_kill_between_commit_and_acknowledgement_counts_nobody_twice(
     assert entries_around_now(pipeline) == sum(count for _, _, count in sent)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="fewer deliveries are remembered than mosquitto 2.0.11 has under way: see the test"
-)
 def test_a_broker_that_sends_more_than_it_may_makes_nobody_count_twice(
     make_pipeline: Callable[..., Pipeline], tmp_path: Path
 ) -> None:
