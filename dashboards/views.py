@@ -23,8 +23,8 @@ class Level:
     tone: str
 
 
-_FAIR_AIR = Level("fair", "▲", "warn")
-_POOR_AIR = Level("poor", "■", "alarm")
+_FAIR_AIR = Level("fair air", "▲", "warn")
+_POOR_AIR = Level("poor air", "■", "alarm")
 _COLD = Level("cold", "▼", "alarm")
 _DRY = Level("dry", "▽", "warn")
 _HUMID = Level("humid", "△", "warn")
