@@ -13,7 +13,7 @@ PUBLISH, PUBACK = 0x30, 0x40
 
 @dataclass
 class Connection:
-    """The two ends of a connection that goes through the proxy, and what went through."""
+    """The two ends of a connection that goes through the proxy, and what was passed on."""
 
     ends: tuple[socket.socket, socket.socket]
     to_broker: bytearray = field(default_factory=bytearray)
@@ -102,14 +102,13 @@ class Proxy:
 def _pump(source: socket.socket, target: socket.socket, record: bytearray, over: threading.Event) -> None:
     try:
         while data := source.recv(65_536):
-            # Written down first: what is not passed on was not received, but nothing is received unrecorded.
-            record += data
             target.sendall(data)
+            record += data
     except OSError:
         pass
     over.set()
-    for end in (source, target):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            continue
+    # Only this direction is over: the other end may still have to hear what was passed on.
+    try:
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
