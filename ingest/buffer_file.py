@@ -113,8 +113,8 @@ class BufferFile:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
         self.db.execute(f"PRAGMA journal_size_limit={_LOG_BYTES_KEPT_MAX}")
-        self.db.executescript(schema)
-        self.db.execute(f"PRAGMA user_version={layout_version}")
+        # In one commit: whoever reads the file meanwhile sees nothing of it or all.
+        self.db.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={layout_version};COMMIT;")
 
     def _identity(self) -> tuple[int, int]:
         found = self._path.stat()

@@ -23,14 +23,17 @@ class Quarantine:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE_NAME
+        nothing = (
+            f"no buffer at {self._path}: nothing was received into this folder yet; check --data or HUBPULSE_DATA_DIR"
+        )
         if not self._path.exists():
-            raise HubpulseError(
-                f"no buffer at {self._path}: nothing was received into this folder yet; check --data or"
-                " HUBPULSE_DATA_DIR"
-            )
+            raise HubpulseError(nothing)
         with self._failures():
             self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
-            self._db.execute("SELECT 1 FROM ledger").fetchone()
+            made = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ledger'").fetchone()[0]
+        if not made:  # ingest is about to make it
+            self._db.close()
+            raise HubpulseError(nothing)
 
     def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
         """The newest refusals first, of one reason or of all."""

@@ -12,7 +12,7 @@ from ingest.buffer import Buffer, RejectedLine
 from ingest.decoder import Decoder
 from ingest.quarantine import Quarantine
 from ingest.redrive import redrive
-from schemas import Estate, Hub, Reason, Settings
+from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from sensors.registry import Registry
 
 NOW_NS = 1_795_000_000 * 10**9
@@ -96,3 +96,9 @@ def test_purge_deletes_the_old_and_keeps_the_count(buffer: Buffer, tmp_path: Pat
     assert buffer.purge(reason=None, before_ns=LATER_NS) == 1
     assert Quarantine(tmp_path).counts() == {}
     assert buffer.ledger().messages_refused == 1
+
+
+def test_a_file_that_ingest_is_about_to_fill_is_no_buffer_yet(tmp_path: Path) -> None:
+    (tmp_path / "buffer.db").touch()
+    with pytest.raises(HubpulseError, match="nothing was received into this folder yet"):
+        Quarantine(tmp_path)
