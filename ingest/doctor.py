@@ -127,6 +127,8 @@ def _estate(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        return Finding("disk", State.FAILED, f"{settings.data_dir} is a file: name a folder with --data")
     folder = next(p for p in (settings.data_dir, *settings.data_dir.absolute().parents) if p.exists())
     free = shutil.disk_usage(folder).free
     needed = settings.ingest.disk_free_bytes_min

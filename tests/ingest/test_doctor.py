@@ -1,0 +1,30 @@
+"""What the doctor says of the data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingest.doctor import State, examine
+from schemas import Settings
+from schemas.settings import IngestSettings
+
+
+def disk_state(settings: Settings) -> tuple[State, str]:
+    return next((f.state, f.detail) for f in examine(settings) if f.part == "disk")
+
+
+def test_a_data_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.touch()
+    state, detail = disk_state(Settings(data_dir=file))
+    assert (state, "name a folder" in detail) == (State.FAILED, True)
+
+
+def test_a_disk_without_the_least_room_is_told(tmp_path: Path) -> None:
+    state, detail = disk_state(Settings(data_dir=tmp_path, ingest=IngestSettings(disk_free_bytes_min=2**60)))
+    assert (state, "make room" in detail) == (State.FAILED, True)
+
+
+def test_a_disk_smaller_than_the_buffer_may_become_is_a_warning(tmp_path: Path) -> None:
+    state, _ = disk_state(Settings(data_dir=tmp_path / "new", ingest=IngestSettings(buffer_bytes_max=2**60)))
+    assert state is State.WARNING
