@@ -17,6 +17,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
     packet_id INTEGER PRIMARY KEY, digest BLOB NOT NULL, time_ns INTEGER NOT NULL, received INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received);
 """
 
 

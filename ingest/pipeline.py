@@ -43,6 +43,7 @@ log = structlog.get_logger("hubpulse.ingest")
 _RECEIVE_TIMEOUT_S = 0.2
 _ESTATE_LOOK_EVERY_S = 2.0
 _FULL_RETRY_S = 1.0
+_FULL_SAID_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOCK_NAME = "ingest.lock"
 
@@ -66,7 +67,7 @@ class Ingest:
         self._stop_by_s: float | None = None
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
-        self._looked_s = self._told_s = -math.inf
+        self._looked_s = self._told_s = self._said_full_s = -math.inf
         self._told_problem: str | None = None
         self._estate_file = EstateFile(settings.estate)
 
@@ -130,22 +131,24 @@ class Ingest:
 
     def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
-        problem = None
         while True:
             try:
                 buffer.commit(batch)
             except BufferFullError as error:
-                if problem is None:
-                    log.error("nothing is acknowledged", detail=str(error))  # noqa: TRY400 - the cause is the operator's
-                problem = str(error)
+                self._say_full(str(error))
                 writer.raise_failure()
-                self._tell(subscriber, buffer, problem)
+                self._tell(subscriber, buffer, str(error))
                 if self._stopping.wait(_FULL_RETRY_S):
                     return False
             else:
-                if problem is not None:
-                    log.info("the buffer takes messages again")
                 return True
+
+    def _say_full(self, detail: str) -> None:
+        """Loudly, but not for every batch where the buffer is filled as fast as it drains."""
+        now_s = self._monotonic_s()
+        if now_s - self._said_full_s >= _FULL_SAID_EVERY_S:
+            self._said_full_s = now_s
+            log.error("nothing is acknowledged", detail=detail)
 
     def _new_decoder(self, buffer: Buffer) -> Decoder:
         settings = self._settings

@@ -39,7 +39,7 @@ class FakeStore:
             return Accepted()
         self.writes.append(batch)
         outcome = self.answer(batch)
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, Accepted) and not batch[0].startswith("day_marks,"):
             for line in batch:
                 self.points[line.split(" ")[0], parse(line).time_ns] = parse(line).fields
         return outcome
