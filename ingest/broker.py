@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -42,7 +43,7 @@ log_type warning
 
 
 class EmbeddedBroker:
-    """A broker that lives as long as this process, and not longer."""
+    """A broker that lives as long as the thread that starts it (to Linux, that is its parent), and not longer."""
 
     def __init__(self, data_dir: Path, *, port: int, find: Callable[[str], str | None] = shutil.which) -> None:
         self._folder = data_dir / "broker"
@@ -77,7 +78,7 @@ class EmbeddedBroker:
                 stderr=subprocess.STDOUT,
                 # A session of its own: Ctrl-C in a terminal goes to us alone, and we end the broker last.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a system call or two, nothing that could deadlock
+                preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - a system call or two, nothing that could deadlock
             )
         until_s = time.monotonic() + _READY_DEADLINE_S
         while not _answers(self.port):
@@ -133,7 +134,9 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel (Linux) to end the broker should this process be killed."""
+def _die_with(parent_pid: int) -> None:
+    """Ask the kernel (Linux) to end the broker should the process that started it be killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent_pid:  # it was killed before we could ask
+            os._exit(1)
