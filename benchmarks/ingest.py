@@ -1,0 +1,258 @@
+"""Messages per second of ingest: decoding alone, committing alone, and the whole way from the broker to the buffer.
+
+python -m benchmarks.ingest [MESSAGES]
+
+Seconds of decoding and splitting are those of the processor, which a busy machine does not lengthen; those of commits
+and of the whole way are of the clock. The whole way takes from a real mosquitto what it kept for us at QoS 1 (MQTT 5):
+receive, decode, commit durably, acknowledge. Beside it, in the same round and from the same broker, stock paho does
+nothing but count in `on_message`.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.batches import Message
+from ingest.buffer import Buffer
+from ingest.decoder import Decoder
+from ingest.mqtt_client import BatchClient
+from ingest.subscriber import Subscriber
+from schemas import Estate
+from schemas.localtime import rfc3339
+from schemas.settings import IngestSettings, MqttSettings
+from sensors.registry import Registry
+from simulators.messages import Message as Sent
+from simulators.publisher import Publisher
+from tests.ingest.packets import publish as publish_packet
+from tests.real_parts import find
+from tests.servers import Mosquitto
+
+MESSAGES = 100_000
+BATCH = 5000
+ROUNDS = 5
+HUBS, SENSORS = 22, 10
+RECEIVE_MAX = 5000
+IDLE_S = 0.05
+LOCALHOST = "127.0.0.1"
+NOW_S = 1_795_000_000
+OPEN = Registry(Estate(open=True))
+PLAUSIBLE = {"temperature": 21.5, "co2": 612.0, "humidity": 45.5, "pressure": 1013.25}
+
+
+def topic(n: int, kind: str) -> str:
+    return f"hubs/hub-{n % HUBS}/{kind}/sensor-{n % SENSORS}"
+
+
+def single(n: int, time_text: str) -> Message:
+    kind = list(PLAUSIBLE)[n % 4]
+    body = f'{{"time": {time_text}, "value": {PLAUSIBLE[kind]}}}'
+    return Message(topic(n, kind).encode(), body.encode(), n % 60_000 + 1)
+
+
+def numeric(n: int) -> Message:
+    return single(n, str(NOW_S - n % 600))
+
+
+def text(n: int) -> Message:
+    return single(n, f'"{rfc3339((NOW_S - n % 600) * 10**9)}"')
+
+
+def history(n: int) -> Message:
+    return single(n, str(NOW_S - 30 * 86_400 + n * 60))
+
+
+def counts(n: int) -> Message:
+    body = f'{{"time": {NOW_S - n % 600}, "entries": {n % 50}, "exits": {n % 40}}}'
+    return Message(topic(n, "footfall").encode(), body.encode(), n % 60_000 + 1)
+
+
+def bare(n: int) -> Message:
+    return Message(topic(n, "temperature").encode(), b"21.5", n % 60_000 + 1)
+
+
+def one_in_a_hundred_bad(n: int) -> Message:
+    return numeric(n) if n % 100 else Message(topic(n, "temperature").encode(), b'{"value": "21"}', n % 60_000 + 1)
+
+
+def processor_s(work: Callable[[], object]) -> float:
+    """The least of several rounds."""
+    measured = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        work()
+        measured.append(time.process_time() - start)
+    return min(measured)
+
+
+def say(what: str, rate: float, note: str = "") -> None:
+    print(f"{what:<44} {rate:>10,.0f}/s {1e6 / rate:>7.2f} us {note}")
+
+
+def decoding() -> None:
+    shapes: Sequence[tuple[str, Callable[[int], Message]]] = (
+        ("one reading, Unix time", numeric),
+        ("one reading, RFC 3339", text),
+        ("one reading of a past day", history),
+        ("two counts", counts),
+        ("a bare number", bare),
+        ("one in a hundred malformed", one_in_a_hundred_bad),
+    )
+    for name, make in shapes:
+        decoder = Decoder(OPEN, clock_ns=lambda: NOW_S * 10**9)
+        messages = [make(n) for n in range(BATCH)]
+        decoder.decode(messages)
+        say(f"decode: {name}", BATCH / processor_s(lambda: decoder.decode(messages)))  # noqa: B023 - called at once
+
+
+def splitting() -> None:
+    stream = b"".join(publish_packet(numeric(n)) for n in range(BATCH))
+    client = BatchClient(client_id="benchmark", version_5=True)
+
+    def split() -> None:
+        client._split(stream)  # noqa: SLF001 - that alone is measured
+        client.take()
+
+    say("split packets", BATCH / processor_s(split))
+
+
+def committing() -> None:
+    decoder = Decoder(OPEN, clock_ns=lambda: NOW_S * 10**9)
+    for size in (5000, 500, 50):
+        with tempfile.TemporaryDirectory() as folder:
+            buffer = Buffer(Path(folder), clock_ns=time.time_ns)
+            batch = decoder.decode([numeric(n) for n in range(size)])
+            seconds = []
+            for _ in range(20):
+                start = time.perf_counter()
+                buffer.commit(batch)
+                seconds.append(time.perf_counter() - start)
+            buffer.close()
+            say(f"commit: {size} messages at a time", size / statistics.median(seconds))
+
+
+class Way:
+    """Subscriber to buffer, as `ingest.pipeline` walks it, on a session of its own."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.buffer = Buffer(folder, clock_ns=time.time_ns)
+        self.subscriber = Subscriber(
+            mqtt_settings=MqttSettings(host=LOCALHOST, port=port, receive_max=RECEIVE_MAX),
+            ingest_settings=IngestSettings(),
+            filters=["hubs/#"],
+            rng=random.Random(1),
+        )
+        self.decoder = Decoder(OPEN, clock_ns=time.time_ns, known_delivery=self.buffer.known_delivery)
+
+    def walk(self, count: int) -> None:
+        """Take so many messages the whole way, or none but make sure of the session."""
+        received = 0
+        while received < count or not self.subscriber.subscribed:
+            messages = self.subscriber.receive(IDLE_S)
+            if messages:
+                self.buffer.commit(self.decoder.decode(messages))
+                self.subscriber.acknowledge()
+                received += len(messages)
+        self.subscriber.close()
+        self.buffer.close()
+
+
+class StockPaho:
+    """paho as its documentation shows it, counting."""
+
+    def __init__(self, port: int, version: Any) -> None:
+        self.received = self._wanted = 0
+        self._subscribed = False
+        session: dict[str, Any] = {"clean_session": False} if version != mqtt.MQTTv5 else {}
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=f"stock-{version}", protocol=version, **session
+        )
+        self.client.on_message = self._on_message
+        self.client.on_subscribe = self._on_subscribe
+        options: dict[str, Any] = {}
+        if version == mqtt.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.ReceiveMaximum = RECEIVE_MAX
+            properties.SessionExpiryInterval = 3600
+            options = {"clean_start": False, "properties": properties}
+        self.client.connect(LOCALHOST, port, **options)
+        quality: Any = SubscribeOptions(qos=1) if version == mqtt.MQTTv5 else 1
+        self.client.subscribe([("hubs/#", quality)])
+
+    def walk(self, count: int) -> None:
+        self._wanted = count
+        while self.received < count or not self._subscribed:
+            self.client.loop(IDLE_S)
+        self.client.disconnect()
+
+    def _on_message(self, *_: Any) -> None:
+        self.received += 1
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self._subscribed = True
+
+
+def whole_way(messages: int) -> None:
+    if find("mosquitto") is None:
+        print("mosquitto is not installed: the whole way is not measured")
+        return
+    with tempfile.TemporaryDirectory() as folder, Mosquitto(Path(folder) / "broker", max_inflight_messages=0) as broker:
+        walkers: dict[str, Callable[[], Way | StockPaho]] = {
+            "ours, MQTT 5: receive, decode, commit": lambda: Way(broker.port, Path(folder) / "data"),
+            "stock paho, MQTT 5: receive": lambda: StockPaho(broker.port, mqtt.MQTTv5),
+            "stock paho, 3.1.1: receive": lambda: StockPaho(broker.port, mqtt.MQTTv311),
+        }
+        for make in walkers.values():
+            make().walk(0)
+        now_s = int(time.time())
+        sent = [
+            Sent(0, m.topic.decode(), m.payload.replace(b"%d" % NOW_S, b"%d" % now_s))
+            for m in map(same, range(messages))
+        ]
+        rates: dict[str, list[tuple[float, float]]] = {name: [] for name in walkers}
+        for _ in range(ROUNDS - 2):
+            with Publisher(MqttSettings(host=LOCALHOST, port=broker.port)) as publisher:
+                publisher.publish_all(sent)
+            for name, make in walkers.items():
+                walker = make()
+                start_s, start_processor_s = time.perf_counter(), time.process_time()
+                walker.walk(messages)
+                seconds = time.perf_counter() - start_s
+                rates[name].append((messages / seconds, (time.process_time() - start_processor_s) / messages))
+    ours = statistics.median(rate for rate, _ in next(iter(rates.values())))
+    for name, measured in rates.items():
+        rate = statistics.median(rate for rate, _ in measured)
+        processor_us = 1e6 * statistics.median(each for _, each in measured)
+        say(name, rate, f"{processor_us:6.2f} us of processor; ours is {ours / rate:.1f} times that")
+
+
+def same(n: int) -> Message:
+    """A reading of now, whatever n is."""
+    return single(n, str(NOW_S))
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
+    print(f"{'':<44} {'messages':>12} {'each':>10}")
+    splitting()
+    decoding()
+    committing()
+    whole_way(messages)
+
+
+if __name__ == "__main__":
+    main()
