@@ -119,9 +119,11 @@ class IngestSettings(_Part):
 
     message_bytes_max: int = Field(default=1024 * 1024, ge=128)
     clock_ahead_max_s: int = Field(default=600, ge=0)
-    buffer_bytes_max: int = Field(default=4 * 1024**3, ge=1024**2)
+    # Larger than all that held messages can become as line protocol, or a batch might never fit.
+    buffer_bytes_max: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
     disk_free_bytes_min: int = Field(default=64 * 1024**2, ge=0)
-    held_bytes_max: int = Field(default=64 * 1024**2, ge=1024**2)
+    # An array of the shortest readings takes a hundred times its bytes once it is decoded.
+    held_bytes_max: int = Field(default=2 * 1024**2, ge=1024**2, le=8 * 1024**2)
     batch_messages_max: int = Field(default=5000, ge=1, le=65535)
     flush_lines_max: int = Field(default=5000, ge=1, le=100_000)
     flush_age_s: float = Field(default=0.5, ge=0, le=60)
