@@ -34,7 +34,7 @@ _DAYS = re.compile(_DAYS_PATTERN)
 
 _TIME_PATTERN = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
 _SPAN_PATTERN = f"{_TIME_PATTERN} *- *(?:{_TIME_PATTERN}|24:00)"
-_TIMES_PATTERN = f"{CLOSED}|{_SPAN_PATTERN}(?: *, *{_SPAN_PATTERN})*"
+_TIMES_PATTERN = f"{CLOSED}| *{_SPAN_PATTERN}(?: *, *{_SPAN_PATTERN})* *"
 _SPAN = re.compile(_SPAN_PATTERN)
 
 _DATE_PATTERN = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
