@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.mqtt_client import tls_context
 from ingest.quarantine import Quarantine
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
@@ -178,7 +179,7 @@ def _connect(settings: Settings, host: str, port: int) -> ReasonCode | None:
         password = settings.mqtt.password.get_secret_value() if settings.mqtt.password else None
         client.username_pw_set(settings.mqtt.username, password)
     if settings.mqtt.ca_file is not None:
-        client.tls_set(ca_certs=str(settings.mqtt.ca_file))
+        client.tls_set_context(tls_context(settings.mqtt.ca_file))
     answers: list[ReasonCode] = []
     client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.append(reason)
     until_s = time.monotonic() + _BROKER_DEADLINE_S

@@ -7,7 +7,10 @@ second. Everything else (connecting, keepalive, subscriptions, sending) stays pa
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -15,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MalformedPacket
 
 from ingest.batches import Message
+from schemas.errors import HubpulseError
 
 READ_BYTES = 256 * 1024
 _PUBLISH = 0x30
@@ -25,6 +29,14 @@ _MORE_BIT, _VALUE_BITS = 0x80, 0x7F
 _LENGTH_BYTES_MAX = 4
 
 _new_tuple = tuple.__new__  # makes a Message in half the time of calling it
+
+
+def tls_context(ca_file: Path) -> ssl.SSLContext:
+    """Trust brokers whose certificate this authority signed. Raises HubpulseError."""
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        raise HubpulseError(f"HUBPULSE_MQTT__CA_FILE {ca_file} can't be used ({error}): give a PEM file") from error
 
 
 class MalformedPacketError(Exception):
@@ -72,6 +84,19 @@ class BatchClient(mqtt.Client):
             run += packet_id.to_bytes(2, "big")
         if run:
             self._packet_queue(_PUBACK, bytes(run), 0, 0)
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Shake hands. paho's own leaves the socket open where that fails."""
+        if self._ssl_context is None:
+            raise ValueError("TLS without a context")
+        sock = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        try:
+            sock.settimeout(self._connect_timeout)
+            sock.do_handshake()
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def _packet_read(self) -> MQTTErrorCode:
         try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 import select
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,8 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.backoff import Backoff
 from ingest.batches import Message
-from ingest.mqtt_client import BatchClient
-from schemas.errors import HubpulseError
+from ingest.mqtt_client import BatchClient, tls_context
 from schemas.settings import IngestSettings, MqttSettings
 
 log = structlog.get_logger("hubpulse.subscriber")
@@ -143,12 +141,7 @@ class Subscriber:
             password = settings.password.get_secret_value() if settings.password else None
             client.username_pw_set(settings.username, password)
         if settings.ca_file is not None:
-            try:
-                client.tls_set_context(ssl.create_default_context(cafile=str(settings.ca_file)))
-            except OSError as error:
-                raise HubpulseError(
-                    f"HUBPULSE_MQTT__CA_FILE {settings.ca_file} can't be used ({error}): give a PEM file"
-                ) from error
+            client.tls_set_context(tls_context(settings.ca_file))
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect

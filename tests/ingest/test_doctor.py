@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from ingest.doctor import State, examine
 from schemas import Settings
-from schemas.settings import IngestSettings
+from schemas.settings import IngestSettings, MqttSettings
 
 
 def disk_state(settings: Settings) -> tuple[State, str]:
@@ -28,3 +29,12 @@ def test_a_disk_without_the_least_room_is_told(tmp_path: Path) -> None:
 def test_a_disk_smaller_than_the_buffer_may_become_is_a_warning(tmp_path: Path) -> None:
     state, _ = disk_state(Settings(data_dir=tmp_path / "new", ingest=IngestSettings(buffer_bytes_max=2**60)))
     assert state is State.WARNING
+
+
+def test_a_certificate_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        mqtt = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], ca_file=tmp_path / "none.pem")
+        findings = {f.part: f for f in examine(Settings(data_dir=tmp_path, mqtt=mqtt))}
+
+    assert findings["broker"].state is State.FAILED
+    assert "HUBPULSE_MQTT__CA_FILE" in findings["broker"].detail

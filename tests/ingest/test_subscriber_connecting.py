@@ -10,7 +10,6 @@ import structlog
 
 from ingest.batches import Message
 from ingest.broker import EmbeddedBroker
-from schemas import HubpulseError
 from tests.ingest.fake_broker import (
     CONNECT,
     SUBSCRIBE,
@@ -73,30 +72,6 @@ def test_waits_between_tries_grow_and_are_never_longer_than_asked() -> None:
 
     assert all(0 <= wait <= limit for wait, limit in zip(waits, [1, 2, 4, 8, 8, 8, 8, 8], strict=True))
     assert max(waits) > 1
-
-
-@pytest.mark.needs("mosquitto", "mosquitto_passwd")
-def test_a_wrong_password_is_said_without_the_password(
-    make_mosquitto: Callable[..., Mosquitto], tmp_path: Path
-) -> None:
-    passwords = tmp_path / "passwords"
-    passwords.write_text("ingest:secret-sauce\n")
-    os.system(f"mosquitto_passwd -U {passwords}")  # noqa: S605 - a path of our own
-    broker = make_mosquitto(settings=f"password_file {passwords}")
-    broker.stop()
-    broker.config = broker.config.replace("allow_anonymous true", "allow_anonymous false")
-    broker.start()
-
-    with (
-        structlog.testing.capture_logs() as logs,
-        subscribing(broker.port, username="ingest", password="not-the-sauce") as subscriber,
-    ):
-        until(subscriber, lambda: "refuses us" in str(subscriber.problem), "the refusal")
-    with subscribing(broker.port, username="ingest", password="secret-sauce") as subscriber:
-        ready(subscriber)
-
-    assert "check user name, password" in str(logs)
-    assert "sauce" not in str(logs)
 
 
 def test_a_refused_subscription_is_a_problem_until_it_is_granted() -> None:
@@ -323,11 +298,6 @@ def test_two_of_the_same_client_id_are_told_so(mosquitto: Mosquitto) -> None:
             return "give each ingest its own" in f"{one.problem} {two.problem}".lower()
 
         until(one, both, "the problem to be named")
-
-
-def test_a_certificate_file_that_is_missing_is_said_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(HubpulseError, match="HUBPULSE_MQTT__CA_FILE"), subscribing(1, ca_file=tmp_path / "none.pem"):
-        pass
 
 
 @pytest.fixture
