@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from schemas import Estate, Kind
 from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from stores import Accepted, Run
+from stores import Accepted, SeriesChunk
 from stores.lines import encode
 from stores.sqlite_store import SqliteStore
 from usage.keeper import HubKeeper
@@ -60,7 +60,7 @@ class Asked(SqliteStore):
 
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[SeriesChunk]:
         self.questions[measurement] += 1
         for run in super().read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where):
             self.points[measurement] += len(run.times_ns)

@@ -84,7 +84,7 @@ def redrive(
     estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send refused messages the way of new ones, once their cause is mended; their days are computed again."""
+    """Send refused messages the way of new ones, once their cause is fixed; their days are computed again."""
     from ingest.redrive import redrive as redrive_messages
 
     if sum((bool(ids), reason is not None, everything)) != 1:

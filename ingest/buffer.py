@@ -74,7 +74,7 @@ class PendingRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line that the store refused, as a message that can be mended and sent again."""
+    """A line that the store refused, as a message that can be corrected and sent again."""
 
     topic: str
     payload: bytes

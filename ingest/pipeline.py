@@ -43,7 +43,7 @@ log = structlog.get_logger("hubpulse.ingest")
 _RECEIVE_TIMEOUT_S = 0.2
 _ESTATE_LOOK_EVERY_S = 2.0
 _FULL_RETRY_S = 1.0
-_FULL_SAID_EVERY_S = 60.0
+_FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOCK_NAME = "ingest.lock"
 
@@ -67,8 +67,8 @@ class Ingest:
         self._stop_by_s: float | None = None
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
-        self._looked_s = self._told_s = self._said_full_s = -math.inf
-        self._told_problem: str | None = None
+        self._looked_s = self._reported_s = self._full_logged_s = -math.inf
+        self._reported_problem: str | None = None
         self._estate_file = EstateFile(settings.estate)
 
     def stop(self) -> None:
@@ -127,7 +127,7 @@ class Ingest:
                 registry = Registry(self._estate_file.estate)
                 decoder.use(registry)
                 subscriber.resubscribe(registry.filters)
-            self._tell(subscriber, buffer, subscriber.problem)
+            self._report_status(subscriber, buffer, subscriber.problem)
 
     def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
@@ -135,19 +135,19 @@ class Ingest:
             try:
                 buffer.commit(batch)
             except BufferFullError as error:
-                self._say_full(str(error))
+                self._log_full(str(error))
                 writer.raise_failure()
-                self._tell(subscriber, buffer, str(error))
+                self._report_status(subscriber, buffer, str(error))
                 if self._stopping.wait(_FULL_RETRY_S):
                     return False
             else:
                 return True
 
-    def _say_full(self, detail: str) -> None:
+    def _log_full(self, detail: str) -> None:
         """Loudly, but not for every batch where the buffer is filled as fast as it drains."""
         now_s = self._monotonic_s()
-        if now_s - self._said_full_s >= _FULL_SAID_EVERY_S:
-            self._said_full_s = now_s
+        if now_s - self._full_logged_s >= _FULL_LOGGED_EVERY_S:
+            self._full_logged_s = now_s
             log.error("nothing is acknowledged", detail=detail)
 
     def _new_decoder(self, buffer: Buffer) -> Decoder:
@@ -183,12 +183,12 @@ class Ingest:
             disk_free_bytes_min=settings.ingest.disk_free_bytes_min,
         )
 
-    def _tell(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> None:
+    def _report_status(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> None:
         """Leave a sign of life for `doctor`, and why nothing is received where that is so."""
         now_s = self._monotonic_s()
-        if problem == self._told_problem and now_s - self._told_s < _STATUS_EVERY_S:
+        if problem == self._reported_problem and now_s - self._reported_s < _STATUS_EVERY_S:
             return
-        self._told_s, self._told_problem = now_s, problem
+        self._reported_s, self._reported_problem = now_s, problem
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError):

@@ -1,4 +1,4 @@
-"""Refused messages: listed, shown, sent again once the cause is mended, or purged. Any process may do it."""
+"""Refused messages: listed, shown, sent again once the cause is fixed, or purged. Any process may do it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Quarantine:
             return read_ledger(self._db)
 
     def status(self) -> dict[str, str]:
-        """What ingest's parts last said of themselves, as JSON by name."""
+        """What ingest's parts last reported, as JSON by name."""
         with self._failures():
             return dict(self._db.execute("SELECT name, value FROM status"))
 

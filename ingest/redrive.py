@@ -1,4 +1,4 @@
-"""Sends refused messages through the decoder again, once the estate file or the store was mended."""
+"""Sends refused messages through the decoder again, once the estate file or the store was corrected."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _CONNECTED_WITHIN_NS = 30 * NS_A_SECOND
 
 
 class StatusReport:
-    """Collects figures between two reports; `ingest` is the tag that tells processes apart."""
+    """Collects figures between two reports; `ingest` is the tag of this process."""
 
     def __init__(self, ingest: str, *, clock_ns: Callable[[], int]) -> None:
         self._ingest = ingest
@@ -69,8 +69,8 @@ class StatusReport:
 
 
 def _connected(buffer: Buffer, now_ns: int) -> bool:
-    told = buffer.status("subscriber")
-    if told is None:
+    value = buffer.status("subscriber")
+    if value is None:
         return False
-    status = json.loads(told)
+    status = json.loads(value)
     return status["problem"] is None and now_ns - text_ns(status["at"]) < _CONNECTED_WITHIN_NS

@@ -94,7 +94,7 @@ class Writer(threading.Thread):
         """Raise HubpulseError where the thread ended by itself."""
         if self.failure is not None:
             raise HubpulseError(
-                f"the writer stopped ({self.failure}): readings are safe in the buffer; mend the cause and start again"
+                f"the writer stopped ({self.failure}): readings are safe in the buffer; fix the cause and start again"
             ) from self.failure
 
     def run(self) -> None:
@@ -109,7 +109,7 @@ class Writer(threading.Thread):
             log.error("writer stopped", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
 
     def _run(self, buffer: Buffer, store: Store) -> None:
-        self._tell(buffer, "waiting for readings")
+        self._set_state(buffer, "waiting for readings")
         while True:
             # Asked before the look into the buffer: what was committed before a stop is seen.
             stopping = self._stopping.is_set()
@@ -141,7 +141,7 @@ class Writer(threading.Thread):
         return not rows
 
     def _write_report(self, buffer: Buffer, store: Store) -> None:
-        """Tell the store how the pipeline is; what it can't take now is told again in the next report."""
+        """Write how the pipeline is doing; what the store does not take now is in the next report."""
         outcome = _write(store, self._report.lines(buffer))
         if not isinstance(outcome, Accepted):
             log.warning("status not stored", detail=outcome.detail)
@@ -167,7 +167,7 @@ class Writer(threading.Thread):
             log.info("store takes readings again")
         self._holding = None
         self._backoff.reset()
-        self._tell(buffer, "writing")
+        self._set_state(buffer, "writing")
 
     def _write_all(self, store: Store, work: _Work) -> Keep | None:
         """Write every part, halving what the store refuses; None once each line is stored or known to be bad."""
@@ -210,13 +210,13 @@ class Writer(threading.Thread):
             level("store takes nothing, readings stay in the buffer", detail=kept.detail)
         self._holding = kept.detail
         self._report.store_error()
-        self._tell(buffer, f"holding: {kept.detail}")
+        self._set_state(buffer, f"holding: {kept.detail}")
         wait_s = self._backoff.next_s()
         if kept.retry_after_s is not None:
             wait_s = min(max(wait_s, kept.retry_after_s), _RETRY_AFTER_MAX_S)
         self._pause(wait_s)
 
-    def _tell(self, buffer: Buffer, state: str) -> None:
+    def _set_state(self, buffer: Buffer, state: str) -> None:
         value = json.dumps({"state": state, "at": rfc3339(self._clock_ns())})
         # Where it can't be kept, `settle` can't either, and says so.
         with suppress(BufferFullError):
@@ -231,7 +231,7 @@ def _write(store: Store, lines: Sequence[str]) -> Outcome:
 
 
 def _as_message(line: str, detail: str) -> RejectedLine:
-    """The native message of a line, so that it can be shown, mended and sent again like any other."""
+    """The native message of a line, so that it can be shown, corrected and sent again like any other."""
     point = parse(line)
     fields = {name: value for name, value in point.fields.items() if name != "suspect"}
     return RejectedLine(

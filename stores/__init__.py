@@ -5,14 +5,14 @@ tests/stores/test_contract.py, holds every store to the same behaviour.
 """
 
 from stores.opening import open_store
-from stores.protocol import Accepted, Keep, Outcome, Rejected, Run, Store, StoreError, TooLarge
+from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, Store, StoreError, TooLarge
 
 __all__ = [
     "Accepted",
     "Keep",
     "Outcome",
     "Rejected",
-    "Run",
+    "SeriesChunk",
     "Store",
     "StoreError",
     "TooLarge",

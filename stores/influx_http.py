@@ -1,7 +1,7 @@
 """Asking an InfluxDB over HTTP: every way in which that can fail becomes one `RequestError` with a plain sentence.
 
 influxdb-client keeps the connections. It raises its own error for an answer that is not a success, and lets those of
-the network through raw; both end here. Secrets travel in one header, and are cut out of whatever an answer says.
+the network through raw; both end here. Secrets travel in one header, and are cut out of every answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DETAIL_CHARS_MAX = 500
 RETRY_AFTER_MAX_S = 3600.0
 
 _BAD_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
-_PASSES_BY_ITSELF = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+TRANSIENT = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class RequestError(Exception):
         self.status = status
         self.detail = detail
         self.retry_after_s = retry_after_s
-        waiting_helps = status in _PASSES_BY_ITSELF or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        waiting_helps = status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self.needs_operator = not waiting_helps if needs_operator is None else needs_operator
 
     def outcome(self) -> Outcome:
@@ -108,7 +108,7 @@ class InfluxHttp:
             header_params={"Content-Type": "application/x-www-form-urlencoded"},
         )
         try:
-            with self._failures():
+            with self._translated_errors():
                 yield from response
         finally:
             response.close()
@@ -116,7 +116,7 @@ class InfluxHttp:
     def call(self, use: Callable[[Any], T]) -> T:
         """Return what a function that is given the InfluxDBClient returns."""
         try:
-            with self._failures():
+            with self._translated_errors():
                 return use(self._client)
         except (TypeError, AttributeError) as error:
             # It takes whatever is answered for the object that it expects.
@@ -132,14 +132,14 @@ class InfluxHttp:
         self._client.close()
 
     def _request(self, method: str, path: str, **how: Any) -> BaseHTTPResponse:
-        with self._failures():
+        with self._translated_errors():
             response: BaseHTTPResponse = self._client.api_client.call_api(
                 path, method, _preload_content=False, _return_http_data_only=True, **how
             )
             return response
 
     @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except ApiException as error:
@@ -155,19 +155,19 @@ class InfluxHttp:
     def _answered(self, error: ApiException) -> RequestError:
         """The failure that an answer without success is."""
         status = error.status or NO_ANSWER
-        said = self.clean(_message(error.body) or error.reason or "no reason given")
+        reply = self.clean(_message(error.body) or error.reason or "no reason given")
         if status == NO_ANSWER:
-            detail = f"{self.name} has a certificate that is not accepted ({said}): check HUBPULSE_INFLUX__URL"
+            detail = f"{self.name} has a certificate that is not accepted ({reply}): check HUBPULSE_INFLUX__URL"
             return RequestError(NO_ANSWER, detail, needs_operator=True)
         sentences: Mapping[int, str] = {
-            HTTPStatus.BAD_REQUEST: f"InfluxDB refused it: {said}",
-            HTTPStatus.UNPROCESSABLE_ENTITY: f"InfluxDB refused it: {said}",
-            HTTPStatus.UNAUTHORIZED: f"{self.name} does not know us ({said}): check {self._credentials}",
-            HTTPStatus.FORBIDDEN: f"{self.name} does not allow it ({said}): check the rights of {self._credentials}",
-            HTTPStatus.NOT_FOUND: f"{self.name} has no such thing ({said}): check HUBPULSE_INFLUX__BUCKET and __ORG",
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"{self.name} takes no batch that large ({said})",
+            HTTPStatus.BAD_REQUEST: f"InfluxDB refused it: {reply}",
+            HTTPStatus.UNPROCESSABLE_ENTITY: f"InfluxDB refused it: {reply}",
+            HTTPStatus.UNAUTHORIZED: f"{self.name} does not know us ({reply}): check {self._credentials}",
+            HTTPStatus.FORBIDDEN: f"{self.name} does not allow it ({reply}): check the rights of {self._credentials}",
+            HTTPStatus.NOT_FOUND: f"{self.name} has no such thing ({reply}): check HUBPULSE_INFLUX__BUCKET and __ORG",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"{self.name} takes no batch that large ({reply})",
         }
-        detail = sentences.get(status, f"{self.name} answered {status} ({said})")
+        detail = sentences.get(status, f"{self.name} answered {status} ({reply})")
         return RequestError(status, detail, retry_after_s=_seconds(error.retry_after, self._now()))
 
     def _network(self, error: Exception) -> str:
@@ -214,7 +214,7 @@ def _without_secrets(url: str) -> str:
 
 
 def _message(body: bytes | str | None) -> str:
-    """What an answer's body says: `message` of a 2.x, `error` of a 1.x, or the text of something in between."""
+    """The message in an answer's body: `message` of a 2.x, `error` of a 1.x, or the text of something in between."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
     with contextlib.suppress(ValueError):
         answer = json.loads(text)

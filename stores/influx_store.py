@@ -28,7 +28,7 @@ from schemas import MEASUREMENTS, Measurement
 from schemas.settings import InfluxSettings
 from stores import influxql
 from stores.influx_http import NO_ANSWER, InfluxHttp, RequestError
-from stores.protocol import Accepted, Keep, Outcome, Run, StoreError
+from stores.protocol import Accepted, Keep, Outcome, SeriesChunk, StoreError
 
 GZIP_LEVEL = 1
 DAY_S = 86_400
@@ -68,7 +68,7 @@ class InfluxStore:
 
     def prepare(self) -> None:
         """Create the bucket or database, with its retention, where it is missing. Raises StoreError."""
-        with self._failures():
+        with self._translated_errors():
             self._prepare()
 
     def write(self, lines: bytes) -> Outcome:
@@ -90,21 +90,23 @@ class InfluxStore:
 
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[SeriesChunk]:
         known = MEASUREMENTS[measurement]
-        return self._runs(known, influxql.select(known, influxql.between(start_ns, stop_ns), where))
+        return self._chunks(known, influxql.select(known, influxql.between(start_ns, stop_ns), where))
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
         known = MEASUREMENTS[measurement]
         query = influxql.select(known, influxql.before(before_ns), where) + " ORDER BY time DESC LIMIT 1"
         # With the last point first, the last series comes first, too.
-        yield from sorted(self._runs(known, query), key=lambda run: [run.tags.get(tag, "") for tag in known.tags])
+        yield from sorted(self._chunks(known, query), key=lambda chunk: [chunk.tags.get(tag, "") for tag in known.tags])
 
     def expire(self, before_ns: int) -> None:
         """Do nothing: InfluxDB drops what is older than the bucket's retention by itself."""
 
     def check(self) -> str:
-        with self._failures():
+        with self._translated_errors():
             server = self._known_server()
             what = self._http.name.replace("InfluxDB", f"InfluxDB {server.version}", 1)
             try:
@@ -157,8 +159,8 @@ class InfluxStore:
                 for _ in self._statement(influxql.create_database(self._settings.bucket, self._retention_days)):
                     pass
         except influxql.QueryError as error:
-            said = self._http.clean(str(error))
-            detail = f"{self._http.name} can't make the database {self._settings.bucket}: {said}"
+            reply = self._http.clean(str(error))
+            detail = f"{self._http.name} can't make the database {self._settings.bucket}: {reply}"
             raise RequestError(HTTPStatus.FORBIDDEN, detail) from error
 
     def _make_bucket(self) -> None:
@@ -194,12 +196,12 @@ class InfluxStore:
         if failure.status in (HTTPStatus.NOT_FOUND, NO_ANSWER):
             self._is_prepared = False
 
-    def _runs(self, measurement: Measurement, query: str) -> Iterator[Run]:
+    def _chunks(self, measurement: Measurement, query: str) -> Iterator[SeriesChunk]:
         """Ask, and yield the points; none from a database that nobody has made yet. Raises StoreError."""
-        with self._failures():
+        with self._translated_errors():
             try:
                 for series in self._statement(query):
-                    yield influxql.run(measurement, series)
+                    yield influxql.series_chunk(measurement, series)
             except influxql.QueryError as error:
                 if not _NO_DATABASE.search(str(error)):
                     raise
@@ -210,12 +212,12 @@ class InfluxStore:
             "q": statement,
             "epoch": "ns",
             "chunked": "true",
-            "chunk_size": str(influxql.RUN_POINTS_MAX),
+            "chunk_size": str(influxql.CHUNK_POINTS_MAX),
         }
         return influxql.results(self._http.stream("/query", form))
 
     @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except RequestError as failure:

@@ -12,9 +12,9 @@ from typing import Any
 
 from schemas import FieldType, Measurement
 from schemas.kinds import INT64_MAX
-from stores.protocol import Number, Run
+from stores.protocol import Number, SeriesChunk
 
-RUN_POINTS_MAX = 5000
+CHUNK_POINTS_MAX = 5000
 
 # The times that InfluxDB can hold; it refuses a query that names others.
 TIME_MIN_NS = -INT64_MAX + 1
@@ -76,13 +76,13 @@ def _chunk(line: bytes) -> list[dict[str, Any]]:
         raise QueryError(f"its answer can't be read ({line[:100]!r})") from error
 
 
-def run(measurement: Measurement, series: Mapping[str, Any]) -> Run:
+def series_chunk(measurement: Measurement, series: Mapping[str, Any]) -> SeriesChunk:
     """The points of one series of an answer. Raises QueryError."""
     try:
         columns = dict(zip(series["columns"], zip(*series["values"], strict=True), strict=True))
         tags = {tag: value for tag, value in series.get("tags", {}).items() if value}
         values = {name: _typed(columns[name], kind) for name, kind in measurement.fields.items()}
-        return Run(tags, columns["time"], values)
+        return SeriesChunk(tags, columns["time"], values)
     except (ValueError, KeyError, TypeError) as error:
         raise QueryError(f"its answer holds no points of {measurement.name} ({error!r})") from error
 

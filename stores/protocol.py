@@ -51,10 +51,10 @@ Number = int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SeriesChunk:
     """Consecutive points of one series, in order of time: `columns[field][i]` belongs to `times_ns[i]`.
 
-    Every field of the measurement is there; one that a point lacks is None. A long series comes as several runs, one
+    Every field of the measurement is there; one that a point lacks is None. A long series comes as several chunks, one
     after the other, so that memory stays bounded.
     """
 
@@ -83,7 +83,7 @@ class Store(Protocol):
         start_ns: int,
         stop_ns: int,
         where: Mapping[str, str] | None = None,
-    ) -> Iterator[Run]:
+    ) -> Iterator[SeriesChunk]:
         """Yield the points with start_ns <= time < stop_ns, series by series, each in order of time.
 
         Series come in order of their tags (those of `schemas.MEASUREMENTS`, a missing one before all others). `where`
@@ -91,8 +91,10 @@ class Store(Protocol):
         nobody has prepared yet has no points. Raises StoreError.
         """
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
-        """Yield the last point before `before_ns` of each series, as runs of one. Raises StoreError."""
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
+        """Yield the last point before `before_ns` of each series, as chunks of one point. Raises StoreError."""
 
     def expire(self, before_ns: int) -> None:
         """Delete raw readings before `before_ns`, where the store does not do so by itself. Raises StoreError."""

@@ -25,11 +25,11 @@ from typing import Any
 
 from schemas import KINDS, MEASUREMENTS, FieldType, Measurement
 from schemas.kinds import INT64_MAX
-from stores.protocol import Accepted, Keep, Number, Outcome, Rejected, Run, StoreError
+from stores.protocol import Accepted, Keep, Number, Outcome, Rejected, SeriesChunk, StoreError
 from stores.sqlite_lines import LineReader
 
 LAYOUT_VERSION = 1
-RUN_POINTS_MAX = 5000
+CHUNK_POINTS_MAX = 5000
 EXPIRE_POINTS_MAX = 10_000
 LOCK_WAIT_S = 5.0
 CACHE_BYTES = 16 * 1024**2
@@ -48,7 +48,7 @@ _SENTENCES = {
     sqlite3.SQLITE_CANTOPEN: "can't be opened: check the owner and mode of the file and its folder",
     sqlite3.SQLITE_PERM: "can't be opened: check the owner and mode of the file and its folder",
 }
-_PASSES_BY_ITSELF = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class SqliteStore:
@@ -62,46 +62,48 @@ class SqliteStore:
 
     def prepare(self) -> None:
         """Create the file, its tables and columns. Raises StoreError."""
-        with self._failures():
+        with self._translated_errors():
             self._open_writer()
 
     def write(self, lines: bytes) -> Outcome:
         """Store all of the lines in one transaction, or none of them."""
         try:
-            with self._failures(), self._transaction() as db:
+            with self._translated_errors(), self._transaction() as db:
                 for upsert, rows in self._lines.read(lines, functools.partial(_series_id, db)):
                     db.executemany(upsert, rows)
         except ValueError as error:
             return Rejected(str(error))
-        except _SqliteError as error:
-            return Keep(str(error), needs_operator=not error.passes_by_itself)
+        except SqliteStoreError as error:
+            return Keep(str(error), needs_operator=not error.is_transient)
         except StoreError as error:
             return Keep(str(error), needs_operator=True)
         return Accepted()
 
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[SeriesChunk]:
         first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
-        with self._failures():
+        with self._translated_errors():
             for series in self._series(measurement, where):
                 from_ns = first_ns
                 while rows := series.rows("time_ns >= ? AND time_ns < ? ORDER BY time_ns", from_ns, stop_ns):
-                    yield series.run(rows)
-                    if len(rows) < RUN_POINTS_MAX:
+                    yield series.chunk(rows)
+                    if len(rows) < CHUNK_POINTS_MAX:
                         break
                     from_ns = rows[-1][0] + 1
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
-        with self._failures():
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
+        with self._translated_errors():
             for series in self._series(measurement, where):
                 rows = series.rows("time_ns < ? ORDER BY time_ns DESC", _int64(before_ns), points_max=1)
                 if rows:
-                    yield series.run(rows)
+                    yield series.chunk(rows)
 
     def expire(self, before_ns: int) -> None:
         """Delete the raw readings before `before_ns`, a bounded number at a time; roll-ups stay. Raises StoreError."""
-        with self._failures():
+        with self._translated_errors():
             if not self._path.exists():
                 return
             db = self._open_writer()
@@ -112,7 +114,7 @@ class SqliteStore:
                         pass
 
     def check(self) -> str:
-        with self._failures():
+        with self._translated_errors():
             db = self._open_reader()
             tables = 0 if db is None else db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             what = f"SQLite {sqlite3.sqlite_version} in {self._path}"
@@ -150,13 +152,13 @@ class SqliteStore:
             raise
 
     @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         """Say what SQLite or the disk could not do, and open the file anew next time."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            failure = _SqliteError(self._path, error)
-            if not failure.passes_by_itself:
+            failure = SqliteStoreError(self._path, error)
+            if not failure.is_transient:
                 self.close()
             raise failure from error
 
@@ -188,17 +190,17 @@ class _Series:
         fields = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
         self._select = f'SELECT time_ns, {", ".join(fields)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - names are the schema's
 
-    def rows(self, which: str, *times_ns: int, points_max: int = RUN_POINTS_MAX) -> list[tuple[Any, ...]]:
+    def rows(self, which: str, *times_ns: int, points_max: int = CHUNK_POINTS_MAX) -> list[tuple[Any, ...]]:
         """Fetch (time, fields in the schema's order) of at most `points_max` points."""
         return self._db.execute(f"{self._select}{which} LIMIT ?", (self._number, *times_ns, points_max)).fetchall()
 
-    def run(self, rows: Sequence[tuple[Any, ...]]) -> Run:
+    def chunk(self, rows: Sequence[tuple[Any, ...]]) -> SeriesChunk:
         times_ns, *values = zip(*rows, strict=True)
         columns: dict[str, Sequence[Number | None]] = dict(zip(self._known.fields, values, strict=True))
         for name, kind in self._known.fields.items():
             if kind is FieldType.BOOLEAN:
                 columns[name] = [None if value is None else bool(value) for value in columns[name]]
-        return Run(self._tags, times_ns, columns)
+        return SeriesChunk(self._tags, times_ns, columns)
 
 
 class _File:
@@ -245,12 +247,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-class _SqliteError(StoreError):
-    """A failure of SQLite or of the disk, as a sentence. `passes_by_itself`: waiting is enough."""
+class SqliteStoreError(StoreError):
+    """A failure of SQLite or of the disk, as a sentence. `is_transient`: waiting is enough."""
 
     def __init__(self, path: Path, error: sqlite3.Error | OSError) -> None:
         code = _code(error)
-        self.passes_by_itself = code in _PASSES_BY_ITSELF
+        self.is_transient = code in TRANSIENT
         super().__init__(f"the store {path} {_SENTENCES.get(code) or f'failed ({error}): see docs/stores.md'}")
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from schemas import Estate
 from schemas.localtime import to_ns
-from stores import Run, Store
+from stores import SeriesChunk, Store
 from stores.lines import encode
 from usage.calendar import NS_AN_HOUR, HubCalendar, Span
 from usage.counters import Cause, Correction
@@ -145,14 +145,14 @@ def _correction_line(hub: str, each: CounterCorrection) -> str:
     return encode(CORRECTIONS, tags, fields, time_ns)
 
 
-def _correction(run: Run, i: int) -> CounterCorrection:
+def _correction(run: SeriesChunk, i: int) -> CounterCorrection:
     row = _row(run, i)
     before, after, counted = (int(row[name] or 0) for name in ("before", "after", "counted"))
     correction = Correction(Cause(run.tags["cause"]), run.times_ns[i], before, after, counted)
     return CounterCorrection(run.tags["sensor"], run.tags["counter"], correction, bool(row["withdrawn"]))
 
 
-def _row(run: Run, i: int) -> dict[str, int | float | bool | None]:
+def _row(run: SeriesChunk, i: int) -> dict[str, int | float | bool | None]:
     return {name: values[i] for name, values in run.columns.items()}
 
 

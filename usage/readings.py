@@ -14,7 +14,7 @@ from statistics import median_low
 
 from schemas import Kind
 from schemas.localtime import NS_A_SECOND
-from stores import Run
+from stores import SeriesChunk
 from usage.calendar import Span
 
 Number = int | float | bool
@@ -97,16 +97,16 @@ HubReadings = Mapping[Kind, Sequence[SensorReadings]]
 """A hub's sensors by kind, each list in order of the sensors' ids."""
 
 
-def by_sensor(runs: Iterable[Run]) -> list[SensorReadings]:
+def by_sensor(runs: Iterable[SeriesChunk]) -> list[SensorReadings]:
     """Put a hub's runs of one kind together, in order of the sensors' ids. Runs may overlap in time."""
-    sensors: dict[str, list[Run]] = {}
+    sensors: dict[str, list[SeriesChunk]] = {}
     for run in runs:
         if run.times_ns:
             sensors.setdefault(run.tags["sensor"], []).append(run)
     return [_joined(sensor, runs) for sensor, runs in sorted(sensors.items())]
 
 
-def _joined(sensor: str, runs: list[Run]) -> SensorReadings:
+def _joined(sensor: str, runs: list[SeriesChunk]) -> SensorReadings:
     zone = max((run.times_ns[-1], run.tags.get("zone", "")) for run in runs)[1] or None
     names = sorted({name for run in runs for name in run.columns})
     consecutive = all(a.times_ns[-1] < b.times_ns[0] for a, b in pairwise(runs))
@@ -117,7 +117,7 @@ def _joined(sensor: str, runs: list[Run]) -> SensorReadings:
     return SensorReadings(sensor, zone, times_ns, columns)
 
 
-def _merged(sensor: str, zone: str | None, runs: list[Run], names: list[str]) -> SensorReadings:
+def _merged(sensor: str, zone: str | None, runs: list[SeriesChunk], names: list[str]) -> SensorReadings:
     """Runs that share times: the first value of a field wins, in the order of the zones."""
     rows: dict[int, dict[str, Number]] = {}
     for run in sorted(runs, key=lambda r: (r.tags.get("zone", ""), r.times_ns[0])):
@@ -130,5 +130,5 @@ def _merged(sensor: str, zone: str | None, runs: list[Run], names: list[str]) ->
     return SensorReadings(sensor, zone, times_ns, {n: [rows[t].get(n) for t in times_ns] for n in names})
 
 
-def _column(run: Run, name: str) -> Sequence[Number | None]:
+def _column(run: SeriesChunk, name: str) -> Sequence[Number | None]:
     return run.columns.get(name) or (None,) * len(run.times_ns)

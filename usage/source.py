@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas import Kind
-from stores import Run, Store
+from stores import SeriesChunk, Store
 from usage.calendar import NS_AN_HOUR, Day, HubCalendar, Span
 from usage.counters import GAP_MAX_NS
 from usage.people import PAD_NS
@@ -46,7 +46,7 @@ class HubSource:
     def _read(self, span: Span) -> HubReadings:
         return {kind: by_sensor(self._runs(kind, span)) for kind in sorted(EXPECTED_KINDS)}
 
-    def _runs(self, kind: Kind, span: Span) -> list[Run]:
+    def _runs(self, kind: Kind, span: Span) -> list[SeriesChunk]:
         padded = Span(span.start_ns - PAD_NS, span.stop_ns + PAD_NS)
         where = {"hub": self.hub}
         runs = list(self.store.read(kind, start_ns=padded.start_ns, stop_ns=padded.stop_ns, where=where))
@@ -56,14 +56,14 @@ class HubSource:
         sensors = by_sensor([*before, *runs])
         return [*self._behind(kind, sensors, padded), *before, *runs, *self._ahead(kind, sensors, span)]
 
-    def _behind(self, kind: Kind, sensors: list[SensorReadings], padded: Span) -> Iterator[Run]:
+    def _behind(self, kind: Kind, sensors: list[SensorReadings], padded: Span) -> Iterator[SeriesChunk]:
         """Earlier readings of each counter whose last one before the days has no total, but something else."""
         for sensor in sensors:
             totals = _totals(kind, sensor)
             if totals and totals[0] >= padded.start_ns > sensor.times_ns[0]:
                 yield from self._first_with_totals(kind, sensor.sensor, _windows_behind(sensor.times_ns[0]))
 
-    def _ahead(self, kind: Kind, sensors: list[SensorReadings], span: Span) -> Iterator[Run]:
+    def _ahead(self, kind: Kind, sensors: list[SensorReadings], span: Span) -> Iterator[SeriesChunk]:
         """The next readings of each counter that is silent from the end of the days on, pad included."""
         start_ns = span.stop_ns + PAD_NS
         for sensor in sensors:
@@ -72,7 +72,7 @@ class HubSource:
                 windows = _windows_ahead(totals[-1], start_ns, self.now_ns)
                 yield from self._first_with_totals(kind, sensor.sensor, windows)
 
-    def _first_with_totals(self, kind: Kind, sensor: str, windows: Iterable[Span]) -> list[Run]:
+    def _first_with_totals(self, kind: Kind, sensor: str, windows: Iterable[Span]) -> list[SeriesChunk]:
         where = {"hub": self.hub, "sensor": sensor}
         for start_ns, stop_ns in windows:
             runs = list(self.store.read(kind, start_ns=start_ns, stop_ns=stop_ns, where=where))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from schemas import Kind
-from stores import Accepted, Outcome, Run
+from stores import Accepted, Outcome, SeriesChunk
 from stores.lines import parse
 
 Answer = Callable[[list[str]], Outcome]
@@ -47,10 +47,10 @@ class FakeStore:
     def prepare(self) -> None:
         pass
 
-    def read(self, measurement: str, **_where: Any) -> Iterator[Run]:
+    def read(self, measurement: str, **_where: Any) -> Iterator[SeriesChunk]:
         raise NotImplementedError(measurement)
 
-    def latest(self, measurement: str, **_where: Any) -> Iterator[Run]:
+    def latest(self, measurement: str, **_where: Any) -> Iterator[SeriesChunk]:
         raise NotImplementedError(measurement)
 
     def expire(self, before_ns: int) -> None:

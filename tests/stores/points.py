@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas import MEASUREMENTS, FieldType
 from schemas.kinds import INT64_MAX
-from stores import Accepted, Run, Store
+from stores import Accepted, SeriesChunk, Store
 from stores.lines import encode
 
 NS_A_DAY = 86_400 * 10**9
@@ -31,7 +31,7 @@ def write(store: Store, points: Iterable[Point]) -> None:
     assert store.write(lines(points)) == Accepted()
 
 
-def points_of(measurement: str, runs: Iterable[Run]) -> list[Point]:
+def points_of(measurement: str, runs: Iterable[SeriesChunk]) -> list[Point]:
     """The points of runs, in their order."""
     return [
         Point(

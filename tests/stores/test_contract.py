@@ -23,7 +23,7 @@ from tests.stores.loopback import LoopbackServer
 from tests.stores.points import Point, co2, lines, merged, points, points_of, read, write
 from tests.waiting import wait_until
 
-RUN_POINTS_MAX = 5000
+CHUNK_POINTS_MAX = 5000
 EXAMPLE: Mapping[FieldType, int | float | bool] = {
     FieldType.INTEGER: 12,
     FieldType.FLOAT: 21.0,
@@ -183,10 +183,10 @@ def test_an_empty_batch_is_accepted(store: Store) -> None:
     assert store.write(b"\n\n") == Accepted()
 
 
-def test_a_long_series_comes_in_bounded_runs(store: Store) -> None:
-    write(store, [co2(400.5, time_ns) for time_ns in range(RUN_POINTS_MAX + 1)])
-    runs = list(store.read("co2", start_ns=0, stop_ns=INT64_MAX))
-    assert [len(run.times_ns) for run in runs] == [RUN_POINTS_MAX, 1]
+def test_a_long_series_comes_in_bounded_chunks(store: Store) -> None:
+    write(store, [co2(400.5, time_ns) for time_ns in range(CHUNK_POINTS_MAX + 1)])
+    chunks = list(store.read("co2", start_ns=0, stop_ns=INT64_MAX))
+    assert [len(chunk.times_ns) for chunk in chunks] == [CHUNK_POINTS_MAX, 1]
 
 
 # The other server's memory is this process's own; the store is the same.

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from schemas import Estate, Kind
 from schemas.localtime import NS_A_SECOND, to_ns
-from stores import Accepted, Run, Store
+from stores import Accepted, SeriesChunk, Store
 from stores.lines import encode
 from usage.calendar import HubCalendar
 from usage.figures import figures
@@ -67,16 +67,16 @@ def mark(store: Store, midnight_ns: int, marked_ns: int, hub: str = "armley") ->
     put_lines(store, [encode("day_marks", {"hub": hub}, {"marked_ns": marked_ns}, midnight_ns)])
 
 
-def run_of(readings: Iterable[Reading], *, sensor: str = "s1", zone: str | None = None) -> Run:
+def run_of(readings: Iterable[Reading], *, sensor: str = "s1", zone: str | None = None) -> SeriesChunk:
     """Readings of one series as a store would yield them."""
     rows = sorted(dict(readings).items())
     names = sorted({name for _, fields in rows for name in fields})
     tags = {"hub": "armley", "sensor": sensor} | ({"zone": zone} if zone else {})
-    return Run(tags, [t for t, _ in rows], {name: [fields.get(name) for _, fields in rows] for name in names})
+    return SeriesChunk(tags, [t for t, _ in rows], {name: [fields.get(name) for _, fields in rows] for name in names})
 
 
 def rolled_up(
-    runs: Mapping[Kind, list[Run]],
+    runs: Mapping[Kind, list[SeriesChunk]],
     day: str,
     in_estate: Estate | None = None,
     *,

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas import Estate, Kind
-from stores import Outcome, Run, Store, StoreError
+from stores import Outcome, SeriesChunk, Store, StoreError
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put
 from tests.waiting import wait_until
@@ -190,7 +190,9 @@ class _Failing(SqliteStore):
         super().__init__(path)
         self.failures = itertools.chain(["the store is away: start it"] * 2, itertools.repeat(None))
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
         failure = next(self.failures)
         if failure:
             raise StoreError(failure)

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from stores import Run, Store
+from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import at
 from usage.lease import LEASE_S, Lease
@@ -61,7 +61,9 @@ class _AtOnce(SqliteStore):
         super().__init__(path)
         self._both = both
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
         found = list(super().latest(measurement, before_ns=before_ns, where=where))
         self._both.wait(10)
         return iter(found)

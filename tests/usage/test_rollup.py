@@ -3,7 +3,7 @@
 import pytest
 
 from schemas import Kind
-from stores import Run
+from stores import SeriesChunk
 from tests.usage.given import HOUR_NS, MINUTE_NS, Reading, at, estate, hub, rolled_up, run_of
 
 DAY = "2026-10-21"  # a Wednesday, an hour ahead of UTC in London
@@ -20,7 +20,7 @@ def every(minutes: float, field: str, value: float, start: float = 0, stop: floa
     return [(t, {field: value}) for t in times]
 
 
-def door(*readings: tuple[float, int, int], sensor: str = "door", zone: str | None = None) -> Run:
+def door(*readings: tuple[float, int, int], sensor: str = "door", zone: str | None = None) -> SeriesChunk:
     return run_of(
         [(local(hour), {"entries": entries, "exits": exits}) for hour, entries, exits in readings],
         sensor=sensor,

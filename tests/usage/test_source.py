@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas import Kind
-from stores import Run
+from stores import SeriesChunk
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, put
 from usage.calendar import HubCalendar
@@ -29,13 +29,15 @@ class Asked(SqliteStore):
 
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[SeriesChunk]:
         self.reads[measurement] += 1
         for run in super().read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where):
             self.points += len(run.times_ns)
             yield run
 
-    def latest(self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None) -> Iterator[Run]:
+    def latest(
+        self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
+    ) -> Iterator[SeriesChunk]:
         self.latests[measurement] += 1
         return super().latest(measurement, before_ns=before_ns, where=where)
 
