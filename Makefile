@@ -18,7 +18,7 @@ help: ## list these commands
 install: $(VENV)/.installed ## build .venv with everything; .venv/bin/hubpulse is then the command
 	@:
 
-run: install ## set everything up and run `hubpulse demo`: pretend estate, board on 127.0.0.1:8080
+run: install ## set everything up and run `hubpulse demo`: simulated estate, board on 127.0.0.1:8080
 	@exec $(BIN)/hubpulse demo
 
 test: install lint ## set everything up and run every check and test (PYTEST_ARGS="-k buffer" picks some)

@@ -36,7 +36,7 @@ from schemas import Estate
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.registry import Registry
-from simulators.messages import Message as Sent
+from simulators.messages import TimedMessage as Sent
 from simulators.publisher import Publisher
 from tests.ingest.packets import publish as publish_packet
 from tests.real_parts import find

@@ -3,7 +3,7 @@
     ingest         reads the topics that the estate listens to
     hub-<id>       publishes below hubs/<id>/, for the sensors of that hub
     gateway        publishes on the topics of other formats, where the estate listens to such
-    simulator      publishes what the pretend estate does
+    simulator      publishes what the simulated estate does
     health         connects, and nothing else: the container's health check
 
 mosquitto refuses whatever no line allows.

@@ -1,4 +1,4 @@
-"""`hubpulse demo`: a pretend estate that goes through the broker like a real one."""
+"""`hubpulse demo`: a simulated estate that goes through the broker like a real one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
 from sensors.estate_file import DEFAULT_PATH, load_estate
 from simulators.estate import history, live
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from simulators.runner import RealTime
 from stores import open_store
@@ -35,7 +35,7 @@ _POLL_S = 0.1
 
 
 def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Event) -> None:
-    """Run everything on the pretend estate until asked to stop."""
+    """Run everything on the simulated estate until asked to stop."""
     estate_path = Path(str(files("simulators") / "estates" / "leeds.yaml"))
     settings = settings.model_copy(update={"estate": estate_path, "store": "sqlite"})
     estate = load_estate(estate_path)
@@ -55,11 +55,11 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
             return
         out.print(f"\nBoard:  {stack.board_url}", markup=False, style="bold")
         out.print(f"Broker: {stack.broker_place}", markup=False)
-        out.print(f"{len(estate.hubs)} pretend hubs, live from now on. Ctrl-C stops everything.")
+        out.print(f"{len(estate.hubs)} simulated hubs, live from now on. Ctrl-C stops everything.")
         player = threading.Thread(
             target=_play,
             args=(stack, live(estate, start_ns=now_ns, seed=seed), stopping),
-            name="pretend estate",
+            name="simulated estate",
             daemon=True,
         )
         player.start()
@@ -70,7 +70,7 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
             player.join()
 
 
-def _load_history(stack: Stack, messages: Iterable[Message], *, total: int, stopping: threading.Event) -> None:
+def _load_history(stack: Stack, messages: Iterable[TimedMessage], *, total: int, stopping: threading.Event) -> None:
     """Send the history through the broker, and wait until the daily figures are made of it."""
     with Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
@@ -113,10 +113,10 @@ def _wait_for_figures(stack: Stack, progress: Progress, stopping: threading.Even
                 return
 
 
-def _play(stack: Stack, messages: Iterable[Message], stopping: threading.Event) -> None:
+def _play(stack: Stack, messages: Iterable[TimedMessage], stopping: threading.Event) -> None:
     """Send each reading at its time, until asked to stop."""
     try:
         with Publisher(stack.settings.mqtt) as publisher:
             publisher.publish_all(messages, pace=RealTime(), stop=stopping.is_set)
     except HubpulseError as error:
-        log.warning("the pretend estate fell silent", error=str(error))
+        log.warning("the simulated estate fell silent", error=str(error))

@@ -20,9 +20,9 @@ from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
     from simulators.privacy import MacHasher
+    from simulators.reason_counts import ReasonCounts
     from simulators.record import RecordReport
-    from simulators.replay import Outcome, Source, Span
-    from simulators.tally import Tally
+    from simulators.replay import Extent, MessageSource, ReplayReport
 
 HostOption = Annotated[str | None, typer.Option("--mqtt-host", help="The broker; else HUBPULSE_MQTT__HOST.")]
 PortOption = Annotated[int | None, typer.Option("--mqtt-port", help="Its port; else HUBPULSE_MQTT__PORT.")]
@@ -153,7 +153,7 @@ def _duration_s(text: str) -> int:
     return seconds
 
 
-def _announce(span: Span | None, speed: float) -> None:
+def _announce(span: Extent | None, speed: float) -> None:
     if span is not None and math.isfinite(speed):
         seconds = (span.last_ns - span.first_ns) / 1e9 / speed
         err.print(
@@ -169,7 +169,7 @@ def _spoken(seconds: float) -> str:
 
 
 @contextmanager
-def _file_progress(source: Source) -> Iterator[Callable[[int], None]]:
+def _file_progress(source: MessageSource) -> Iterator[Callable[[int], None]]:
     """A bar over the bytes of the file; call it with how many more messages were sent."""
     columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[sent]} messages"))
     sent = 0
@@ -193,7 +193,7 @@ def _count_progress() -> Iterator[Callable[[int], None]]:
         yield lambda written: progress.update(task, written=written)
 
 
-def _report_replay(outcome: Outcome, *, as_json: bool) -> None:
+def _report_replay(outcome: ReplayReport, *, as_json: bool) -> None:
     if as_json:
         shown = {
             "sent_before": outcome.before,
@@ -229,6 +229,6 @@ def _report_record(report: RecordReport, *, as_json: bool) -> None:
     _print_tally("not recorded", report.skipped)
 
 
-def _print_tally(title: str, tally: Tally) -> None:
+def _print_tally(title: str, tally: ReasonCounts) -> None:
     for line in tally.lines():
         print(f"{title}: {line}")

@@ -49,13 +49,13 @@ def demo(
     mqtt_port: MqttPortOption = None,
     port: PortOption = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="Days of history.")] = 30,
-    seed: Annotated[int, typer.Option(help="Another seed, another estate life.")] = 7,
+    seed: Annotated[int, typer.Option(help="Another seed gives another history.")] = 7,
 ) -> None:
-    """Run `up` with a pretend estate of 22 hubs: its history first, live from then on."""
+    """Run `up` with a simulated estate of 22 hubs: its history first, live from then on."""
     from cli.demonstration import run_demo
 
     settings = load_settings()
-    # Pretend figures never mix with real ones.
+    # Simulated figures never mix with real ones.
     settings = settings.model_copy(update={"data_dir": data or settings.data_dir / "demo"})
     with stop_signal() as stopping:
         run_demo(with_ports(settings, port=port, mqtt_port=mqtt_port), days=days, seed=seed, stopping=stopping)

@@ -1,4 +1,4 @@
-"""`hubpulse simulate`: a pretend estate through the broker, the truth about it, and whether a store shows it."""
+"""`hubpulse simulate`: a simulated estate through the broker, the truth about it, and whether a store shows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stores import Store
 
 app = typer.Typer(
-    help="Publish a pretend estate: people, rooms, sensors, and the faults you ask for.",
+    help="Publish a simulated estate: people, rooms, sensors, and the faults you ask for.",
     invoke_without_command=True,
     epilog="Example: hubpulse simulate --days 30 --seed 7 --fault duplicates:0.1 --fault outage --truth truth.jsonl",
 )
@@ -37,7 +37,7 @@ _SHOWN_DIFFERENCES = 30
 _POLL_S = 0.5
 
 TruthOption = Annotated[Path | None, typer.Option("--truth", help="Write down what really happened, as JSON lines.")]
-HubsOption = Annotated[int | None, typer.Option("--hubs", min=1, help="So many hubs.", show_default="22")]
+HubsOption = Annotated[int | None, typer.Option("--hubs", min=1, help="Number of hubs.", show_default="22")]
 
 
 @app.callback()
@@ -45,9 +45,9 @@ def simulate(
     context: typer.Context,
     *,
     hubs: HubsOption = None,
-    days: Annotated[int, typer.Option(min=1, max=3660, help="So many local days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="Number of local days.")] = 30,
     until: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The last of them.", show_default="yesterday")
+        str | None, typer.Option(metavar="DATE", help="Last simulated day.", show_default="yesterday")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same messages.")] = 7,
     scenario: Annotated[str, typer.Option(help="What kind of days; see `simulate list`.")] = "normal",
@@ -66,7 +66,7 @@ def simulate(
     mqtt_port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish a pretend estate: people, rooms, sensors, and the faults you ask for."""
+    """Publish a simulated estate: people, rooms, sensors, and the faults you ask for."""
     if context.invoked_subcommand is not None:
         return
     from simulators.replay import parse_speed
@@ -122,7 +122,7 @@ def verify(
 
 @app.command(epilog="Example: hubpulse simulate estate --hubs 100 > estate.yaml")
 def estate(hubs: HubsOption = None) -> None:
-    """Print the estate file of the pretend estate, for ingest, jobs and board to use."""
+    """Print the estate file of the simulated estate, for ingest, jobs and board to use."""
     import yaml
 
     from simulators.scenarios import estate_document

@@ -47,7 +47,7 @@ FormatName = Literal[
 CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
 
-class _Part(BaseModel):
+class _EstatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
@@ -146,7 +146,7 @@ def _on_one_line(text: str) -> str:
 Name = Annotated[str, Field(max_length=200), AfterValidator(_on_one_line)]
 
 
-class Sensor(_Part):
+class Sensor(_EstatePart):
     """A sensor of a hub. Only its id must be there."""
 
     id: Id
@@ -176,7 +176,7 @@ class Sensor(_Part):
     """The maker and model of a LoRaWAN device, which say how its frames are decoded."""
 
 
-class Hub(_Part):
+class Hub(_EstatePart):
     """A building. Only its id must be there."""
 
     id: Id
@@ -207,7 +207,7 @@ class Hub(_Part):
         return self
 
 
-class Holidays(_Part):
+class Holidays(_EstatePart):
     """Which bank holidays close the hubs, by the codes of the `holidays` library."""
 
     country: str = Field(json_schema_extra={"pattern": "^[A-Z]{2,3}$"}, examples=["GB"])
@@ -258,7 +258,7 @@ def _topic_filter(text: str) -> str:
     return text
 
 
-class Source(_Part):
+class Source(_EstatePart):
     """A topic filter and the format of the messages under it. A message belongs to the first source that fits it."""
 
     topic: Annotated[str, AfterValidator(_topic_filter)] = Field(examples=["hubs/#", "v3/+/devices/+/up"])
@@ -274,7 +274,7 @@ def _some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     return sources
 
 
-class Estate(_Part):
+class Estate(_EstatePart):
     """The whole estate file."""
 
     name: Name = Field(default="", examples=["Leeds digital health hubs"])

@@ -34,7 +34,7 @@ _SECRETS = ("password", "token")
 _SECRET_BYTES_MAX = 64 * 1024
 
 
-class _Part(BaseModel):
+class _SettingsPart(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
     )
@@ -81,7 +81,7 @@ def _host(text: str) -> str:
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-class MqttSettings(_Part):
+class MqttSettings(_SettingsPart):
     """The broker."""
 
     host: Annotated[str, AfterValidator(_host)] | None = None
@@ -102,7 +102,7 @@ class MqttSettings(_Part):
     keepalive_s: int = Field(default=30, ge=5, le=65535)
 
 
-class InfluxSettings(_Part):
+class InfluxSettings(_SettingsPart):
     """InfluxDB 2.x (token, org, bucket) or 1.x (user and password; the bucket is the database)."""
 
     url: str = Field(default="http://127.0.0.1:8086", pattern="^https?://")
@@ -114,7 +114,7 @@ class InfluxSettings(_Part):
     timeout_s: float = Field(default=10, gt=0, le=300)
 
 
-class IngestSettings(_Part):
+class IngestSettings(_SettingsPart):
     """Limits of the way from the broker to the store."""
 
     message_bytes_max: int = Field(default=1024 * 1024, ge=128)
@@ -132,7 +132,7 @@ class IngestSettings(_Part):
     stop_deadline_s: float = Field(default=8, gt=0, le=60)
 
 
-class BoardSettings(_Part):
+class BoardSettings(_SettingsPart):
     """Where the board listens."""
 
     host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
@@ -202,7 +202,7 @@ def variables() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         yield _variable(name)
         part = field.annotation
-        if isinstance(part, type) and issubclass(part, _Part):
+        if isinstance(part, type) and issubclass(part, _SettingsPart):
             for key in part.model_fields:
                 yield _variable(name, key)
                 if key in _SECRETS:

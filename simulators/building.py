@@ -16,9 +16,9 @@ from datetime import date, timedelta
 
 from schemas import Estate, Hub
 from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.chance import chance, wander
 from simulators.hours import Span, open_spans
 from simulators.people import Occupancy
+from simulators.seeded import seeded_rng, smooth_noise
 from simulators.weather import OUTDOOR_CO2_PPM, Weather, saturation_g_m3, station_pressure_hpa, weather_of
 
 STEP_NS = 300 * NS_A_SECOND
@@ -111,7 +111,7 @@ class Building:
         inside = occupancy.at(time_ns)
         if not inside:
             return 0.0
-        sway = wander(self._seed, f"sway/{self._hub.id}/{name}", time_ns, _SWAY_H)
+        sway = smooth_noise(self._seed, f"sway/{self._hub.id}/{name}", time_ns, _SWAY_H)
         return inside * room.share * min(max(1 + _SWAY * sway, 0.2), 1.8)
 
     def _evening_c(self, room: Room, day: date, midnight: Weather) -> float:
@@ -121,7 +121,7 @@ class Building:
 
 
 def _room(seed: int, hub: str, name: str, people: float, rooms: int) -> Room:
-    rng = chance(seed, "room", hub, name)
+    rng = seeded_rng(seed, "room", hub, name)
     return Room(
         volume_m3=max(people, 4) * rng.uniform(11, 22),
         share=1 / rooms,

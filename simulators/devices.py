@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from schemas import Hub, Kind, Sensor
 from schemas.localtime import NS_A_SECOND, midnight_ns
 from simulators.building import RoomDay
-from simulators.chance import chance
 from simulators.hours import Span
 from simulators.people import OPENED, Counted, Occupancy, Totals, Visit
+from simulators.seeded import seeded_rng
 
 EVERY_S = 600
 """How often a sensor reports whose `every` the estate file leaves open."""
@@ -50,7 +50,7 @@ class Observation(NamedTuple):
     fresh: bool = False
 
 
-class Series(NamedTuple):
+class ObservationSeries(NamedTuple):
     """The observations of one sensor and kind over a local day, in order of time."""
 
     sensor: Sensor
@@ -71,12 +71,12 @@ class Clock:
         self._name = (hub, sensor.id)
         self._every_ns = every_ns(sensor)
         every_ms = self._every_ns // _MS_NS
-        self._phase_ns = chance(seed, "phase", *self._name).randrange(every_ms) * _MS_NS
+        self._phase_ns = seeded_rng(seed, "phase", *self._name).randrange(every_ms) * _MS_NS
         self._jitter_ms = min(_JITTER_MAX_MS, every_ms // 20)
 
     def times_ns(self, day: date, bounds: Span) -> list[int]:
         """The instants of a local day at which the sensor samples, whole milliseconds, increasing."""
-        rng = chance(self._seed, "jitter", *self._name, day)
+        rng = seeded_rng(self._seed, "jitter", *self._name, day)
         first = bounds.start_ns + (self._phase_ns - bounds.start_ns) % self._every_ns
         return [
             min(nominal + int(rng.random() * self._jitter_ms) * _MS_NS, bounds.stop_ns - _MS_NS)
@@ -124,7 +124,7 @@ class AccessPoint:
 
     def __init__(self, seed: int, hub: str, sensor: Sensor, *, share: float) -> None:
         """`share` of the hub's people connect here."""
-        rng = chance(seed, "wifi", hub, sensor.id)
+        rng = seeded_rng(seed, "wifi", hub, sensor.id)
         self._seed = seed
         self._name = (hub, sensor.id)
         self._clients_a_person = share * rng.uniform(0.55, 0.9)
@@ -137,7 +137,7 @@ class AccessPoint:
         self, times_ns: Sequence[int], day: date, occupancy: Occupancy, before: Totals, today: int
     ) -> list[Observation]:
         """`before` are the people until the day, `today` those of the day."""
-        rng = chance(self._seed, "wifi", *self._name, day)
+        rng = seeded_rng(self._seed, "wifi", *self._name, day)
         return [self._observe(time_ns, occupancy, before.people, today, rng) for time_ns in times_ns]
 
     def _observe(self, time_ns: int, occupancy: Occupancy, before: int, today: int, rng: Random) -> Observation:
@@ -160,7 +160,7 @@ class AirSensor:
     """A room's climate sensor with the accuracy of common devices: 0.2 C, 2 % RH, 30 ppm, 0.5 hPa."""
 
     def __init__(self, seed: int, hub: str, sensor: Sensor) -> None:
-        rng = chance(seed, "air", hub, sensor.id)
+        rng = seeded_rng(seed, "air", hub, sensor.id)
         self._seed = seed
         self._name = (hub, sensor.id)
         self._bias_c = rng.uniform(-0.2, 0.2)
@@ -172,7 +172,7 @@ class AirSensor:
         self._rssi_dbm = rng.uniform(-112, -70)
 
     def observations(self, kind: Kind, times_ns: Sequence[int], day: date, air: RoomDay) -> list[Observation]:
-        rng = chance(self._seed, kind, *self._name, day)
+        rng = seeded_rng(self._seed, kind, *self._name, day)
         observe = {
             Kind.TEMPERATURE: self._temperature,
             Kind.HUMIDITY: self._humidity,

@@ -1,8 +1,8 @@
-"""The pretend estate as messages: a past to load in batches, and a present to follow reading by reading.
+"""The simulated estate as messages: a past to load in batches, and a present to follow reading by reading.
 
-    PretendHub.day -> series of observations -> batches (history) or single readings in order of time (live) -> messages
+    SimulatedHub.day -> observations -> batches (history) or single readings in order of time (live) -> messages
 
-Both tell of the same estate: with the same seed, `live` from the instant at which `history` stopped neither repeats
+Both describe the same estate: with the same seed, `live` from the instant at which `history` stopped neither repeats
 nor leaves out a reading, and a history generated again, from any start, holds the same readings for the same time.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from schemas import Estate
 from sensors.estate_file import load_estate
 from simulators.devices import Observation
-from simulators.hub import HubDay, PretendHub
-from simulators.messages import Message
+from simulators.hub import HubDay, SimulatedHub
+from simulators.messages import TimedMessage
 from simulators.payloads import batch_payload, payload, topic_of
 
 READINGS_A_MESSAGE = 1000
@@ -35,13 +35,13 @@ def leeds() -> Estate:
     return load_estate(LEEDS)
 
 
-class PretendEstate:
+class SimulatedEstate:
     """Every hub of an estate, behaving."""
 
     def __init__(self, estate: Estate, *, seed: int, crowds: dict[date, float] | None = None) -> None:
         """`crowds` multiplies the visitors of single days, all hubs alike."""
         self.estate = estate
-        self.hubs = [PretendHub(estate, hub, seed=seed, crowds=crowds) for hub in estate.hubs]
+        self.hubs = [SimulatedHub(estate, hub, seed=seed, crowds=crowds) for hub in estate.hubs]
 
     def days(self, *, start_ns: int, stop_ns: int | None = None) -> Iterator[HubDay]:
         """Every hub's local days that meet start..stop, day by day; without a stop, for ever."""
@@ -66,28 +66,28 @@ class PretendEstate:
                 yield hub.day(first + timedelta(days=step))
 
 
-def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[Message]:
+def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[TimedMessage]:
     """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
-    for hub_day in PretendEstate(estate, seed=seed).days(start_ns=start_ns, stop_ns=stop_ns):
+    for hub_day in SimulatedEstate(estate, seed=seed).days(start_ns=start_ns, stop_ns=stop_ns):
         for series in hub_day.series:
             kept = _within(series.observations, start_ns, stop_ns)
             topic = topic_of(hub_day.hub.id, series.kind, series.sensor.id)
             for at in range(0, len(kept), READINGS_A_MESSAGE):
                 batch = kept[at : at + READINGS_A_MESSAGE]
-                yield Message(batch[-1].time_ns, topic, batch_payload(batch))
+                yield TimedMessage(batch[-1].time_ns, topic, batch_payload(batch))
 
 
-def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[Message]:
+def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[TimedMessage]:
     """Every reading from start on, for ever, one message each, in order of time; the publisher keeps the pace."""
-    hubs = PretendEstate(estate, seed=seed).hubs
+    hubs = SimulatedEstate(estate, seed=seed).hubs
     return heapq.merge(*(_hub_live(hub, start_ns) for hub in hubs))
 
 
-def _hub_live(hub: PretendHub, start_ns: int) -> Iterator[Message]:
+def _hub_live(hub: SimulatedHub, start_ns: int) -> Iterator[TimedMessage]:
     day = hub.local_day(start_ns)
     while True:
         messages = [
-            Message(
+            TimedMessage(
                 observation.time_ns,
                 topic_of(hub.hub.id, series.kind, series.sensor.id),
                 payload(observation.time_ns, observation.fields),

@@ -1,4 +1,4 @@
-"""When a hub of the pretend estate is open: its week, without closures and bank holidays, as instants."""
+"""When a hub of the simulated estate is open: its week, without closures and bank holidays, as instants."""
 
 from __future__ import annotations
 

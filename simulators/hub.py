@@ -1,4 +1,4 @@
-"""One hub of the pretend estate: a local day of its people, its rooms and its sensors.
+"""One hub of the simulated estate: a local day of its people, its rooms and its sensors.
 
     calendar -> people -> rooms -> sensors -> series of observations
 
@@ -13,7 +13,15 @@ from datetime import date, timedelta
 from schemas import Estate, Hub, Kind, Sensor
 from schemas.localtime import day_bounds_ns, local_day
 from simulators.building import Building, RoomDay
-from simulators.devices import AccessPoint, AirSensor, Clock, Observation, Series, counted_moves, door_observations
+from simulators.devices import (
+    AccessPoint,
+    AirSensor,
+    Clock,
+    Observation,
+    ObservationSeries,
+    counted_moves,
+    door_observations,
+)
 from simulators.hours import Span
 from simulators.people import OPENED, Counted, HubPeople, Occupancy, Visit
 
@@ -29,11 +37,11 @@ class HubDay:
     day: date
     bounds: Span
     visits: tuple[Visit, ...]
-    series: tuple[Series, ...]
+    series: tuple[ObservationSeries, ...]
 
 
-class PretendHub:
-    """A hub that behaves: ask it for any day."""
+class SimulatedHub:
+    """A simulated hub: ask it for any local day."""
 
     def __init__(self, estate: Estate, hub: Hub, *, seed: int, crowds: dict[date, float] | None = None) -> None:
         self.hub = hub
@@ -63,16 +71,16 @@ class PretendHub:
         times = {name: clock.times_ns(day, bounds) for name, clock in self._clocks.items()}
         before = self.people.totals_until(day)
         series = [
-            Series(sensor, Kind.FOOTFALL, self._count(index, sensor, day, times[sensor.id]))
+            ObservationSeries(sensor, Kind.FOOTFALL, self._count(index, sensor, day, times[sensor.id]))
             for index, sensor in self._doors
         ]
         series += [
-            Series(sensor, Kind.WIFI, ap.observations(times[sensor.id], day, occupancy, before, len(visits)))
+            ObservationSeries(sensor, Kind.WIFI, ap.observations(times[sensor.id], day, occupancy, before, len(visits)))
             for sensor, ap in self._aps
         ]
         rooms: dict[str, RoomDay] = {name: self._building.day(name, day, occupancy) for name in self._building.rooms}
         series += [
-            Series(sensor, kind, air.observations(kind, times[sensor.id], day, rooms[_room_of(sensor)]))
+            ObservationSeries(sensor, kind, air.observations(kind, times[sensor.id], day, rooms[_room_of(sensor)]))
             for sensor, air in self._airs
             for kind in sensor.kinds
             if kind in _AIR

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from schemas.settings import MqttSettings
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from simulators.window import Report
 
@@ -69,7 +69,7 @@ class LoadReport:
 
 def hold_rate(
     settings: MqttSettings,
-    messages: Iterable[Message],
+    messages: Iterable[TimedMessage],
     *,
     rate_per_s: float,
     connections: int = 4,
@@ -130,7 +130,7 @@ def hold_rate(
 class _Deal:
     """One source for several threads; message n is due n / rate after the start."""
 
-    def __init__(self, messages: Iterable[Message], rate_per_s: float, number_max: float) -> None:
+    def __init__(self, messages: Iterable[TimedMessage], rate_per_s: float, number_max: float) -> None:
         self._source = iter(messages)
         self._rate_per_s = rate_per_s
         self._number_max = number_max
@@ -138,7 +138,7 @@ class _Deal:
         self._start_s = time.monotonic()
         self._lock = threading.Lock()
 
-    def next(self) -> tuple[Message, float]:
+    def next(self) -> tuple[TimedMessage, float]:
         with self._lock:
             if self._number >= self._number_max:
                 raise StopIteration
@@ -155,12 +155,12 @@ class _Hand:
         self._deal = deal
         self._due_s = 0.0
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[TimedMessage]:
         return self
 
-    def __next__(self) -> Message:
+    def __next__(self) -> TimedMessage:
         message, self._due_s = self._deal.next()
         return message
 
-    def due_s(self, _message: Message) -> float:
+    def due_s(self, _message: TimedMessage) -> float:
         return self._due_s

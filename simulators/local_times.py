@@ -24,7 +24,7 @@ _SQUEEZE = 3600  # an hour of local times that never happen takes a second
 _CLEAR_NS = 1_000_000  # apart from the instant of the change itself, which a row of its own may have
 
 
-class Moment(NamedTuple):
+class RowTime(NamedTuple):
     """When a row is, in UTC nanoseconds.
 
     `again_ns` is the second instant of a local time that happens twice; `skipped` marks one that never happens.
@@ -41,10 +41,10 @@ class TimeReader:
     def __init__(self, formats: Sequence[str], zone: ZoneInfo | None) -> None:
         self._parsers = [_parser(format_) for format_ in formats]
         self._zone = zone
-        self.read: Callable[[str], Moment] = lru_cache(maxsize=65536)(self._read)
+        self.read: Callable[[str], RowTime] = lru_cache(maxsize=65536)(self._read)
         """The moment of a text. Raises ValueError that says what is wrong with it."""
 
-    def _read(self, text: str) -> Moment:
+    def _read(self, text: str) -> RowTime:
         text = " ".join(text.replace('"', " ").split())  # a stray quote or line break is no part of a time
         for parse in self._parsers:
             try:
@@ -52,16 +52,16 @@ class TimeReader:
             except (ValueError, OverflowError):
                 continue
             if isinstance(parsed, int):
-                return Moment(parsed)
+                return RowTime(parsed)
             if parsed.tzinfo is not None:
-                return Moment(to_ns(parsed))
+                return RowTime(to_ns(parsed))
             if self._zone is None:
                 raise ValueError(f"{text!r} has no offset: name the file's zone as time.timezone in the mapping")
-            return local_moment(parsed, self._zone)
+            return local_row_time(parsed, self._zone)
         raise ValueError(f"{text!r} is in none of the formats of time.format")
 
 
-class Series:
+class RowOrder:
     """The order of one series' rows, by which a local time that happens twice is told apart."""
 
     __slots__ = ("_falling", "_latest_ns")
@@ -70,7 +70,7 @@ class Series:
         self._latest_ns: int | None = None
         self._falling = False
 
-    def place(self, moment: Moment) -> int:
+    def place(self, moment: RowTime) -> int:
         """The instant, in UTC nanoseconds, of the series' next row. Files may run forwards or backwards in time."""
         time_ns, again_ns, _ = moment
         latest_ns = self._latest_ns
@@ -88,23 +88,23 @@ class Series:
         return time_ns
 
 
-def local_moment(local: datetime, zone: ZoneInfo) -> Moment:
+def local_row_time(local: datetime, zone: ZoneInfo) -> RowTime:
     """The moment of a naive local time."""
     early = local.replace(tzinfo=zone)
     late = early.replace(fold=1)
     before, after = early.utcoffset(), late.utcoffset()
     if before is None or after is None or before == after:
-        return Moment(to_ns(early))
+        return RowTime(to_ns(early))
     if before > after:
-        return Moment(to_ns(early), again_ns=to_ns(late))
+        return RowTime(to_ns(early), again_ns=to_ns(late))
     # The clock jumped over this time: the offset before the change puts it after the change, and the other before.
     change = _change(to_ns(late) // NS_A_SECOND, to_ns(early) // NS_A_SECOND, zone)
     change_ns = change * NS_A_SECOND
     resumed = datetime.fromtimestamp(change, zone).replace(tzinfo=None)
     left = resumed - (after - before)
     if resumed.date() == local.date():
-        return Moment(change_ns + _CLEAR_NS + _squeezed_ns(local - left), skipped=True)
-    return Moment(change_ns - _CLEAR_NS - _squeezed_ns(resumed - local), skipped=True)
+        return RowTime(change_ns + _CLEAR_NS + _squeezed_ns(local - left), skipped=True)
+    return RowTime(change_ns - _CLEAR_NS - _squeezed_ns(resumed - local), skipped=True)
 
 
 def _squeezed_ns(span: timedelta) -> int:

@@ -45,7 +45,7 @@ class MappingError(HubpulseError):
     """The mapping can't be used, or doesn't fit the table."""
 
 
-class _Part(BaseModel):
+class _MappingPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -77,7 +77,7 @@ def _some(value: Sized) -> Sized:
 NotEmpty = AfterValidator(_some)
 
 
-class TimeColumns(_Part):
+class TimeColumns(_MappingPart):
     """Where a row's time stands: one column, or several that are read joined by blanks (a date and an hour)."""
 
     columns: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), NotEmpty, Field(alias="column")]
@@ -85,7 +85,7 @@ class TimeColumns(_Part):
     timezone: TimeZone | None = None
 
 
-class ReadingColumns(_Part):
+class ReadingColumns(_MappingPart):
     """One reading of a row. `{column}` in the topic stands for that column's name of a hub or sensor.
 
     A field is taken from the column that it names, or is the number itself. `where` keeps the rows whose columns hold
@@ -139,7 +139,7 @@ def _encoding(name: str) -> str:
     return name
 
 
-class TableMapping(_Part):
+class TableMapping(_MappingPart):
     """The whole mapping file."""
 
     estate: str | None = None

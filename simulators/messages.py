@@ -16,7 +16,7 @@ from schemas.localtime import rfc3339
 from sensors.times import number_ns, text_ns
 
 
-class Message(NamedTuple):
+class TimedMessage(NamedTuple):
     """One MQTT message: its time in UTC nanoseconds (it paces a replay; no broker sees it), topic and payload."""
 
     time_ns: int
@@ -39,7 +39,7 @@ def encode_topic(topic: str) -> bytes:
     return encoded
 
 
-def encode(message: Message) -> bytes:
+def encode(message: TimedMessage) -> bytes:
     """The message's line in a recording, with its newline."""
     head = {"time": rfc3339(message.time_ns), "topic": message.topic}
     try:
@@ -49,7 +49,7 @@ def encode(message: Message) -> bytes:
     return json.dumps(head | body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def decode(line: bytes) -> Message:
+def decode(line: bytes) -> TimedMessage:
     """The message of a recording's line. Raises ValueError that says what is wrong with it."""
     try:
         parts = json.loads(line)
@@ -59,7 +59,7 @@ def decode(line: bytes) -> Message:
         raise ValueError("not an object with time and topic")
     topic = str(parts["topic"])
     encode_topic(topic)
-    return Message(time_ns_of(parts["time"]), topic, _payload(parts))
+    return TimedMessage(time_ns_of(parts["time"]), topic, _payload(parts))
 
 
 def time_ns_of(time: object) -> int:

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from schemas import Estate, Hub, HubpulseError, Kind
 from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.chance import chance, poisson
 from simulators.hours import Span, open_spans
+from simulators.seeded import poisson, seeded_rng
 
 OPENED = date(2024, 1, 1)
-"""The pretend estate's first day: every counter stood at zero."""
+"""The simulated estate's first day: every counter stood at zero."""
 
 _BIN_NS = 900 * NS_A_SECOND
 _MINUTE_NS = 60 * NS_A_SECOND
@@ -58,7 +58,7 @@ class Door:
     missed_out: float
 
 
-class _Plan(NamedTuple):
+class _DayPlan(NamedTuple):
     staff: int
     people_by_door: tuple[int, ...]
     missed: tuple[Counted, ...]
@@ -81,7 +81,7 @@ class HubPeople:
         self._seed = seed
         self._crowds = crowds or {}
         self._zone = estate.zone_of(hub.id)
-        rng = chance(seed, "people", hub.id)
+        rng = seeded_rng(seed, "people", hub.id)
         self._visitors_an_hour = rng.uniform(9, 30)
         self._weekday = [rng.uniform(0.8, 1.2) for _ in range(7)]
         self._staff = rng.randint(2, 6)
@@ -93,7 +93,7 @@ class HubPeople:
         """The totals from the estate's first day until the start of `day`."""
         past = (day - OPENED).days
         if past < 0:
-            raise HubpulseError(f"the pretend estate opened on {OPENED}: simulate days from then on, not {day}")
+            raise HubpulseError(f"the simulated estate opened on {OPENED}: simulate days from then on, not {day}")
         while len(self._totals) <= past:
             self._totals.append(self._add_day(self._totals[-1], OPENED + timedelta(days=len(self._totals) - 1)))
         return self._totals[past]
@@ -109,7 +109,7 @@ class HubPeople:
         )
 
     def _rng(self, day: date) -> Random:
-        return chance(self._seed, "people", self._hub.id, day)
+        return seeded_rng(self._seed, "people", self._hub.id, day)
 
     def _expected(self, day: date, spans: Sequence[Span]) -> float:
         hours = sum(stop - start for start, stop in spans) / (60 * _MINUTE_NS)
@@ -117,7 +117,7 @@ class HubPeople:
         weekday = self._weekday[day.weekday()]
         return self._visitors_an_hour * math.pow(hours, 0.85) * weekday * season * self._crowds.get(day, 1.0)
 
-    def _plan(self, day: date, rng: Random) -> _Plan:
+    def _plan(self, day: date, rng: Random) -> _DayPlan:
         spans = open_spans(self._estate, self._hub, day)
         staff = self._staff if spans else 0
         people = staff + (poisson(self._expected(day, spans) * rng.uniform(0.9, 1.1), rng) if spans else 0)
@@ -130,7 +130,7 @@ class HubPeople:
             Counted(int(number * door.missed_in + rng.random()), int(number * door.missed_out + rng.random()))
             for number, door in zip(by_door, self.doors, strict=True)
         )
-        return _Plan(staff, by_door, missed)
+        return _DayPlan(staff, by_door, missed)
 
     def _visits(self, day: date) -> tuple[Visit, ...]:
         """Everybody who came on a local day, in order of arrival."""

@@ -6,10 +6,10 @@ import hashlib
 import secrets
 
 from sensors.macs import mac_digits, replace_macs
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 
 
-def holds_mac(message: Message) -> bool:
+def holds_mac(message: TimedMessage) -> bool:
     """Whether topic or payload holds what reads as a MAC address."""
     return any(
         replace_macs(part, lambda _address: b"", bare=True) != part
@@ -27,10 +27,10 @@ class MacHasher:
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
 
-    def hashed(self, message: Message) -> Message:
+    def hashed(self, message: TimedMessage) -> TimedMessage:
         """The message without MAC addresses, in topic and payload."""
         topic = replace_macs(message.topic.encode(), self._hash, bare=True).decode()
-        return Message(message.time_ns, topic, replace_macs(message.payload, self._hash, bare=True))
+        return TimedMessage(message.time_ns, topic, replace_macs(message.payload, self._hash, bare=True))
 
     def _hash(self, address: bytes) -> bytes:
         return b"mac-" + hashlib.blake2b(mac_digits(address), key=self._key, digest_size=8).hexdigest().encode()

@@ -19,7 +19,7 @@ from typing import Protocol, Self
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
 from simulators.link import Link, connect, place_of
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.window import Report, Window
 
 RUN_MESSAGES = 250  # packets handed to the socket at once
@@ -31,7 +31,7 @@ RETRY_MAX_S = 2.0
 class Pace(Protocol):
     """When a message is due."""
 
-    def due_s(self, message: Message) -> float:
+    def due_s(self, message: TimedMessage) -> float:
         """The moment on the clock of `time.monotonic()` before which the message must not be sent."""
         ...
 
@@ -94,7 +94,7 @@ class Publisher:
 
     def publish_all(
         self,
-        messages: Iterable[Message],
+        messages: Iterable[TimedMessage],
         *,
         on_sent: Callable[[int], None] | None = None,
         on_latency_s: Callable[[list[float]], None] | None = None,
@@ -178,10 +178,10 @@ class Publisher:
 class _Feed:
     """The source, one message at a time, each when it is due."""
 
-    def __init__(self, messages: Iterable[Message], pace: Pace | None) -> None:
+    def __init__(self, messages: Iterable[TimedMessage], pace: Pace | None) -> None:
         self._source = iter(messages)
         self._pace = pace
-        self._held: tuple[Message, float] | None = None
+        self._held: tuple[TimedMessage, float] | None = None
         self.ended = False
         self.stopped = False
         self.error: Exception | None = None
@@ -191,7 +191,7 @@ class _Feed:
         if not self.ended:
             self._held, self.ended, self.stopped = None, True, True
 
-    def take(self, now_s: float) -> Message | None:
+    def take(self, now_s: float) -> TimedMessage | None:
         """The next message, where there is one and it is due."""
         if self.ended:
             return None
@@ -205,7 +205,7 @@ class _Feed:
         self._held = (message, due_s) if due_s > now_s else None
         return message if self._held is None else None
 
-    def _next(self) -> Message | None:
+    def _next(self) -> TimedMessage | None:
         try:
             message = next(self._source, None)
         except Exception as error:  # noqa: BLE001 - raised once what came before it is acknowledged

@@ -19,10 +19,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
 from simulators.link import Link, connect, place_of
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
+from simulators.reason_counts import ReasonCounts
 from simulators.recordings import RecordingWriter
-from simulators.tally import Tally
 
 FLUSH_EVERY_S = 1.0
 TURN_MAX_S = 0.2
@@ -39,7 +39,7 @@ class RecordReport:
 
     written: int
     paths: tuple[Path, ...]
-    skipped: Tally
+    skipped: ReasonCounts
     seconds: float
 
 
@@ -69,7 +69,7 @@ class Recorder:
         self._patience_s = patience_s
         self._messages_max: float = math.inf
         self._written = 0
-        self._skipped = Tally()
+        self._skipped = ReasonCounts()
         self._error: HubpulseError | None = None
 
     def run(
@@ -113,7 +113,7 @@ class Recorder:
         """Write one message: paho calls it, and acknowledges afterwards. It must not raise."""
         if self._full or self._error is not None:
             return
-        message = Message(self._now_ns(), received.topic, bytes(received.payload))
+        message = TimedMessage(self._now_ns(), received.topic, bytes(received.payload))
         if self._hasher is not None:
             message = self._hasher.hashed(message)
         elif holds_mac(message):

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from schemas import HubpulseError
-from simulators.messages import Message, decode, encode
+from simulators.messages import TimedMessage, decode, encode
+from simulators.reason_counts import ReasonCounts
 from simulators.source_file import SourceFile
-from simulators.tally import Tally
 
 LINE_BYTES_MAX = 64 * 1024**2
 NO_MESSAGE = "line that is no message"
@@ -26,12 +26,12 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.file = SourceFile(path)
-        self.skipped = Tally()
-        self.notes = Tally()
+        self.skipped = ReasonCounts()
+        self.notes = ReasonCounts()
 
-    def messages(self) -> Generator[Message]:
+    def messages(self) -> Generator[TimedMessage]:
         """Every message, from the start. Raises HubpulseError where the file can't be read or is no recording."""
-        self.skipped, self.notes = Tally(), Tally()
+        self.skipped, self.notes = ReasonCounts(), ReasonCounts()
         started = False
         with self.file.opened() as stream:
             for number, line in _lines(stream):
@@ -72,7 +72,7 @@ class RecordingWriter:
         self.paths: list[Path] = []
         self._open()
 
-    def write(self, message: Message) -> None:
+    def write(self, message: TimedMessage) -> None:
         try:
             if self._rotate_bytes is not None and self._size_bytes() >= self._rotate_bytes:
                 self._close()

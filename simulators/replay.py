@@ -20,20 +20,20 @@ from typing import NamedTuple, Protocol
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND
 from simulators.mapping import TableMapping
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
+from simulators.reason_counts import ReasonCounts
 from simulators.recordings import Recording
 from simulators.shifting import shifted
 from simulators.source_file import SourceFile
 from simulators.tables import Table
-from simulators.tally import Tally
 
 BOOKMARK_EVERY_S = 1.0
 NOT_SHIFTED = "payload sent with its old times: only native JSON can be shifted"
 _SAMPLE_BYTES = 64 * 1024
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """Where messages come from. `messages()` starts from the beginning and yields the same messages each time.
 
     `skipped` and `notes` say what was left out or altered, of the latest pass; `fingerprint` what, beside the file,
@@ -41,21 +41,21 @@ class Source(Protocol):
     """
 
     file: SourceFile
-    skipped: Tally
-    notes: Tally
+    skipped: ReasonCounts
+    notes: ReasonCounts
 
     @property
     def fingerprint(self) -> str: ...
 
-    def messages(self) -> Generator[Message]: ...
+    def messages(self) -> Generator[TimedMessage]: ...
 
 
-def open_source(path: Path, mapping: TableMapping | None = None, *, readings_per_message: int = 1) -> Source:
+def open_source(path: Path, mapping: TableMapping | None = None, *, readings_per_message: int = 1) -> MessageSource:
     """A table where there is a mapping, else a recording. Raises HubpulseError where the file is not there."""
     return Recording(path) if mapping is None else Table(path, mapping, readings_per_message=readings_per_message)
 
 
-class Span(NamedTuple):
+class Extent(NamedTuple):
     """First and last time of a source, in UTC nanoseconds, and how many messages it has."""
 
     first_ns: int
@@ -63,16 +63,16 @@ class Span(NamedTuple):
     messages: int
 
 
-def measure(source: Source) -> Span | None:
+def measure(source: MessageSource) -> Extent | None:
     """The span of a source, from a pass over it; None where it has no message."""
-    span: Span | None = None
+    span: Extent | None = None
     for time_ns, _topic, _payload in source.messages():
         first_ns, last_ns, messages = span or (time_ns, time_ns, 0)
-        span = Span(min(first_ns, time_ns), max(last_ns, time_ns), messages + 1)
+        span = Extent(min(first_ns, time_ns), max(last_ns, time_ns), messages + 1)
     return span
 
 
-def shift_to(now_ns: int, span: Span, speed: float) -> int:
+def shift_to(now_ns: int, span: Extent, speed: float) -> int:
     """The shift, in nanoseconds, that brings a source to the present without ever sending a time of the future.
 
     At its own spacing or slower the first message is now; faster, the last message's time is when it will be sent.
@@ -103,7 +103,7 @@ class Spacing:
         self._clock_s = clock_s
         self._start: tuple[int, float] | None = None
 
-    def due_s(self, message: Message) -> float:
+    def due_s(self, message: TimedMessage) -> float:
         if self._start is None:
             self._start = message.time_ns, self._clock_s()
         first_ns, start_s = self._start
@@ -113,7 +113,7 @@ class Spacing:
 class Bookmark:
     """How far a replay got: a small file that lives from the first message sent to the last one acknowledged."""
 
-    def __init__(self, folder: Path, source: Source) -> None:
+    def __init__(self, folder: Path, source: MessageSource) -> None:
         self._path = folder / f"{_identity(source)}.json"
         self.settled = 0
         self.shift_ns = 0
@@ -146,7 +146,7 @@ class Bookmark:
         self._path.unlink(missing_ok=True)
 
 
-def _identity(source: Source) -> str:
+def _identity(source: MessageSource) -> str:
     """A name for exactly this file, mapping and options."""
     digest = hashlib.sha256(f"{source.file.size_bytes} {source.fingerprint}".encode())
     try:
@@ -160,21 +160,21 @@ def _identity(source: Source) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayReport:
     """What a replay did. `before` messages had been sent before the break that it took up."""
 
     before: int
     sent: int
     acknowledged: int
     refused: Mapping[str, int]
-    skipped: Tally
-    notes: Tally
+    skipped: ReasonCounts
+    notes: ReasonCounts
     complete: bool
     seconds: float
 
 
 def replay(
-    source: Source,
+    source: MessageSource,
     publisher: Publisher,
     bookmark: Bookmark,
     *,
@@ -182,7 +182,7 @@ def replay(
     on_progress: Callable[[int], None] = lambda _sent: None,
     stop: Callable[[], bool] = lambda: False,
     clock_s: Callable[[], float] = time.monotonic,
-) -> Outcome:
+) -> ReplayReport:
     """Send the source's messages from the bookmark on, shifted as it says, and keep it up to date.
 
     `on_progress` is told how many more messages are settled. When `stop()` or an error ends it early, the bookmark
@@ -214,7 +214,7 @@ def replay(
     else:
         bookmark.settled = before + publisher.settled
         bookmark.save()
-    return Outcome(
+    return ReplayReport(
         before,
         report.sent,
         report.acknowledged,
@@ -226,7 +226,7 @@ def replay(
     )
 
 
-def _shift_all(messages: Iterator[Message], source: Source, shift_ns: int) -> Iterator[Message]:
+def _shift_all(messages: Iterator[TimedMessage], source: MessageSource, shift_ns: int) -> Iterator[TimedMessage]:
     for number, message in enumerate(messages, start=1):
         moved, wholly = shifted(message, shift_ns)
         if not wholly:

@@ -13,9 +13,9 @@ from datetime import date
 from itertools import chain
 
 from schemas.localtime import NS_A_SECOND
-from simulators.chance import chance
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Pace, Publisher
+from simulators.seeded import seeded_rng
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord
 
@@ -38,7 +38,7 @@ class RealTime:
 
     clock_ns: Callable[[], int] = time.time_ns
 
-    def due_s(self, message: Message) -> float:
+    def due_s(self, message: TimedMessage) -> float:
         return time.monotonic() + (message.time_ns - self.clock_ns()) / NS_A_SECOND
 
 
@@ -62,15 +62,15 @@ class Runner:
         self._truth = truth
         self._stop = stop
         self._connection = simulation.fault_plan().connection
-        self._rng = chance(simulation.seed, "connection")
+        self._rng = seeded_rng(simulation.seed, "connection")
         self._taken = 0
-        self._last: deque[Message] = deque(maxlen=_REPEATED_MAX)
+        self._last: deque[TimedMessage] = deque(maxlen=_REPEATED_MAX)
 
     def run(self, *, on_hub_day: Callable[[], None] = lambda: None) -> Published:
         """Publish every message, and wait until the broker has each of them."""
         messages = self._simulation.messages(readings_max=self._readings_max, truth=self._truth, on_hub_day=on_hub_day)
         sent = acknowledged = cuts = 0
-        again: list[Message] = []
+        again: list[TimedMessage] = []
         cut: list[str] = []
         while True:
             stretch = chain(again, self._until_cut(messages, cut))
@@ -86,7 +86,7 @@ class Runner:
                 self._truth.connection(fault, after_messages=self._taken, repeated=len(again))
         return Published(sent, acknowledged, cuts)
 
-    def _until_cut(self, messages: Iterator[Message], cut: list[str]) -> Iterator[Message]:
+    def _until_cut(self, messages: Iterator[TimedMessage], cut: list[str]) -> Iterator[TimedMessage]:
         """Messages until a fault of the connection strikes, which is then named in `cut`."""
         for message in messages:
             self._taken += 1

@@ -1,4 +1,4 @@
-"""What a person would ask a pretend estate for, each with a name: which days, which crowds, which faults."""
+"""Named kinds of run: which days, which crowds, which faults."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def simulation(
     estate = Estate.model_validate(document)
     spans = asked.spans(ZoneInfo(estate.timezone), last, days)
     if spans[0][0] < OPENED:
-        raise HubpulseError(f"the pretend estate opened on {OPENED}: simulate days from then on, not {spans[0][0]}")
+        raise HubpulseError(f"the simulated estate opened on {OPENED}: simulate days from then on, not {spans[0][0]}")
     if live:
         if spans[-1][1] != last:
             raise HubpulseError(f"scenario {scenario!r} has days of its own: it can't go on live")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from schemas.localtime import rfc3339
-from simulators.messages import Message, time_ns_of
+from simulators.messages import TimedMessage, time_ns_of
 
 
-def shifted(message: Message, shift_ns: int) -> tuple[Message, bool]:
+def shifted(message: TimedMessage, shift_ns: int) -> tuple[TimedMessage, bool]:
     """The message, later by `shift_ns`, and whether that is the whole truth.
 
     False where the payload may hold times that were not moved: everything but native JSON.

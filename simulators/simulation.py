@@ -1,6 +1,6 @@
-r"""A run of the pretend estate: days, faults, truth, and the messages that come of it.
+r"""A run of the simulated estate: days, faults, truth, and the messages that come of it.
 
-estate -> hub days -> deliveries -> faults -> sending order -> messages -> broker
+estate -> hub days -> transmissions -> faults -> sending order -> messages -> broker
                                         \-> truth (people, injections, what must be shown)
 """
 
@@ -13,11 +13,11 @@ from itertools import groupby
 from typing import Any
 
 from schemas import Estate
-from simulators.deliveries import SendingOrder, deliveries_of, messages_of
-from simulators.estate import PretendEstate
+from simulators.estate import SimulatedEstate
 from simulators.faults import Fault, FaultPlan, plan
 from simulators.hub import HubDay
-from simulators.messages import Message
+from simulators.messages import TimedMessage
+from simulators.transmissions import SendingOrder, messages_of, transmissions_of
 from simulators.truth.record import TruthRecord
 
 Days = tuple[date, date | None]
@@ -66,19 +66,19 @@ class Simulation:
         readings_max: Callable[[date], int],
         truth: TruthRecord | None = None,
         on_hub_day: Callable[[], None] = lambda: None,
-    ) -> Iterator[Message]:
+    ) -> Iterator[TimedMessage]:
         """Every message in the order of sending; `readings_max` bounds a message's readings on each day."""
         faults = self.fault_plan().readings
         order = SendingOrder()
-        pretend = PretendEstate(self.estate, seed=self.seed, crowds=dict(self.crowds))
+        simulated = SimulatedEstate(self.estate, seed=self.seed, crowds=dict(self.crowds))
         for first, last in self.spans:
-            for day, hub_days in groupby(pretend.whole_days(first, last), key=lambda hub_day: hub_day.day):
+            for day, hub_days in groupby(simulated.whole_days(first, last), key=lambda hub_day: hub_day.day):
                 for hub_day in hub_days:
                     self._send(hub_day, faults, order, truth)
                     on_hub_day()
                 if truth is not None:
                     truth.end_of_day(day)
-                next_ns = min(hub.bounds(day + timedelta(days=1)).start_ns for hub in pretend.hubs)
+                next_ns = min(hub.bounds(day + timedelta(days=1)).start_ns for hub in simulated.hubs)
                 yield from messages_of(order.until(next_ns), readings_max=readings_max(day))
             if truth is not None:
                 truth.end_of_span()
@@ -86,13 +86,13 @@ class Simulation:
 
     @staticmethod
     def _send(hub_day: HubDay, faults: Sequence[Fault], order: SendingOrder, truth: TruthRecord | None) -> None:
-        for undisturbed in deliveries_of(hub_day):
-            deliveries = undisturbed
+        for undisturbed in transmissions_of(hub_day):
+            transmissions = undisturbed
             for fault in faults:
-                deliveries = fault.apply(hub_day, deliveries)
-            order.add(deliveries)
+                transmissions = fault.apply(hub_day, transmissions)
+            order.add(transmissions)
             if truth is not None:
-                truth.take(hub_day, deliveries)
+                truth.take(hub_day, transmissions)
         if truth is not None:
             truth.people(hub_day)
             for fault in faults:

@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 
 from schemas import KINDS, HubpulseError
 from schemas.localtime import rfc3339
-from simulators.local_times import Moment, TimeReader
+from simulators.duplicates import DuplicateIndex, Match
+from simulators.local_times import RowTime, TimeReader
 from simulators.mapping import FILE_COLUMN, MappingError, ReadingColumns, TableMapping
-from simulators.messages import Message
-from simulators.seen import Seen, Sighting
+from simulators.messages import TimedMessage
+from simulators.reason_counts import ReasonCounts
 from simulators.source_file import SourceFile
-from simulators.tally import Tally
 from simulators.topics import Topics
 
 READINGS_PER_MESSAGE_MAX = 1000
@@ -53,28 +53,28 @@ class Table:
         self.file = SourceFile(path)
         self._mapping = mapping
         self._readings_per_message = readings_per_message
-        self.skipped = Tally()
-        self.notes = Tally()
+        self.skipped = ReasonCounts()
+        self.notes = ReasonCounts()
 
     @property
     def fingerprint(self) -> str:
         """What decides which messages come in which order, beside the file itself."""
         return f"{self._mapping.model_dump_json()} {self._readings_per_message}"
 
-    def messages(self) -> Generator[Message]:
+    def messages(self) -> Generator[TimedMessage]:
         """Every message, from the start. Raises HubpulseError where file or mapping is wrong."""
-        self.skipped, self.notes = Tally(), Tally()
+        self.skipped, self.notes = ReasonCounts(), ReasonCounts()
         readings = self._readings()
         return readings if self._readings_per_message == 1 else _arrays(readings, self._readings_per_message)
 
-    def _readings(self) -> Generator[Message]:
+    def _readings(self) -> Generator[TimedMessage]:
         mapping = self._mapping
         times = TimeReader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
         topics = Topics(mapping.names)
-        with closing(self._rows()) as rows, closing(Seen()) as seen:
+        with closing(self._rows()) as rows, closing(DuplicateIndex()) as seen:
             columns = self._positions(next(rows)[1])
             time_at = [columns[name] for name in mapping.time.columns]
-            plans = [_Plan(reading, columns, mapping, topics) for reading in mapping.readings]
+            plans = [_ReadingMaker(reading, columns, mapping, topics) for reading in mapping.readings]
             for line, row in rows:
                 try:
                     moment = times.read(" ".join([row[at] for at in time_at]))
@@ -137,7 +137,7 @@ class Table:
         return {name: at for at, name in enumerate(columns)}
 
 
-class _Plan:
+class _ReadingMaker:
     """How one reading is made of a row."""
 
     def __init__(
@@ -157,7 +157,7 @@ class _Plan:
         ]
         self._constants = [f'"{name}":{value}' for name, value in reading.fields.items() if not isinstance(value, str)]
 
-    def message(self, row: Sequence[str], moment: Moment, seen: Seen) -> Message | None:
+    def message(self, row: Sequence[str], moment: RowTime, seen: DuplicateIndex) -> TimedMessage | None:
         """The row's reading; None where `where` leaves it out. Raises _Skip."""
         for at, text in self._where:
             if row[at].strip() != text:
@@ -166,12 +166,12 @@ class _Plan:
             target = self._topics.target(self._reading, [row[at] for at in self._topic_at])
         except ValueError as error:
             raise _Skip(NO_NAME, f": {error}") from error
-        time_ns = target.series.place(moment)
+        time_ns = target.order.place(moment)
         values = self._values(row)
-        sighting = seen.look(target.number, time_ns, hash(values))
-        if sighting is not Sighting.NEW:
-            raise _Skip(DUPLICATE if sighting is Sighting.DUPLICATE else CONFLICT, "")
-        return Message(time_ns, target.topic, f'{{"time":"{_rfc3339(time_ns)}",{values}}}'.encode())
+        match = seen.look(target.number, time_ns, hash(values))
+        if match is not Match.NEW:
+            raise _Skip(DUPLICATE if match is Match.DUPLICATE else CONFLICT, "")
+        return TimedMessage(time_ns, target.topic, f'{{"time":"{_rfc3339(time_ns)}",{values}}}'.encode())
 
     def _values(self, row: Sequence[str]) -> str:
         """The fields as JSON without the braces."""
@@ -199,9 +199,9 @@ def _number(text: str, *, whole: bool) -> str:
     return str(int(number)) if whole else repr(number)
 
 
-def _arrays(readings: Iterator[Message], readings_max: int) -> Generator[Message]:
+def _arrays(readings: Iterator[TimedMessage], readings_max: int) -> Generator[TimedMessage]:
     """Arrays of readings of the same topic; the time of a message is that of its last reading."""
-    waiting: dict[str, list[Message]] = {}
+    waiting: dict[str, list[TimedMessage]] = {}
     for reading in readings:
         group = waiting.setdefault(reading.topic, [])
         group.append(reading)
@@ -211,5 +211,7 @@ def _arrays(readings: Iterator[Message], readings_max: int) -> Generator[Message
         yield _array(group)
 
 
-def _array(group: Sequence[Message]) -> Message:
-    return Message(group[-1].time_ns, group[-1].topic, b"[" + b",".join(message.payload for message in group) + b"]")
+def _array(group: Sequence[TimedMessage]) -> TimedMessage:
+    return TimedMessage(
+        group[-1].time_ns, group[-1].topic, b"[" + b",".join(message.payload for message in group) + b"]"
+    )

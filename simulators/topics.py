@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas import HubpulseError
 from schemas.ids import is_id
-from simulators.local_times import Series
+from simulators.local_times import RowOrder
 from simulators.mapping import ReadingColumns
 
 TOPICS_MAX = 100_000
@@ -16,12 +16,12 @@ _NO_ID = re.compile(r"[^a-z0-9_-]+")
 _ID_MAX = 64
 
 
-class Target(NamedTuple):
+class TopicTarget(NamedTuple):
     """Where readings of the same cells go: the topic, and the order of what went there before."""
 
     topic: str
     number: int
-    series: Series
+    order: RowOrder
 
 
 class Topics:
@@ -29,11 +29,11 @@ class Topics:
 
     def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
         self._names = names
-        self._by_cells: dict[tuple[str, ...], Target] = {}
-        self._by_topic: dict[str, Target] = {}
+        self._by_cells: dict[tuple[str, ...], TopicTarget] = {}
+        self._by_topic: dict[str, TopicTarget] = {}
         self._sources: dict[tuple[str, str], str] = {}
 
-    def target(self, reading: ReadingColumns, cells: Sequence[str]) -> Target:
+    def target(self, reading: ReadingColumns, cells: Sequence[str]) -> TopicTarget:
         """The target of a reading whose topic columns have these cells.
 
         Raises ValueError for a cell that gives no id, HubpulseError for two that give the same.
@@ -46,14 +46,14 @@ class Topics:
             target = self._by_cells[key] = self._new_target(reading, cells)
         return target
 
-    def _new_target(self, reading: ReadingColumns, cells: Sequence[str]) -> Target:
+    def _new_target(self, reading: ReadingColumns, cells: Sequence[str]) -> TopicTarget:
         topic = reading.topic
         for column, cell in zip(reading.topic_columns, cells, strict=True):
             topic = topic.replace(f"{{{column}}}", self._id(column, cell))
         for level in topic.split("/"):
             if not is_id(level):
                 raise ValueError(f"{level!r} is not an id: name it under `names` in the mapping")
-        return self._by_topic.setdefault(topic, Target(topic, len(self._by_topic), Series()))
+        return self._by_topic.setdefault(topic, TopicTarget(topic, len(self._by_topic), RowOrder()))
 
     def _id(self, column: str, cell: str) -> str:
         text = cell.strip()

@@ -1,6 +1,6 @@
 """The weather over the city: a course that depends on the seed and the instant alone.
 
-Season and time of day carry it, fronts of a few days and gusts of hours wander around that. The figures are those of
+Season and time of day carry it, fronts of a few days and gusts of hours add to that. The figures are those of
 northern England: 4 C in January and 16 C in July on average, 1013 hPa +- 12 at sea level.
 """
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.localtime import NS_A_SECOND
-from simulators.chance import wander
+from simulators.seeded import smooth_noise
 
 OUTDOOR_CO2_PPM = 420.0
 
@@ -51,14 +51,14 @@ def weather_at(seed: int, time_ns: int) -> Weather:
         10.0
         - 6.0 * season
         + (2.8 - 1.2 * season) * hour
-        + 2.6 * wander(seed, "front", time_ns, 60)
-        + 0.7 * wander(seed, "cloud", time_ns, 7)
+        + 2.6 * smooth_noise(seed, "front", time_ns, 60)
+        + 0.7 * smooth_noise(seed, "cloud", time_ns, 7)
     )
-    humidity = min(max(0.80 + 0.05 * season - 0.09 * hour + 0.07 * wander(seed, "damp", time_ns, 17), 0.3), 0.99)
+    humidity = min(max(0.80 + 0.05 * season - 0.09 * hour + 0.07 * smooth_noise(seed, "damp", time_ns, 17), 0.3), 0.99)
     return Weather(
         temperature_c,
         humidity * saturation_g_m3(temperature_c),
-        1013.0 + 11.0 * wander(seed, "depression", time_ns, 70) + 2.5 * wander(seed, "trough", time_ns, 19),
+        1013.0 + 11.0 * smooth_noise(seed, "depression", time_ns, 70) + 2.5 * smooth_noise(seed, "trough", time_ns, 19),
         max(0.0, (hour + 0.2 - 0.5 * season) / 1.7),
     )
 

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from simulators.link import Terms
-from simulators.messages import Message, encode_topic
+from simulators.messages import TimedMessage, encode_topic
 
 _PACKET_IDS = 65535
 _PUBLISH_QOS1 = b"\x32"
@@ -105,7 +105,7 @@ class Window:
         self._put(packet_id, _Outstanding(lost.number, lost.topic, packet, now_s))
         return packet
 
-    def admit(self, message: Message, now_s: float) -> bytes:
+    def admit(self, message: TimedMessage, now_s: float) -> bytes:
         """The packet of a new message, now in flight; empty for one that no broker, or not this one, can take.
 
         Only once `again` has nothing more.

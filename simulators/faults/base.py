@@ -1,6 +1,6 @@
 """What every fault is: a name, a seed, a share, and a note of everything that it did.
 
-A fault takes the deliveries of one series over one local day and gives back what becomes of them. It never removes a
+A fault takes the transmissions of one series over one local day and gives back what becomes of them. It never removes a
 lost reading, it marks it as lost: the truth has to know what a counter noticed and could not tell.
 """
 
@@ -15,10 +15,10 @@ from typing import ClassVar, NamedTuple
 
 from schemas import Kind
 from schemas.localtime import NS_A_SECOND, to_ns
-from simulators.chance import chance
-from simulators.deliveries import Delivery
 from simulators.hours import Span
 from simulators.hub import HubDay
+from simulators.seeded import seeded_rng
+from simulators.transmissions import Transmission
 
 HOUR_NS = 3600 * NS_A_SECOND
 MINUTE_NS = 60 * NS_A_SECOND
@@ -39,7 +39,7 @@ class Injection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Duration:
     """How long a fault lasts when it strikes, in hours."""
 
     least_h: float
@@ -66,18 +66,18 @@ class Fault(ABC):
         """What was done since somebody last took the list."""
 
     @abstractmethod
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        """What becomes of a series' deliveries (never empty, in order of time) of one day."""
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        """What becomes of a series' transmissions (never empty, in order of time) of one day."""
 
     def rng(self, *name: object) -> Random:
         """Randomness of this fault's own."""
-        return chance(self._seed, "fault", self.name, *name)
+        return seeded_rng(self._seed, "fault", self.name, *name)
 
     def strikes(self, *name: object) -> bool:
         """Whether it strikes something (a sensor, a day at a hub...) that is named so."""
         return self.rng(*name).random() < self._share
 
-    def windows(self, window: Window, day: date, *name: object, days_back: int = 0) -> list[Span]:
+    def windows(self, window: Duration, day: date, *name: object, days_back: int = 0) -> list[Span]:
         """When it strikes what is named so: the windows that started on the day or up to so many days before."""
         found = []
         for back in range(days_back + 1):
@@ -87,42 +87,42 @@ class Fault(ABC):
                 found.append(window.draw(start, rng))
         return found
 
-    def note(self, day: HubDay, first: Delivery, readings: int, detail: str = "") -> None:
+    def note(self, day: HubDay, first: Transmission, readings: int, detail: str = "") -> None:
         """Keep what was done to a series."""
         if readings:
             self.injections.append(
                 Injection(self.name, first.hub, first.sensor.id, first.kind, day.day, readings, detail)
             )
 
-    def struck(self, day: HubDay, deliveries: Sequence[Delivery]) -> list[bool]:
+    def struck(self, day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
         """For each reading whether it is struck by itself."""
-        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day)
-        return [rng.random() < self._share for _ in deliveries]
+        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day)
+        return [rng.random() < self._share for _ in transmissions]
 
     def change(
         self,
         day: HubDay,
-        deliveries: Sequence[Delivery],
+        transmissions: Sequence[Transmission],
         struck: Sequence[bool],
-        changed: Callable[[Delivery], Delivery],
+        changed: Callable[[Transmission], Transmission],
         *,
         detail: str = "",
-    ) -> list[Delivery]:
-        """Change the deliveries that are struck, and note how many they were."""
-        self.note(day, deliveries[0], sum(struck), detail)
-        return [changed(d) if hit else d for d, hit in zip(deliveries, struck, strict=True)]
+    ) -> list[Transmission]:
+        """Change the transmissions that are struck, and note how many they were."""
+        self.note(day, transmissions[0], sum(struck), detail)
+        return [changed(d) if hit else d for d, hit in zip(transmissions, struck, strict=True)]
 
 
-def within(windows: Sequence[Span], deliveries: Sequence[Delivery]) -> list[bool]:
-    """For each delivery whether it is sent in one of the windows."""
-    return [any(start <= d.sent_ns < stop for start, stop in windows) for d in deliveries]
+def within(windows: Sequence[Span], transmissions: Sequence[Transmission]) -> list[bool]:
+    """For each transmission whether it is sent in one of the windows."""
+    return [any(start <= d.sent_ns < stop for start, stop in windows) for d in transmissions]
 
 
-def lose(delivery: Delivery) -> Delivery:
+def lose(transmission: Transmission) -> Transmission:
     """The reading never leaves the hub."""
-    return delivery._replace(lost=True)
+    return transmission._replace(lost=True)
 
 
-def key_of(delivery: Delivery) -> tuple[str, str]:
-    """The sensor of a delivery."""
-    return delivery.hub, delivery.sensor.id
+def key_of(transmission: Transmission) -> tuple[str, str]:
+    """The sensor of a transmission."""
+    return transmission.hub, transmission.sensor.id

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from simulators.deliveries import Delivery
 from simulators.faults.base import HOUR_NS, MINUTE_NS, Fault, key_of
 from simulators.hub import HubDay
+from simulators.transmissions import Transmission
 
 
 class _Shifted(Fault):
-    def _shift(self, day: HubDay, deliveries: list[Delivery], shift_ns: int, detail: str) -> list[Delivery]:
-        def shifted(delivery: Delivery) -> Delivery:
-            observation = delivery.observation
-            return delivery._replace(observation=observation._replace(time_ns=observation.time_ns + shift_ns))
+    def _shift(self, day: HubDay, transmissions: list[Transmission], shift_ns: int, detail: str) -> list[Transmission]:
+        def shifted(transmission: Transmission) -> Transmission:
+            observation = transmission.observation
+            return transmission._replace(observation=observation._replace(time_ns=observation.time_ns + shift_ns))
 
-        return self.change(day, deliveries, [True] * len(deliveries), shifted, detail=detail)
+        return self.change(day, transmissions, [True] * len(transmissions), shifted, detail=detail)
 
 
 class ClockSkew(_Shifted):
@@ -23,12 +23,12 @@ class ClockSkew(_Shifted):
     share = 0.2
     summary = "a device's clock is up to 8 minutes ahead or 20 behind (share of sensors)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        key = key_of(deliveries[0])
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        key = key_of(transmissions[0])
         if not self.strikes(*key):
-            return deliveries
+            return transmissions
         minutes = self.rng(*key, "minutes").choice((-20, -7, -2, 1, 3, 8))
-        return self._shift(day, deliveries, minutes * MINUTE_NS, f"{minutes:+} min")
+        return self._shift(day, transmissions, minutes * MINUTE_NS, f"{minutes:+} min")
 
 
 class WrongZone(_Shifted):
@@ -38,9 +38,9 @@ class WrongZone(_Shifted):
     share = 0.1
     summary = "a device's clock is 1 to 5 whole hours behind (share of sensors)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        key = key_of(deliveries[0])
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        key = key_of(transmissions[0])
         if not self.strikes(*key):
-            return deliveries
+            return transmissions
         hours = self.rng(*key, "hours").choice((-1, -1, -2, -5))
-        return self._shift(day, deliveries, hours * HOUR_NS, f"{hours:+} h")
+        return self._shift(day, transmissions, hours * HOUR_NS, f"{hours:+} h")

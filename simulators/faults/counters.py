@@ -10,11 +10,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from schemas import Kind, Sensor
-from simulators.deliveries import Delivery
 from simulators.devices import Observation, counted_moves, door_of
-from simulators.faults.base import Fault, Window, key_of
+from simulators.faults.base import Duration, Fault, key_of
 from simulators.hub import HubDay
 from simulators.people import Counted
+from simulators.transmissions import Transmission
 
 _TELLING_RATIO = 12
 """A total must fall to less than a twelfth to look like a reset; else it could be a step back."""
@@ -22,25 +22,25 @@ _TOP_KEPT = 6000
 """A reset so near to a counter's top would look like a rollover."""
 
 
-def has_totals(delivery: Delivery) -> bool:
+def has_totals(transmission: Transmission) -> bool:
     """Whether the series is that of a door counter with totals."""
-    return delivery.kind is Kind.FOOTFALL and delivery.sensor.counter_bits is not None
+    return transmission.kind is Kind.FOOTFALL and transmission.sensor.counter_bits is not None
 
 
 def _totals(observation: Observation) -> Counted:
     return Counted(int(observation.fields["entries_total"]), int(observation.fields["exits_total"]))
 
 
-def _with_totals(delivery: Delivery, totals: Counted) -> Delivery:
-    top = 2 ** (delivery.sensor.counter_bits or 64)
-    observation = delivery.observation
+def _with_totals(transmission: Transmission, totals: Counted) -> Transmission:
+    top = 2 ** (transmission.sensor.counter_bits or 64)
+    observation = transmission.observation
     fields = observation.fields | {"entries_total": totals.entries % top, "exits_total": totals.exits % top}
-    return delivery._replace(observation=observation._replace(fields=fields))
+    return transmission._replace(observation=observation._replace(fields=fields))
 
 
-def _begin_again(delivery: Delivery, counted: Counted) -> Delivery:
+def _begin_again(transmission: Transmission, counted: Counted) -> Transmission:
     """What the counter can tell begins here, with `counted`."""
-    return delivery._replace(observation=delivery.observation._replace(counted=counted, fresh=True))
+    return transmission._replace(observation=transmission.observation._replace(counted=counted, fresh=True))
 
 
 class _Shifted(Fault):
@@ -50,12 +50,12 @@ class _Shifted(Fault):
         super().__init__(seed=seed, share=share)
         self._offset: dict[tuple[str, str], Counted] = {}
 
-    def _shift(self, delivery: Delivery) -> Delivery:
-        offset = self._offset.get(key_of(delivery))
+    def _shift(self, transmission: Transmission) -> Transmission:
+        offset = self._offset.get(key_of(transmission))
         if offset is None:
-            return delivery
-        totals = _totals(delivery.observation)
-        return _with_totals(delivery, Counted(totals.entries + offset.entries, totals.exits + offset.exits))
+            return transmission
+        totals = _totals(transmission.observation)
+        return _with_totals(transmission, Counted(totals.entries + offset.entries, totals.exits + offset.exits))
 
 
 class _Reset(_Shifted):
@@ -64,34 +64,34 @@ class _Reset(_Shifted):
     least_total: int
 
     def _reset(
-        self, day: HubDay, deliveries: list[Delivery], at_ns: Callable[[Delivery], int | None], detail: str
-    ) -> list[Delivery]:
-        first = deliveries[0]
+        self, day: HubDay, transmissions: list[Transmission], at_ns: Callable[[Transmission], int | None], detail: str
+    ) -> list[Transmission]:
+        first = transmissions[0]
         reset_ns = at_ns(first) if has_totals(first) else None
         changed = []
         before = None
-        for delivery in deliveries:
-            kept = self._shift(delivery)
-            if reset_ns is not None and delivery.observation.time_ns > reset_ns:
-                since = _since(day, delivery, reset_ns)
+        for transmission in transmissions:
+            kept = self._shift(transmission)
+            if reset_ns is not None and transmission.observation.time_ns > reset_ns:
+                since = _since(day, transmission, reset_ns)
                 reset_ns = None
                 old = _totals((before or kept).observation)
                 if min(old) >= self.least_total and _is_told(old, since, first.sensor):
-                    now = _totals(delivery.observation)
-                    self._offset[key_of(delivery)] = Counted(since.entries - now.entries, since.exits - now.exits)
-                    kept = _begin_again(self._shift(delivery), since)
-                    self.note(day, delivery, 1, detail)
+                    now = _totals(transmission.observation)
+                    self._offset[key_of(transmission)] = Counted(since.entries - now.entries, since.exits - now.exits)
+                    kept = _begin_again(self._shift(transmission), since)
+                    self.note(day, transmission, 1, detail)
             before = kept
             changed.append(kept)
         return changed
 
 
-def _since(day: HubDay, delivery: Delivery, reset_ns: int) -> Counted:
+def _since(day: HubDay, transmission: Transmission, reset_ns: int) -> Counted:
     """What the counter noticed from its reset to this reading."""
     moves = [
         counted
-        for time_ns, counted in counted_moves(day.visits, door_of(day.hub, delivery.sensor))
-        if reset_ns < time_ns <= delivery.observation.time_ns
+        for time_ns, counted in counted_moves(day.visits, door_of(day.hub, transmission.sensor))
+        if reset_ns < time_ns <= transmission.observation.time_ns
     ]
     return Counted(sum(c.entries for c in moves), sum(c.exits for c in moves))
 
@@ -113,11 +113,11 @@ class CounterResetMidnight(_Reset):
     summary = "totals begin again at each local midnight (share of counters with totals)"
     least_total = 0
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        def at_ns(first: Delivery) -> int | None:
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        def at_ns(first: Transmission) -> int | None:
             return day.bounds.start_ns if self.strikes(*key_of(first)) else None
 
-        return self._reset(day, deliveries, at_ns, "at midnight")
+        return self._reset(day, transmissions, at_ns, "at midnight")
 
 
 class CounterResetReboot(_Reset):
@@ -129,12 +129,12 @@ class CounterResetReboot(_Reset):
     least_total = 1500
     """So many that even after days of silence the new total stays below it."""
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        def at_ns(first: Delivery) -> int | None:
-            windows = self.windows(Window(1, 1), day.day, *key_of(first))
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        def at_ns(first: Transmission) -> int | None:
+            windows = self.windows(Duration(1, 1), day.day, *key_of(first))
             return windows[0].start_ns if windows else None
 
-        return self._reset(day, deliveries, at_ns, "after a power cut")
+        return self._reset(day, transmissions, at_ns, "after a power cut")
 
 
 class Rollover(_Shifted):
@@ -145,15 +145,15 @@ class Rollover(_Shifted):
     summary = "16-bit totals run over on the first busy day (share of 16-bit counters)"
     _BEFORE_TOP = 25
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        first = deliveries[0]
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
         if not has_totals(first) or first.sensor.counter_bits != 16 or not self.strikes(*key_of(first)):  # noqa: PLR2004
-            return deliveries
+            return transmissions
         if key_of(first) not in self._offset:
             totals, near_top = _totals(first.observation), 2**16 - self._BEFORE_TOP
             self._offset[key_of(first)] = Counted(near_top - totals.entries, near_top - totals.exits)
-        changed = [self._shift(delivery) for delivery in deliveries]
-        entries = [_totals(delivery.observation).entries for delivery in changed]
+        changed = [self._shift(transmission) for transmission in transmissions]
+        entries = [_totals(transmission.observation).entries for transmission in changed]
         self.note(day, first, sum(later < earlier for earlier, later in pairwise(entries)))
         return changed
 
@@ -166,25 +166,25 @@ class SwappedDevice(_Shifted):
     summary = "another device with its own totals takes a counter's place (share of counter days)"
     _ELSEWHERE = 20_000
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        first = deliveries[0]
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
         if not has_totals(first):
-            return deliveries
-        windows = self.windows(Window(1, 1), day.day, *key_of(first))
+            return transmissions
+        windows = self.windows(Duration(1, 1), day.day, *key_of(first))
         swap_ns = windows[0].start_ns if windows else None
         changed = []
-        for delivery in deliveries:
-            if swap_ns is not None and delivery.observation.time_ns > swap_ns:
+        for transmission in transmissions:
+            if swap_ns is not None and transmission.observation.time_ns > swap_ns:
                 swap_ns = None
-                self._offset[key_of(delivery)] = self._other(self._shift(delivery), delivery)
-                kept = _begin_again(self._shift(delivery), Counted(0, 0))
-                self.note(day, delivery, 1)
+                self._offset[key_of(transmission)] = self._other(self._shift(transmission), transmission)
+                kept = _begin_again(self._shift(transmission), Counted(0, 0))
+                self.note(day, transmission, 1)
             else:
-                kept = self._shift(delivery)
+                kept = self._shift(transmission)
             changed.append(kept)
         return changed
 
-    def _other(self, shifted: Delivery, plain: Delivery) -> Counted:
+    def _other(self, shifted: Transmission, plain: Transmission) -> Counted:
         """An offset that puts both totals far from where they stood, above where there is room and below otherwise."""
         top = 2 ** (plain.sensor.counter_bits or 64)
         entries, exits = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulators.deliveries import Delivery
-from simulators.faults.base import Fault, Window, key_of, lose, within
+from simulators.faults.base import Duration, Fault, key_of, lose, within
 from simulators.hub import HubDay
+from simulators.transmissions import Transmission
 
 
 class Gaps(Fault):
@@ -14,9 +14,9 @@ class Gaps(Fault):
     share = 0.05
     summary = "a sensor's readings are lost for 1 to 4 hours (share of sensor days)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        windows = self.windows(Window(1, 4), day.day, *key_of(deliveries[0]), days_back=1)
-        return self.change(day, deliveries, within(windows, deliveries), lose)
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        windows = self.windows(Duration(1, 4), day.day, *key_of(transmissions[0]), days_back=1)
+        return self.change(day, transmissions, within(windows, transmissions), lose)
 
 
 class DeadSensor(Fault):
@@ -26,6 +26,6 @@ class DeadSensor(Fault):
     share = 0.02
     summary = "a sensor says nothing for 1 to 2 days (share of sensor days)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        windows = self.windows(Window(24, 48), day.day, *key_of(deliveries[0]), days_back=3)
-        return self.change(day, deliveries, within(windows, deliveries), lose)
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        windows = self.windows(Duration(24, 48), day.day, *key_of(transmissions[0]), days_back=3)
+        return self.change(day, transmissions, within(windows, transmissions), lose)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulators.deliveries import Delivery
-from simulators.faults.base import HOUR_NS, MINUTE_NS, Fault, Window, key_of, within
+from simulators.faults.base import HOUR_NS, MINUTE_NS, Duration, Fault, key_of, within
 from simulators.hub import HubDay
+from simulators.transmissions import Transmission
 
 _BACKLOG_NS = 20_000_000
 _TIMES_A_FLOOD = 100
@@ -16,14 +16,14 @@ class _Delayed(Fault):
     least_min: int
     most_min: int
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day, "delay")
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "delay")
 
-        def delayed(delivery: Delivery) -> Delivery:
+        def delayed(transmission: Transmission) -> Transmission:
             minutes = rng.uniform(self.least_min, self.most_min)
-            return delivery._replace(sent_ns=delivery.sent_ns + int(minutes * MINUTE_NS))
+            return transmission._replace(sent_ns=transmission.sent_ns + int(minutes * MINUTE_NS))
 
-        return self.change(day, deliveries, self.struck(day, deliveries), delayed)
+        return self.change(day, transmissions, self.struck(day, transmissions), delayed)
 
 
 class OutOfOrder(_Delayed):
@@ -51,15 +51,15 @@ class Outage(Fault):
     share = 0.04
     summary = "a hub is cut off for 6 hours to 3 days, then sends its history (share of hub days)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        windows = self.windows(Window(6, 72), day.day, day.hub.id, days_back=4)
-        number = iter(range(len(deliveries)))
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        windows = self.windows(Duration(6, 72), day.day, day.hub.id, days_back=4)
+        number = iter(range(len(transmissions)))
 
-        def held_back(delivery: Delivery) -> Delivery:
-            back_ns = max(stop for start, stop in windows if start <= delivery.sent_ns < stop)
-            return delivery._replace(sent_ns=back_ns + next(number) * _BACKLOG_NS)
+        def held_back(transmission: Transmission) -> Transmission:
+            back_ns = max(stop for start, stop in windows if start <= transmission.sent_ns < stop)
+            return transmission._replace(sent_ns=back_ns + next(number) * _BACKLOG_NS)
 
-        return self.change(day, deliveries, within(windows, deliveries), held_back)
+        return self.change(day, transmissions, within(windows, transmissions), held_back)
 
 
 class Duplicates(Fault):
@@ -69,11 +69,11 @@ class Duplicates(Fault):
     share = 0.05
     summary = "a reading is sent twice (share of readings)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day, "again")
-        again = [d for d, hit in zip(deliveries, self.struck(day, deliveries), strict=True) if hit]
-        self.note(day, deliveries[0], len(again))
-        return deliveries + [d._replace(sent_ns=d.sent_ns + int(rng.random() * HOUR_NS)) for d in again]
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "again")
+        again = [d for d, hit in zip(transmissions, self.struck(day, transmissions), strict=True) if hit]
+        self.note(day, transmissions[0], len(again))
+        return transmissions + [d._replace(sent_ns=d.sent_ns + int(rng.random() * HOUR_NS)) for d in again]
 
 
 class Flood(Fault):
@@ -83,12 +83,12 @@ class Flood(Fault):
     share = 0.02
     summary = "a sensor sends each reading a hundred times for 1 to 2 hours (share of sensor days)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        windows = self.windows(Window(1, 2), day.day, *key_of(deliveries[0]), days_back=1)
-        flooding = [d for d, hit in zip(deliveries, within(windows, deliveries), strict=True) if hit]
-        self.note(day, deliveries[0], len(flooding))
-        return deliveries + _repeated(flooding, _TIMES_A_FLOOD - 1)
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        windows = self.windows(Duration(1, 2), day.day, *key_of(transmissions[0]), days_back=1)
+        flooding = [d for d, hit in zip(transmissions, within(windows, transmissions), strict=True) if hit]
+        self.note(day, transmissions[0], len(flooding))
+        return transmissions + _repeated(flooding, _TIMES_A_FLOOD - 1)
 
 
-def _repeated(deliveries: Sequence[Delivery], times: int) -> list[Delivery]:
-    return [d._replace(sent_ns=d.sent_ns + step * _BACKLOG_NS) for d in deliveries for step in range(1, times + 1)]
+def _repeated(transmissions: Sequence[Transmission], times: int) -> list[Transmission]:
+    return [d._replace(sent_ns=d.sent_ns + step * _BACKLOG_NS) for d in transmissions for step in range(1, times + 1)]

@@ -7,23 +7,23 @@ from collections.abc import Callable
 
 from schemas import KINDS, Reason
 from schemas.localtime import NS_A_SECOND
-from simulators.deliveries import Delivery
 from simulators.devices import Fields
-from simulators.faults.base import AIR, Fault, Window, key_of, within
+from simulators.faults.base import AIR, Duration, Fault, key_of, within
 from simulators.hub import HubDay
 from simulators.payloads import dump, payload
+from simulators.transmissions import Transmission
 
 _DAY_NS = 86400 * NS_A_SECOND
 _MS_NS = 1_000_000
 
 
-def _with_value(delivery: Delivery, value: float) -> Delivery:
-    name = KINDS[delivery.kind].fields[0].name
-    return delivery._replace(observation=delivery.observation._replace(fields={name: value}))
+def _with_value(transmission: Transmission, value: float) -> Transmission:
+    name = KINDS[transmission.kind].fields[0].name
+    return transmission._replace(observation=transmission.observation._replace(fields={name: value}))
 
 
-def _value(delivery: Delivery) -> float:
-    return float(next(iter(delivery.observation.fields.values())))
+def _value(transmission: Transmission) -> float:
+    return float(next(iter(transmission.observation.fields.values())))
 
 
 class Stuck(Fault):
@@ -37,15 +37,15 @@ class Stuck(Fault):
         super().__init__(seed=seed, share=share)
         self._last: dict[tuple[str, ...], float] = {}
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        first = deliveries[0]
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
         if first.kind not in AIR:
-            return deliveries
-        struck = within(self.windows(Window(2, 8), day.day, *key_of(first), days_back=1), deliveries)
+            return transmissions
+        struck = within(self.windows(Duration(2, 8), day.day, *key_of(first), days_back=1), transmissions)
         series = (*key_of(first), first.kind)
         changed = []
-        for delivery, hit in zip(deliveries, struck, strict=True):
-            kept = _with_value(delivery, self._last.get(series, _value(delivery))) if hit else delivery
+        for transmission, hit in zip(transmissions, struck, strict=True):
+            kept = _with_value(transmission, self._last.get(series, _value(transmission))) if hit else transmission
             self._last[series] = _value(kept)
             changed.append(kept)
         self.note(day, first, sum(struck))
@@ -59,17 +59,17 @@ class Spikes(Fault):
     share = 0.01
     summary = "an air reading far out of range, to be refused (share of readings)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        if deliveries[0].kind not in AIR:
-            return deliveries
-        return self.change(day, deliveries, self.struck(day, deliveries), self._spike)
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        if transmissions[0].kind not in AIR:
+            return transmissions
+        return self.change(day, transmissions, self.struck(day, transmissions), self._spike)
 
     @staticmethod
-    def _spike(delivery: Delivery) -> Delivery:
-        field = KINDS[delivery.kind].fields[0]
+    def _spike(transmission: Transmission) -> Transmission:
+        field = KINDS[transmission.kind].fields[0]
         off = 0.2 * (field.high - field.low)
-        value = field.high + off if delivery.observation.time_ns // _MS_NS % 2 else field.low - off
-        return _with_value(delivery, round(value, 1))._replace(reason=Reason.OUT_OF_RANGE)
+        value = field.high + off if transmission.observation.time_ns // _MS_NS % 2 else field.low - off
+        return _with_value(transmission, round(value, 1))._replace(reason=Reason.OUT_OF_RANGE)
 
 
 class Drift(Fault):
@@ -83,19 +83,21 @@ class Drift(Fault):
         super().__init__(seed=seed, share=share)
         self._since_ns: int | None = None
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         since_ns = self._since_ns = day.bounds.start_ns if self._since_ns is None else self._since_ns
-        first = deliveries[0]
+        first = transmissions[0]
         if first.kind not in AIR or not self.strikes(*key_of(first)):
-            return deliveries
+            return transmissions
         field = KINDS[first.kind].fields[0]
         a_day = (field.high - field.low) / 10_000
 
-        def drifted(delivery: Delivery) -> Delivery:
-            off = a_day * (delivery.observation.time_ns - since_ns) / _DAY_NS
-            return _with_value(delivery, round(min(_value(delivery) + off, field.high), 1))
+        def drifted(transmission: Transmission) -> Transmission:
+            off = a_day * (transmission.observation.time_ns - since_ns) / _DAY_NS
+            return _with_value(transmission, round(min(_value(transmission) + off, field.high), 1))
 
-        return self.change(day, deliveries, [True] * len(deliveries), drifted, detail=f"+{a_day:g} {field.unit} a day")
+        return self.change(
+            day, transmissions, [True] * len(transmissions), drifted, detail=f"+{a_day:g} {field.unit} a day"
+        )
 
 
 class WrongUnit(Fault):
@@ -105,17 +107,17 @@ class WrongUnit(Fault):
     share = 0.02
     summary = "an air sensor names a unit of another kind for 2 to 8 hours, to be refused (share of sensor days)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        first = deliveries[0]
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
         if first.kind not in AIR:
-            return deliveries
-        windows = self.windows(Window(2, 8), day.day, *key_of(first), first.kind, days_back=1)
-        return self.change(day, deliveries, within(windows, deliveries), self._mislabel)
+            return transmissions
+        windows = self.windows(Duration(2, 8), day.day, *key_of(first), first.kind, days_back=1)
+        return self.change(day, transmissions, within(windows, transmissions), self._mislabel)
 
     @staticmethod
-    def _mislabel(delivery: Delivery) -> Delivery:
-        content = {"time": delivery.observation.time_ns // _MS_NS, "value": _value(delivery), "unit": "lx"}
-        return delivery._replace(content=dump(content), reason=Reason.BAD_SCHEMA)
+    def _mislabel(transmission: Transmission) -> Transmission:
+        content = {"time": transmission.observation.time_ns // _MS_NS, "value": _value(transmission), "unit": "lx"}
+        return transmission._replace(content=dump(content), reason=Reason.BAD_SCHEMA)
 
 
 class Malformed(Fault):
@@ -125,15 +127,15 @@ class Malformed(Fault):
     share = 0.01
     summary = "a payload that is broken, to be refused (share of readings)"
 
-    def apply(self, day: HubDay, deliveries: list[Delivery]) -> list[Delivery]:
-        rng = self.rng(*key_of(deliveries[0]), deliveries[0].kind, day.day, "way")
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "way")
 
-        def broken(delivery: Delivery) -> Delivery:
+        def broken(transmission: Transmission) -> Transmission:
             reason, breaking = rng.choice(_WAYS)
-            observation = delivery.observation
-            return delivery._replace(content=breaking(observation.time_ns, observation.fields), reason=reason)
+            observation = transmission.observation
+            return transmission._replace(content=breaking(observation.time_ns, observation.fields), reason=reason)
 
-        return self.change(day, deliveries, self.struck(day, deliveries), broken)
+        return self.change(day, transmissions, self.struck(day, transmissions), broken)
 
 
 def _truncated(time_ns: int, fields: Fields) -> bytes:

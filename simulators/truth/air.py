@@ -13,20 +13,20 @@ from itertools import pairwise
 from schemas import KINDS
 from schemas.localtime import NS_A_SECOND
 from simulators.hours import Span
-from simulators.truth.heard import Track
+from simulators.truth.received import ReceivedSeries
 
 _MINUTE_NS = 60 * NS_A_SECOND
 _COLD_C = 20.0
 _STANDARD_C = 15.0
 
-Spoken = tuple[int, int, float]
+Segment = tuple[int, int, float]
 """A value and the time, from and to, for which it speaks."""
 
 
-class Course:
+class StepSignal:
     """One sensor's values over a day."""
 
-    def __init__(self, track: Track, day: Span, field: str | None = None) -> None:
+    def __init__(self, track: ReceivedSeries, day: Span, field: str | None = None) -> None:
         """Of the kind's first field, unless another is named."""
         self.sensor = track.sensor
         self._hold_ns = track.hold_ns
@@ -51,7 +51,7 @@ class Course:
         """When it was read on the day."""
         return [time_ns for time_ns, _ in self._readings if time_ns >= self._day.start_ns]
 
-    def spoken(self, spans: Iterable[Span]) -> Iterator[Spoken]:
+    def spoken(self, spans: Iterable[Span]) -> Iterator[Segment]:
         """What speaks for which part of the spans."""
         for start, stop in spans:
             at = max(0, bisect_right(self._readings, (start, math.inf)) - 1)
@@ -61,25 +61,25 @@ class Course:
                     yield first, last, reading[1]
 
 
-def mean(courses: Iterable[Course], spans: Sequence[Span]) -> float | None:
+def mean(courses: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
     """The mean over all sensors and the time that they speak for."""
     return weighted(piece for course in courses for piece in course.spoken(spans))
 
 
-def weighted(pieces: Iterable[Spoken]) -> float | None:
+def weighted(pieces: Iterable[Segment]) -> float | None:
     """The mean of values, each weighted by its time; None where there is no time at all."""
     listed = [(stop - start, value) for start, stop, value in pieces]
     whole = sum(length for length, _ in listed)
     return math.fsum(length * value for length, value in listed) / whole if whole else None
 
 
-def sum_of_means(courses: Iterable[Course], spans: Sequence[Span]) -> float | None:
+def sum_of_means(courses: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
     """What the sensors have together on average, where each counts something else."""
     means = [found for course in courses if (found := mean([course], spans)) is not None]
     return sum(means) if means else None
 
 
-def peak_together(courses: Sequence[Course]) -> int | None:
+def peak_together(courses: Sequence[StepSignal]) -> int | None:
     """The most that the sensors have together at any reading of the day."""
     times = {time_ns for course in courses for time_ns in course.times_ns()}
     return max((int(sum(course.at(t) or 0 for course in courses)) for t in times), default=None)
@@ -94,13 +94,13 @@ def minutes(spans: Iterable[Span]) -> float:
     return covered / _MINUTE_NS
 
 
-def minutes_where(courses: Sequence[Course], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:
+def minutes_where(courses: Sequence[StepSignal], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:
     """Minutes in which any sensor's value passes; None where none speaks."""
     pieces = [piece for course in courses for piece in course.spoken(spans)]
     return minutes(Span(a, b) for a, b, value in pieces if holds(value)) if pieces else None
 
 
-def beside(course: Course, thermometers: Sequence[Course]) -> Course | None:
+def beside(course: StepSignal, thermometers: Sequence[StepSignal]) -> StepSignal | None:
     """The thermometer in the same device, else in the same zone, else the hub's first."""
     zone = course.sensor.zone
     for near in (
@@ -114,7 +114,9 @@ def beside(course: Course, thermometers: Sequence[Course]) -> Course | None:
     return None
 
 
-def damp_minutes(humidities: Sequence[Course], thermometers: Sequence[Course], spans: Sequence[Span]) -> float | None:
+def damp_minutes(
+    humidities: Sequence[StepSignal], thermometers: Sequence[StepSignal], spans: Sequence[Span]
+) -> float | None:
     """Minutes in which any sensor's humidity is at or above the critical one (Hukka and Viitanen 1999)."""
     damp: list[Span] = []
     judged = False
@@ -137,15 +139,15 @@ def _critical_pct(celsius: float) -> float:
 
 
 def pressure_mean_hpa(
-    barometers: Sequence[Course],
-    thermometers: Sequence[Course],
+    barometers: Sequence[StepSignal],
+    thermometers: Sequence[StepSignal],
     spans: Sequence[Span],
     altitude_m: float | None,
 ) -> float | None:
     """The mean pressure, at sea level where the altitude is known, by the temperature as a reading begins to speak."""
     if altitude_m is None:
         return mean(barometers, spans)
-    pieces: list[Spoken] = []
+    pieces: list[Segment] = []
     for barometer in barometers:
         thermometer = beside(barometer, thermometers)
         for start, stop, hpa in barometer.spoken(spans):

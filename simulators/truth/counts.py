@@ -16,12 +16,12 @@ from schemas import Kind
 from schemas.localtime import NS_A_SECOND, from_ns
 from simulators.hours import Span
 from simulators.people import Counted
-from simulators.truth.heard import Heard, HubHeard, Track
+from simulators.truth.received import HubReadings, ReceivedReading, ReceivedSeries
 
 _QUARTER_NS = 900 * NS_A_SECOND
 
 
-class Moment(NamedTuple):
+class Counting(NamedTuple):
     """Something counted at an instant."""
 
     time_ns: int
@@ -37,7 +37,7 @@ class Hours:
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
 
-    def spread(self, reading: Heard, number: int) -> Iterator[Moment]:
+    def spread(self, reading: ReceivedReading, number: int) -> Iterator[Counting]:
         """What a reading tells that was counted since the one before, hour by hour of the day."""
         if reading.since_ns is None:
             return
@@ -46,33 +46,33 @@ class Hours:
         for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
             first, last = max(hour, start), min(next_hour, stop)
             share = _half_up(number * (last - start), stop - start) - _half_up(number * (first - start), stop - start)
-            yield Moment(min(last, next_hour - 1), share)
+            yield Counting(min(last, next_hour - 1), share)
 
 
 def _half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def counted(heard: HubHeard, hours: Hours) -> tuple[list[Moment], list[Moment]]:
+def counted(heard: HubReadings, hours: Hours) -> tuple[list[Counting], list[Counting]]:
     """All entries and all exits that the hub's counters tell of a day, in order of time."""
-    entries: list[Moment] = []
-    exits: list[Moment] = []
+    entries: list[Counting] = []
+    exits: list[Counting] = []
     for track in heard.tracks(Kind.FOOTFALL):
         entries += _moments(track, hours, lambda told: told.entries)
         exits += _moments(track, hours, lambda told: told.exits)
     return sorted(entries), sorted(exits)
 
 
-def _moments(track: Track, hours: Hours, way: Callable[[Counted], int]) -> Iterator[Moment]:
+def _moments(track: ReceivedSeries, hours: Hours, way: Callable[[Counted], int]) -> Iterator[Counting]:
     if track.sensor.counter_bits is None:
         for reading in track.within(hours.day):
-            yield Moment(reading.time_ns, way(reading.told))
+            yield Counting(reading.time_ns, way(reading.told))
         return
     for reading in track.steps(hours.day):
         yield from hours.spread(reading, way(reading.told))
 
 
-def transferred(heard: HubHeard, hours: Hours) -> list[Moment]:
+def transferred(heard: HubReadings, hours: Hours) -> list[Counting]:
     """The bytes that the hub's access points tell of a day."""
     return [
         moment
@@ -83,13 +83,13 @@ def transferred(heard: HubHeard, hours: Hours) -> list[Moment]:
     ]
 
 
-def total(moments: Iterable[Moment]) -> int | None:
+def total(moments: Iterable[Counting]) -> int | None:
     """The sum; None where nothing was told, which is not zero."""
     numbers = [moment.number for moment in moments]
     return sum(numbers) if numbers else None
 
 
-def peak(entries: Sequence[Moment], exits: Sequence[Moment]) -> int | None:
+def peak(entries: Sequence[Counting], exits: Sequence[Counting]) -> int | None:
     """The most people inside at once, entries less exits since midnight, never below 0."""
     if not entries or not exits:
         return None

@@ -1,6 +1,6 @@
 """What a perfect pipeline must show: the rows of `usage_daily`, from what the model knows.
 
-    deliveries (with their faults) -> heard -> counts, air, completeness -> a row for each hub and local day
+    transmissions (with their faults) -> heard -> counts, air, completeness -> a row for each hub and local day
 
 The definitions are those of the data contract; the work is done here a second time on purpose, and from what the
 counters noticed rather than from what their totals say.
@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub, Kind
 from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.deliveries import Delivery
 from simulators.devices import every_ns
 from simulators.hours import Span, open_spans
+from simulators.transmissions import Transmission
 from simulators.truth import air
-from simulators.truth.air import Course
+from simulators.truth.air import StepSignal
 from simulators.truth.counts import Hours, counted, peak, total, transferred
-from simulators.truth.heard import HubHeard
+from simulators.truth.received import HubReadings
 
 _MINUTE_NS = 60 * NS_A_SECOND
 _CARRIED_NS = 86400 * NS_A_SECOND
@@ -36,15 +36,15 @@ class HubOracle:
         self._estate = estate
         self._hub = hub
         self._zone: ZoneInfo = estate.zone_of(hub.id)
-        self._heard = HubHeard()
+        self._heard = HubReadings()
 
-    def take(self, deliveries: Sequence[Delivery]) -> None:
-        """Take in what became of a series' deliveries on one day."""
-        if deliveries:
-            self._heard.take(deliveries)
+    def take(self, transmissions: Sequence[Transmission]) -> None:
+        """Take in what became of a series' transmissions on one day."""
+        if transmissions:
+            self._heard.take(transmissions)
 
     def can_tell(self, day: date) -> bool:
-        """Whether no delivery to come can change a day, counting on some of the next days being taken in."""
+        """Whether no transmission to come can change a day, counting on some of the next days being taken in."""
         return self._heard.is_heard_after(day_bounds_ns(day, self._zone)[1])
 
     def forget(self, day: date) -> None:
@@ -89,8 +89,8 @@ class HubOracle:
         }
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
-    def _courses(self, kind: Kind, day: Span, field: str | None = None) -> list[Course]:
-        courses = (Course(track, day, field) for track in self._heard.tracks(kind))
+    def _courses(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
+        courses = (StepSignal(track, day, field) for track in self._heard.tracks(kind))
         return [course for course in courses if course]
 
     def _completeness(self, day: Span) -> float | None:

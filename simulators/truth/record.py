@@ -20,9 +20,9 @@ from typing import Any, TextIO
 
 from schemas import Estate
 from schemas.localtime import from_ns
-from simulators.deliveries import Delivery
 from simulators.faults import Injection
 from simulators.hub import HubDay
+from simulators.transmissions import Transmission
 from simulators.truth.oracle import HubOracle
 
 FORMAT = 1
@@ -42,19 +42,19 @@ class TruthRecord:
         self._refused: Counter[str] = Counter()
         self._write("header", {"format": FORMAT, **header})
 
-    def take(self, hub_day: HubDay, deliveries: Sequence[Delivery]) -> None:
+    def take(self, hub_day: HubDay, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series of a hub's day."""
-        self._oracles[hub_day.hub.id].take(deliveries)
+        self._oracles[hub_day.hub.id].take(transmissions)
         good = set()
-        for delivery in deliveries:
-            if delivery.lost:
+        for transmission in transmissions:
+            if transmission.lost:
                 self._lost += 1
                 continue
             self._sent += 1
-            if delivery.reason is not None:
-                self._refused[delivery.reason] += 1
+            if transmission.reason is not None:
+                self._refused[transmission.reason] += 1
             else:
-                good.add(delivery.observation.time_ns)
+                good.add(transmission.observation.time_ns)
         self._stored += len(good)
 
     def people(self, hub_day: HubDay) -> None:

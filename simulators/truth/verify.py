@@ -16,8 +16,8 @@ from simulators.truth.record import FORMAT
 TOLERANCE = 0.002
 """Means are shown with three decimals, and floating point sums differ by their order. Counts must be equal."""
 
-Number = int | float | bool | None
-Figures = Mapping[str, Number]
+Figure = int | float | bool | None
+Figures = Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Difference(NamedTuple):
     hub: str
     date: date
     field: str | None
-    expected: Number
-    actual: Number
+    expected: Figure
+    actual: Figure
 
     def __str__(self) -> str:
         if self.field is None:
@@ -55,7 +55,7 @@ class Difference(NamedTuple):
         return f"{self.hub} {self.date} {self.field}: expected {_shown(self.expected)}, found {_shown(self.actual)}"
 
 
-def _shown(value: Number) -> str:
+def _shown(value: Figure) -> str:
     return "nothing" if value is None else str(value)
 
 
@@ -114,7 +114,7 @@ def differences(truth: Truth, shown: Iterable[tuple[str, date, Figures]]) -> lis
     return found
 
 
-def _agree(expected: Number, actual: Number) -> bool:
+def _agree(expected: Figure, actual: Figure) -> bool:
     if expected is None or actual is None:
         return expected is actual
     if isinstance(expected, float) or isinstance(actual, float):

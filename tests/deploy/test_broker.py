@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from ingest.quarantine import Quarantine
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from tests.cli.command import CommandLine
 from tests.deploy.compose_file import SERVICES
@@ -218,9 +218,9 @@ def test_ingest_receives_by_tls_what_the_hubs_publish(
     hub = MqttSettings(
         host="localhost", port=broker.tls_port, ca_file=authority, username="hub-armley", password=password
     )
-    first = Message(0, "hubs/armley/temperature/first", b'{"time":1790000000,"value":20}')
+    first = TimedMessage(0, "hubs/armley/temperature/first", b'{"time":1790000000,"value":20}')
     rest = [
-        Message(0, "hubs/armley/temperature/air-1", f'{{"time":{1_790_000_000 + n},"value":20}}'.encode())
+        TimedMessage(0, "hubs/armley/temperature/air-1", f'{{"time":{1_790_000_000 + n},"value":20}}'.encode())
         for n in range(3000)
     ]
 

@@ -12,7 +12,7 @@ from ingest.quarantine import Quarantine
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
 from simulators.mapping import SHIPPED
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from tests.cli.command import CommandLine, Running
 from tests.servers import Mosquitto
@@ -76,7 +76,7 @@ class Pipeline:
         """
         before = self.refused(LAST_TOPIC)
         with Publisher(MqttSettings(host=self.broker.host, port=self.broker.port)) as publisher:
-            publisher.publish_all([Message(0, LAST_TOPIC, b"the end")])
+            publisher.publish_all([TimedMessage(0, LAST_TOPIC, b"the end")])
 
         def stored() -> Ledger | None:
             assert ingest.is_running, ingest.err

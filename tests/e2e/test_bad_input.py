@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.settings import MqttSettings
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from tests.e2e.bad_input import BadMessage, bad_messages
 from tests.e2e.conftest import StoreSettings
@@ -36,12 +36,12 @@ ADDRESS = re.compile(rb"(?i)a4[:_-]?c1[.:_-]?38[:_-]?5e[.:_-]?7f[:_-]?0\d")
 def publish(broker: Mosquitto, messages: list[BadMessage]) -> int:
     """Publish each bad message between two good ones; how many good ones there were, each of one entry."""
     good = [
-        Message(
+        TimedMessage(
             0, "hubs/library/footfall/door", f'{{"time": "{DAY}T09:{n // 60:02}:{n % 60:02}Z", "entries": 1}}'.encode()
         )
         for n in range(len(messages) + 1)
     ]
-    bad = [Message(0, message.topic, message.payload) for message in messages]
+    bad = [TimedMessage(0, message.topic, message.payload) for message in messages]
     around = chain.from_iterable(zip(good, bad, strict=False))
     with Publisher(MqttSettings(host=broker.host, port=broker.port), window_messages=20) as publisher:
         report = publisher.publish_all(chain(around, good[-1:]))

@@ -37,7 +37,7 @@ class Demo:
 
     def export(self, first: date, last: date) -> list[dict[str, str]]:
         answer = self.command.run(
-            *("usage", "export", "--data", "pretend", "--estate", ESTATE),
+            *("usage", "export", "--data", "simulated", "--estate", ESTATE),
             *("--from", first.isoformat(), "--to", last.isoformat()),
         )
         assert answer.exit_code == 0, answer.err
@@ -48,7 +48,7 @@ class Demo:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     port, mqtt_port = free_port(), free_port()
     command = CommandLine(tmp_path)
-    arguments = ("--days", str(DAYS), "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "pretend")
+    arguments = ("--days", str(DAYS), "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "simulated")
     with command.start("demo", *arguments) as running:
         running.wait_for("Ctrl-C stops everything", LOAD_WITHIN_S)
         yield Demo(command, running, f"http://127.0.0.1:{port}", (port, mqtt_port))

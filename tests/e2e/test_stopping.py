@@ -135,9 +135,9 @@ def test_up_ends_with_all_its_parts(tmp_path: Path, number: signal.Signals, grou
 @pytest.mark.needs("mosquitto")
 def test_ctrl_c_ends_the_demo_while_it_loads_its_history(tmp_path: Path) -> None:
     port, mqtt_port = free_port(), free_port()
-    arguments = ("--days", "30", "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "pretend")
+    arguments = ("--days", "30", "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "simulated")
     with CommandLine(tmp_path).start("demo", *arguments) as demo:
-        wait_until(lambda: messages_received(tmp_path / "pretend"), 60, "the history")
+        wait_until(lambda: messages_received(tmp_path / "simulated"), 60, "the history")
         parts = demo.children
         demo.signal(signal.SIGINT, group=True)
         assert_clean_end(demo, parts, port, mqtt_port)

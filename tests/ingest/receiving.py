@@ -8,7 +8,7 @@ from typing import Any
 from ingest.batches import Message
 from ingest.subscriber import Subscriber
 from schemas.settings import IngestSettings, MqttSettings
-from simulators.messages import Message as Sent
+from simulators.messages import TimedMessage as Sent
 from simulators.publisher import Publisher
 from tests.waiting import wait_until
 

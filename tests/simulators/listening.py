@@ -11,7 +11,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from schemas.settings import MqttSettings
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from tests.servers import LOOPBACK
 from tests.waiting import wait_until
 
@@ -20,8 +20,8 @@ def settings_of(port: int, **more: Any) -> MqttSettings:
     return MqttSettings(host=LOOPBACK, port=port, **more)
 
 
-def numbered(number: int, topic: str = "hubs/armley/footfall/door-1") -> list[Message]:
-    return [Message(n * 10**9, topic, b'{"entries":%d}' % n) for n in range(number)]
+def numbered(number: int, topic: str = "hubs/armley/footfall/door-1") -> list[TimedMessage]:
+    return [TimedMessage(n * 10**9, topic, b'{"entries":%d}' % n) for n in range(number)]
 
 
 class Listener:

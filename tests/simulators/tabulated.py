@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.localtime import local_day, rfc3339
 from simulators.mapping import load_mapping, parse_mapping
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.tables import Table
 from tests.real_parts import REPOSITORY
 
@@ -36,11 +36,11 @@ def shipped(path: Path, mapping: str) -> Table:
     return Table(path, load_mapping(mapping)[0])
 
 
-def payloads(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def payloads(messages: Iterable[TimedMessage]) -> list[dict[str, Any]]:
     return [json.loads(message.payload) for message in messages]
 
 
-def readings(messages: Iterable[Message]) -> list[tuple[str, float]]:
+def readings(messages: Iterable[TimedMessage]) -> list[tuple[str, float]]:
     """(time, entries) of each message, the time checked against the payload's."""
     found = []
     for message in messages:
@@ -50,7 +50,7 @@ def readings(messages: Iterable[Message]) -> list[tuple[str, float]]:
     return found
 
 
-def day_sums(messages: Iterable[Message], zone: str, field: str) -> dict[tuple[str, date], int]:
+def day_sums(messages: Iterable[TimedMessage], zone: str, field: str) -> dict[tuple[str, date], int]:
     """The sum of a field by hub and local day."""
     sums: Counter[tuple[str, date]] = Counter()
     day_of = lru_cache(maxsize=4096)(lambda time_ns: local_day(time_ns, ZoneInfo(zone)))

@@ -1,4 +1,4 @@
-"""The pretend estate as messages: the same for the same seed, without a break, a repetition or a bad reading."""
+"""The simulated estate as messages: the same for the same seed, without a break, a repetition or a bad reading."""
 
 import itertools
 import json
@@ -11,8 +11,8 @@ import pytest
 
 from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_A_SECOND, to_ns
-from simulators.estate import PretendEstate, history, leeds, live
-from simulators.messages import Message
+from simulators.estate import SimulatedEstate, history, leeds, live
+from simulators.messages import TimedMessage
 
 HOUR_NS = 3600 * NS_A_SECOND
 DAY_NS = 24 * HOUR_NS
@@ -48,7 +48,7 @@ def at(text: str) -> int:
     return to_ns(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
-def readings(messages: Iterable[Message]) -> list[tuple[str, dict[str, Any]]]:
+def readings(messages: Iterable[TimedMessage]) -> list[tuple[str, dict[str, Any]]]:
     """Every reading with its topic, whether it came alone or in a batch."""
     found = []
     for message in messages:
@@ -132,14 +132,14 @@ def test_the_model_estate_has_22_hubs_and_its_readings_are_within_every_limit() 
 
 def test_nobody_comes_when_the_hub_is_closed() -> None:
     estate = leeds()
-    gipton = next(h for h in PretendEstate(estate, seed=7).hubs if h.hub.id == "gipton")
+    gipton = next(h for h in SimulatedEstate(estate, seed=7).hubs if h.hub.id == "gipton")
     closed = [date(2026, 11, 9), date(2026, 12, 25), date(2026, 5, 4), date(2026, 11, 8)]
     assert [len(gipton.day(day).visits) for day in closed] == [0, 0, 0, 0]
     assert len(gipton.day(date(2026, 11, 16)).visits) > 20
 
 
 def test_everybody_is_out_by_midnight_and_stays_at_least_a_second() -> None:
-    for hub in PretendEstate(SMALL, seed=7).hubs:
+    for hub in SimulatedEstate(SMALL, seed=7).hubs:
         for step in range(30):
             day = hub.day(date(2026, 10, 10) + timedelta(days=step))
             for visit in day.visits:

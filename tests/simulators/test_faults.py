@@ -9,15 +9,15 @@ import pytest
 
 from schemas import HubpulseError
 from simulators.faults import CONNECTION_FAULTS, FAULTS, describe, plan
-from simulators.messages import Message
-from tests.simulators.pretend import document, played, week
+from simulators.messages import TimedMessage
+from tests.simulators.small_estate import document, played, week
 
 NAMES = [fault.name for fault in FAULTS]
 STRONG = {name: f"{name}:0.5" for name in NAMES} | {"rollover": "rollover", "drift": "drift:1"}
 SOME_DAYS: dict[str, Any] = {"days": 3}
 
 
-def readings(messages: list[Message], topic: str) -> list[dict[str, Any]]:
+def readings(messages: list[TimedMessage], topic: str) -> list[dict[str, Any]]:
     """The topic's readings in order of sending."""
     return [json.loads(message.payload) for message in messages if message.topic == topic]
 
@@ -27,13 +27,13 @@ def lines(truth: str, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module", name="quiet")
-def _quiet() -> list[Message]:
+def _quiet() -> list[TimedMessage]:
     """What is sent where nothing goes wrong."""
     return played(week(**SOME_DAYS), readings_max=1)[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fault_is_seeded_noted_and_does_something(name: str, quiet: list[Message]) -> None:
+def test_a_fault_is_seeded_noted_and_does_something(name: str, quiet: list[TimedMessage]) -> None:
     messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     assert (messages, truth) == played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     assert messages != quiet
@@ -43,14 +43,14 @@ def test_a_fault_is_seeded_noted_and_does_something(name: str, quiet: list[Messa
 
 
 @pytest.mark.parametrize("name", ["out-of-order", "late", "outage"])
-def test_what_only_delays_sends_the_same_messages_in_another_order(name: str, quiet: list[Message]) -> None:
+def test_what_only_delays_sends_the_same_messages_in_another_order(name: str, quiet: list[TimedMessage]) -> None:
     messages, _ = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     assert sorted((m.topic, m.payload) for m in messages) == sorted((m.topic, m.payload) for m in quiet)
     assert [m.time_ns for m in messages] == sorted(m.time_ns for m in messages)
 
 
 @pytest.mark.parametrize("name", ["duplicates", "flood"])
-def test_what_repeats_adds_copies_and_nothing_else(name: str, quiet: list[Message]) -> None:
+def test_what_repeats_adds_copies_and_nothing_else(name: str, quiet: list[TimedMessage]) -> None:
     messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     sent, once = (Counter((m.topic, m.payload) for m in which) for which in (messages, quiet))
     assert sent.keys() == once.keys()
@@ -59,14 +59,14 @@ def test_what_repeats_adds_copies_and_nothing_else(name: str, quiet: list[Messag
 
 
 @pytest.mark.parametrize("name", ["gaps", "dead-sensor"])
-def test_what_is_lost_is_missing_and_counted(name: str, quiet: list[Message]) -> None:
+def test_what_is_lost_is_missing_and_counted(name: str, quiet: list[TimedMessage]) -> None:
     messages, truth = played(week(STRONG[name], **SOME_DAYS), readings_max=1)
     missing = Counter((m.topic, m.payload) for m in quiet) - Counter((m.topic, m.payload) for m in messages)
     noted = sum(line["readings"] for line in lines(truth, "fault"))
     assert missing.total() == noted == lines(truth, "summary")[0]["lost"]
 
 
-def test_a_rollover_runs_over_and_goes_on_counting(quiet: list[Message]) -> None:
+def test_a_rollover_runs_over_and_goes_on_counting(quiet: list[TimedMessage]) -> None:
     topic = "hubs/north/footfall/door"
     rolled = readings(played(week("rollover", **SOME_DAYS), readings_max=1)[0], topic)
     plain = readings(quiet, topic)
@@ -85,7 +85,7 @@ def test_a_reset_at_midnight_starts_every_day_at_nought() -> None:
     assert len(noted) == 3
 
 
-def test_a_shifted_clock_changes_times_and_nothing_else(quiet: list[Message]) -> None:
+def test_a_shifted_clock_changes_times_and_nothing_else(quiet: list[TimedMessage]) -> None:
     messages, truth = played(week("clock-skew:1", **SOME_DAYS), readings_max=1)
     minutes = {(line["hub"], line["sensor"]): int(line["detail"].split()[0]) for line in lines(truth, "fault")}
     for shifted, plain in zip(messages, quiet, strict=True):

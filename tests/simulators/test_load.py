@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from schemas import HubpulseError
 from simulators.load import Latencies, hold_rate
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import Listener, numbered, settings_of
 
 
-def endless() -> Iterator[Message]:
+def endless() -> Iterator[TimedMessage]:
     return itertools.cycle(numbered(1000))
 
 
@@ -57,13 +57,13 @@ def test_a_stop_ends_every_connection(mosquitto: Mosquitto) -> None:
 
 def test_what_the_broker_refuses_is_in_the_report(make_mosquitto: Callable[..., Mosquitto]) -> None:
     broker = make_mosquitto(settings="max_packet_size 100")
-    messages = [Message(0, "hubs/large", bytes(500)) for _ in range(10)]
+    messages = [TimedMessage(0, "hubs/large", bytes(500)) for _ in range(10)]
     report = hold_rate(settings_of(broker.port), messages, rate_per_s=1e6, connections=2)
     assert (report.sent, report.acknowledged, sum(report.refused.values())) == (10, 0, 10)
 
 
 def test_an_error_of_one_connection_ends_the_load(mosquitto: Mosquitto) -> None:
-    def broken() -> Iterator[Message]:
+    def broken() -> Iterator[TimedMessage]:
         yield from numbered(100)
         raise HubpulseError("the source broke")
 

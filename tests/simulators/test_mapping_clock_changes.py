@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.localtime import from_ns, local_day
 from simulators import tables
-from simulators.local_times import Series, local_moment
+from simulators.local_times import RowOrder, local_row_time
 from tests.simulators.tabulated import DATA, DOOR, day_sums, readings, shipped, table
 
 LONDON = ZoneInfo("Europe/London")
@@ -82,7 +82,7 @@ def test_a_spring_row_that_never_was_keeps_its_day_and_overwrites_nothing(tmp_pa
     ],
 )
 def test_a_skipped_time_keeps_its_local_day_in_every_zone(zone: str, local: str) -> None:
-    moment = local_moment(datetime.fromisoformat(local), ZoneInfo(zone))
+    moment = local_row_time(datetime.fromisoformat(local), ZoneInfo(zone))
     assert moment.skipped
     assert local_day(moment.time_ns, ZoneInfo(zone)) == datetime.fromisoformat(local).date()
 
@@ -98,9 +98,9 @@ def test_a_skipped_time_keeps_its_local_day_in_every_zone(zone: str, local: str)
 def test_a_regular_local_clock_never_gives_two_rows_one_instant_or_another_day(
     zone: str, first: datetime, step_min: int, days: int
 ) -> None:
-    series, start = Series(), datetime(first.year, first.month, first.day)  # noqa: DTZ001 - a local clock
+    order, start = RowOrder(), datetime(first.year, first.month, first.day)  # noqa: DTZ001 - a local clock
     locals_ = [start + timedelta(minutes=minute) for minute in range(0, days * 1440, step_min)]
-    placed = [series.place(local_moment(local, ZoneInfo(zone))) for local in locals_]
+    placed = [order.place(local_row_time(local, ZoneInfo(zone))) for local in locals_]
     assert len(set(placed)) == len(locals_)
     assert [local_day(time_ns, ZoneInfo(zone)) for time_ns in placed] == [local.date() for local in locals_]
 
@@ -112,10 +112,10 @@ def test_what_a_real_clock_wrote_is_read_back_exactly(start: datetime) -> None:
         int(start.replace(second=0, microsecond=0, tzinfo=ZoneInfo("UTC")).timestamp()) + 1200 * n for n in range(216)
     ]
     written = [from_ns(second * 10**9).astimezone(LONDON).replace(tzinfo=None) for second in instants]
-    if local_moment(written[0], LONDON).again_ns is not None:
+    if local_row_time(written[0], LONDON).again_ns is not None:
         return  # the first row of a file may be either of the two
-    series = Series()
-    assert [series.place(local_moment(local, LONDON)) // 10**9 for local in written] == instants
+    order = RowOrder()
+    assert [order.place(local_row_time(local, LONDON)) // 10**9 for local in written] == instants
 
 
 def test_the_door_keeps_its_daily_sums_over_its_clock_change() -> None:

@@ -11,7 +11,7 @@ import pytest
 from schemas import HubpulseError
 from simulators import tables
 from simulators.mapping import MappingError
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from tests.real_parts import REPOSITORY
 from tests.simulators.tabulated import DATA, DOOR, payloads, readings, shipped, table
 
@@ -248,7 +248,7 @@ def test_a_damaged_gzip_file_is_an_error_after_what_could_be_read(tmp_path: Path
     counts = table(tmp_path, "")
     rows = "".join(f"2026-01-01 {n // 60:02}:{n % 60:02},{n * 7919 % 1000}\n" for n in range(1440))
     path.write_bytes(gzip.compress(f"time,in\n{rows}".encode())[:-2000])
-    found: list[Message] = []
+    found: list[TimedMessage] = []
     with pytest.raises(HubpulseError, match="the gzip data are cut short or damaged"):
         found.extend(counts.messages())
     assert len(found) > 0

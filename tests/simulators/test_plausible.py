@@ -1,6 +1,6 @@
-"""The pretend estate beside real buildings: ROBOD's rooms (Singapore), UCI's office and the CalIt2 door.
+"""The simulated estate compared with real buildings: ROBOD's rooms (Singapore), UCI's office and the CalIt2 door.
 
-What is compared are relations, shapes and orders of magnitude: the pretend hubs stand in another climate.
+What is compared are relations, shapes and orders of magnitude: the simulated hubs stand in another climate.
 """
 
 import csv
@@ -18,7 +18,7 @@ import pytest
 
 from schemas import Kind
 from schemas.localtime import from_ns
-from simulators.estate import PretendEstate, leeds
+from simulators.estate import SimulatedEstate, leeds
 from simulators.hub import HubDay
 from simulators.people import Occupancy
 
@@ -51,16 +51,16 @@ def real_room(folder: Path, number: int) -> Room:
 
 @pytest.fixture(scope="module", name="hub_days")
 def _hub_days() -> dict[str, list[HubDay]]:
-    hubs = PretendEstate(leeds(), seed=7).hubs[:8]
+    hubs = SimulatedEstate(leeds(), seed=7).hubs[:8]
     return {hub.hub.id: [hub.day(day) for day in DAYS] for hub in hubs}
 
 
 @pytest.fixture(scope="module", name="rooms")
 def _rooms(hub_days: dict[str, list[HubDay]]) -> list[Room]:
-    return [pretend_room(days) for days in hub_days.values()]
+    return [simulated_room(days) for days in hub_days.values()]
 
 
-def pretend_room(days: list[HubDay]) -> Room:
+def simulated_room(days: list[HubDay]) -> Room:
     people: list[float] = []
     co2_ppm: list[float] = []
     wifi: list[float] = []
@@ -120,23 +120,23 @@ def test_the_day_has_the_shape_of_a_real_door(data_set: DataSet, hub_days: dict[
         for row in csv.DictReader(file):
             real[int(row["local_time_start"][11:13])] += int(row["in_count"] or 0)
     zone = ZoneInfo("Europe/London")
-    pretend = Counter(
+    simulated = Counter(
         from_ns(visit.arrive_ns).astimezone(zone).hour
         for days in hub_days.values()
         for day in days
         for visit in day.visits
     )
     hours = range(24)
-    assert statistics.correlation([real[hour] for hour in hours], [pretend[hour] for hour in hours]) > 0.75
+    assert statistics.correlation([real[hour] for hour in hours], [simulated[hour] for hour in hours]) > 0.75
 
 
 def test_door_counters_drift_like_a_real_one(data_set: DataSet) -> None:
-    """CalIt2's door gains 4.2 % in 105 days; a pretend one gains or loses up to about twice that."""
+    """CalIt2's door gains 4.2 % in 105 days; a simulated one gains or loses up to about twice that."""
     with (data_set("uci_calit2") / "calit2_inout_30min.csv").open() as file:
         rows = [(int(row["in_count"] or 0), int(row["out_count"] or 0)) for row in csv.DictReader(file)]
     real = 1 - sum(left for _, left in rows) / sum(came for came, _ in rows)
     drifts = []
-    for hub in PretendEstate(leeds(), seed=7).hubs:
+    for hub in SimulatedEstate(leeds(), seed=7).hubs:
         before, after = (hub.people.totals_until(day).by_door[0] for day in (FIRST, FIRST + timedelta(days=105)))
         drifts.append(1 - (after.exits - before.exits) / (after.entries - before.entries))
     assert min(drifts) < real / 2
@@ -153,7 +153,7 @@ def test_every_hub_is_busy_when_open_and_workdays_differ(hub_days: dict[str, lis
 
 
 def test_rooms_are_warm_when_open_and_the_year_has_seasons() -> None:
-    hub = PretendEstate(leeds(), seed=7).hubs[0]
+    hub = SimulatedEstate(leeds(), seed=7).hubs[0]
     means = {}
     for month in (1, 7):
         degrees = [

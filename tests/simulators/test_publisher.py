@@ -11,7 +11,7 @@ import pytest
 
 from ingest.broker import EmbeddedBroker
 from schemas import HubpulseError
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import Listener, numbered, settings_of, silent_broker
@@ -34,7 +34,7 @@ def test_every_message_arrives_once_and_in_order(make_mosquitto: MakeMosquitto, 
 
 def test_payloads_of_every_size_arrive_unchanged(mosquitto: Mosquitto) -> None:
     sizes = [0, 1, 100, 127, 128, 16_383, 16_384, 300_000, 2_100_000]
-    messages = [Message(0, f"size/{size}", bytes(size)) for size in sizes]
+    messages = [TimedMessage(0, f"size/{size}", bytes(size)) for size in sizes]
     with Listener(mosquitto.port) as listener, Publisher(settings_of(mosquitto.port)) as publisher:
         publisher.publish_all(messages)
         listener.wait_for(len(sizes))
@@ -45,7 +45,7 @@ def test_nothing_is_lost_when_the_broker_restarts_under_way(mosquitto: Mosquitto
     with Listener(mosquitto.port, client_id="kept", keeps_session=True):
         pass  # from here on the broker keeps what it is sent
 
-    def restarting_under_way() -> Iterator[Message]:
+    def restarting_under_way() -> Iterator[TimedMessage]:
         for number, message in enumerate(numbered(3000)):
             if number in (1000, 2000):
                 mosquitto.restart()
@@ -83,7 +83,7 @@ def test_a_message_that_the_access_rules_forbid_is_counted_as_refused(
 
 def test_a_message_too_large_for_the_broker_is_refused_and_the_others_are_sent(make_mosquitto: MakeMosquitto) -> None:
     broker = make_mosquitto(settings="max_packet_size 2000")
-    messages = [*numbered(3), Message(0, "hubs/large", bytes(5000)), *numbered(3)]
+    messages = [*numbered(3), TimedMessage(0, "hubs/large", bytes(5000)), *numbered(3)]
     with Publisher(settings_of(broker.port)) as publisher:
         report = publisher.publish_all(messages)
         assert publisher.settled == 7
@@ -94,7 +94,7 @@ def test_a_message_too_large_for_the_broker_is_refused_and_the_others_are_sent(m
 @pytest.mark.parametrize("topic", ["", "a/+/b", "a/#", "nul\0", "x" * 70_000])
 def test_a_topic_that_nobody_can_publish_to_is_refused(mosquitto: Mosquitto, topic: str) -> None:
     with Publisher(settings_of(mosquitto.port)) as publisher:
-        report = publisher.publish_all([Message(0, topic, b"1"), *numbered(2)])
+        report = publisher.publish_all([TimedMessage(0, topic, b"1"), *numbered(2)])
     assert (report.acknowledged, report.refused) == (2, {"invalid topic": 1})
 
 
@@ -117,7 +117,7 @@ def test_a_certificate_that_is_not_trusted_names_the_setting(mosquitto: Mosquitt
 
 
 def test_a_broker_that_stays_away_is_reported_after_the_patience(mosquitto: Mosquitto) -> None:
-    def stopping_under_way() -> Iterator[Message]:
+    def stopping_under_way() -> Iterator[TimedMessage]:
         yield from numbered(10)
         mosquitto.stop()
         yield from numbered(10)
@@ -130,7 +130,7 @@ def test_a_broker_that_stays_away_is_reported_after_the_patience(mosquitto: Mosq
 def test_a_broker_that_acknowledges_nothing_is_reported_and_bounds_what_is_taken() -> None:
     taken = 0
 
-    def endless() -> Iterator[Message]:
+    def endless() -> Iterator[TimedMessage]:
         nonlocal taken
         for message in itertools.cycle(numbered(1, topic="hubs/armley/co2/first")):
             taken += 1
@@ -146,11 +146,11 @@ def test_a_broker_that_acknowledges_nothing_is_reported_and_bounds_what_is_taken
 def test_large_messages_in_flight_are_bounded_by_their_bytes() -> None:
     taken = 0
 
-    def large() -> Iterator[Message]:
+    def large() -> Iterator[TimedMessage]:
         nonlocal taken
         while True:
             taken += 1
-            yield Message(0, "hubs/large", bytes(1024**2))
+            yield TimedMessage(0, "hubs/large", bytes(1024**2))
 
     with silent_broker() as port:
         publisher = Publisher(settings_of(port), patience_s=0.5)
@@ -174,7 +174,7 @@ def test_a_stop_takes_nothing_more_and_waits_for_what_is_in_flight(mosquitto: Mo
 
 
 def test_what_came_before_an_error_of_the_source_is_delivered_first(mosquitto: Mosquitto) -> None:
-    def broken() -> Iterator[Message]:
+    def broken() -> Iterator[TimedMessage]:
         yield from numbered(700)
         raise HubpulseError("the file ends here")
 
@@ -191,7 +191,7 @@ class InTheFuture:
     def __init__(self, due_now: int) -> None:
         self._left = due_now
 
-    def due_s(self, _message: Message) -> float:
+    def due_s(self, _message: TimedMessage) -> float:
         self._left -= 1
         return time.monotonic() + (0 if self._left >= 0 else 3600)
 
@@ -258,7 +258,7 @@ def test_messages_travel_over_tls_to_a_broker_whose_certificate_is_trusted(
     mosquitto.stop()
     mosquitto.config += f"certfile {certificate}\nkeyfile {key}\n"
     mosquitto.start()
-    messages = [Message(0, "hubs/armley", bytes(size)) for size in range(3000)]
+    messages = [TimedMessage(0, "hubs/armley", bytes(size)) for size in range(3000)]
     with Publisher(settings_of(mosquitto.port, ca_file=certificate)) as publisher:
         assert publisher.publish_all(messages).acknowledged == 3000
     with pytest.raises(HubpulseError, match="closed the connection at once; check host, port and TLS"):

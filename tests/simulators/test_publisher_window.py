@@ -4,15 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.link import Terms
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.window import Window
 
 V5 = Terms(is_v5=True)
 SUCCESS, NO_SUBSCRIBER, NOT_AUTHORISED = 0x00, 0x10, 0x87
 
 
-def message(number: int) -> Message:
-    return Message(0, "t", b"%05d" % number)
+def message(number: int) -> TimedMessage:
+    return TimedMessage(0, "t", b"%05d" % number)
 
 
 def packet_id(packet: bytes) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas import HubpulseError
 from simulators import record as recording_module
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
 from simulators.publisher import Publisher
 from simulators.record import Recorder, RecordReport
@@ -65,7 +65,7 @@ class Recorded:
         self._thread.join(20)
         assert not self._thread.is_alive()
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[TimedMessage]:
         return list(Recording(self.path).messages())
 
 
@@ -80,7 +80,7 @@ def recorded(port: int, path: Path, **options: object) -> Iterator[Recorded]:
         recorder.wait_for_end()
 
 
-def publish(port: int, messages: list[Message]) -> None:
+def publish(port: int, messages: list[TimedMessage]) -> None:
     with Publisher(settings_of(port)) as publisher:
         publisher.publish_all(messages)
 
@@ -88,7 +88,11 @@ def publish(port: int, messages: list[Message]) -> None:
 def test_what_the_broker_delivers_is_written_in_order_with_its_receive_time(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    sent = [*numbered(500), Message(0, "v3/app/devices/d/up", b"\xff\x00\x80"), Message(0, "retained/empty", b"")]
+    sent = [
+        *numbered(500),
+        TimedMessage(0, "v3/app/devices/d/up", b"\xff\x00\x80"),
+        TimedMessage(0, "retained/empty", b""),
+    ]
     with recorded(mosquitto.port, tmp_path / "r.jsonl.gz") as recorder:
         publish(mosquitto.port, sent)
         wait_until(lambda: recorder.written == 502, 20, "502 messages")
@@ -100,9 +104,9 @@ def test_what_the_broker_delivers_is_written_in_order_with_its_receive_time(
 
 
 def test_only_the_topics_asked_for_are_recorded(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    wanted = [Message(0, "hubs/a/co2/x", b"1"), Message(0, "v3/app/up", b"2")]
+    wanted = [TimedMessage(0, "hubs/a/co2/x", b"1"), TimedMessage(0, "v3/app/up", b"2")]
     with recorded(mosquitto.port, tmp_path / "r.jsonl", topics=["hubs/#", "v3/+/up"]) as recorder:
-        publish(mosquitto.port, [Message(0, "other/topic", b"0"), *wanted])
+        publish(mosquitto.port, [TimedMessage(0, "other/topic", b"0"), *wanted])
         wait_until(lambda: recorder.written == 2, 20, "two messages")
         recorder.stop()
     assert [message.payload for message in recorder.messages()] == [b"1", b"2"]
@@ -143,8 +147,8 @@ def test_recording_ends_after_a_duration(mosquitto: Mosquitto, tmp_path: Path) -
 
 def test_a_message_with_a_mac_address_is_refused_and_counted(mosquitto: Mosquitto, tmp_path: Path) -> None:
     personal = [
-        Message(0, "wifi/clients", b'{"mac":"%s"}' % MAC.encode()),
-        Message(0, f"wifi/{MAC}/rssi", b"-60"),
+        TimedMessage(0, "wifi/clients", b'{"mac":"%s"}' % MAC.encode()),
+        TimedMessage(0, f"wifi/{MAC}/rssi", b"-60"),
     ]
     with recorded(mosquitto.port, tmp_path / "r.jsonl") as recorder:
         publish(mosquitto.port, [*personal, *numbered(3)])
@@ -158,7 +162,7 @@ def test_a_message_with_a_mac_address_is_refused_and_counted(mosquitto: Mosquitt
 def test_with_hashing_the_same_device_is_still_the_same(mosquitto: Mosquitto, tmp_path: Path) -> None:
     spellings = [MAC, MAC.upper(), MAC.replace(":", "-"), "a4c1.380b.1c2d", "A4C1380B1C2D"]
     with recorded(mosquitto.port, tmp_path / "r.jsonl", hasher=MacHasher()) as recorder:
-        publish(mosquitto.port, [Message(0, f"wifi/{spelling}", spelling.encode()) for spelling in spellings])
+        publish(mosquitto.port, [TimedMessage(0, f"wifi/{spelling}", spelling.encode()) for spelling in spellings])
         wait_until(lambda: recorder.written == 5, 20, "five messages")
         recorder.stop()
     messages = recorder.messages()
@@ -186,9 +190,9 @@ def test_with_hashing_the_same_device_is_still_the_same(mosquitto: Mosquitto, tm
     ],
 )
 def test_a_mac_address_is_found_however_it_is_written(text: str) -> None:
-    assert holds_mac(Message(0, "t", text.encode()))
-    assert holds_mac(Message(0, text, b""))
-    assert not holds_mac(MacHasher().hashed(Message(0, "t", text.encode())))
+    assert holds_mac(TimedMessage(0, "t", text.encode()))
+    assert holds_mac(TimedMessage(0, text, b""))
+    assert not holds_mac(MacHasher().hashed(TimedMessage(0, "t", text.encode())))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_a_mac_address_is_found_however_it_is_written(text: str) -> None:
     ],
 )
 def test_what_is_no_mac_address_is_left_alone(text: str) -> None:
-    message = Message(0, "t", text.encode())
+    message = TimedMessage(0, "t", text.encode())
     assert not holds_mac(message)
     assert MacHasher().hashed(message) == message
 
@@ -220,13 +224,13 @@ def test_what_is_no_mac_address_is_left_alone(text: str) -> None:
     after=st.text('xyz:-./"{} ', max_size=10),
 )
 def test_no_text_around_a_mac_address_hides_it(before: str, octets: bytes, joint: str, after: str) -> None:
-    message = Message(0, "t", f"{before}{octets.hex(joint)}{after}".encode())
+    message = TimedMessage(0, "t", f"{before}{octets.hex(joint)}{after}".encode())
     assert holds_mac(message)
     assert octets.hex(joint).encode() not in MacHasher().hashed(message).payload
 
 
 def test_hashes_differ_from_one_recording_to_the_next() -> None:
-    message = Message(0, "t", MAC.encode())
+    message = TimedMessage(0, "t", MAC.encode())
     assert MacHasher().hashed(message) != MacHasher().hashed(message)
     assert MacHasher(b"k").hashed(message) == MacHasher(b"k").hashed(message)
 
@@ -259,7 +263,7 @@ def test_a_broker_that_stays_away_ends_the_recording_with_what_it_has(mosquitto:
 def test_a_full_disk_ends_the_recording_with_a_plain_error(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with recorded(mosquitto.port, tmp_path / "r.jsonl") as recorder:
 
-        def full(_message: Message) -> None:
+        def full(_message: TimedMessage) -> None:
             raise HubpulseError("can't write r.jsonl: No space left on device; check folder, rights and free space")
 
         recorder._writer.write = full  # type: ignore[method-assign,assignment] # the fault is put in where the disk would raise it

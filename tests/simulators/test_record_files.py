@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from schemas import HubpulseError
 from simulators import recordings
-from simulators.messages import Message, decode, encode
+from simulators.messages import TimedMessage, decode, encode
 from simulators.recordings import Recording, RecordingWriter
 
 TOPICS = st.text(st.characters(exclude_characters="+#\0", exclude_categories=["Cs"]), min_size=1, max_size=50)
 TIMES = st.integers(0, 4 * 10**18)  # 1970 to 2096
-MESSAGES = st.builds(Message, TIMES, TOPICS, st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
+MESSAGES = st.builds(TimedMessage, TIMES, TOPICS, st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
 
-GOOD = Message(1_000_000_000_000_000_000, "hubs/armley/co2/air", b"600")
+GOOD = TimedMessage(1_000_000_000_000_000_000, "hubs/armley/co2/air", b"600")
 
 
 @given(MESSAGES)
-def test_a_message_survives_its_line(message: Message) -> None:
+def test_a_message_survives_its_line(message: TimedMessage) -> None:
     line = encode(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -30,7 +30,7 @@ def test_a_message_survives_its_line(message: Message) -> None:
 
 @given(messages=st.lists(MESSAGES, max_size=20), gzipped=st.booleans())
 def test_a_recording_is_read_back_as_written(
-    tmp_path_factory: pytest.TempPathFactory, messages: list[Message], gzipped: bool
+    tmp_path_factory: pytest.TempPathFactory, messages: list[TimedMessage], gzipped: bool
 ) -> None:
     path = tmp_path_factory.mktemp("recording") / ("r.jsonl.gz" if gzipped else "r.jsonl")
     with RecordingWriter(path) as writer:
@@ -95,7 +95,7 @@ def test_what_was_flushed_survives_a_power_cut(tmp_path: Path) -> None:
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes((tmp_path / "r.jsonl.gz").read_bytes())
     writer.close()
-    found: list[Message] = []
+    found: list[TimedMessage] = []
     with pytest.raises(HubpulseError, match="cut short or damaged"):
         found.extend(Recording(cut).messages())
     assert found == [GOOD] * 100

@@ -12,10 +12,20 @@ from hypothesis import strategies as st
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
 from simulators import replay as replaying
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from simulators.recordings import Recording, RecordingWriter
-from simulators.replay import Bookmark, Outcome, Spacing, Span, measure, open_source, parse_speed, replay, shift_to
+from simulators.replay import (
+    Bookmark,
+    Extent,
+    ReplayReport,
+    Spacing,
+    measure,
+    open_source,
+    parse_speed,
+    replay,
+    shift_to,
+)
 from simulators.shifting import shifted
 from tests.servers import Mosquitto
 from tests.simulators.listening import Listener, settings_of
@@ -25,9 +35,11 @@ HOUR_NS = 3600 * 10**9
 NOW_NS = 1_800_000_000 * 10**9
 
 
-def native(number: int) -> Message:
+def native(number: int) -> TimedMessage:
     time_ns = 10**18 + number * 10**9
-    return Message(time_ns, "hubs/armley/co2/air", b'{"time":"%s","co2_ppm":%d}' % (rfc3339(time_ns).encode(), number))
+    return TimedMessage(
+        time_ns, "hubs/armley/co2/air", b'{"time":"%s","co2_ppm":%d}' % (rfc3339(time_ns).encode(), number)
+    )
 
 
 def recording(tmp_path: Path, number: int) -> Recording:
@@ -42,13 +54,13 @@ def test_the_original_spacing_is_kept_or_scaled() -> None:
     times_ns = [10**18, 10**18 + HOUR_NS, 10**18 + 3 * HOUR_NS]
     for speed, expected in ((1, [50.0, 3650.0, 10850.0]), (60, [50.0, 110.0, 230.0]), (0.5, [50.0, 7250.0, 21650.0])):
         spacing = Spacing(speed, clock_s=lambda: 50.0)
-        assert [spacing.due_s(Message(time_ns, "t", b"")) for time_ns in times_ns] == pytest.approx(expected)
+        assert [spacing.due_s(TimedMessage(time_ns, "t", b"")) for time_ns in times_ns] == pytest.approx(expected)
 
 
 def test_a_message_older_than_the_first_is_due_at_once() -> None:
     spacing = Spacing(1, clock_s=lambda: 50.0)
-    spacing.due_s(Message(10**18, "t", b""))
-    assert spacing.due_s(Message(10**18 - HOUR_NS, "t", b"")) < 50
+    spacing.due_s(TimedMessage(10**18, "t", b""))
+    assert spacing.due_s(TimedMessage(10**18 - HOUR_NS, "t", b"")) < 50
 
 
 @pytest.mark.parametrize("text, speed", [("max", math.inf), ("1", 1), ("0.5", 0.5), ("3600", 3600)])
@@ -71,7 +83,7 @@ def test_what_is_no_speed_says_what_to_write(text: str) -> None:
 def test_shifted_to_now_no_message_is_sent_before_its_time(
     first_ns: int, duration_ns: int, speed: float, part: float
 ) -> None:
-    shift_ns = shift_to(NOW_NS, Span(first_ns, first_ns + duration_ns, 2), speed)
+    shift_ns = shift_to(NOW_NS, Extent(first_ns, first_ns + duration_ns, 2), speed)
     after_ns = int(part * duration_ns)
     time_ns, sent_ns = first_ns + after_ns + shift_ns, NOW_NS + after_ns / speed
     assert time_ns <= sent_ns + 1000  # a microsecond for the arithmetic of floats
@@ -79,7 +91,7 @@ def test_shifted_to_now_no_message_is_sent_before_its_time(
 
 @pytest.mark.parametrize("speed, newest_ns", [(1, NOW_NS + 10 * HOUR_NS), (10, NOW_NS + HOUR_NS), (math.inf, NOW_NS)])
 def test_shifted_to_now_the_newest_message_is_as_new_as_can_be(speed: float, newest_ns: int) -> None:
-    span = Span(10**18, 10**18 + 10 * HOUR_NS, 2)
+    span = Extent(10**18, 10**18 + 10 * HOUR_NS, 2)
     assert span.last_ns + shift_to(NOW_NS, span, speed) == newest_ns
 
 
@@ -97,7 +109,7 @@ def test_shifted_to_now_the_newest_message_is_as_new_as_can_be(speed: float, new
     ],
 )
 def test_the_times_inside_a_native_payload_move_along(payload: str, expected: str) -> None:
-    moved, wholly = shifted(Message(5, "hubs/armley/co2/air", payload.encode()), HOUR_NS)
+    moved, wholly = shifted(TimedMessage(5, "hubs/armley/co2/air", payload.encode()), HOUR_NS)
     assert (moved.time_ns, moved.payload.decode(), wholly) == (5 + HOUR_NS, expected, True)
 
 
@@ -112,7 +124,7 @@ def test_the_times_inside_a_native_payload_move_along(payload: str, expected: st
     ],
 )
 def test_a_payload_whose_times_cannot_be_moved_is_sent_as_it_is_and_said_so(topic: str, payload: bytes) -> None:
-    assert shifted(Message(5, topic, payload), HOUR_NS) == (Message(5 + HOUR_NS, topic, payload), False)
+    assert shifted(TimedMessage(5, topic, payload), HOUR_NS) == (TimedMessage(5 + HOUR_NS, topic, payload), False)
 
 
 def test_a_source_is_measured_whatever_its_order(tmp_path: Path) -> None:
@@ -149,7 +161,7 @@ def test_times_are_shifted_and_what_cannot_be_is_noted(mosquitto: Mosquitto, tmp
     path = tmp_path / "r.jsonl"
     with RecordingWriter(path) as writer:
         writer.write(native(1))
-        writer.write(Message(10**18, "v3/app/devices/d/up", b"{}"))
+        writer.write(TimedMessage(10**18, "v3/app/devices/d/up", b"{}"))
     source = Recording(path)
     bookmark = Bookmark(tmp_path, source)
     bookmark.shift_ns = HOUR_NS
@@ -160,7 +172,7 @@ def test_times_are_shifted_and_what_cannot_be_is_noted(mosquitto: Mosquitto, tmp
     assert outcome.notes.counts == {replaying.NOT_SHIFTED: 1}
 
 
-def stopped_after(number: int, source: Recording, bookmark: Bookmark, port: int) -> Outcome:
+def stopped_after(number: int, source: Recording, bookmark: Bookmark, port: int) -> ReplayReport:
     sent = 0
 
     def count(more: int) -> None:
@@ -189,7 +201,7 @@ def test_a_replay_that_lost_its_broker_goes_on_and_every_message_arrives(mosquit
     source = recording(tmp_path, 1000)
 
     class Failing(Recording):
-        def messages(self) -> Generator[Message]:
+        def messages(self) -> Generator[TimedMessage]:
             for number, message in enumerate(super().messages()):
                 if number == 700:
                     mosquitto.stop()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from cli.app import main
-from simulators.messages import Message, encode
+from simulators.messages import TimedMessage, encode
 from simulators.publisher import Publisher
 from simulators.recordings import Recording
 from tests.real_parts import REPOSITORY
@@ -124,7 +124,7 @@ def test_shifted_to_now_the_last_reading_is_of_this_minute(
     commands: Commands, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     recorded = tmp_path / "r.jsonl"
-    recorded.write_bytes(encode(Message(10**18, "hubs/a/co2/b", b'{"time":"2001-09-09T01:46:40Z","co2_ppm":600}')))
+    recorded.write_bytes(encode(TimedMessage(10**18, "hubs/a/co2/b", b'{"time":"2001-09-09T01:46:40Z","co2_ppm":600}')))
     with Listener(mosquitto.port) as listener:
         result = commands.run("replay", recorded, "--speed", "max", "--shift-to-now", "--mqtt-port", mosquitto.port)
         listener.wait_for(1)

@@ -8,11 +8,11 @@ import yaml
 
 from schemas import Estate, HubpulseError
 from sensors.estate_file import load_estate
-from simulators.estate import PretendEstate
+from simulators.estate import SimulatedEstate
 from simulators.faults import describe
 from simulators.scenarios import SCENARIOS, estate_document, simulation
 from tests.real_parts import REPOSITORY
-from tests.simulators.pretend import document, week
+from tests.simulators.small_estate import document, week
 
 LAST = date(2025, 5, 18)
 
@@ -44,8 +44,8 @@ def test_a_busy_day_is_about_four_times_as_busy() -> None:
     wednesday = date(2025, 5, 14)
     assert run.crowds == {wednesday: 4.0}
     for busy, plain in zip(
-        PretendEstate(run.estate, seed=7, crowds=dict(run.crowds)).hubs,
-        PretendEstate(ordinary.estate, seed=7).hubs,
+        SimulatedEstate(run.estate, seed=7, crowds=dict(run.crowds)).hubs,
+        SimulatedEstate(ordinary.estate, seed=7).hubs,
         strict=True,
     ):
         assert 3 < len(busy.day(wednesday).visits) / len(plain.day(wednesday).visits) < 5

@@ -19,7 +19,7 @@ from simulators.scenarios import estate_document
 from tests.cli.command import CommandLine
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import Listener
-from tests.simulators.pretend import document
+from tests.simulators.small_estate import document
 from tests.waiting import wait_until
 
 DAYS = ("--days", "3", "--until", "2025-05-16", "--seed", "11")
@@ -129,7 +129,7 @@ def test_the_estate_it_plays_can_be_printed(offline: CommandLine, tmp_path: Path
         (["--fault", "gremlins"], "no fault is called 'gremlins': choose from"),
         (["--until", "yesterday"], "--until 'yesterday' is not a date"),
         (["--live", "--speed", "60"], "--live, --rate and --speed each set the pace"),
-        (["--until", "2023-05-01"], "the pretend estate opened on 2024-01-01"),
+        (["--until", "2023-05-01"], "the simulated estate opened on 2024-01-01"),
         (["verify", "--truth", "none.jsonl"], "simulate with --truth none.jsonl first"),
     ],
 )

@@ -22,7 +22,7 @@ from ingest.quarantine import Quarantine
 from schemas import Settings
 from schemas.settings import InfluxSettings, MqttSettings
 from simulators.faults import describe
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.publisher import Publisher
 from simulators.runner import Runner
 from simulators.simulation import Simulation
@@ -31,7 +31,7 @@ from simulators.truth.verify import Difference, Truth, differences, read_truth
 from stores import open_store
 from tests.real_parts import require
 from tests.servers import Influxd, Mosquitto
-from tests.simulators.pretend import document, played, week
+from tests.simulators.small_estate import document, played, week
 from tests.waiting import wait_until
 from usage import figures
 
@@ -57,7 +57,7 @@ class Pipeline:
     folder: Path
     published: int = field(default=0)
 
-    def publish(self, messages: Iterable[Message]) -> None:
+    def publish(self, messages: Iterable[TimedMessage]) -> None:
         with Publisher(self.settings.mqtt) as publisher:
             self.published += publisher.publish_all(messages).acknowledged
         self.wait_until_stored()
@@ -185,17 +185,17 @@ def test_a_single_fault_has_no_other_effect_than_it_must(pipeline: Pipeline, fau
     assert pipeline.refused() - refused_before == Counter(truth.summary["refused"])
 
 
-def busy_door_reading(messages: list[Message], topic: str) -> int:
+def busy_door_reading(messages: list[TimedMessage], topic: str) -> int:
     """The number of the message that tells of the most people."""
     return max((at for at, m in enumerate(messages) if m.topic == topic), key=lambda at: people(messages[at]))
 
 
-def people(message: Message) -> int:
+def people(message: TimedMessage) -> int:
     reading = json.loads(message.payload)
     return int(reading["entries"] + reading["exits"])
 
 
-def with_time(message: Message, shift: timedelta) -> Message:
+def with_time(message: TimedMessage, shift: timedelta) -> TimedMessage:
     reading = json.loads(message.payload)
     reading["time"] += round(shift.total_seconds() * 1000)
     return message._replace(payload=json.dumps(reading).encode())

@@ -7,7 +7,7 @@ import pytest
 
 from schemas import HubpulseError
 from simulators.truth.verify import Difference, Truth, differences, read_truth
-from tests.simulators.pretend import played, week
+from tests.simulators.small_estate import played, week
 
 
 @pytest.fixture(scope="module", name="text")

@@ -1,4 +1,4 @@
-"""The figures of a pretend year against its truth, in every store; and of some weeks that jobs lives through."""
+"""The figures of a simulated year against its truth, in every store; and of some weeks that jobs lives through."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,7 +12,7 @@ from stores import Store
 from stores.influx_store import InfluxStore
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at
-from tests.usage.pretend import EVER, Ingested, PretendYear, document
+from tests.usage.simulated import EVER, Ingested, SimulatedYear, document
 from usage.jobs import Jobs
 from usage.rows import DAILY, HOURLY, read_marks, read_rows
 
@@ -23,10 +23,10 @@ SETTLED_NS = RECEIVED_NS + 10 * 10**9
 
 
 @pytest.fixture(scope="module")
-def year() -> tuple[PretendYear, list[Ingested]]:
+def year() -> tuple[SimulatedYear, list[Ingested]]:
     """A year with both clock changes, and all of it as ingest makes it."""
     run = simulation(document(), scenario="normal", last=LAST, days=365, seed=5, faults=FAULTS)
-    lived = PretendYear(run)
+    lived = SimulatedYear(run)
     return lived, list(lived.at_once(RECEIVED_NS))
 
 
@@ -42,7 +42,7 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]
 
 
 @pytest.mark.timeout(300)
-def test_a_year_equals_its_truth(year: tuple[PretendYear, list[Ingested]], any_store: Store) -> None:
+def test_a_year_equals_its_truth(year: tuple[SimulatedYear, list[Ingested]], any_store: Store) -> None:
     lived, ingested = year
     for batch in ingested:
         batch.store_in(any_store)
@@ -62,7 +62,7 @@ def test_a_year_equals_its_truth(year: tuple[PretendYear, list[Ingested]], any_s
 def test_weeks_that_jobs_lives_through_end_up_equal_to_their_truth(tmp_path: Path, hours: int) -> None:
     store = SqliteStore(tmp_path / "store.db")
     run = simulation(document(), scenario="normal", last=date(2025, 11, 2), days=21, seed=11, faults=FAULTS)
-    lived = PretendYear(run)
+    lived = SimulatedYear(run)
     now_ns = 0
     jobs = Jobs(lambda: store, lambda: lived.estate, lambda: now_ns)
     for batch in lived.as_it_happens(hours):

@@ -1,10 +1,10 @@
-"""A small pretend estate for tests: three hubs, every kind of counter, doors that are open over midnight."""
+"""A small simulated estate for tests: three hubs, every kind of counter, doors that are open over midnight."""
 
 import io
 from datetime import date
 from typing import Any
 
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.scenarios import simulation
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord
@@ -62,7 +62,7 @@ def week(*faults: str, prefix: str = "", days: int = 7, last: date = SUNDAY, sce
     return simulation(document(prefix), scenario=scenario, last=last, days=days, seed=7, faults=faults)
 
 
-def played(run: Simulation, *, readings_max: int = 144) -> tuple[list[Message], str]:
+def played(run: Simulation, *, readings_max: int = 144) -> tuple[list[TimedMessage], str]:
     """All messages of a run, and the text of its truth."""
     file = io.StringIO()
     truth = TruthRecord(file, run.estate, run.header())

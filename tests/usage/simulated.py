@@ -13,7 +13,7 @@ from ingest.decoder import Decoder
 from schemas import Estate
 from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord
 from stores import Store
@@ -60,7 +60,7 @@ class Ingested(NamedTuple):
                 put_lines(store, batch)
 
 
-class PretendYear:
+class SimulatedYear:
     """A simulation as it comes through ingest, and what its truth asks of the figures."""
 
     def __init__(self, run: Simulation) -> None:
@@ -110,15 +110,15 @@ class PretendYear:
             if not _agree(value, stored.get(day, {}).get(name))
         ]
 
-    def _messages(self, readings_max: int) -> Generator[Message, None, None]:
+    def _messages(self, readings_max: int) -> Generator[TimedMessage, None, None]:
         record = TruthRecord(self._truth, self.estate, self._run.header())
         yield from self._run.messages(readings_max=lambda _day: readings_max, truth=record)
         record.close()
 
-    def _decoder(self, clock: list[int]) -> Callable[[Iterable[Message]], Ingested]:
+    def _decoder(self, clock: list[int]) -> Callable[[Iterable[TimedMessage]], Ingested]:
         decoder = Decoder(Registry(self.estate), clock_ns=lambda: clock[0])
 
-        def decode(messages: Iterable[Message]) -> Ingested:
+        def decode(messages: Iterable[TimedMessage]) -> Ingested:
             batch = decoder.decode([Received(m.topic.encode(), m.payload) for m in messages])
             marks = [encode("day_marks", {"hub": m.hub}, {"marked_ns": clock[0]}, m.midnight_ns) for m in batch.marks]
             return Ingested(clock[0], batch.lines, marks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Tally:
+class ReasonCounts:
     """Counts by reason, each with the first place where it happened."""
 
     _counts: Counter[str] = field(default_factory=Counter)

@@ -1,6 +1,6 @@
 """What leaves a hub: each reading with the moment at which it is sent, and messages in that order.
 
-    observations -> deliveries -> faults -> sending order -> messages (single or in batches)
+    observations -> transmissions -> faults -> sending order -> messages (single or in batches)
 
 A reading sent late waits here until the simulation has come to its moment, so memory holds a day and what is late.
 """
@@ -15,11 +15,11 @@ from typing import NamedTuple
 from schemas import Kind, Reason, Sensor
 from simulators.devices import Observation
 from simulators.hub import HubDay
-from simulators.messages import Message
+from simulators.messages import TimedMessage
 from simulators.payloads import batch_payload, payload, topic_of
 
 
-class Delivery(NamedTuple):
+class Transmission(NamedTuple):
     """One reading on its way.
 
     `reason`: the pipeline will refuse it. `lost`: it never leaves the hub. `content` replaces the payload that the
@@ -40,26 +40,26 @@ class Delivery(NamedTuple):
         return topic_of(self.hub, self.kind, self.sensor.id)
 
 
-def deliveries_of(day: HubDay) -> list[list[Delivery]]:
+def transmissions_of(day: HubDay) -> list[list[Transmission]]:
     """The readings of a hub's day, series by series, each sent at the moment it was taken."""
     return [
-        [Delivery(o.time_ns, day.hub.id, series.sensor, series.kind, o) for o in series.observations]
+        [Transmission(o.time_ns, day.hub.id, series.sensor, series.kind, o) for o in series.observations]
         for series in day.series
         if series.observations
     ]
 
 
 class SendingOrder:
-    """Puts deliveries into the order in which they are sent."""
+    """Puts transmissions into the order in which they are sent."""
 
     def __init__(self) -> None:
-        self._waiting: list[Delivery] = []
+        self._waiting: list[Transmission] = []
 
-    def add(self, deliveries: Iterable[Delivery]) -> None:
-        """Take in deliveries; those that never leave the hub go no further."""
-        self._waiting += [delivery for delivery in deliveries if not delivery.lost]
+    def add(self, transmissions: Iterable[Transmission]) -> None:
+        """Take in transmissions; those that never leave the hub go no further."""
+        self._waiting += [transmission for transmission in transmissions if not transmission.lost]
 
-    def until(self, time_ns: int | None) -> list[Delivery]:
+    def until(self, time_ns: int | None) -> list[Transmission]:
         """Take out what is sent before an instant, or everything."""
         self._waiting.sort(key=_sent_ns)
         stop = len(self._waiting) if time_ns is None else bisect_left(self._waiting, time_ns, key=_sent_ns)
@@ -70,30 +70,30 @@ class SendingOrder:
 _sent_ns = attrgetter("sent_ns")
 
 
-def messages_of(deliveries: Sequence[Delivery], *, readings_max: int) -> Iterator[Message]:
+def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> Iterator[TimedMessage]:
     """Deliveries in sending order as messages of up to so many readings of one topic.
 
     A reading with a payload of its own travels alone: what is refused with it would be refused for its neighbours too.
     """
     if readings_max == 1:
-        yield from map(_single, deliveries)
+        yield from map(_single, transmissions)
         return
-    messages = [_single(delivery) for delivery in deliveries if delivery.content is not None]
-    series: dict[tuple[str, str, Kind], list[Delivery]] = {}
-    for delivery in deliveries:
-        if delivery.content is None:
-            series.setdefault((delivery.hub, delivery.sensor.id, delivery.kind), []).append(delivery)
+    messages = [_single(transmission) for transmission in transmissions if transmission.content is not None]
+    series: dict[tuple[str, str, Kind], list[Transmission]] = {}
+    for transmission in transmissions:
+        if transmission.content is None:
+            series.setdefault((transmission.hub, transmission.sensor.id, transmission.kind), []).append(transmission)
     for same in series.values():
         messages += [_batch(same[at : at + readings_max]) for at in range(0, len(same), readings_max)]
     yield from sorted(messages)
 
 
-def _batch(deliveries: Sequence[Delivery]) -> Message:
-    last = deliveries[-1]
-    return Message(last.sent_ns, last.topic, batch_payload([d.observation for d in deliveries]))
+def _batch(transmissions: Sequence[Transmission]) -> TimedMessage:
+    last = transmissions[-1]
+    return TimedMessage(last.sent_ns, last.topic, batch_payload([d.observation for d in transmissions]))
 
 
-def _single(delivery: Delivery) -> Message:
-    observation = delivery.observation
-    content = payload(observation.time_ns, observation.fields) if delivery.content is None else delivery.content
-    return Message(delivery.sent_ns, delivery.topic, content)
+def _single(transmission: Transmission) -> TimedMessage:
+    observation = transmission.observation
+    content = payload(observation.time_ns, observation.fields) if transmission.content is None else transmission.content
+    return TimedMessage(transmission.sent_ns, transmission.topic, content)

@@ -14,7 +14,7 @@ from schemas.localtime import NS_A_SECOND
 _HOUR_NS = 3600 * NS_A_SECOND
 
 
-def chance(seed: int, *name: object) -> Random:
+def seeded_rng(seed: int, *name: object) -> Random:
     """A generator that is the same for the same seed and name, on every machine."""
     return Random("/".join(map(str, (seed, *name))))
 
@@ -39,10 +39,10 @@ def poisson(mean: float, rng: Random) -> int:
 
 @lru_cache(maxsize=65536)
 def _knot(seed: int, name: str, index: int) -> float:
-    return chance(seed, name, index).gauss(0, 1)
+    return seeded_rng(seed, name, index).gauss(0, 1)
 
 
-def wander(seed: int, name: str, time_ns: int, every_h: float) -> float:
+def smooth_noise(seed: int, name: str, time_ns: int, every_h: float) -> float:
     """A smooth random course around 0 with a spread of about 1: a draw every `every_h` hours, cosine in between."""
     index, within = divmod(time_ns, round(every_h * _HOUR_NS))
     share = (1 - math.cos(math.pi * within / (every_h * _HOUR_NS))) / 2

@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 from schemas import KINDS, Kind, Sensor
 from schemas.localtime import NS_A_SECOND
-from simulators.deliveries import Delivery
 from simulators.devices import Fields, every_ns
 from simulators.hours import Span
 from simulators.people import Counted
+from simulators.transmissions import Transmission
 
 _SILENCE_MAX_NS = int(timedelta(days=31).total_seconds()) * NS_A_SECOND
 _NOBODY = Counted(0, 0)
 
 
-class Heard(NamedTuple):
+class ReceivedReading(NamedTuple):
     """One good reading, and what it tells was counted since `since_ns`: people both ways, or bytes both ways.
 
     `since_ns` is None where nothing came before.
@@ -38,12 +38,12 @@ class Heard(NamedTuple):
 
 
 @dataclass(slots=True)
-class Track:
+class ReceivedSeries:
     """The good readings of one sensor and kind, as far back as anybody needs them."""
 
     sensor: Sensor
     kind: Kind
-    readings: list[Heard] = field(default_factory=list)
+    readings: list[ReceivedReading] = field(default_factory=list)
     _untold: Counted = _NOBODY
     _limits: dict[str, tuple[float, float]] = field(init=False)
 
@@ -55,20 +55,20 @@ class Track:
         """How long a reading speaks for: until the next, at most for two intervals."""
         return 2 * every_ns(self.sensor)
 
-    def take(self, deliveries: Iterable[Delivery]) -> None:
-        """Take in a day's deliveries of this sensor and kind, copies and lost ones included."""
+    def take(self, transmissions: Iterable[Transmission]) -> None:
+        """Take in a day's transmissions of this sensor and kind, copies and lost ones included."""
         seen_ns = -1
-        for delivery in sorted(deliveries, key=lambda d: d.observation.time_ns):
-            if delivery.observation.time_ns != seen_ns:
-                seen_ns = delivery.observation.time_ns
-                self._take(delivery)
+        for transmission in sorted(transmissions, key=lambda d: d.observation.time_ns):
+            if transmission.observation.time_ns != seen_ns:
+                seen_ns = transmission.observation.time_ns
+                self._take(transmission)
 
-    def _take(self, delivery: Delivery) -> None:
-        observation = delivery.observation
+    def _take(self, transmission: Transmission) -> None:
+        observation = transmission.observation
         told = observation.counted or _NOBODY
         if self.sensor.counter_bits is not None and not observation.fresh:
             told = _plus(self._untold, told)
-        if delivery.lost or delivery.reason is not None:
+        if transmission.lost or transmission.reason is not None:
             self._untold = told
             return
         self._untold = _NOBODY
@@ -80,7 +80,7 @@ class Track:
         fields = observation.fields
         suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in self._limits.items())
         self.readings.append(
-            Heard(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, told)
+            ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, told)
         )
 
     def forget(self, before_ns: int) -> None:
@@ -88,12 +88,12 @@ class Track:
         stop = bisect_left(self.readings, before_ns, key=_time_ns)
         del self.readings[: min(stop, len(self.readings) - 1)]
 
-    def within(self, span: Span) -> Sequence[Heard]:
+    def within(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings in a span."""
         start = bisect_left(self.readings, span.start_ns, key=_time_ns)
         return self.readings[start : bisect_left(self.readings, span.stop_ns, key=_time_ns)]
 
-    def steps(self, span: Span) -> Sequence[Heard]:
+    def steps(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings whose time since the one before meets a span."""
         start = bisect_right(self.readings, span.start_ns, key=_time_ns)
         stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
@@ -118,7 +118,7 @@ def _bytes_between(before: Fields, now: Fields) -> Counted:
     return Counted(rx, tx)
 
 
-def _time_ns(reading: Heard) -> int:
+def _time_ns(reading: ReceivedReading) -> int:
     return reading.time_ns
 
 
@@ -132,19 +132,19 @@ def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
     return {name: limit for name, limit in limits.items() if limit != (-math.inf, math.inf)}
 
 
-class HubHeard:
+class HubReadings:
     """Everything heard of one hub."""
 
     def __init__(self) -> None:
-        self._tracks: dict[tuple[str, Kind], Track] = {}
+        self._tracks: dict[tuple[str, Kind], ReceivedSeries] = {}
 
-    def take(self, deliveries: Sequence[Delivery]) -> None:
-        """Take in a day's deliveries of one series."""
-        first = deliveries[0]
+    def take(self, transmissions: Sequence[Transmission]) -> None:
+        """Take in a day's transmissions of one series."""
+        first = transmissions[0]
         key = (first.sensor.id, first.kind)
         if key not in self._tracks:
-            self._tracks[key] = Track(first.sensor, first.kind)
-        self._tracks[key].take(deliveries)
+            self._tracks[key] = ReceivedSeries(first.sensor, first.kind)
+        self._tracks[key].take(transmissions)
 
     def forget(self, before_ns: int) -> None:
         """Keep the readings from an instant on, and the last one of each sensor."""
@@ -156,7 +156,7 @@ class HubHeard:
         counters = (t for t in self._tracks.values() if t.kind in (Kind.FOOTFALL, Kind.WIFI) and t.readings)
         return all(track.readings[-1].time_ns >= time_ns for track in counters)
 
-    def tracks(self, kind: Kind) -> Iterator[Track]:
+    def tracks(self, kind: Kind) -> Iterator[ReceivedSeries]:
         """The tracks of a kind, in order of the sensors' ids."""
         for (_, found), track in sorted(self._tracks.items()):
             if found is kind:

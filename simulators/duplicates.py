@@ -8,7 +8,7 @@ from enum import Enum, auto
 _BATCH = 10_000
 
 
-class Sighting(Enum):
+class Match(Enum):
     """What a reading is to those before it."""
 
     NEW = auto()
@@ -18,7 +18,7 @@ class Sighting(Enum):
     """The same sensor and time with other values: sending it would overwrite the first."""
 
 
-class Seen:
+class DuplicateIndex:
     """Series (by number), times and a hash of the values, all 64-bit integers."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Seen:
     def close(self) -> None:
         self._db.close()
 
-    def look(self, series: int, time_ns: int, value: int) -> Sighting:
+    def look(self, series: int, time_ns: int, value: int) -> Match:
         """Note a reading; tell whether the table has had it before."""
         if time_ns > self._latest_ns.get(series, time_ns - 1):
             # Later than everything before, as nearly every row is: new for certain, and noted by the batch.
@@ -44,15 +44,15 @@ class Seen:
             self._waiting.append((series, time_ns, value))
             if len(self._waiting) >= _BATCH:
                 self._flush()
-            return Sighting.NEW
+            return Match.NEW
         self._flush()
         known = self._db.execute(
             "SELECT value FROM seen WHERE series = ? AND time_ns = ?", (series, time_ns)
         ).fetchone()
         if known is None:
             self._waiting.append((series, time_ns, value))
-            return Sighting.NEW
-        return Sighting.DUPLICATE if known[0] == value else Sighting.CONFLICT
+            return Match.NEW
+        return Match.DUPLICATE if known[0] == value else Match.CONFLICT
 
     def _flush(self) -> None:
         if self._waiting:
