@@ -27,11 +27,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.batches import Message
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
 from ingest.mqtt_client import BatchClient
 from ingest.subscriber import Subscriber
+from mqtt.messages import Message
 from schemas import Estate
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings, MqttSettings

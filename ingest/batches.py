@@ -1,28 +1,12 @@
-"""What goes through the ingest room: messages in, and the batch that one commit holds."""
+"""What goes through the ingest room: the batch that one commit holds."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mqtt.messages import Message
 from schemas.readings import Rejection
-
-_DIGEST_BYTES = 16
-
-
-class Message(NamedTuple):
-    """A PUBLISH as it came: packet id 0 at QoS 0."""
-
-    topic: bytes
-    payload: bytes
-    packet_id: int = 0
-    dup: bool = False
-    retained: bool = False
-
-    def digest(self) -> bytes:
-        """Tells this message from others of its packet id."""
-        return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()
 
 
 class Refused(NamedTuple):

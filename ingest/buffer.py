@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest import deliveries
-from ingest.batches import Batch, DayMark, Delivery, Message, Refused
+from ingest.batches import Batch, DayMark, Delivery, Refused
 from ingest.buffer_file import FILE_NAME, BufferDamagedError, BufferFile, BufferFullError
 from ingest.deliveries import Deliveries
 from ingest.ledger import LEDGER_COLUMNS, Ledger
 from ingest.privacy import mask_macs
+from mqtt.messages import Message
 from schemas.readings import Reason
 
 LAYOUT_VERSION = 1

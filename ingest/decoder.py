@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.batches import Batch, DayMark, Delivery, Message, Refused
+from ingest.batches import Batch, DayMark, Delivery, Refused
+from mqtt.messages import Message
 from schemas.kinds import KINDS, Field, Kind
 from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, rfc3339
 from schemas.readings import Reason, Rejection
@@ -138,11 +139,12 @@ class Decoder:
             queue.clear()
         lanes = self._lanes
         for message in messages:
+            if message.cut_from_bytes or len(message.payload) > self._message_bytes_max:
+                self._refuse(message.cut(), self._too_large(message), batch)
+                continue
             lane = lanes.get(message.topic) or self._open_lane(message.topic)
             if isinstance(lane, Rejection):
                 self._refuse(message, lane, batch)
-            elif len(message.payload) > self._message_bytes_max:
-                self._refuse(message, self._too_large(message), batch)
             else:
                 lane.queue.lanes.append(lane)
                 lane.queue.messages.append(message)
@@ -213,7 +215,7 @@ class Decoder:
     def _too_large(self, message: Message) -> Rejection:
         return Rejection(
             reason=Reason.TOO_LARGE,
-            detail=f"{len(message.payload)} bytes: send at most {self._message_bytes_max} in one message",
+            detail=f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message",
         )
 
     def _take_queue(self, queue: _KindQueue, batch: Batch) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ingest.batches import Delivery, Message
+from ingest.batches import Delivery
+from mqtt.messages import Message
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (

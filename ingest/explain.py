@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ingest.batches import Message
 from ingest.decoder import Decoder
+from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.localtime import rfc3339
 from schemas.readings import Reading, Rejection

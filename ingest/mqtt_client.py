@@ -17,7 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MalformedPacket
 
-from ingest.batches import Message
+from mqtt.messages import Message
 from schemas.errors import HubpulseError
 
 READ_BYTES = 256 * 1024
@@ -164,7 +164,7 @@ class BatchClient(mqtt.Client):
             raise MalformedPacketError("a PUBLISH is shorter than its header says")
         payload = data[at:stop]
         self.inbox.append(
-            _new_tuple(Message, (topic, payload, packet_id, head & _DUP_BIT != 0, head & _RETAIN_BIT != 0))
+            _new_tuple(Message, (topic, payload, packet_id, head & _DUP_BIT != 0, head & _RETAIN_BIT != 0, 0))
         )
         self.inbox_bytes += len(payload)
 

@@ -23,13 +23,14 @@ from typing import TextIO
 
 import structlog
 
-from ingest.batches import Batch, Message
+from ingest.batches import Batch
 from ingest.buffer import Buffer
 from ingest.buffer_file import BufferFullError
 from ingest.decoder import Decoder
 from ingest.privacy import masked_trace
 from ingest.subscriber import Subscriber
 from ingest.writer import Writer
+from mqtt.messages import Message
 from schemas.errors import HubpulseError, shown
 from schemas.localtime import rfc3339
 from schemas.readings import Reason, Rejection

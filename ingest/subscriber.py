@@ -23,9 +23,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.backoff import Backoff
-from ingest.batches import Message
 from ingest.mqtt_client import BatchClient, tls_context
+from mqtt.messages import Message
+from schemas.backoff import Backoff
 from schemas.settings import IngestSettings, MqttSettings
 
 log = structlog.get_logger("hubpulse.subscriber")

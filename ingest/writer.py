@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ingest.backoff import Backoff
 from ingest.buffer import Buffer, PendingRow, RejectedLine
 from ingest.buffer_file import BufferFullError
 from ingest.privacy import masked_trace
 from ingest.status import StatusReport
+from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings

@@ -10,12 +10,13 @@ LINES_MAX = 400
 # A room may import itself and the rooms named here, and nothing else of ours.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "schemas": frozenset(),
-    "sensors": frozenset({"schemas"}),
-    "stores": frozenset({"schemas", "sensors"}),
-    "ingest": frozenset({"schemas", "sensors", "stores"}),
-    "usage": frozenset({"schemas", "sensors", "stores"}),
-    "dashboards": frozenset({"schemas", "sensors", "stores", "ingest", "usage"}),
-    "simulators": frozenset({"schemas", "sensors"}),
+    "mqtt": frozenset({"schemas"}),
+    "sensors": frozenset({"schemas", "mqtt"}),
+    "stores": frozenset({"schemas", "mqtt", "sensors"}),
+    "ingest": frozenset({"schemas", "mqtt", "sensors", "stores"}),
+    "usage": frozenset({"schemas", "mqtt", "sensors", "stores"}),
+    "dashboards": frozenset({"schemas", "mqtt", "sensors", "stores", "ingest", "usage"}),
+    "simulators": frozenset({"schemas", "mqtt", "sensors"}),
 }
 ROOMS = frozenset(MAY_IMPORT)
 MAY_IMPORT["cli"] = ROOMS

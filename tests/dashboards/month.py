@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ingest.batches import DayMark, Message
+from ingest.batches import DayMark
 from ingest.decoder import Decoder
+from mqtt.messages import Message
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns, to_ns
 from schemas.settings import InfluxSettings

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingest.batches import Batch, Message, Refused
+from ingest.batches import Batch, Refused
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
+from mqtt.messages import Message
 from schemas import Estate, Reason
 from schemas.localtime import NS_A_SECOND
 from schemas.readings import Rejection

@@ -1,6 +1,6 @@
 """MQTT packets as a broker sends them, byte by byte, for tests that need them exact, split or broken."""
 
-from ingest.batches import Message
+from mqtt.messages import Message
 
 CONNACK_5 = b"\x20\x03\x00\x00\x00"
 CONNACK_311 = b"\x20\x02\x00\x00"

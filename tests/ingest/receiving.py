@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ingest.batches import Message
 from ingest.subscriber import Subscriber
+from mqtt.messages import Message
 from schemas.settings import IngestSettings, MqttSettings
 from simulators.messages import TimedMessage as Sent
 from simulators.publisher import Publisher

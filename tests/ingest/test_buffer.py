@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.batches import Batch, Delivery, Message
+from ingest.batches import Batch, Delivery
 from ingest.buffer import Buffer, RejectedLine
 from ingest.buffer_file import FILE_NAME, BufferFullError
 from ingest.quarantine import Quarantine
+from mqtt.messages import Message
 from schemas import HubpulseError
 from tests.ingest.given import NOW_NS, OpenBuffer, lines, message, refusal
 from tests.real_parts import REPOSITORY

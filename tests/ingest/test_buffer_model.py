@@ -11,10 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingest.batches import Batch, DayMark, Delivery, Message, Refused
+from ingest.batches import Batch, DayMark, Delivery, Refused
 from ingest.buffer import Buffer, RejectedLine
 from ingest.buffer_file import BufferDamagedError, BufferFullError
 from ingest.quarantine import Quarantine
+from mqtt.messages import Message
 from schemas import Reason
 from schemas.readings import Rejection
 from tests.ingest.given import Clock

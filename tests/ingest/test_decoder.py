@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ingest.decoder
-from ingest.batches import Message
 from ingest.decoder import OLDEST_NS
+from mqtt.messages import KEPT_BYTES, Message
 from schemas import KINDS, Kind, Reason
 from schemas.kinds import INT64_MAX
 from schemas.localtime import NS_A_SECOND, rfc3339
@@ -120,6 +120,25 @@ def test_a_message_above_the_limit_is_refused_whole() -> None:
     assert reasons(batch) == [Reason.TOO_LARGE]
     assert "129 bytes" in batch.refused[0].rejections[0].detail
     assert len(batch.lines) == 1
+
+
+def test_of_a_message_far_above_the_limit_the_first_bytes_are_kept() -> None:
+    batch = make_decoder(message_bytes_max=2000).decode([message(AIR, "2" * 5000)])
+
+    kept = batch.refused[0].message
+    assert (kept.payload, kept.cut_from_bytes) == (b"2" * KEPT_BYTES, 5000)
+
+
+@pytest.mark.parametrize("topic", [AIR, "nowhere/of/ours"])
+def test_a_message_that_was_cut_on_its_way_is_refused_whatever_its_first_bytes_say(topic: str) -> None:
+    cut = message(topic, "21.5")._replace(cut_from_bytes=200_000_000)
+
+    batch = make_decoder(message_bytes_max=2000).decode([cut])
+
+    assert batch.lines == []
+    assert reasons(batch) == [Reason.TOO_LARGE]
+    assert batch.refused[0].message == cut
+    assert "200000000 bytes: send at most 2000" in batch.refused[0].rejections[0].detail
 
 
 def test_a_topic_that_is_no_text_is_refused() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.batches import Batch, DayMark, Delivery, Message
+from ingest.batches import Batch, DayMark, Delivery
+from mqtt.messages import Message
 from schemas import Reason
 from schemas.localtime import local_day, midnight_ns
 from sensors.times import text_ns

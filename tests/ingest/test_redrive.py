@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.batches import Message
 from ingest.buffer import Buffer, RejectedLine
 from ingest.decoder import Decoder
 from ingest.quarantine import Quarantine
 from ingest.redrive import redrive
+from mqtt.messages import Message
 from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from sensors.registry import Registry
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from paho.mqtt import publish as paho_publish
 
-from ingest.batches import Message
+from mqtt.messages import Message
 from tests.ingest.proxy import Connection, Proxy
 from tests.ingest.receiving import (
     DEADLINE_S,

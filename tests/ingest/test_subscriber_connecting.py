@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from ingest.batches import Message
 from ingest.broker import EmbeddedBroker
+from mqtt.messages import Message
 from tests.ingest.fake_broker import (
     CONNECT,
     SUBSCRIBE,

@@ -8,8 +8,8 @@ from io import StringIO
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
-from ingest.batches import Message as Received
 from ingest.decoder import Decoder
+from mqtt.messages import Message as Received
 from schemas import Estate
 from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry

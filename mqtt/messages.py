@@ -1,0 +1,38 @@
+"""A message as it travels: what every room that receives or publishes passes on."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple, Self
+
+KEPT_BYTES = 1024
+"""So much of a payload stays when it is cut."""
+
+_DIGEST_BYTES = 16
+
+
+class Message(NamedTuple):
+    """A PUBLISH: packet id 0 at QoS 0."""
+
+    topic: bytes
+    payload: bytes
+    packet_id: int = 0
+    dup: bool = False
+    retained: bool = False
+    cut_from_bytes: int = 0
+    """How many bytes the payload had, where only the first of them were kept; 0 where it is whole."""
+
+    @property
+    def payload_bytes(self) -> int:
+        """How many bytes the sender gave the payload."""
+        return self.cut_from_bytes or len(self.payload)
+
+    def cut(self) -> Self:
+        """The message with the first bytes of its payload."""
+        if len(self.payload) <= KEPT_BYTES:
+            return self
+        return self._replace(payload=self.payload[:KEPT_BYTES], cut_from_bytes=self.payload_bytes)
+
+    def digest(self) -> bytes:
+        """Tells this message from others of its packet id."""
+        return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()
