@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from tests.real_parts import require
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What a browser shows in place of a page that it cannot open. Some versions print it, others print nothing.
+ERROR_PAGE = 'class="neterror"'
 CONSOLE_LINE = re.compile(r':CONSOLE[:(]\d+\)?\] "(?P<message>.*?)", source: ', re.DOTALL)
 
 
@@ -29,15 +31,15 @@ class Chromium:
     there are over, without the test waiting for them. A page that is not there after `deadline_s` fails the test.
     """
 
-    def __init__(self, *, virtual_time_ms: int = 10_000, deadline_s: float = 60.0) -> None:
-        self._program = require("chromium")
+    def __init__(self, *, program: Path | None = None, virtual_time_ms: int = 10_000, deadline_s: float = 60.0) -> None:
+        self._program = program or require("chromium")
         self._virtual_time_ms = virtual_time_ms
         self._deadline_s = deadline_s
 
     def visit(self, url: str) -> Page:
         """Return the page at this address."""
         dom, log = self._run("--dump-dom", url)
-        if not dom.strip():
+        if not dom.strip() or ERROR_PAGE in dom:
             message = f"chromium could not open {url}:\n{log}"
             raise AssertionError(message)
         return Page(dom=dom, console=tuple(match["message"] for match in CONSOLE_LINE.finditer(log)))

@@ -1,32 +1,38 @@
-"""The files of the project, told from what lies about in its folder."""
+"""The files of the project, told from what lies about in its folder by .gitignore; git itself is not needed."""
 
-import shutil
-import subprocess
+import os
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-import pytest
+from pathspec import GitIgnoreSpec
 
 from tests.real_parts import REPOSITORY
 
 
 @cache
 def project_files() -> dict[PurePosixPath, str]:
-    """The text files that git tracks or is about to, by their path in the repository."""
-    git = shutil.which("git")
-    if git is None or not (REPOSITORY / ".git").exists():
-        pytest.skip("not a git checkout: the project's files cannot be told from others")
-    listing = subprocess.run(
-        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    """The project's text files by their path in the repository, in order."""
+    return files_below(REPOSITORY)
+
+
+def ignored_by_git(top: Path) -> GitIgnoreSpec:
+    """What the .gitignore of a folder says of the paths in it."""
+    return GitIgnoreSpec.from_lines([*(top / ".gitignore").read_text().splitlines(), ".git"])
+
+
+def files_below(top: Path) -> dict[PurePosixPath, str]:
+    """The text files in a folder, but for what its .gitignore names."""
+    ignored = ignored_by_git(top)
     files = {}
-    for name in filter(None, listing.split("\0")):
-        try:
-            files[PurePosixPath(name)] = (REPOSITORY / name).read_text()
-        except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a picture, or a file removed but not yet committed as such
-    return files
+    for folder, subfolders, names in os.walk(top):
+        here = Path(folder).relative_to(top)
+        subfolders[:] = [name for name in subfolders if not ignored.match_file(f"{here / name}/")]
+        for name in names:
+            path = PurePosixPath(here / name)
+            if ignored.match_file(path):
+                continue
+            try:
+                files[path] = (top / path).read_text()
+            except (UnicodeDecodeError, FileNotFoundError):
+                continue  # a picture, or a link to nothing
+    return dict(sorted(files.items()))

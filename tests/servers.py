@@ -10,6 +10,7 @@ import abc
 import os
 import pwd
 import random
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -42,6 +43,13 @@ def free_port() -> int:
             return port
     message = "no free loopback port between 15000 and 32000"
     raise RuntimeError(message)
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1]
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 class Server(abc.ABC):
@@ -183,7 +191,10 @@ class Mosquitto(Server):
     def is_ready(self) -> bool:
         with socket.socket() as probe:
             probe.settimeout(1)
-            return probe.connect_ex((self.host, self.port)) == 0
+            if probe.connect_ex((self.host, self.port)) != 0:
+                return False
+        # It listens before it handles signals: stopped in between, it would end without saving anything.
+        return handles(self.pid, signal.SIGTERM)
 
 
 class Influxd(Server):

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from schemas import KINDS, Estate
 from schemas.localtime import NS_A_SECOND
 from stores import Store
-from usage.calendar import NS_AN_HOUR, HubCalendar, Span, dates
+from usage.calendar import NS_AN_HOUR, Day, HubCalendar, Span, dates
 from usage.figures import HubFigures, with_standing
 from usage.journal import (
     Change,
@@ -27,7 +27,7 @@ from usage.journal import (
     corrections_of,
     read_corrections,
 )
-from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, has_data
+from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import DAILY, HOURLY, Mark, done_line, read_marks, read_rows, row_line, write
 
 SETTLE_NS = 2 * NS_A_SECOND
@@ -78,17 +78,15 @@ class HubKeeper:
         is_known = False
         for rollup in self._figures.rollups(due):
             old = rows.get(rollup.day.span.start_ns)
-            is_known = is_known or old is not None or self._begins(rollup) or self._is_known_before(span.start_ns)
+            is_known = is_known or old is not None or self._is_known_on(rollup.day)
             yield rollup, self._keep(rollup, old, corrections) if is_known else []
 
-    def _begins(self, rollup: Rollup) -> bool:
-        """Whether a hub is known from this day on: an empty day before that is no day of a dead hub."""
-        return has_data(rollup.figures) or (self._is_in_estate and rollup.day.date == self.today)
-
-    def _is_known_before(self, time_ns: int) -> bool:
-        """Whether the hub had a row or a reading before an instant."""
-        where = {"hub": self.hub}
-        return any(True for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=time_ns, where=where))
+    def _is_known_on(self, day: Day) -> bool:
+        """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
+        if self._is_in_estate and day.date == self.today:
+            return True
+        where, stop_ns = {"hub": self.hub}, day.span.stop_ns
+        return any(True for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=stop_ns, where=where))
 
     def _has_raw(self, day: date) -> bool:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns

@@ -1,6 +1,7 @@
 """The servers that all other tests rely on do what they say: same ports, same data, and gone afterwards."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.servers import Influxd, Mosquitto, free_port
+from tests.servers import Influxd, Mosquitto, free_port, handles
 from tests.waiting import wait_until
 
 
@@ -74,6 +75,13 @@ def test_two_brokers_do_not_share_anything(make_mosquitto: Callable[..., Mosquit
     assert first.port != second.port
     assert first.folder != second.folder
     assert "max_inflight_messages 5000" in second.config_file.read_text()
+
+
+def test_a_broker_can_be_stopped_as_soon_as_it_is_started(mosquitto: Mosquitto) -> None:
+    assert handles(mosquitto.pid, signal.SIGTERM)
+    mosquitto.stop()
+
+    assert (mosquitto.folder / "mosquitto.db").exists()
 
 
 def test_a_broker_that_cannot_start_says_why(make_mosquitto: Callable[..., Mosquitto]) -> None:
