@@ -93,7 +93,7 @@ def redrive(
     Quarantine(settings.data_dir).close()  # says so where there is none, rather than making one
     results = list(redrive_messages(settings, estate_of(settings), clock_ns=time.time_ns, ids=ids, reason=reason))
     missing = sorted(set(ids or []) - {result.id for result in results})
-    again = [result for result in results if not result.readings]
+    again = [result for result in results if result.refused_again]
     if as_json:
         rows = [{"id": r.id, "readings": r.readings, "detail": r.detail} for r in results]
         out.print_json(json.dumps({"redriven": rows, "missing": missing}))

@@ -18,7 +18,7 @@ class Refused(NamedTuple):
     """How many readings of the message were taken all the same."""
     received_ns: int
     """When it came; no other message was given the same."""
-    again: bool = False
+    is_redelivery: bool = False
     """The broker delivered it before: the quarantine may have it already."""
 
 
@@ -46,6 +46,8 @@ class Batch:
     refused: list[Refused] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     messages: int = 0
+    no_reading: list[str] = field(default_factory=list)
+    """Of each message that carries no reading by its nature: what it is instead."""
 
     @property
     def messages_refused(self) -> int:
@@ -59,3 +61,4 @@ class Batch:
         self.refused += other.refused
         self.deliveries += other.deliveries
         self.messages += other.messages
+        self.no_reading += other.no_reading

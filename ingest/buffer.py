@@ -4,7 +4,7 @@ Constraints: a commit holds a whole batch or nothing (WAL, synchronous=FULL); it
 Rows are addressed by id. A row of `batches` is removed in the same commit that counts its readings as stored or
 rejected, so after a crash at any point
 
-    messages received = accepted + refused
+    messages received = accepted + refused + no_reading
     readings accepted = stored + rejected by the store + pending
 
 hold as they did before. The file is bounded by `bytes_max`, and a little room is left on the disk; when either is
@@ -109,8 +109,9 @@ class Buffer:
         refused = batch.messages_refused
         counts = {
             "messages_received": batch.messages,
-            "messages_accepted": batch.messages - refused,
+            "messages_accepted": batch.messages - refused - len(batch.no_reading),
             "messages_refused": refused,
+            "messages_no_reading": len(batch.no_reading),
             "readings_accepted": len(batch.lines),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
@@ -231,9 +232,9 @@ class Buffer:
         """Put a refused message that was decoded again in its place; False where it is refused as before.
 
         One commit moves its readings from refused to pending. A message of which a part is refused again stays in the
-        quarantine with that.
+        quarantine with that; one that turns out to carry no reading leaves it.
         """
-        if not batch.lines:
+        if not batch.lines and not batch.no_reading:
             return False
         with self._file.transaction():
             row = self._db.execute(
@@ -267,8 +268,8 @@ class Buffer:
             )
 
     def _quarantine(self, refused: Sequence[Refused]) -> None:
-        for again, insert in ((False, _INSERT_REFUSED), (True, _INSERT_REFUSED_AGAIN)):
-            self._db.executemany(insert, (_refused_row(r) for r in refused if r.again is again))
+        for is_redelivery, insert in ((False, _INSERT_REFUSED), (True, _INSERT_REFUSED_AGAIN)):
+            self._db.executemany(insert, (_refused_row(r) for r in refused if r.is_redelivery is is_redelivery))
 
     def _count(self, counts: dict[str, int]) -> None:
         changed = {name: count for name, count in counts.items() if count}
@@ -294,6 +295,8 @@ def _redrive_counts(reason: str, readings_taken: int, readings_refused: int, bat
     counts = {"readings_accepted": len(batch.lines)}
     if readings_taken:
         return counts | {"readings_refused": again - readings_refused}
+    if batch.no_reading:
+        return {"messages_refused": -1, "messages_no_reading": 1}
     return counts | {"readings_refused": again, "messages_refused": -1, "messages_accepted": 1}
 
 

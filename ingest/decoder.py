@@ -1,6 +1,6 @@
 r"""Messages to a batch: decode by kind, validate, encode as line protocol.
 
-    messages -> lane of the topic -> parser of the kind -> clock, range, plausibility -> lines
+    messages -> topic's route -> parser of the kind -> clock, range, plausibility -> lines
                        \-> refused         \-> refused            \-> refused, that one reading
 
 Nothing is done per message that can be done once per batch or once per sensor.
@@ -20,14 +20,14 @@ from schemas.kinds import KINDS, Field, Kind
 from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, rfc3339
 from schemas.readings import Reason, Rejection
 from sensors.native import NativeParser
-from sensors.registry import Registry, Route
+from sensors.registry import Registry, SensorPlace
 from sensors.samples import Fields, Sample
 from stores.lines import series_prefix
 
 OLDEST_NS = 946_684_800 * NS_A_SECOND
 """2000-01-01: a clock that reads earlier was never set, whatever the retention."""
 
-_LANES_MAX = 50_000
+_TOPICS_MAX = 50_000
 _DEFAULT_EVERY_S = 600
 _SHOWN_CHARS = 24
 
@@ -60,31 +60,31 @@ class _Receipt(NamedTuple):
     """When a message came; as many nanoseconds from there on are its own as it has readings."""
 
     time_ns: int
-    again: bool
+    is_redelivery: bool
 
 
-class _KindQueue:
-    """The messages of one kind within the batch at hand, each with its lane."""
+class KindBatch:
+    """The messages of one kind within the batch at hand, each with its route."""
 
-    __slots__ = ("lanes", "messages", "parser", "single")
+    __slots__ = ("messages", "parser", "routes", "single")
 
     def __init__(self, kind: Kind) -> None:
         self.parser = NativeParser(kind)
         single = KINDS[kind].single
         self.single = single.name if single else None
-        self.lanes: list[_Lane] = []
+        self.routes: list[TopicRoute] = []
         self.messages: list[Message] = []
 
     def clear(self) -> None:
-        self.lanes, self.messages = [], []
+        self.routes, self.messages = [], []
 
 
 @dataclass(slots=True)
-class _Lane:
+class TopicRoute:
     """What never changes between two messages of a topic."""
 
-    route: Route
-    queue: _KindQueue
+    place: SensorPlace
+    kind_batch: KindBatch
     days: _HubDays
     prefix: str
     """`temperature,hub=armley,sensor=air-1 `, and for a kind with one field `temperature_c=` after it."""
@@ -113,9 +113,9 @@ class Decoder:
         self._retention = timedelta(days=retention_days) if retention_days else None
         self._message_bytes_max = message_bytes_max
         self._known_delivery = known_delivery
-        self._queues = {kind: _KindQueue(kind) for kind in Kind}
+        self._kind_batches = {kind: KindBatch(kind) for kind in Kind}
         self._limits: dict[tuple[Kind, int | None], Mapping[str, Limits]] = {}
-        self._lanes: dict[bytes, _Lane] = {}
+        self._routes: dict[bytes, TopicRoute] = {}
         self._days: dict[str, _HubDays] = {}
         self._last_receive_ns = 0
         self._now_ns = self._received_ns = self._latest_ns = self._oldest_ns = 0
@@ -123,7 +123,7 @@ class Decoder:
     def use(self, registry: Registry) -> None:
         """Decode for another estate from here on."""
         self._registry = registry
-        self._forget_lanes()
+        self._forget_topics()
 
     def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
         """The batch of a list of messages; whatever a message holds, this does not raise.
@@ -135,22 +135,22 @@ class Decoder:
         if received_ns is not None:
             self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
-        for queue in self._queues.values():
-            queue.clear()
-        lanes = self._lanes
+        for kind_batch in self._kind_batches.values():
+            kind_batch.clear()
+        routes = self._routes
         for message in messages:
             if message.cut_from_bytes or len(message.payload) > self._message_bytes_max:
                 self._refuse(message.cut(), self._too_large(message), batch)
                 continue
-            lane = lanes.get(message.topic) or self._open_lane(message.topic)
-            if isinstance(lane, Rejection):
-                self._refuse(message, lane, batch)
+            route = routes.get(message.topic) or self.resolve_topic(message.topic)
+            if isinstance(route, Rejection):
+                self._refuse(message, route, batch)
             else:
-                lane.queue.lanes.append(lane)
-                lane.queue.messages.append(message)
-        for queue in self._queues.values():
-            if queue.messages:
-                self._take_queue(queue, batch)
+                route.kind_batch.routes.append(route)
+                route.kind_batch.messages.append(message)
+        for kind_batch in self._kind_batches.values():
+            if kind_batch.messages:
+                self._accept_batch(kind_batch, batch)
         return batch
 
     def refuse(self, message: Message, rejection: Rejection) -> Batch:
@@ -170,37 +170,37 @@ class Decoder:
         for days in self._days.values():
             days.refresh(self._now_ns)
 
-    def _forget_lanes(self) -> None:
-        self._lanes.clear()
+    def _forget_topics(self) -> None:
+        self._routes.clear()
         self._days.clear()
 
-    def _open_lane(self, topic: bytes) -> _Lane | Rejection:
-        """The lane of a topic that was not seen yet; a topic that is refused is looked at anew each time."""
+    def resolve_topic(self, topic: bytes) -> TopicRoute | Rejection:
+        """The route of a topic that was not seen yet; a topic that is refused is looked at anew each time."""
         try:
-            route = self._registry.resolve(topic.decode())
+            place = self._registry.resolve(topic.decode())
         except UnicodeDecodeError:
             return Rejection(reason=Reason.BAD_TOPIC, detail="the topic is not UTF-8")
-        if isinstance(route, Rejection):
-            return route
-        if len(self._lanes) >= _LANES_MAX:
-            self._forget_lanes()
-        self._lanes[topic] = lane = self._lane(route)
-        return lane
+        if isinstance(place, Rejection):
+            return place
+        if len(self._routes) >= _TOPICS_MAX:
+            self._forget_topics()
+        self._routes[topic] = route = self._new_route(place)
+        return route
 
-    def _lane(self, route: Route) -> _Lane:
-        days = self._days.get(route.hub)
+    def _new_route(self, place: SensorPlace) -> TopicRoute:
+        days = self._days.get(place.hub)
         if days is None:
-            days = self._days[route.hub] = _HubDays(route.hub, route.zone_info)
+            days = self._days[place.hub] = _HubDays(place.hub, place.zone_info)
             days.refresh(self._now_ns)
-        queue = self._queues[route.kind]
-        series = series_prefix(route.kind, (("hub", route.hub), ("sensor", route.sensor), ("zone", route.zone)))
-        limits = self._limits_of(route.kind, route.every_s)
+        kind_batch = self._kind_batches[place.kind]
+        series = series_prefix(place.kind, (("hub", place.hub), ("sensor", place.sensor), ("zone", place.zone)))
+        limits = self._limits_of(place.kind, place.every_s)
         low, high, plausible_low, plausible_high = next(iter(limits.values()))
-        return _Lane(
-            route=route,
-            queue=queue,
+        return TopicRoute(
+            place=place,
+            kind_batch=kind_batch,
             days=days,
-            prefix=f"{series} {queue.single}=" if queue.single else f"{series} ",
+            prefix=f"{series} {kind_batch.single}=" if kind_batch.single else f"{series} ",
             limits=limits,
             plain_low=max(low, plausible_low),
             plain_high=min(high, plausible_high),
@@ -218,12 +218,12 @@ class Decoder:
             detail=f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message",
         )
 
-    def _take_queue(self, queue: _KindQueue, batch: Batch) -> None:
-        """Take what the messages hold; one plain reading with a time, which nearly all are, by the shortest way."""
-        parsed = queue.parser.parse([message.payload for message in queue.messages])
-        single, oldest_ns, latest_ns = queue.single, self._oldest_ns, self._latest_ns
+    def _accept_batch(self, kind_batch: KindBatch, batch: Batch) -> None:
+        """Take what the messages hold; one plain reading with a time, which nearly all are, by the shortest path."""
+        parsed = kind_batch.parser.parse([message.payload for message in kind_batch.messages])
+        single, oldest_ns, latest_ns = kind_batch.single, self._oldest_ns, self._latest_ns
         add_line, add_mark = batch.lines.append, batch.marks.add
-        for lane, message, samples in zip(queue.lanes, queue.messages, parsed, strict=True):
+        for route, message, samples in zip(kind_batch.routes, kind_batch.messages, parsed, strict=True):
             if isinstance(samples, Rejection):
                 self._refuse(message, samples, batch)
                 continue
@@ -233,19 +233,19 @@ class Decoder:
                 if (
                     time_ns is not None
                     and oldest_ns <= time_ns <= latest_ns
-                    and lane.plain_low <= value <= lane.plain_high
+                    and route.plain_low <= value <= route.plain_high
                 ):
-                    add_line(f"{lane.prefix}{value!r} {time_ns}")
-                    if time_ns < lane.days.today_ns:
-                        add_mark(lane.days.mark(time_ns))
+                    add_line(f"{route.prefix}{value!r} {time_ns}")
+                    if time_ns < route.days.today_ns:
+                        add_mark(route.days.mark(time_ns))
                     continue
-            self._take(lane, message, samples, batch)
+            self.accept(route, message, samples, batch)
 
-    def _take(self, lane: _Lane, message: Message, samples: list[Sample], batch: Batch) -> None:
+    def accept(self, route: TopicRoute, message: Message, samples: list[Sample], batch: Batch) -> None:
         rejections: list[Rejection] = []
         receipt: _Receipt | None = None
         untimed = 0
-        today_ns, latest_ns, oldest_ns = lane.days.today_ns, self._latest_ns, self._oldest_ns
+        today_ns, latest_ns, oldest_ns = route.days.today_ns, self._latest_ns, self._oldest_ns
         for time_ns, fields in samples:
             if time_ns is None:
                 if message.retained:
@@ -257,13 +257,13 @@ class Decoder:
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._wrong_clock(time_ns))
                 continue
-            line = _encode(lane, fields, time_ns)
+            line = _encode(route, fields, time_ns)
             if isinstance(line, Rejection):
                 rejections.append(line)
                 continue
             batch.lines.append(line)
             if time_ns < today_ns:
-                batch.marks.add(lane.days.mark(time_ns))
+                batch.marks.add(route.days.mark(time_ns))
         if rejections:
             receipt = receipt or self._receipt(message, 1, batch)
             batch.refused.append(Refused(message, rejections, len(samples) - len(rejections), *receipt))
@@ -276,12 +276,12 @@ class Decoder:
         known = self._known_delivery(message)
         if known is not None:
             batch.deliveries.append(known)
-            return _Receipt(known.time_ns, again=True)
+            return _Receipt(known.time_ns, is_redelivery=True)
         first_ns = max(self._received_ns, self._last_receive_ns + 1)
         self._last_receive_ns = first_ns + readings - 1
         if message.packet_id:
             batch.deliveries.append(Delivery(message.packet_id, message.digest(), first_ns))
-        return _Receipt(first_ns, again=False)
+        return _Receipt(first_ns, is_redelivery=False)
 
     def _wrong_clock(self, time_ns: int) -> Rejection:
         if time_ns > self._latest_ns:
@@ -297,19 +297,19 @@ class Decoder:
         )
 
 
-def _encode(lane: _Lane, fields: Fields, time_ns: int) -> str | Rejection:
+def _encode(route: TopicRoute, fields: Fields, time_ns: int) -> str | Rejection:
     suspect = ""
     values = []
-    single = lane.queue.single is not None
+    single = route.kind_batch.single is not None
     for name, value in fields.items():
-        low, high, plausible_low, plausible_high = lane.limits[name]
+        low, high, plausible_low, plausible_high = route.limits[name]
         if not low <= value <= high:
-            return _out_of_range(lane.route.kind, name, value)
+            return _out_of_range(route.place.kind, name, value)
         if not plausible_low <= value <= plausible_high:
             suspect = ",suspect=true"
         text = f"{value}i" if type(value) is int else repr(value)
         values.append(text if single else f"{name}={text}")
-    return f"{lane.prefix}{','.join(values)}{suspect} {time_ns}"
+    return f"{route.prefix}{','.join(values)}{suspect} {time_ns}"
 
 
 def _limits(spec: Field, every_s: int | None) -> Limits:

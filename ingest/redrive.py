@@ -18,7 +18,8 @@ class Redriven(NamedTuple):
 
     id: int
     readings: int
-    """Readings now on their way to the store; 0 where it was refused again."""
+    """Readings now on their way to the store."""
+    refused_again: bool
     detail: str
 
 
@@ -48,7 +49,8 @@ def redrive(
             batch = decoder.decode([message], received_ns=received_ns)
             batch.messages = 0
             taken = buffer.redrive(refusal_id, batch)
-            detail = "; ".join(r.detail for refused in batch.refused for r in refused.rejections)
-            yield Redriven(refusal_id, len(batch.lines) if taken else 0, detail)
+            details = [r.detail for refused in batch.refused for r in refused.rejections]
+            details += [f"no reading: {what}" for what in batch.no_reading]
+            yield Redriven(refusal_id, len(batch.lines) if taken else 0, not taken, "; ".join(details))
     finally:
         buffer.close()

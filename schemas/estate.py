@@ -84,14 +84,14 @@ def _duration_s(value: object) -> object:
         return value
     match = _DURATION.fullmatch(value)
     if match is None:
-        raise ValueError(f"{shown(value)} is not a duration: {_duration_cure(value)}")
+        raise ValueError(f"{shown(value)} is not a duration: {_duration_hint(value)}")
     seconds = int(match[1]) * _UNIT_S[match[2]]
     if seconds > _DURATION_S_MAX:
         raise ValueError(f"{shown(value)} is more than a year: write 366d or less")
     return seconds
 
 
-def _duration_cure(text: str) -> str:
+def _duration_hint(text: str) -> str:
     loose = _LOOSE_DURATION.fullmatch(text[:64])
     if loose is not None:
         return f"write {loose[1]}{loose[2][0].lower()}"
@@ -118,16 +118,16 @@ _MODEL_PATTERN = "[a-z0-9-]+/[a-z0-9-]+"
 def _eui(text: str) -> str:
     if not re.fullmatch(_EUI_PATTERN, text):
         digits = re.sub("[-:. ]|^0x", "", text[:64].lower())
-        cure = f"write {digits}" if re.fullmatch(_EUI_PATTERN, digits) else "copy it from the device's label"
-        raise ValueError(f"{shown(text)} is not a device EUI, 16 hex digits: {cure}")
+        hint = f"write {digits}" if re.fullmatch(_EUI_PATTERN, digits) else "copy it from the device's label"
+        raise ValueError(f"{shown(text)} is not a device EUI, 16 hex digits: {hint}")
     return text.lower()
 
 
 def _model_name(text: str) -> str:
     if not re.fullmatch(_MODEL_PATTERN, text):
         near = re.sub("[ _]+", "-", text[:64].strip().lower())
-        cure = near if re.fullmatch(_MODEL_PATTERN, near) else "for example milesight/am307"
-        raise ValueError(f"{shown(text)} is not a maker and model: write {cure}")
+        hint = near if re.fullmatch(_MODEL_PATTERN, near) else "for example milesight/am307"
+        raise ValueError(f"{shown(text)} is not a maker and model: write {hint}")
     return text
 
 
@@ -232,8 +232,8 @@ class Holidays(_EstatePart):
             return subdivision
         if subdivision not in (known := holidays.list_supported_countries()[country]):
             near = nearest(subdivision, known)
-            cure = f"did you mean {near}?" if near else f"write one of {choices(known)}" if known else "leave it out"
-            raise ValueError(f"{shown(subdivision)} is not a part of {country} with holidays of its own: {cure}")
+            hint = f"did you mean {near}?" if near else f"write one of {choices(known)}" if known else "leave it out"
+            raise ValueError(f"{shown(subdivision)} is not a part of {country} with holidays of its own: {hint}")
         return subdivision
 
 

@@ -68,7 +68,7 @@ saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
 
 _SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "battery_pct": _F}
 """How each sensor is, renewed every minute in a row for each ten minutes. `last_seen_s` is how long ago its last
-reading was taken; it is missing for a sensor never heard of."""
+reading was taken; it is missing for a sensor that never reported."""
 
 _USAGE_CHANGES = {"before": _F, "after": _F, "revision": _I, "changed_ns": _I}
 """Figures of past days that came out differently: tag `figure`, time = the day's midnight plus `revision` ns."""
@@ -84,6 +84,7 @@ _PIPELINE_STATUS = {
     "messages_received": _I,
     "messages_accepted": _I,
     "messages_refused": _I,
+    "messages_no_reading": _I,
     "readings_accepted": _I,
     "readings_refused": _I,
     "readings_stored": _I,

@@ -48,14 +48,14 @@ DayTimes = tuple[tuple[int, int], ...]
 def parse_days(text: str) -> tuple[int, ...]:
     """Weekdays (Monday is 0) of `mon`, `mon-fri` or a range that wraps, `sat-mon`."""
     if _DAYS.fullmatch(text) is None:
-        raise ValueError(f"{shown(text)} is not a day or a range of days: {_days_cure(text)}")
+        raise ValueError(f"{shown(text)} is not a day or a range of days: {_days_hint(text)}")
     first, _, last = text.partition("-")
     start = WEEKDAYS.index(first)
     span = (WEEKDAYS.index(last or first) - start) % len(WEEKDAYS)
     return tuple((start + step) % len(WEEKDAYS) for step in range(span + 1))
 
 
-def _days_cure(text: str) -> str:
+def _days_hint(text: str) -> str:
     plain = text.strip().lower()
     words = {"weekdays": "mon-fri", "weekend": "sat-sun", "weekends": "sat-sun", "daily": "mon-sun", "all": "mon-sun"}
     if plain in words:
@@ -87,7 +87,7 @@ def parse_times(text: str) -> DayTimes:
 
 def _parse_span(text: str) -> tuple[int, int]:
     if _SPAN.fullmatch(text) is None:
-        raise ValueError(f"{shown(text)} is not an opening time: {_span_cure(text)}")
+        raise ValueError(f"{shown(text)} is not an opening time: {_span_hint(text)}")
     start, end = (_minutes(*time.split(":")) for time in text.split("-"))
     if start == end:
         raise ValueError(f'{shown(text)} ends where it starts: write closed, or "00:00-24:00" for the whole day')
@@ -113,7 +113,7 @@ _LOOSE_TIME = r"([0-9]{1,2})(?:[:.h]?([0-5][0-9])|h)?\s*(am|pm)?"
 _LOOSE_SPAN = re.compile(rf"\W*{_LOOSE_TIME}\s*(?:-|\u2013|\u2014|to|till|until)\s*{_LOOSE_TIME}\W*", re.IGNORECASE)
 
 
-def _span_cure(text: str) -> str:
+def _span_hint(text: str) -> str:
     """What somebody who wrote `9am - 5.30pm` must have meant, or an example where that is a riddle."""
     if text.lower() in {CLOSED, "no", "none", "off", "shut"}:
         return f"write {CLOSED}"
@@ -208,14 +208,14 @@ class Closure(BaseModel):
         """Build it from `2026-12-25` or `2026-12-25..2027-01-01`."""
         match = _CLOSURE.fullmatch(text)
         if match is None:
-            raise ValueError(f"{shown(text)} is not a closure: {_closure_cure(text)}")
+            raise ValueError(f"{shown(text)} is not a closure: {_closure_hint(text)}")
         first, last = (_day(day) for day in (match[1], match[2] or match[1]))
         if last < first:
             raise ValueError(f'{shown(text)} ends before it starts: write "{last}..{first}"')
         return cls(first=first, last=last)
 
 
-def _closure_cure(text: str) -> str:
+def _closure_hint(text: str) -> str:
     days = re.findall(_DATE_PATTERN, text[:64])
     return f'write "{"..".join(days)}"' if len(days) in {1, 2} else 'write "2026-12-25" or "2026-12-25..2027-01-01"'
 

@@ -1,6 +1,6 @@
 """What pydantic finds wrong, as sentences for operators: what is there, and what to write instead.
 
-The sentences draw on the models: a field's example becomes the cure, its neighbours the keys to choose from.
+The sentences draw on the models: a field's example becomes the hint, its neighbours the keys to choose from.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def sentence(model: Model, detail: ErrorDetails) -> str:
     elif kind in {"literal_error", "enum"}:
         text = f"{shown(given)} is not known: {_one_of(str(given), _names(context['expected']))}"
     elif kind in _BOUNDS:
-        bound, cure = _BOUNDS[kind]
-        text = f"{shown(given)} is {cure.format(_plain(context[bound]))}"
+        bound, hint = _BOUNDS[kind]
+        text = f"{shown(given)} is {hint.format(_plain(context[bound]))}"
     elif kind == "string_too_long":
         text = f"{shown(given)} is longer than {context['max_length']} characters: shorten it"
     elif kind in _NOT:
-        what, cure_of = _NOT[kind]
-        text = f"{shown(given)} is not {what}: {cure_of(model, place, given)}"
+        what, hint_of = _NOT[kind]
+        text = f"{shown(given)} is not {what}: {hint_of(model, place, given)}"
     else:
         text = f"{shown(given)} does not fit: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
     return text

@@ -177,7 +177,7 @@ class Settings(BaseSettings):
 def read_settings(**given: Any) -> Settings:
     """The settings of environment and .env, with `given` put over them.
 
-    Raises HubpulseError with a line for each variable to mend.
+    Raises HubpulseError with a line for each variable to fix.
     """
     try:
         misspelt = list(_misspelt())
@@ -228,8 +228,8 @@ def _problem(detail: ErrorDetails) -> str:
     if detail["type"] == "in_part":
         return f"{_variable(*place, detail['ctx']['key'])}: {detail['ctx']['text']}"
     if detail["type"] == "extra_forbidden":
-        beside = [name for name in variables() if name.startswith(_variable(*place[:-1], ""))]
-        return f"{_variable(*place)} is not a setting: write one of {choices(beside)}"
+        siblings = [name for name in variables() if name.startswith(_variable(*place[:-1], ""))]
+        return f"{_variable(*place)} is not a setting: write one of {choices(siblings)}"
     if place[-1] in _SECRETS:
         return f"{_variable(*place)}: is not one text: set it to the secret alone"
     return f"{_variable(*place)}: {sentence(Settings, detail)}"

@@ -17,7 +17,7 @@ ESTATE_BYTES_MAX = 8 * 1024**2
 
 
 class EstateError(HubpulseError):
-    """The estate file can't be used; `problems` has a line for each thing to mend."""
+    """The estate file can't be used; `problems` has a line for each thing to fix."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -48,8 +48,8 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(ESTATE_BYTES_MAX + 1)
     except FileNotFoundError as error:
-        cure = f"check the path, or start one: cp estate.example.yaml {path}"
-        raise EstateError([f"{path}: there is no such file: {cure}"]) from error
+        hint = f"check the path, or start one: cp estate.example.yaml {path}"
+        raise EstateError([f"{path}: there is no such file: {hint}"]) from error
     except OSError as error:
         raise EstateError([f"{path}: can't be read ({error.strerror}): check --estate or HUBPULSE_ESTATE"]) from error
     if len(content) > ESTATE_BYTES_MAX:

@@ -23,7 +23,7 @@ _KEY_MARK = "[key]"
 
 
 class ModelFileError(Exception):
-    """The file does not hold the model; `problems` has a line of text for each thing to mend, in the file's order."""
+    """The file does not hold the model; `problems` has a line of text for each thing to fix, in the file's order."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -58,7 +58,7 @@ def _lines(name: str, document: Document, model: type[BaseModel], details: list[
     found = len(findings) + len(details[_DETAILS_MAX:])
     lines = [f"{name}:{f.line}: {document.spell(f.place)}: {f.sentence()}" for f in findings[:PROBLEMS_MAX]]
     if found > PROBLEMS_MAX:
-        lines.append(f"{name}: and {found - PROBLEMS_MAX} more: mend these first")
+        lines.append(f"{name}: and {found - PROBLEMS_MAX} more: fix these first")
     return lines
 
 
@@ -73,12 +73,12 @@ class _Finding(NamedTuple):
 def _findings(document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> Iterator[_Finding]:
     for problem in document.problems:
         yield _Finding(problem.line, problem.place, partial(str, problem.sentence))
-    told = {problem.place for problem in document.problems}
+    reported = {problem.place for problem in document.problems}
     for detail in details[:_DETAILS_MAX]:
         place: Place = tuple(step for step in detail["loc"] if step != _KEY_MARK)
         if detail["type"] == "repeated":
             yield from (_repeat(document, place, repeat) for repeat in detail["ctx"]["repeats"])
-        elif place not in told:
+        elif place not in reported:
             yield _Finding(document.line_of(place), place, partial(sentence, model, detail))
 
 

@@ -1,8 +1,8 @@
 """The native format: topic `hubs/<hub>/<kind>/<sensor>`, payload an object, an array of objects or a bare number.
 
 Payloads are parsed by the batch: those of one kind are joined to one JSON array and validated at once. That must never
-let broken payloads mend each other: `{"value":1},{"value":2}` beside `{"time":[{}` and `{}],"time":5,"value":3}` would
-make an array of three good objects. So the joined parse is believed only where counting bytes shows that
+let broken payloads repair each other: `{"value":1},{"value":2}`, `{"time":[{}` and `{}],"time":5,"value":3}` would make
+an array of three good objects. So the joined parse is believed only where counting bytes shows that
 
     no payload holds the separator that joins them,
     every separator stands between a `}` and a `{`, and

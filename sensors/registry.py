@@ -18,7 +18,7 @@ _MAC = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class SensorPlace:
     """What a native topic names. `every_s` is None for a sensor that the estate file does not name or time."""
 
     hub: str
@@ -46,7 +46,7 @@ class Registry:
         """The topic filters to subscribe to."""
         return tuple(source.topic for source in self._estate.sources)
 
-    def resolve(self, topic: str) -> Route | Rejection:
+    def resolve(self, topic: str) -> SensorPlace | Rejection:
         """Where messages of a topic belong, or why none of them can be taken."""
         source = next((s for s in self._estate.sources if topic_matches_sub(s.topic, topic)), None)
         if source is None:
@@ -58,7 +58,7 @@ class Registry:
             )
         return self._resolve_native(topic)
 
-    def _resolve_native(self, topic: str) -> Route | Rejection:
+    def _resolve_native(self, topic: str) -> SensorPlace | Rejection:
         levels = topic.split("/")
         if len(levels) != _NATIVE_LEVELS or levels[0] != "hubs":
             return _bad_topic(f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
@@ -79,7 +79,7 @@ class Registry:
                 reason=Reason.UNKNOWN_HUB,
                 detail=f"hub {hub!r} is not in the estate file: add it under hubs, then redrive",
             )
-        return Route(
+        return SensorPlace(
             hub=hub,
             kind=Kind(kind),
             sensor=sensor,

@@ -45,7 +45,7 @@ def _line_at(text: str, position: int) -> int:
 
 
 def syntax_fault(text: str, error: yaml.MarkedYAMLError) -> UnreadableError:
-    """What the parser stumbled over, and how to mend it."""
+    """What the parser stumbled over, and how to fix it."""
     if (conflict := _CONFLICT.search(text)) is not None:
         return UnreadableError(_line_at(text, conflict.start()), "a merge conflict: keep one of the two versions")
     lines = _BREAK.split(text)

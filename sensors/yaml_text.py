@@ -50,7 +50,7 @@ Content = TextMapping | TextList | str | None
 
 
 class Problem(NamedTuple):
-    """Something to mend at a place of the file."""
+    """Something to fix at a place of the file."""
 
     line: int
     place: Place
@@ -155,12 +155,12 @@ class _Reader:
         value: Content = event.value
         if not event.style and event.value in _EMPTY and not self._at_key():
             value = None
-            self._problem(line, self._empty_cure())
+            self._problem(line, self._empty_hint())
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
         self._add(value, line)
 
-    def _empty_cure(self) -> str:
+    def _empty_hint(self) -> str:
         if self._stack and ":" in (self._stack[-1].key or ""):
             return "is empty: write a space after the colon"
         return "is empty: write a value (in quotes if it starts with #), or leave it out"

@@ -28,6 +28,7 @@ REJECTION = Rejection(reason=Reason.OUT_OF_RANGE, detail="because")
 class Model:
     received: int = 0
     accepted: int = 0
+    no_reading: int = 0
     readings_accepted: int = 0
     readings_refused: int = 0
     stored: int = 0
@@ -79,7 +80,8 @@ class BufferMachine(RuleBasedStateMachine):
             return False
         model = self.model
         model.received += batch.messages
-        model.accepted += batch.messages - batch.messages_refused
+        model.no_reading += len(batch.no_reading)
+        model.accepted += batch.messages - batch.messages_refused - len(batch.no_reading)
         model.readings_accepted += len(batch.lines)
         model.readings_refused += sum(1 for refused in batch.refused if refused.readings)
         if batch.lines:
@@ -93,11 +95,20 @@ class BufferMachine(RuleBasedStateMachine):
     def commit_some(self, good: int, refused: int, partial: int) -> None:
         assert self.commit(self.batch(good, refused, partial))
 
+    @rule(good=st.integers(0, 2), nothing=st.integers(1, 3))
+    def commit_messages_that_carry_no_reading(self, good: int, nothing: int) -> None:
+        batch = self.batch(good, 0, 0)
+        batch.messages += nothing
+        batch.no_reading += ["a device joins"] * nothing
+        assert self.commit(batch)
+
     @rule(good=st.integers(1, 3), refused=st.integers(1, 3))
     def the_broker_delivers_again(self, good: int, refused: int) -> None:
         batch = self.batch(good, refused, 0)
         assert self.commit(batch)
-        again = [entry._replace(again=True, message=entry.message._replace(dup=True)) for entry in batch.refused]
+        again = [
+            entry._replace(is_redelivery=True, message=entry.message._replace(dup=True)) for entry in batch.refused
+        ]
         repeated = Batch(batch.lines, batch.marks, again, batch.deliveries, batch.messages)
         kept_before = list(self.model.quarantine)
         assert self.commit(repeated)
@@ -193,6 +204,7 @@ class BufferMachine(RuleBasedStateMachine):
         assert ledger.balanced
         assert ledger.messages_received == model.received
         assert ledger.messages_accepted == model.accepted
+        assert ledger.messages_no_reading == model.no_reading
         assert ledger.readings_accepted == model.readings_accepted
         assert ledger.readings_refused == model.readings_refused
         assert ledger.readings_stored == model.stored

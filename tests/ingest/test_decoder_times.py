@@ -75,7 +75,7 @@ def test_a_redelivered_message_keeps_its_time_however_often_it_comes(payload: st
         assert again.lines == first.lines
         assert again.deliveries == first.deliveries  # so that it is remembered as of now
         assert [refused.received_ns for refused in again.refused] == [refused.received_ns for refused in first.refused]
-        assert all(refused.again for refused in again.refused)
+        assert all(refused.is_redelivery for refused in again.refused)
 
 
 def test_another_message_of_the_same_packet_id_gets_a_time_of_its_own() -> None:
@@ -99,8 +99,8 @@ def test_a_refused_message_may_come_again_too() -> None:
 
     [again] = decoder.decode([message(AIR, "hello", 7, dup=True)]).refused
 
-    assert not first.refused[0].again
-    assert (again.again, again.received_ns) == (True, first.refused[0].received_ns)
+    assert not first.refused[0].is_redelivery
+    assert (again.is_redelivery, again.received_ns) == (True, first.refused[0].received_ns)
 
 
 def test_what_is_sent_again_by_hand_gets_the_time_of_its_receipt() -> None:

@@ -28,12 +28,12 @@ def test_a_duration_is_its_seconds_up_to_a_year(count: int, unit: str) -> None:
 @given(
     count=st.integers(1, 9999), unit=st.sampled_from(["sec", "Seconds", "MIN", "mins", "hr", "hours", " day", "days"])
 )
-def test_a_duration_in_words_is_cured_with_one_that_is_right(count: int, unit: str) -> None:
-    cure = f"{count}{unit.strip()[0].lower()}"
-    with pytest.raises(ValidationError, match=f"is not a duration: write {cure} "):
+def test_a_duration_in_words_gets_a_hint_with_one_that_is_right(count: int, unit: str) -> None:
+    hint = f"{count}{unit.strip()[0].lower()}"
+    with pytest.raises(ValidationError, match=f"is not a duration: write {hint} "):
         DURATION.validate_python(f"{count}{unit}")
-    assert int(cure[:-1]) == count
-    assert cure[-1] in UNIT_S
+    assert int(hint[:-1]) == count
+    assert hint[-1] in UNIT_S
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_device_is_the_same_in_either_case(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["24-E1-24-71-0C-40-12-34", "24:e1:24:71:0c:40:12:34", "0x24e124710c401234"])
-def test_a_device_with_separators_is_cured(written: str) -> None:
+def test_a_device_with_separators_gets_a_hint(written: str) -> None:
     with pytest.raises(ValidationError, match="is not a device EUI, 16 hex digits: write 24e124710c401234 "):
         Sensor(id="a", device=written)
 
@@ -100,7 +100,7 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written, cure",
+    "written, hint",
     [
         ("london", "Europe/London"),
         ("Europe/london", "Europe/London"),
@@ -110,8 +110,8 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
         ("BST", "an IANA name"),
     ],
 )
-def test_a_time_zone_is_cured(written: str, cure: str) -> None:
-    with pytest.raises(ValidationError, match=f"is not a time zone: write {cure}"):
+def test_a_time_zone_gets_a_hint(written: str, hint: str) -> None:
+    with pytest.raises(ValidationError, match=f"is not a time zone: write {hint}"):
         Estate(timezone=written)
 
 

@@ -52,7 +52,7 @@ def test_the_days_around_sunday() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, cure",
+    "text, hint",
     [
         ("Mon-Fri", "mon-fri"),
         ("MONDAY", "mon"),
@@ -64,10 +64,10 @@ def test_the_days_around_sunday() -> None:
         (" sat ", "sat"),
     ],
 )
-def test_a_cure_for_days_is_itself_right(text: str, cure: str) -> None:
-    with pytest.raises(ValueError, match=f"not a day or a range of days: write {cure}$"):
+def test_a_cure_for_days_is_itself_right(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=f"not a day or a range of days: write {hint}$"):
         parse_days(text)
-    assert parse_days(cure)
+    assert parse_days(hint)
 
 
 @pytest.mark.parametrize("text", ["", "-", "mon-", "-mon", "mon-fri-sun", "t-f", "everyday", "mon\n", "m\u00f6n", "0"])
@@ -93,7 +93,7 @@ def test_times_come_back_in_order_however_they_are_written(
 
 
 @given(minutes=st.tuples(st.integers(0, MINUTES_A_DAY - 1), st.integers(0, MINUTES_A_DAY)))
-def test_a_time_that_ends_before_it_starts_is_cured_with_times_that_are_right(minutes: tuple[int, int]) -> None:
+def test_a_time_that_ends_before_it_starts_gets_a_hint_with_times_that_are_right(minutes: tuple[int, int]) -> None:
     start, end = minutes
     text = f"{clock(start)}-{clock(end)}"
     if start < end:
@@ -101,8 +101,8 @@ def test_a_time_that_ends_before_it_starts_is_cured_with_times_that_are_right(mi
         return
     with pytest.raises(ValueError, match=r"ends (before|where) it starts") as caught:
         parse_times(text)
-    cures = [part for part in str(caught.value).split(": write ")[1].split('"') if ":" in part]
-    assert [parse_times(cure) for cure in cures]
+    hints = [part for part in str(caught.value).split(": write ")[1].split('"') if ":" in part]
+    assert [parse_times(hint) for hint in hints]
 
 
 @given(first=apart(), second=apart())
@@ -124,7 +124,7 @@ def test_the_day_may_end_at_24_and_an_hour_needs_no_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, cure",
+    "text, hint",
     [
         ("9am-5pm", "09:00-17:00"),
         ("9am - 5.30pm", "09:00-17:30"),
@@ -138,10 +138,10 @@ def test_the_day_may_end_at_24_and_an_hour_needs_no_zero() -> None:
         ("\u201c09:00-17:00\u201d", "09:00-17:00"),
     ],
 )
-def test_a_cure_for_times_is_what_was_meant(text: str, cure: str) -> None:
-    with pytest.raises(ValueError, match=f'is not an opening time: write "{cure}"$'):
+def test_a_cure_for_times_is_what_was_meant(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=f'is not an opening time: write "{hint}"$'):
         parse_times(text)
-    assert parse_times(cure)
+    assert parse_times(hint)
 
 
 @pytest.mark.parametrize("text", ["off", "no", "NONE", "Closed"])

@@ -1,4 +1,4 @@
-"""Settings from environment, .env and secret files; every problem is a line that names the variable and the cure."""
+"""Settings from environment, .env and secret files; every problem is a line that names the variable and the hint."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -168,7 +168,7 @@ def test_a_secret_given_twice_is_refused(env: Environment) -> None:
         ("BOARD", "8080", "8080 is not a mapping of keys to values: write its keys, as in `host: ...`"),
     ],
 )
-def test_a_wrong_value_is_one_line_with_the_variable_and_the_cure(
+def test_a_wrong_value_is_one_line_with_the_variable_and_the_hint(
     variable: str, value: str, said: str, env: Environment
 ) -> None:
     env(**{variable: value})

@@ -67,7 +67,9 @@ def test_a_good_edit_is_taken_once_it_is_seen_at_rest(write: Write, path: Path, 
 
 
 @pytest.mark.parametrize("write", [write_in_place, replace_by_rename, swap_a_link, write_with_the_old_time])
-def test_a_bad_edit_leaves_the_old_estate_in_force_and_is_told_once(write: Write, path: Path, file: EstateFile) -> None:
+def test_a_bad_edit_leaves_the_old_estate_in_force_and_is_seen_good_once(
+    write: Write, path: Path, file: EstateFile
+) -> None:
     write(path, "name: {}\n")
 
     assert looks(file, 4) == [False, True, False, False]
@@ -76,14 +78,14 @@ def test_a_bad_edit_leaves_the_old_estate_in_force_and_is_told_once(write: Write
     assert file.problem.startswith(f"{path}:1: name: ")
 
 
-def test_each_further_bad_edit_is_told_and_a_good_one_ends_it(path: Path, file: EstateFile) -> None:
-    told = []
+def test_each_further_bad_edit_is_seen_good_and_a_good_one_ends_it(path: Path, file: EstateFile) -> None:
+    seen_good = []
     for text in ("name: {}\n", "nam: x\n", "name: new\n"):
         path.write_text(text)
         looks(file, 2)
-        told.append(file.problem is None)
+        seen_good.append(file.problem is None)
 
-    assert told == [False, False, True]
+    assert seen_good == [False, False, True]
     assert file.estate.name == "new"
 
 
@@ -96,7 +98,7 @@ def test_taking_back_a_bad_edit_clears_the_problem(path: Path, file: EstateFile)
     assert (file.estate.name, file.problem) == ("old", None)
 
 
-def test_a_file_that_is_gone_leaves_the_old_estate_in_force_and_is_told_once(path: Path, file: EstateFile) -> None:
+def test_a_file_that_is_gone_leaves_the_old_estate_in_force_and_is_seen_good_once(path: Path, file: EstateFile) -> None:
     path.unlink()
 
     assert looks(file, 4) == [False, True, False, False]

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas import Estate, Kind, Reason, Rejection
-from sensors.registry import Registry, Route
+from sensors.registry import Registry, SensorPlace
 
 ESTATE = Estate.model_validate(
     {
@@ -31,14 +31,14 @@ def refusal(topic: str, estate: Estate = ESTATE) -> Rejection:
     return answer
 
 
-def route(topic: str, estate: Estate = ESTATE) -> Route:
+def place_of(topic: str, estate: Estate = ESTATE) -> SensorPlace:
     answer = Registry(estate).resolve(topic)
-    assert isinstance(answer, Route), answer
+    assert isinstance(answer, SensorPlace), answer
     return answer
 
 
 def test_a_sensor_that_the_estate_file_names() -> None:
-    assert route("hubs/armley/footfall/door-1") == Route(
+    assert place_of("hubs/armley/footfall/door-1") == SensorPlace(
         hub="armley",
         kind=Kind.FOOTFALL,
         sensor="door-1",
@@ -50,17 +50,17 @@ def test_a_sensor_that_the_estate_file_names() -> None:
 
 
 def test_a_sensor_that_it_does_not_name_is_taken_as_new() -> None:
-    found = route("hubs/armley/co2/air-9")
+    found = place_of("hubs/armley/co2/air-9")
 
     assert (found.named, found.zone, found.every_s) == (False, None, None)
 
 
 def test_a_hub_may_have_a_time_zone_of_its_own() -> None:
-    assert route("hubs/calit2/footfall/door").zone_info == ZoneInfo("America/Los_Angeles")
+    assert place_of("hubs/calit2/footfall/door").zone_info == ZoneInfo("America/Los_Angeles")
 
 
 def test_without_an_estate_file_every_hub_is_taken() -> None:
-    assert route("hubs/anything/co2/air-1", Estate(open=True)).hub == "anything"
+    assert place_of("hubs/anything/co2/air-1", Estate(open=True)).hub == "anything"
 
 
 def test_an_unknown_hub_says_what_to_do() -> None:
@@ -109,7 +109,7 @@ def test_a_mac_address_never_becomes_a_tag(topic: str, estate: Estate) -> None:
 
 
 def test_unless_the_estate_file_names_the_sensor_so() -> None:
-    assert route("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").named
+    assert place_of("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").named
 
 
 def test_a_format_that_is_not_decoded_yet_is_kept_for_later() -> None:
