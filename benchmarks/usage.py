@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas import Estate, Kind
-from schemas.localtime import NS_A_SECOND, day_bounds_ns
+from schemas.localtime import NS_A_SECOND, day_span
 from stores import Accepted, SeriesChunk
 from stores.lines import encode
 from stores.sqlite_store import SqliteStore
@@ -80,7 +80,7 @@ class Cost(NamedTuple):
 def lines(every_s: int, days: int) -> Iterator[str]:
     """All readings of the hub, `every_s` apart, of so many days."""
     zone = ESTATE.zone_of("armley")
-    start_ns, stop_ns = day_bounds_ns(FIRST, zone)[0], day_bounds_ns(FIRST + timedelta(days=days), zone)[0]
+    start_ns, stop_ns = day_span(FIRST, zone)[0], day_span(FIRST + timedelta(days=days), zone)[0]
     for n, time_ns in enumerate(range(start_ns, stop_ns, every_s * NS_A_SECOND)):
         yield encode("footfall", {"hub": "armley", "sensor": "door-1"}, totals(n), time_ns)
         yield encode(
@@ -126,7 +126,7 @@ def cost(every_s: int, days: int) -> Cost:
 
 
 def seconds_to_recompute(store: Asked, days: int) -> float:
-    now_ns = day_bounds_ns(FIRST + timedelta(days=days + 10), ESTATE.zone_of("armley"))[0]
+    now_ns = day_span(FIRST + timedelta(days=days + 10), ESTATE.zone_of("armley"))[0]
     keeper = HubKeeper(store, ESTATE, "armley", now_ns=now_ns)
     started = time.process_time()
     done = sum(1 for _ in keeper.recompute(FIRST + timedelta(days=day) for day in range(days)))

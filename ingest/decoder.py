@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from ingest.batches import Batch, DayMark, Delivery, Refused
 from mqtt.messages import Message
 from schemas.kinds import KINDS, Field, Kind
-from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, rfc3339
+from schemas.localtime import NS_A_SECOND, day_span, from_ns, local_day, rfc3339
 from schemas.readings import Reason, Rejection
 from sensors.native import NativeParser
 from sensors.registry import Registry, SensorPlace
@@ -47,11 +47,11 @@ class _HubDays:
 
     def refresh(self, now_ns: int) -> None:
         if not self.today_ns <= now_ns < self.tomorrow_ns:
-            self.today_ns, self.tomorrow_ns = day_bounds_ns(local_day(now_ns, self._zone), self._zone)
+            self.today_ns, self.tomorrow_ns = day_span(local_day(now_ns, self._zone), self._zone)
 
     def mark(self, time_ns: int) -> DayMark:
         if not self._start_ns <= time_ns < self._stop_ns:
-            self._start_ns, self._stop_ns = day_bounds_ns(local_day(time_ns, self._zone), self._zone)
+            self._start_ns, self._stop_ns = day_span(local_day(time_ns, self._zone), self._zone)
             self._mark = DayMark(self._hub, self._start_ns)
         return self._mark
 

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 NS_A_SECOND = 1_000_000_000
+NS_A_MINUTE = 60 * NS_A_SECOND
+NS_AN_HOUR = 60 * NS_A_MINUTE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Span(NamedTuple):
+    """A stretch of time: start inclusive, stop exclusive, UTC nanoseconds."""
+
+    start_ns: int
+    stop_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        return self.stop_ns - self.start_ns
 
 
 def to_ns(moment: datetime) -> int:
@@ -28,9 +42,9 @@ def midnight_ns(day: date, zone: ZoneInfo) -> int:
     return to_ns(local.astimezone(UTC))
 
 
-def day_bounds_ns(day: date, zone: ZoneInfo) -> tuple[int, int]:
-    """Start (inclusive) and stop (exclusive) of a local day."""
-    return midnight_ns(day, zone), midnight_ns(day + timedelta(days=1), zone)
+def day_span(day: date, zone: ZoneInfo) -> Span:
+    """A local day, from its midnight to the next."""
+    return Span(midnight_ns(day, zone), midnight_ns(day + timedelta(days=1), zone))
 
 
 def local_day(time_ns: int, zone: ZoneInfo) -> date:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas import Estate, Hub
-from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.hours import Span, open_spans
+from schemas.localtime import NS_A_SECOND, Span, day_span
+from simulators.hours import open_spans
 from simulators.people import Occupancy
 from simulators.seeded import seeded_rng, smooth_noise
 from simulators.weather import OUTDOOR_CO2_PPM, Weather, saturation_g_m3, station_pressure_hpa, weather_of
@@ -82,7 +82,7 @@ class Building:
     def day(self, name: str, day: date, occupancy: Occupancy) -> RoomDay:
         """The air of a room over a local day."""
         room = self.rooms[name]
-        bounds = Span(*day_bounds_ns(day, self._zone))
+        bounds = day_span(day, self._zone)
         steps = (bounds.stop_ns - bounds.start_ns) // STEP_NS + 1
         weather = weather_of(self._seed, bounds.start_ns, STEP_NS, steps)
         spans = open_spans(self._estate, self._hub, day)

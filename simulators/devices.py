@@ -15,9 +15,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas import Hub, Kind, Sensor
-from schemas.localtime import NS_A_SECOND, midnight_ns
+from schemas.localtime import NS_A_SECOND, Span, midnight_ns
 from simulators.building import RoomDay
-from simulators.hours import Span
 from simulators.people import OPENED, Counted, Occupancy, Totals, Visit
 from simulators.seeded import seeded_rng
 

@@ -1,23 +1,19 @@
-"""When a hub of the simulated estate is open: its week, without closures and bank holidays, as instants."""
+"""When a hub of the simulated estate is open: its week, without closures and bank holidays, as instants.
+
+The oracle judges by these times, so they are worked out apart from the pipeline's calendar on purpose: a mistake there
+would otherwise move the simulated people and their truth alike, and never be found.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
 
 from schemas import Estate, Hub
-from schemas.localtime import day_bounds_ns, to_ns
-
-
-class Span(NamedTuple):
-    """From start_ns (inclusive) to stop_ns (exclusive)."""
-
-    start_ns: int
-    stop_ns: int
+from schemas.localtime import Span, day_span, to_ns
 
 
 @lru_cache(maxsize=256)
@@ -27,7 +23,7 @@ def _bank_holidays(country: str, subdivision: str | None, year: int) -> frozense
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> int:
     if minute == 24 * 60:
-        return day_bounds_ns(day, zone)[1]
+        return day_span(day, zone)[1]
     return to_ns(datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone))
 
 
@@ -45,5 +41,5 @@ def open_spans(estate: Estate, hub: Hub, day: date) -> tuple[Span, ...]:
         return ()
     zone = estate.zone_of(hub.id)
     if hub.opening is None:
-        return (Span(*day_bounds_ns(day, zone)),)
+        return (day_span(day, zone),)
     return tuple(Span(_at(day, start, zone), _at(day, end, zone)) for start, end in hub.opening.week[day.weekday()])

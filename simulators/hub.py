@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas import Estate, Hub, Kind, Sensor
-from schemas.localtime import day_bounds_ns, local_day
+from schemas.localtime import Span, day_span, local_day
 from simulators.building import Building, RoomDay
 from simulators.devices import (
     AccessPoint,
@@ -22,7 +22,6 @@ from simulators.devices import (
     counted_moves,
     door_observations,
 )
-from simulators.hours import Span
 from simulators.people import OPENED, Counted, HubPeople, Occupancy, Visit
 
 _AIR = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2, Kind.DEVICE)
@@ -61,7 +60,7 @@ class SimulatedHub:
 
     def bounds(self, day: date) -> Span:
         """From a local midnight to the next."""
-        return Span(*day_bounds_ns(day, self._zone))
+        return day_span(day, self._zone)
 
     def day(self, day: date) -> HubDay:
         """Work out a local day."""

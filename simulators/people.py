@@ -19,15 +19,14 @@ from random import Random
 from typing import NamedTuple
 
 from schemas import Estate, Hub, HubpulseError, Kind
-from schemas.localtime import NS_A_SECOND, day_bounds_ns
-from simulators.hours import Span, open_spans
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span
+from simulators.hours import open_spans
 from simulators.seeded import poisson, seeded_rng
 
 OPENED = date(2024, 1, 1)
 """The simulated estate's first day: every counter stood at zero."""
 
 _BIN_NS = 900 * NS_A_SECOND
-_MINUTE_NS = 60 * NS_A_SECOND
 _DWELL_MEDIAN_MIN = 32
 _DWELL_SPREAD = 0.8
 
@@ -112,7 +111,7 @@ class HubPeople:
         return seeded_rng(self._seed, "people", self._hub.id, day)
 
     def _expected(self, day: date, spans: Sequence[Span]) -> float:
-        hours = sum(stop - start for start, stop in spans) / (60 * _MINUTE_NS)
+        hours = sum(stop - start for start, stop in spans) / (60 * NS_A_MINUTE)
         season = 1 + 0.15 * math.cos(2 * math.pi * (day.timetuple().tm_yday - 45) / 365)
         weekday = self._weekday[day.weekday()]
         return self._visitors_an_hour * math.pow(hours, 0.85) * weekday * season * self._crowds.get(day, 1.0)
@@ -139,7 +138,7 @@ class HubPeople:
         rng = self._rng(day)
         plan = self._plan(day, rng)
         spans = open_spans(self._estate, self._hub, day)
-        bounds = Span(*day_bounds_ns(day, self._zone))
+        bounds = day_span(day, self._zone)
         stays = [_shift(spans, bounds, rng) for _ in range(plan.staff)]
         stays += _stays(spans, bounds, sum(plan.people_by_door) - plan.staff, rng)
         visits = []
@@ -163,8 +162,8 @@ def _doors(number: int, rng: Random) -> tuple[Door, ...]:
 
 
 def _shift(spans: Sequence[Span], bounds: Span, rng: Random) -> Span:
-    arrive = spans[0].start_ns - int(rng.uniform(5, 35) * _MINUTE_NS)
-    leave = spans[-1].stop_ns + int(rng.uniform(2, 20) * _MINUTE_NS)
+    arrive = spans[0].start_ns - int(rng.uniform(5, 35) * NS_A_MINUTE)
+    leave = spans[-1].stop_ns + int(rng.uniform(2, 20) * NS_A_MINUTE)
     return _within(arrive, leave, bounds)
 
 
@@ -189,8 +188,8 @@ def _stays(spans: Sequence[Span], bounds: Span, number: int, rng: Random) -> lis
         closing = stops[bisect_right(stops, start)]
         arrive = start + int(rng.random() * min(_BIN_NS, closing - start))
         dwell = rng.lognormvariate(math.log(_DWELL_MEDIAN_MIN), _DWELL_SPREAD)
-        leave = min(arrive + int(dwell * _MINUTE_NS), closing + int(rng.uniform(-6, 4) * _MINUTE_NS))
-        stays.append(_within(arrive, max(leave, arrive + _MINUTE_NS), bounds))
+        leave = min(arrive + int(dwell * NS_A_MINUTE), closing + int(rng.uniform(-6, 4) * NS_A_MINUTE))
+        stays.append(_within(arrive, max(leave, arrive + NS_A_MINUTE), bounds))
     return stays
 
 

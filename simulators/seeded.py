@@ -9,9 +9,7 @@ import math
 from functools import lru_cache
 from random import Random
 
-from schemas.localtime import NS_A_SECOND
-
-_HOUR_NS = 3600 * NS_A_SECOND
+from schemas.localtime import NS_AN_HOUR
 
 
 def seeded_rng(seed: int, *name: object) -> Random:
@@ -44,6 +42,6 @@ def _knot(seed: int, name: str, index: int) -> float:
 
 def smooth_noise(seed: int, name: str, time_ns: int, every_h: float) -> float:
     """A smooth random course around 0 with a spread of about 1: a draw every `every_h` hours, cosine in between."""
-    index, within = divmod(time_ns, round(every_h * _HOUR_NS))
-    share = (1 - math.cos(math.pi * within / (every_h * _HOUR_NS))) / 2
+    index, within = divmod(time_ns, round(every_h * NS_AN_HOUR))
+    share = (1 - math.cos(math.pi * within / (every_h * NS_AN_HOUR))) / 2
     return _knot(seed, name, index) * (1 - share) + _knot(seed, name, index + 1) * share

@@ -10,28 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
 
 from schemas import Estate, Hub
 from schemas.estate import Holidays
-from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, to_ns
-
-NS_A_MINUTE = 60 * NS_A_SECOND
-NS_AN_HOUR = 3600 * NS_A_SECOND
-
-
-class Span(NamedTuple):
-    """A stretch of time: start inclusive, stop exclusive, UTC nanoseconds."""
-
-    start_ns: int
-    stop_ns: int
-
-    @property
-    def length_ns(self) -> int:
-        return self.stop_ns - self.start_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, to_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +39,7 @@ class HubCalendar:
 
     def day(self, day: date) -> Day:
         """The local day `day` with its bounds, hours and opening times."""
-        span = Span(*day_bounds_ns(day, self.zone))
+        span = day_span(day, self.zone)
         return Day(day, span, clock_hours(span, self.zone), self._opening(day, span))
 
     def date_of(self, time_ns: int) -> date:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas import Kind
-from usage.calendar import Day, Span
+from schemas.localtime import Span
+from usage.calendar import Day
 from usage.plan import EXPECTED_KINDS, HubPlan
 from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
 

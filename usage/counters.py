@@ -14,8 +14,7 @@ from enum import StrEnum
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from schemas.localtime import NS_A_SECOND
-from usage.calendar import Span
+from schemas.localtime import NS_A_SECOND, Span
 
 PLAUSIBLE_PEOPLE = 2000
 """People through one door in `PLAUSIBLE_PEOPLE_NS`; the contract marks interval counts beyond it as suspect."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from schemas import KINDS, Estate, HubpulseError
-from schemas.localtime import from_ns
+from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores import Store
-from usage.calendar import NS_AN_HOUR, Day, HubCalendar, Span, dates
+from usage.calendar import Day, HubCalendar, dates
 from usage.plan import HubPlan
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
 from usage.rows import DAILY, HOURLY, changes, read_marks, read_rows

@@ -21,9 +21,8 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
-from usage.calendar import NS_AN_HOUR
 from usage.counters import Step
 from usage.figures import last_heard
 from usage.journal import Change

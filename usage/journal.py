@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from schemas import Estate
-from schemas.localtime import to_ns
+from schemas.localtime import NS_AN_HOUR, Span, to_ns
 from stores import SeriesChunk, Store
 from stores.lines import encode
-from usage.calendar import NS_AN_HOUR, HubCalendar, Span
+from usage.calendar import HubCalendar
 from usage.counters import Cause, Correction
 from usage.figures import hubs_asked
 from usage.people import Tally

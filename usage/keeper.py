@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from schemas import KINDS, Estate
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span
 from stores import Store
-from usage.calendar import NS_AN_HOUR, Day, HubCalendar, Span, dates
+from usage.calendar import Day, HubCalendar, dates
 from usage.figures import HubFigures, with_standing
 from usage.journal import (
     Change,

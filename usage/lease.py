@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
 from stores.lines import encode
-from usage.calendar import NS_AN_HOUR
 from usage.rows import write
 
 LEASE = "jobs_lease"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from usage.calendar import NS_AN_HOUR, Day, Span
+from schemas.localtime import NS_AN_HOUR, Span
+from usage.calendar import Day
 from usage.counters import Cause, Correction, CounterRules, Step, by_time, growth, spread
 from usage.readings import SensorReadings, Track
 

@@ -13,9 +13,8 @@ from itertools import pairwise
 from statistics import median_low
 
 from schemas import Kind
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, Span
 from stores import SeriesChunk
-from usage.calendar import Span
 
 Number = int | float | bool
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas import Kind
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
 from schemas.measurements import USAGE_FIELDS
 from usage import air, signals
-from usage.calendar import NS_A_MINUTE, Day, Span, clip, union_length_ns
+from usage.calendar import Day, clip, union_length_ns
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.people import Count, Occupancy, Tally, tallies

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
 from stores import Accepted, Store, StoreError
 from stores.lines import encode
-from usage.calendar import Span
 from usage.rollup import Figures
 
 DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"

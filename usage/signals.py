@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from usage.calendar import NS_AN_HOUR, Span
+from schemas.localtime import NS_AN_HOUR, Span
 from usage.readings import Number, Track
 
 HOLD_INTERVALS = 2

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas import Kind
+from schemas.localtime import NS_AN_HOUR, Span
 from stores import SeriesChunk, Store
-from usage.calendar import NS_AN_HOUR, Day, HubCalendar, Span
+from usage.calendar import Day, HubCalendar
 from usage.counters import GAP_MAX_NS
 from usage.people import PAD_NS
 from usage.plan import EXPECTED_KINDS

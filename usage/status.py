@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from schemas import KINDS, Estate, Kind
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
 from stores.lines import encode
-from usage.calendar import NS_AN_HOUR
 from usage.figures import CLOCK_SLACK_NS
 from usage.plan import HubPlan
 

@@ -9,9 +9,9 @@ from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Kind
-from schemas.localtime import NS_A_SECOND, from_ns
+from schemas.localtime import NS_A_SECOND, Span, from_ns
 from stores import Store
-from usage.calendar import Day, HubCalendar, Span
+from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Cause, Correction
 from usage.figures import HubFigures

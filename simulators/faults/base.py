@@ -14,14 +14,10 @@ from random import Random
 from typing import ClassVar, NamedTuple
 
 from schemas import Kind
-from schemas.localtime import NS_A_SECOND, to_ns
-from simulators.hours import Span
+from schemas.localtime import NS_AN_HOUR, Span, to_ns
 from simulators.hub import HubDay
 from simulators.seeded import seeded_rng
 from simulators.transmissions import Transmission
-
-HOUR_NS = 3600 * NS_A_SECOND
-MINUTE_NS = 60 * NS_A_SECOND
 
 AIR = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
 
@@ -47,8 +43,8 @@ class Duration:
 
     def draw(self, day: date, rng: Random) -> Span:
         """A window that starts on the day, by UTC, so that every local day finds the same one."""
-        start = to_ns(datetime(day.year, day.month, day.day, tzinfo=UTC)) + int(rng.uniform(6, 16) * HOUR_NS)
-        return Span(start, start + int(rng.uniform(self.least_h, self.most_h) * HOUR_NS))
+        start = to_ns(datetime(day.year, day.month, day.day, tzinfo=UTC)) + int(rng.uniform(6, 16) * NS_AN_HOUR)
+        return Span(start, start + int(rng.uniform(self.least_h, self.most_h) * NS_AN_HOUR))
 
 
 class Fault(ABC):

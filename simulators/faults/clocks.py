@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.faults.base import HOUR_NS, MINUTE_NS, Fault, key_of
+from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR
+from simulators.faults.base import Fault, key_of
 from simulators.hub import HubDay
 from simulators.transmissions import Transmission
 
@@ -28,7 +29,7 @@ class ClockSkew(_Shifted):
         if not self.strikes(*key):
             return transmissions
         minutes = self.rng(*key, "minutes").choice((-20, -7, -2, 1, 3, 8))
-        return self._shift(day, transmissions, minutes * MINUTE_NS, f"{minutes:+} min")
+        return self._shift(day, transmissions, minutes * NS_A_MINUTE, f"{minutes:+} min")
 
 
 class WrongZone(_Shifted):
@@ -43,4 +44,4 @@ class WrongZone(_Shifted):
         if not self.strikes(*key):
             return transmissions
         hours = self.rng(*key, "hours").choice((-1, -1, -2, -5))
-        return self._shift(day, transmissions, hours * HOUR_NS, f"{hours:+} h")
+        return self._shift(day, transmissions, hours * NS_AN_HOUR, f"{hours:+} h")

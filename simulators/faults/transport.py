@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulators.faults.base import HOUR_NS, MINUTE_NS, Duration, Fault, key_of, within
+from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR
+from simulators.faults.base import Duration, Fault, key_of, within
 from simulators.hub import HubDay
 from simulators.transmissions import Transmission
 
@@ -21,7 +22,7 @@ class _Delayed(Fault):
 
         def delayed(transmission: Transmission) -> Transmission:
             minutes = rng.uniform(self.least_min, self.most_min)
-            return transmission._replace(sent_ns=transmission.sent_ns + int(minutes * MINUTE_NS))
+            return transmission._replace(sent_ns=transmission.sent_ns + int(minutes * NS_A_MINUTE))
 
         return self.change(day, transmissions, self.struck(day, transmissions), delayed)
 
@@ -73,7 +74,7 @@ class Duplicates(Fault):
         rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "again")
         again = [d for d, hit in zip(transmissions, self.struck(day, transmissions), strict=True) if hit]
         self.note(day, transmissions[0], len(again))
-        return transmissions + [d._replace(sent_ns=d.sent_ns + int(rng.random() * HOUR_NS)) for d in again]
+        return transmissions + [d._replace(sent_ns=d.sent_ns + int(rng.random() * NS_AN_HOUR)) for d in again]
 
 
 class Flood(Fault):

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from schemas import KINDS
-from schemas.localtime import NS_A_SECOND
-from simulators.hours import Span
+from schemas.localtime import NS_A_MINUTE, Span
 from simulators.truth.received import ReceivedSeries
 
-_MINUTE_NS = 60 * NS_A_SECOND
 _COLD_C = 20.0
 _STANDARD_C = 15.0
 
@@ -91,7 +89,7 @@ def minutes(spans: Iterable[Span]) -> float:
     for start, stop in sorted(spans):
         covered += max(0, stop - max(start, reached))
         reached = max(reached, stop)
-    return covered / _MINUTE_NS
+    return covered / NS_A_MINUTE
 
 
 def minutes_where(courses: Sequence[StepSignal], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:

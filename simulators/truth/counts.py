@@ -13,8 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas import Kind
-from schemas.localtime import NS_A_SECOND, from_ns
-from simulators.hours import Span
+from schemas.localtime import NS_A_SECOND, Span, from_ns
 from simulators.people import Counted
 from simulators.truth.received import HubReadings, ReceivedReading, ReceivedSeries
 

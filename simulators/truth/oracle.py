@@ -13,16 +13,15 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub, Kind
-from schemas.localtime import NS_A_SECOND, day_bounds_ns
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span
 from simulators.devices import every_ns
-from simulators.hours import Span, open_spans
+from simulators.hours import open_spans
 from simulators.transmissions import Transmission
 from simulators.truth import air
 from simulators.truth.air import StepSignal
 from simulators.truth.counts import Hours, counted, peak, total, transferred
 from simulators.truth.received import HubReadings
 
-_MINUTE_NS = 60 * NS_A_SECOND
 _CARRIED_NS = 86400 * NS_A_SECOND
 _POOR_PPM, _BAD_PPM = 800, 1500
 
@@ -45,15 +44,15 @@ class HubOracle:
 
     def can_tell(self, day: date) -> bool:
         """Whether no transmission to come can change a day, counting on some of the next days being taken in."""
-        return self._heard.is_heard_after(day_bounds_ns(day, self._zone)[1])
+        return self._heard.is_heard_after(day_span(day, self._zone)[1])
 
     def forget(self, day: date) -> None:
         """Let go of what only the days before this one need."""
-        self._heard.forget(day_bounds_ns(day, self._zone)[0] - _CARRIED_NS)
+        self._heard.forget(day_span(day, self._zone)[0] - _CARRIED_NS)
 
     def row(self, day: date) -> Row:
         """The figures of a local day."""
-        bounds = Span(*day_bounds_ns(day, self._zone))
+        bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
         hours = Hours(bounds, self._zone)
         entries, exits = counted(self._heard, hours)
@@ -84,7 +83,7 @@ class HubOracle:
             "co2_minutes_over_800": air.minutes_where(co2, opening, lambda ppm: ppm > _POOR_PPM),
             "co2_minutes_over_1500": air.minutes_where(co2, opening, lambda ppm: ppm > _BAD_PPM),
             "damp_minutes": air.damp_minutes(humidity, temperature, opening),
-            "open_minutes": sum(stop - start for start, stop in opening) / _MINUTE_NS,
+            "open_minutes": sum(stop - start for start, stop in opening) / NS_A_MINUTE,
             "completeness": self._completeness(bounds),
         }
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}

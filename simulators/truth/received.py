@@ -14,9 +14,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from schemas import KINDS, Kind, Sensor
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, Span
 from simulators.devices import Fields, every_ns
-from simulators.hours import Span
 from simulators.people import Counted
 from simulators.transmissions import Transmission
 

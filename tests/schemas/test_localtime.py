@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.localtime import NS_A_SECOND, day_bounds_ns, from_ns, local_day, midnight_ns, rfc3339, to_ns
+from schemas.localtime import NS_A_SECOND, day_span, from_ns, local_day, midnight_ns, rfc3339, to_ns
 
 NS_AN_HOUR = 3600 * NS_A_SECOND
 FIRST, LAST = date(2012, 1, 1), date(2037, 12, 31)
@@ -52,7 +52,7 @@ def utc(text: str) -> int:
     ],
 )
 def test_a_local_day_is_as_long_as_the_clock_makes_it(zone: str, day: str, start: str, hours: float) -> None:
-    first, after = day_bounds_ns(date.fromisoformat(day), ZoneInfo(zone))
+    first, after = day_span(date.fromisoformat(day), ZoneInfo(zone))
 
     assert rfc3339(first) == f"{start}:00Z"
     assert (after - first) / NS_AN_HOUR == hours
@@ -81,8 +81,8 @@ def test_days_follow_each_other_without_gap_or_overlap_for_a_quarter_of_a_centur
     lengths = {}
     for step in range((LAST - FIRST).days):
         day = FIRST + timedelta(days=step)
-        start, stop = day_bounds_ns(day, zone)
-        assert stop == day_bounds_ns(day + timedelta(days=1), zone)[0]
+        start, stop = day_span(day, zone)
+        assert stop == day_span(day + timedelta(days=1), zone)[0]
         assert local_day(start, zone) == local_day(stop - 1, zone) == day
         lengths[day] = (stop - start) / NS_AN_HOUR
     assert set(lengths.values()) <= {23, 23.5, 24, 24.5, 25}
@@ -95,7 +95,7 @@ def test_days_follow_each_other_without_gap_or_overlap_for_a_quarter_of_a_centur
 def test_an_instant_belongs_to_the_one_day_whose_bounds_hold_it(name: str, time_ns: int) -> None:
     zone = ZoneInfo(name)
     day = local_day(time_ns, zone)
-    start, stop = day_bounds_ns(day, zone)
+    start, stop = day_span(day, zone)
 
     assert start <= time_ns < stop
 

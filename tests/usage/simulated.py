@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ingest.decoder import Decoder
 from mqtt.messages import Message as Received
 from schemas import Estate
+from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry
 from simulators.messages import TimedMessage
@@ -19,7 +20,7 @@ from simulators.truth.record import TruthRecord
 from stores import Store
 from stores.lines import encode
 from tests.usage.given import HOUR_NS, put_lines
-from usage.calendar import HubCalendar, Span
+from usage.calendar import HubCalendar
 from usage.rollup import Figures
 from usage.rows import DAILY, read_rows
 

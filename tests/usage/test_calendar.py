@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import Estate
+from schemas.localtime import Span
 from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub
-from usage.calendar import Day, HubCalendar, Span, union_length_ns
+from usage.calendar import Day, HubCalendar, union_length_ns
 
 WEEK = {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}
 

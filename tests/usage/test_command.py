@@ -12,11 +12,11 @@ from typer.testing import CliRunner, Result
 
 from cli.usage import app
 from schemas import Kind
+from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
 from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import HOUR_NS, at, put
-from usage.calendar import Span
 from usage.rows import DAILY, read_rows
 
 ESTATE = """

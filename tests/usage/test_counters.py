@@ -2,8 +2,8 @@
 
 import pytest
 
+from schemas.localtime import Span
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS
-from usage.calendar import Span
 from usage.counters import Cause, CounterRules, Growth, Step, growth, spread
 
 EVERY_NS = 10 * MINUTE_NS

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import pytest
 
 from schemas import Kind, Settings
+from schemas.localtime import Span
 from schemas.settings import InfluxSettings
 from stores import Store, open_store
 from tests.servers import Influxd
 from tests.usage.crashing import NOW_NS, Point, recompute
 from tests.usage.given import DAY_NS, HOUR_NS, at, estate, mark, put
-from usage.calendar import Span
 from usage.jobs import Jobs
 from usage.journal import read_changes
 from usage.rollup import Figures

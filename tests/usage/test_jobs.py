@@ -9,11 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas import Estate, Kind
+from schemas.localtime import Span
 from stores import Outcome, SeriesChunk, Store, StoreError
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put
 from tests.waiting import wait_until
-from usage.calendar import Span
 from usage.jobs import Jobs
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_marks, read_rows

@@ -3,10 +3,10 @@
 from datetime import date
 
 from schemas import Estate, Kind
+from schemas.localtime import Span
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
 from usage import HubKeeper, changes_between
-from usage.calendar import Span
 from usage.counters import Cause
 from usage.journal import read_corrections
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from schemas import Kind
+from schemas.localtime import Span
 from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, hub, mark, put
 from tests.waiting import wait_until
 from usage import HubKeeper, Jobs, changes_between, figures
-from usage.calendar import Span
 from usage.rows import DAILY, read_marks, read_rows
 
 KNOWN = estate(

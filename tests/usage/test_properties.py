@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas import Kind
+from schemas.localtime import Span
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, lines, put_lines
 from usage import HubKeeper
-from usage.calendar import Span
 from usage.counters import CounterRules, growth
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows
