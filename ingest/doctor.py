@@ -194,8 +194,13 @@ def _connect(settings: Settings, host: str, port: int) -> ReasonCode | None:
 
 
 def _store(settings: Settings) -> Finding:
-    store = open_store(settings)
-    try:
-        return Finding("store", State.OK, store.check())
-    finally:
-        store.close()
+    """Whether we may read and write wherever points are kept, and Grafana read there, should its token be known."""
+    with closing(open_store(settings)) as store:
+        detail = store.check()
+        problems = list(store.probe())
+    token = settings.influx.grafana_token
+    if settings.store == "influxdb" and token is not None:
+        influx = settings.influx.model_copy(update={"token": token})
+        with closing(open_store(settings.model_copy(update={"influx": influx}))) as store:
+            problems += (f"with Grafana's token, {problem}" for problem in store.probe(write=False))
+    return Finding("store", State.FAILED if problems else State.OK, "; ".join(problems) or detail)

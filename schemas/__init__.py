@@ -7,7 +7,7 @@ becomes, `estate` the estate file, `settings` the environment.
 from schemas.errors import HubpulseError
 from schemas.estate import Estate, Hub, Sensor, Source
 from schemas.kinds import KINDS, Field, Kind, KindSpec
-from schemas.measurements import MEASUREMENTS, FieldType, Measurement
+from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.opening import Opening
 from schemas.readings import Reading, Reason, Refusal, Rejection
 from schemas.settings import Settings
@@ -24,6 +24,7 @@ __all__ = [
     "KindSpec",
     "Measurement",
     "Opening",
+    "Policy",
     "Reading",
     "Reason",
     "Refusal",

@@ -22,13 +22,21 @@ class FieldType(StrEnum):
     BOOLEAN = "boolean"
 
 
+class Policy(StrEnum):
+    """How long the points of a measurement are kept: RAW as long as readings, USAGE for ever."""
+
+    RAW = "raw"
+    USAGE = "usage"
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measurement's name, its tags in sorted order and its fields with their types."""
+    """A measurement's name, its tags in sorted order, its fields with their types, and how long it is kept."""
 
     name: str
     tags: tuple[str, ...]
     fields: Mapping[str, FieldType]
+    policy: Policy = Policy.RAW
 
 
 _NUMBERS = {int: FieldType.INTEGER, float: FieldType.FLOAT}
@@ -120,16 +128,21 @@ MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
         m.name: m
         for m in (
             *_raw(),
-            Measurement("usage_daily", ("hub",), USAGE_FIELDS),
-            Measurement("usage_hourly", ("hub",), USAGE_FIELDS),
-            Measurement("day_marks", ("hub",), MappingProxyType(_DAY_MARKS)),
-            Measurement("sensor_status", ("hub", "sensor"), MappingProxyType(_SENSOR_STATUS)),
-            Measurement("usage_changes", ("figure", "hub"), MappingProxyType(_USAGE_CHANGES)),
+            # The figures, and what explains and defends them: it must be there as long as they are.
+            Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
+            Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
+            Measurement("usage_changes", ("figure", "hub"), MappingProxyType(_USAGE_CHANGES), Policy.USAGE),
             Measurement(
                 "counter_corrections",
                 ("cause", "counter", "hub", "sensor"),
                 MappingProxyType(_COUNTER_CORRECTIONS),
+                Policy.USAGE,
             ),
+            # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that
+            # is still kept would be refused.
+            Measurement("day_marks", ("hub",), MappingProxyType(_DAY_MARKS), Policy.USAGE),
+            # Monitoring: of interest as long as the readings, and renewed all the time.
+            Measurement("sensor_status", ("hub", "sensor"), MappingProxyType(_SENSOR_STATUS)),
             Measurement("pipeline_status", ("ingest",), MappingProxyType(_PIPELINE_STATUS)),
             Measurement("quarantine_status", ("ingest", "reason"), MappingProxyType(_QUARANTINE_STATUS)),
             Measurement("jobs_lease", ("work",), MappingProxyType(_JOBS_LEASE)),

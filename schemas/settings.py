@@ -109,6 +109,9 @@ class InfluxSettings(_SettingsPart):
     org: str = "hubpulse"
     bucket: _Name = Field(default="hubs", examples=["hubs"])
     token: SecretStr | None = None
+    grafana_token: SecretStr | None = None
+    """The token of Grafana's data source, for `doctor` to try."""
+
     username: str | None = None
     password: SecretStr | None = None
     timeout_s: float = Field(default=10, gt=0, le=300)

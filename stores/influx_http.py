@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -31,6 +32,7 @@ DETAIL_CHARS_MAX = 500
 RETRY_AFTER_MAX_S = 3600.0
 
 _BAD_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+NOT_THERE = re.compile(r"(database|bucket|retention policy) not found")
 TRANSIENT = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 T = TypeVar("T")
@@ -159,6 +161,9 @@ class InfluxHttp:
         if status == NO_ANSWER:
             detail = f"{self.name} has a certificate that is not accepted ({reply}): check HUBPULSE_INFLUX__URL"
             return RequestError(NO_ANSWER, detail, needs_operator=True)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and NOT_THERE.search(reply):
+            # 1.x answers 500 for a retention policy that is missing; waiting does not make it.
+            status = HTTPStatus.NOT_FOUND
         sentences: Mapping[int, str] = {
             HTTPStatus.BAD_REQUEST: f"InfluxDB refused it: {reply}",
             HTTPStatus.UNPROCESSABLE_ENTITY: f"InfluxDB refused it: {reply}",

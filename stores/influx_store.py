@@ -1,13 +1,14 @@
 """InfluxDB 2.x (the target), 1.x and 3 as a store; which of them it is, the server says.
 
-    /ping -> version    1.x: POST /write, CREATE DATABASE                       \
-                        2.x: POST /api/v2/write, bucket of the organisation       > reads: InfluxQL at /query
-                        3:   POST /api/v2/write, database made by the first write /
+    /ping -> version    1.x: POST /write, CREATE DATABASE                        \
+                        2.x: POST /api/v2/write, buckets of the organisation       > reads: InfluxQL at /query
+                        3:   POST /api/v2/write, databases made by the first write /
 
 Nothing is asked before it is needed, and the version again after a failure, so that the server may be down when we
 start and another version when it comes back.
 
-Everything is in one bucket: with a retention, roll-ups go when the readings of their day go (see docs/stores.md).
+Readings are in the bucket or database `hubs` and go with its retention. What must outlive them (`Policy.USAGE`) is in
+its retention policy `usage`, on 2.x the bucket `hubs/usage`, which InfluxQL knows by the same name on both.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from typing import Any
 from influxdb_client.client.util.helpers import get_org_query_param
 from influxdb_client.rest import ApiException
 
-from schemas import MEASUREMENTS, Measurement
+from schemas import MEASUREMENTS, Measurement, Policy
 from schemas.settings import InfluxSettings
 from stores import influxql
-from stores.influx_http import NO_ANSWER, InfluxHttp, RequestError
-from stores.protocol import Accepted, Keep, Outcome, SeriesChunk, StoreError
+from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
+from stores.lines import by_policy
+from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, StoreError
 
 GZIP_LEVEL = 1
 DAY_S = 86_400
@@ -37,8 +39,12 @@ _LINES = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip
 # Who may write need not be allowed to look for databases: the write itself will tell.
 _MAY_WRITE_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 # SHOW statements say nothing of a database that is missing.
-_PROBE = 'SELECT "revision" FROM "usage_daily" LIMIT 1'
-_NO_DATABASE = re.compile(r"(database|bucket|retention policy) not found")
+_PROBES = {
+    Policy.RAW: 'SELECT "co2_ppm" FROM "co2" LIMIT 1',
+    Policy.USAGE: 'SELECT "revision" FROM "usage"."usage_daily" LIMIT 1',
+}
+_COMMENT_ALONE = b"# a comment: nothing is stored"
+_NO_DATABASE = re.compile(r"(database|bucket) not found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class InfluxStore:
         self._retention_days = retention_days
         self._http = InfluxHttp(settings, now)
         self._server: _Server | None = None
-        self._is_prepared = False
+        self._is_prepared = self._has_usage_bucket = False
 
     def prepare(self) -> None:
         """Create the bucket or database, with its retention, where it is missing. Raises StoreError."""
@@ -75,9 +81,13 @@ class InfluxStore:
         """Write a batch. On a 1.x the good lines of a rejected batch are stored; on a 2.x it depends on the fault."""
         if not lines.strip():
             return Accepted()
+        outcomes = (self._write(policy, part) for policy, part in by_policy(lines))
+        return next((outcome for outcome in outcomes if not isinstance(outcome, Accepted)), Accepted())
+
+    def _write(self, policy: Policy, lines: bytes) -> Outcome:
         try:
             self._prepare_once()
-            path, query = self._write_to()
+            path, query = self._write_to(policy)
         except RequestError as failure:
             self._forget(failure)
             return failure.keep()
@@ -109,14 +119,53 @@ class InfluxStore:
         with self._translated_errors():
             server = self._known_server()
             what = self._http.name.replace("InfluxDB", f"InfluxDB {server.version}", 1)
-            try:
-                for _ in self._statement(_PROBE):
-                    pass
-            except influxql.QueryError as error:
-                if not _NO_DATABASE.search(str(error)):
-                    raise
-                return f"{what}, where {self._settings.bucket} is not made yet, or not for us to read"
+            missing = [self._place(policy) for policy in Policy if not self._is_there(policy)]
+            if missing:
+                return f"{what}, where {' and '.join(missing)} is not made yet, or not for us to read"
             return f"{what}, {self._settings.bucket}"
+
+    def probe(self, *, write: bool = True) -> Iterator[str]:
+        for policy in Policy:
+            problem = self._probe(policy, write=write)
+            if problem is not None:
+                yield f"{self._place(policy)}: {problem}"
+
+    def _probe(self, policy: Policy, *, write: bool) -> str | None:
+        try:
+            for _ in self._statement(_PROBES[policy]):
+                pass
+            if write:
+                path, query = self._write_to(policy)
+                self._http.post(path, query, gzip.compress(_COMMENT_ALONE, GZIP_LEVEL), _LINES)
+        except (RequestError, influxql.QueryError) as error:
+            # What is refused for holding no line was let in.
+            if isinstance(error, RequestError) and isinstance(error.outcome(), Rejected):
+                return None
+            return f"{self._http.clean(str(error))}; {self._hint()}"
+        return None
+
+    def _is_there(self, policy: Policy) -> bool:
+        try:
+            for _ in self._statement(_PROBES[policy]):
+                pass
+        except influxql.QueryError as error:
+            if not NOT_THERE.search(str(error)):
+                raise
+            return False
+        return True
+
+    def _place(self, policy: Policy) -> str:
+        return self._settings.bucket if policy is Policy.RAW else f"{self._settings.bucket}/{policy}"
+
+    def _hint(self) -> str:
+        """The command that makes what is missing, and the rights to use it."""
+        bucket = self._settings.bucket
+        if self._server is not None and self._server.major == 1:
+            return f'as an administrator: {influxql.create_policy(bucket)}, then GRANT ALL ON "{bucket}" TO the user'
+        return (
+            f"a missing bucket: `influx bucket create --org {self._settings.org} --name NAME`; a token for both: "
+            f"`influx auth create --org {self._settings.org} --read-buckets --write-buckets` (Grafana only reads)"
+        )
 
     def close(self) -> None:
         self._http.close()
@@ -131,10 +180,11 @@ class InfluxStore:
             self._server = _Server(version.removeprefix("v"), int(number[1]) if number else 2)
         return self._server
 
-    def _write_to(self) -> tuple[str, dict[str, str]]:
+    def _write_to(self, policy: Policy) -> tuple[str, dict[str, str]]:
         if self._known_server().major == 1:
-            return "/write", {"db": self._settings.bucket, "precision": "ns"}
-        return "/api/v2/write", {"org": self._settings.org, "bucket": self._settings.bucket, "precision": "ns"}
+            place = {"rp": policy.value} if policy is Policy.USAGE else {}
+            return "/write", {"db": self._settings.bucket, **place, "precision": "ns"}
+        return "/api/v2/write", {"org": self._settings.org, "bucket": self._place(policy), "precision": "ns"}
 
     def _prepare_once(self) -> None:
         if self._is_prepared:
@@ -147,47 +197,58 @@ class InfluxStore:
             self._is_prepared = True
 
     def _prepare(self) -> None:
-        make = {1: self._make_database, 2: self._make_bucket}.get(self._known_server().major)
+        make = {1: self._make_database, 2: self._make_buckets}.get(self._known_server().major)
         if make is not None:
             make()
         self._is_prepared = True
 
     def _make_database(self) -> None:
+        name = self._settings.bucket
         try:
-            rows = [row for series in self._statement("SHOW DATABASES") for row in series.get("values", ())]
-            if [self._settings.bucket] not in rows:
-                for _ in self._statement(influxql.create_database(self._settings.bucket, self._retention_days)):
-                    pass
+            if name not in self._names("SHOW DATABASES"):
+                self._names(influxql.create_database(name, self._retention_days))
+            if Policy.USAGE not in self._names(influxql.show_policies(name)):
+                self._names(influxql.create_policy(name))
         except influxql.QueryError as error:
-            reply = self._http.clean(str(error))
-            detail = f"{self._http.name} can't make the database {self._settings.bucket}: {reply}"
-            raise RequestError(HTTPStatus.FORBIDDEN, detail) from error
+            detail = f"{self._http.name} can't make {name} and {self._place(Policy.USAGE)}"
+            raise RequestError(
+                HTTPStatus.FORBIDDEN, f"{detail} ({self._http.clean(str(error))}): {self._hint()}"
+            ) from error
 
-    def _make_bucket(self) -> None:
-        self._http.call(self._find_or_make_bucket)
+    def _names(self, statement: str) -> list[str]:
+        """The first column of a statement's answer."""
+        return [row[0] for series in self._statement(statement) for row in series.get("values", ())]
 
-    def _find_or_make_bucket(self, client: Any) -> None:
-        org_id = get_org_query_param(self._settings.org, client, required_id=True)  # type: ignore[no-untyped-call]
-        if self._has_bucket(client, org_id):
-            return
-        # No rule means for ever.
-        rules = [{"type": "expire", "everySeconds": self._retention_days * DAY_S}] if self._retention_days else []
+    def _make_buckets(self) -> None:
+        self._http.call(self._find_or_make_buckets)
+
+    def _find_or_make_buckets(self, client: Any) -> None:
+        org_id = self._org_id(client)
+        for policy, days in ((Policy.RAW, self._retention_days), (Policy.USAGE, None)):
+            name = self._place(policy)
+            if self._has_bucket(client, org_id, name):
+                continue
+            # No rule means for ever.
+            rules = [{"type": "expire", "everySeconds": days * DAY_S}] if days else []
+            try:
+                client.buckets_api().create_bucket(bucket_name=name, retention_rules=rules, org=org_id)
+            except ApiException:
+                # Another process may have made it in between.
+                if not self._has_bucket(client, org_id, name):
+                    raise
+
+    def _org_id(self, client: Any) -> Any:
+        return get_org_query_param(self._settings.org, client, required_id=True)  # type: ignore[no-untyped-call]
+
+    def _has_bucket(self, client: Any, org_id: str, name: str) -> bool:
         try:
-            client.buckets_api().create_bucket(bucket_name=self._settings.bucket, retention_rules=rules, org=org_id)
-        except ApiException:
-            # Another process may have made it in between.
-            if not self._has_bucket(client, org_id):
-                raise
-
-    def _has_bucket(self, client: Any, org_id: str) -> bool:
-        try:
-            found = client.buckets_api().find_buckets(name=self._settings.bucket, org_id=org_id).buckets
+            found = client.buckets_api().find_buckets(name=name, org_id=org_id).buckets
         except ApiException as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return False
         # Where there is none of that name, some versions list buckets of the system instead.
-        return any(bucket.name == self._settings.bucket for bucket in found)
+        return any(bucket.name == name for bucket in found)
 
     def _forget(self, failure: RequestError) -> None:
         """Ask again what a failure may have changed: another server may answer, or one whose bucket is gone."""
@@ -199,12 +260,26 @@ class InfluxStore:
     def _chunks(self, measurement: Measurement, query: str) -> Iterator[SeriesChunk]:
         """Ask, and yield the points; none from a database that nobody has made yet. Raises StoreError."""
         with self._translated_errors():
+            found = False
             try:
                 for series in self._statement(query):
+                    found = True
                     yield influxql.series_chunk(measurement, series)
             except influxql.QueryError as error:
                 if not _NO_DATABASE.search(str(error)):
                     raise
+                return
+            if measurement.policy is Policy.USAGE and not found:
+                self._require_usage_bucket()
+
+    def _require_usage_bucket(self) -> None:
+        """No figures may only mean none yet where there is a place for them: some 2.x answer nothing without."""
+        if not self._has_usage_bucket and self._known_server().major == 2:  # noqa: PLR2004 - InfluxDB 2
+            name = self._place(Policy.USAGE)
+            if not self._http.call(lambda client: self._has_bucket(client, self._org_id(client), name)):
+                detail = f"{self._http.name} has no bucket {name}, or not for us to read: {self._hint()}"
+                raise RequestError(HTTPStatus.NOT_FOUND, detail)
+        self._has_usage_bucket = True
 
     def _statement(self, statement: str) -> Iterator[dict[str, Any]]:
         form = {
@@ -224,4 +299,5 @@ class InfluxStore:
             self._forget(failure)
             raise StoreError(failure.detail) from failure
         except influxql.QueryError as error:
-            raise StoreError(f"{self._http.name} did not answer a query: {self._http.clean(str(error))}") from error
+            detail = f"{self._http.name} did not answer a query: {self._http.clean(str(error))}"
+            raise StoreError(f"{detail}; {self._hint()}" if NOT_THERE.search(str(error)) else detail) from error

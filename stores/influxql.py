@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas import FieldType, Measurement
+from schemas import FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
 from stores.protocol import Number, SeriesChunk
 
@@ -29,7 +29,7 @@ def select(measurement: Measurement, times: str, where: Mapping[str, str] | None
     """All fields of the series whose tags equal `where`, at the given times, series by series."""
     conditions = [times, *(f"{_name(tag)} = {_text(value)}" for tag, value in (where or {}).items())]
     return (
-        f"SELECT {', '.join(map(_name, measurement.fields))} FROM {_name(measurement.name)} "  # noqa: S608 - quoted
+        f"SELECT {', '.join(map(_name, measurement.fields))} FROM {_source(measurement)} "  # noqa: S608 - quoted
         f"WHERE {' AND '.join(conditions)} GROUP BY {', '.join(map(_name, measurement.tags))}{suffix}"
     )
 
@@ -46,6 +46,21 @@ def before(before_ns: int) -> str:
 
 def _possible(time_ns: int) -> int:
     return min(max(time_ns, TIME_MIN_NS), TIME_MAX_NS)
+
+
+def _source(measurement: Measurement) -> str:
+    policy = "" if measurement.policy is Policy.RAW else f"{_name(measurement.policy)}."
+    return policy + _name(measurement.name)
+
+
+def create_policy(database: str) -> str:
+    """Make the retention policy of 1.x for what is kept for ever."""
+    return f"CREATE RETENTION POLICY {_name(Policy.USAGE)} ON {_name(database)} DURATION INF REPLICATION 1"
+
+
+def show_policies(database: str) -> str:
+    """The retention policies of a database of 1.x, by name in the first column."""
+    return f"SHOW RETENTION POLICIES ON {_name(database)}"
 
 
 def create_database(name: str, retention_days: int | None) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from schemas import MEASUREMENTS, Policy
 from schemas.kinds import INT64_MAX
 
 Value = int | float | bool
@@ -20,6 +21,11 @@ FLOAT_PATTERN = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 _INTEGER = re.compile(INTEGER_PATTERN, re.ASCII)
 _FLOAT = re.compile(FLOAT_PATTERN, re.ASCII)
+
+
+_USAGE_STARTS = tuple(
+    f"{m.name}{end}".encode() for m in MEASUREMENTS.values() if m.policy is Policy.USAGE for end in ", "
+)
 
 
 class Point(NamedTuple):
@@ -47,6 +53,19 @@ def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str
     """One line, without its newline. Fields must be finite and not empty."""
     values = ",".join(f"{name}={field_text(value)}" for name, value in fields.items())
     return f"{series_prefix(measurement, tags.items())} {values} {time_ns}"
+
+
+def by_policy(lines: bytes) -> Iterator[tuple[Policy, bytes]]:
+    """The lines of each retention policy, in their order; a batch of readings is passed on as it is."""
+    if not any(lines.startswith(start) or b"\n" + start in lines for start in _USAGE_STARTS):
+        yield Policy.RAW, lines
+        return
+    parts: dict[bool, list[bytes]] = {False: [], True: []}
+    for line in filter(None, lines.split(b"\n")):
+        parts[line.startswith(_USAGE_STARTS)].append(line)
+    for is_usage, policy in ((False, Policy.RAW), (True, Policy.USAGE)):
+        if parts[is_usage]:
+            yield policy, b"\n".join(parts[is_usage])
 
 
 def parse(line: str) -> Point:

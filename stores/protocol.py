@@ -102,5 +102,8 @@ class Store(Protocol):
     def check(self) -> str:
         """Say in a line what the store is and that it answers ("InfluxDB 1.6.7 at ..."). Raises StoreError."""
 
+    def probe(self, *, write: bool = True) -> Iterator[str]:
+        """Try a read, and a write of nothing, wherever points are kept: what is missing or not allowed, and the fix."""
+
     def close(self) -> None:
         """Release files and connections."""

@@ -120,6 +120,12 @@ class SqliteStore:
             what = f"SQLite {sqlite3.sqlite_version} in {self._path}"
             return what if tables else f"{what}, nothing stored yet"
 
+    def probe(self, *, write: bool = True) -> Iterator[str]:  # noqa: ARG002 - writing is seen by the first batch
+        try:
+            self.check()
+        except StoreError as error:
+            yield str(error)
+
     def close(self) -> None:
         # The last one to close folds the log into the file, which only the writer may do.
         self._reader.close()

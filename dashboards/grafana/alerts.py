@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from dashboards.grafana.query import BY_HUB, DATASOURCE, DATASOURCE_UID, SILENT_NOW, Term
+from dashboards.grafana.query import BY_HUB, DATASOURCE, DATASOURCE_UID, SILENT_NOW, Term, source
 
 FOLDER_TITLE, FOLDER_UID = "Hubpulse", "hubpulse"
 _EXPRESSION = "__expr__"
@@ -86,7 +86,7 @@ def _recent(measurement: str, terms: Sequence[Term], since: str, by: str, *, whe
     """A query over the time since `since` ago."""
     columns = ", ".join(term.text(measurement) for term in terms)
     more = f" AND {where}" if where else ""
-    return f'SELECT {columns} FROM "{measurement}" WHERE time > now() - {since}{more} GROUP BY {by}'
+    return f"SELECT {columns} FROM {source(measurement)} WHERE time > now() - {since}{more} GROUP BY {by}"
 
 
 def _count_sensors(formula: str, by: str, *, silent_only: bool) -> str:
@@ -107,7 +107,7 @@ def _damp_share() -> str:
     """The damp share of the last day's opening hours, as far as they are over."""
     share = 'sum("damp_minutes") / sum("open_minutes")'
     over = "time > now() - 25h AND time <= now() - 1h"
-    return f'SELECT {share} FROM "usage_hourly" WHERE {over} GROUP BY {BY_HUB}'
+    return f'SELECT {share} FROM "usage"."usage_hourly" WHERE {over} GROUP BY {BY_HUB}'
 
 
 def _refused_share() -> str:

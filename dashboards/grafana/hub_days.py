@@ -17,7 +17,7 @@ def hub_days(zone: str) -> str:
     opening, closed = '"open_minutes" > 0', '"open_minutes" = 0'
     # A query inside another cuts its days by its own tz, or by UTC.
     missing = (
-        f'SELECT count("completeness") - count("entries") AS "missing" FROM "usage_daily" '
+        f'SELECT count("completeness") - count("entries") AS "missing" FROM "usage"."usage_daily" '
         f"WHERE {IN_RANGE} AND {CHOSEN_HUBS} AND {opening} GROUP BY {BY_DAY}, {BY_HUB} fill(0) tz('{zone}')"
     )
     # Floats all of them: a series has one type, whichever source its first point comes from.
@@ -33,4 +33,4 @@ def hub_days(zone: str) -> str:
 
 def _coded(expression: str, conditions: list[str]) -> str:
     where = " AND ".join([IN_RANGE, CHOSEN_HUBS, *conditions])
-    return f'SELECT {expression} AS "people" FROM "usage_daily" WHERE {where} GROUP BY {BY_HUB}'
+    return f'SELECT {expression} AS "people" FROM "usage"."usage_daily" WHERE {where} GROUP BY {BY_HUB}'

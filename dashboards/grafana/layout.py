@@ -128,12 +128,12 @@ class _AnnotationQuery(models.AnnotationQuery):
 
 
 def hub_variable(*, multi: bool) -> builders.QueryVariable:
-    """Which hubs to show, from the hubs that have daily figures."""
+    """Which hubs to show, from the hubs that have sensors."""
     variable = (
         builders.QueryVariable("hub")
         .label("Hubs" if multi else "Hub")
         .datasource(DATASOURCE)
-        .query('SHOW TAG VALUES FROM "usage_daily" WITH KEY = "hub"')
+        .query('SHOW TAG VALUES FROM "sensor_status" WITH KEY = "hub"')
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(multi)

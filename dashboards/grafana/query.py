@@ -13,7 +13,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from schemas import MEASUREMENTS
+from schemas import MEASUREMENTS, Policy
 
 DATASOURCE_UID = "hubpulse-influx"
 DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
@@ -67,6 +67,12 @@ class Term:
         return f'{call} AS "{self.label}"' if self.label else call
 
 
+def source(measurement: str) -> str:
+    """A measurement as `FROM` names it, with its retention policy."""
+    policy = MEASUREMENTS[measurement].policy
+    return f'"{measurement}"' if policy is Policy.RAW else f'"{policy}"."{measurement}"'
+
+
 def select(
     measurement: str,
     terms: Sequence[Term],
@@ -79,10 +85,9 @@ def select(
     """`SELECT terms FROM measurement WHERE the time range AND where GROUP BY by tail tz(zone)`."""
     columns = ", ".join(term.text(measurement) for term in terms)
     conditions = " AND ".join([IN_RANGE, *where])
-    grouped = f" GROUP BY {', '.join(by)}" if by else ""
-    return (
-        f"SELECT {columns} FROM \"{measurement}\" WHERE {conditions}{grouped}{f' {tail}' if tail else ''} tz('{zone}')"
-    )
+    ending = f" GROUP BY {', '.join(by)}" if by else ""
+    ending += f" {tail}" if tail else ""
+    return f"SELECT {columns} FROM {source(measurement)} WHERE {conditions}{ending} tz('{zone}')"
 
 
 def sensors_now(zone: str, measure: str = "", *, where: Sequence[str] = (CHOSEN_HUBS,)) -> str:

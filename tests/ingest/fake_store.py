@@ -59,5 +59,8 @@ class FakeStore:
     def check(self) -> str:
         return "a store in memory"
 
+    def probe(self, **_how: bool) -> Iterator[str]:
+        yield from ()
+
     def close(self) -> None:
         self.closed = True

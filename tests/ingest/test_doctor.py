@@ -5,9 +5,14 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from ingest.doctor import State, examine
+from pydantic import SecretStr
+
+from ingest.doctor import Finding, State, examine
 from schemas import Settings
-from schemas.settings import IngestSettings, MqttSettings
+from schemas.settings import InfluxSettings, IngestSettings, MqttSettings
+from stores import open_store
+from tests.stores.fake_influx2 import TOKEN, FakeInflux2
+from tests.stores.loopback import LoopbackServer
 
 
 def disk_state(settings: Settings) -> tuple[State, str]:
@@ -38,3 +43,22 @@ def test_a_certificate_file_that_is_missing_is_told(tmp_path: Path) -> None:
 
     assert findings["broker"].state is State.FAILED
     assert "HUBPULSE_MQTT__CA_FILE" in findings["broker"].detail
+
+
+def test_a_token_of_grafana_that_may_not_read_is_reported(tmp_path: Path) -> None:
+    with LoopbackServer(FakeInflux2()) as server:
+        influx = InfluxSettings(url=server.url, token=SecretStr(TOKEN), grafana_token=SecretStr(TOKEN))
+        settings = Settings(data_dir=tmp_path, store="influxdb", influx=influx)
+        open_store(settings).prepare()
+        assert _store_finding(settings).state is State.OK
+
+        wrong = influx.model_copy(update={"grafana_token": SecretStr("wrong")})
+        finding = _store_finding(settings.model_copy(update={"influx": wrong}))
+
+    assert finding.state is State.FAILED
+    assert "with Grafana's token, hubs/usage: " in finding.detail
+    assert "influx auth create" in finding.detail
+
+
+def _store_finding(settings: Settings) -> Finding:
+    return next(finding for finding in examine(settings) if finding.part == "store")

@@ -17,7 +17,7 @@ Tags = tuple[tuple[str, str], ...]
 Value = int | float | bool
 
 _SELECT = re.compile(
-    r'SELECT (?P<fields>"\w+"(?:, "\w+")*) FROM "(?P<measurement>\w+)"'
+    r'SELECT (?P<fields>"\w+"(?:, "\w+")*) FROM (?:"(?P<policy>\w+)"\.)?"(?P<measurement>\w+)"'
     r"(?: WHERE (?P<conditions>.+?))?(?: GROUP BY (?P<tags>.+?))?"
     r"(?P<last> ORDER BY time DESC)?(?: LIMIT (?P<limit>\d+))?"
 )
@@ -111,11 +111,12 @@ class FakeInflux2:
         form = request.form
         assert form["epoch"] == "ns"
         assert form["chunked"] == "true"
-        bucket = self.buckets.get(form["db"])
-        if bucket is None:
-            return _json(200, {"results": [{"statement_id": 0, "error": f"database not found: {form['db']}"}]})
         select = _SELECT.fullmatch(form["q"])
         assert select is not None, form["q"]
+        if form["db"] not in self.buckets:
+            return _json(200, {"results": [{"statement_id": 0, "error": f"database not found: {form['db']}"}]})
+        # A bucket `hubs/usage` is the retention policy `usage` of the database `hubs`; without it there are no series.
+        bucket = self.buckets.get(form["db"] + (f"/{select['policy']}" if select["policy"] else ""), Bucket([]))
         return Answer(200, _chunks(list(_selected(bucket, select)), int(form["chunk_size"])))
 
 

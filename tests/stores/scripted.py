@@ -19,9 +19,9 @@ Serve = Callable[[Answering], LoopbackServer]
 
 
 def server_of(major: str, write: Answer, query: Answer | None = None) -> Answering:
-    """A server with its bucket in place that answers every write, and every query, in one way."""
+    """A server with its buckets in place that answers every write, and every query, in one way."""
     rest = FakeInflux2()
-    rest.buckets["hubs"] = Bucket([])
+    rest.buckets |= {"hubs": Bucket([]), "hubs/usage": Bucket([])}
 
     def answer(request: Request) -> Answer:
         if request.path == "/ping":

@@ -45,7 +45,7 @@ def test_a_bad_batch_does_not_raise_doubts_about_the_server(serve: Serve) -> Non
     for _ in range(3):
         assert isinstance(store.write(BATCH), Rejected)
     assert len(server.asked("/ping")) == 1
-    assert len(server.asked("/api/v2/buckets")) == 1
+    assert [request.query["name"] for request in server.asked("/api/v2/buckets")] == ["hubs", "hubs/usage"]
 
 
 @pytest.mark.parametrize("retention_days, rules", [(None, []), (90, [{"type": "expire", "everySeconds": 90 * 86_400}])])
@@ -56,13 +56,15 @@ def test_a_missing_bucket_is_made_with_its_retention(
     store = store_at(serve(influx).url, retention_days=retention_days)
     store.prepare()
     assert influx.buckets["hubs"].rules == rules
+    assert influx.buckets["hubs/usage"].rules == []
 
 
 def test_a_bucket_that_is_there_is_left_as_it_is(serve: Serve) -> None:
     influx = FakeInflux2()
-    influx.buckets["hubs"] = bucket = Bucket([{"type": "expire", "everySeconds": 3600}])
+    there = {"hubs": Bucket([{"type": "expire", "everySeconds": 3600}]), "hubs/usage": Bucket([])}
+    influx.buckets |= there
     store_at(serve(influx).url, retention_days=90).prepare()
-    assert influx.buckets == {"hubs": bucket}
+    assert influx.buckets == there
 
 
 def test_another_bucket_listed_in_place_of_a_missing_one_is_not_taken_for_it(serve: Serve) -> None:
@@ -145,17 +147,18 @@ def test_a_1_x_database_is_made_with_its_retention_and_made_again(influxd: Influ
     settings = InfluxSettings(url=influxd.url, bucket=influx_database)
     store = InfluxStore(settings, retention_days=30)
     store.prepare()
-    (policy,) = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"')
-    assert policy["duration"] == "720h0m0s"
+    policies = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"')
+    durations = {policy["name"]: (policy["duration"], policy["default"]) for policy in policies}
+    assert durations == {"autogen": ("720h0m0s", True), "usage": ("0s", False)}
     InfluxStore(settings, retention_days=90).prepare()
-    assert influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"') == [policy]
+    assert influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"') == policies
 
     influxd.query(f'DROP DATABASE "{influx_database}"')
     now = lines([co2(400.5, 1_700_000_000_000_000_000)])
     outcome = InfluxStore(settings).write(now)
     assert outcome == Accepted()
-    (policy,) = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"')
-    assert policy["duration"] == "0s"
+    policies = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"')
+    assert {policy["duration"] for policy in policies} == {"0s"}
 
     store = InfluxStore(settings)
     store.prepare()
