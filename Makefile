@@ -8,6 +8,9 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+# A process for each core, up to four: most tests wait for servers, and each process has an InfluxDB of its own.
+WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
 
 .PHONY: help install run test lint clean
@@ -23,7 +26,7 @@ run: install ## set everything up and run `hubpulse demo`: simulated estate, boa
 
 test: install lint ## set everything up and run every check and test (PYTEST_ARGS="-k buffer" picks some)
 	@.ci/real-parts
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: install ## the checks without the tests: ruff, format, mypy
 	@$(BIN)/ruff check .

@@ -17,6 +17,20 @@ hypothesis.settings.register_profile("hubpulse", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("hubpulse")
 
 
+# Fixtures of a whole run that every worker may have of its own: they are made in a second.
+CHEAP = frozenset({"_shared_influxd", "installed"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture on one worker (`--dist loadgroup`), so that it is made once."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            fixtures = (fixtures[-1] for fixtures in item._fixtureinfo.name2fixturedefs.values())
+            for fixture in fixtures:
+                if fixture.scope != "function" and fixture.baseid and fixture.argname not in CHEAP:
+                    item.add_marker(pytest.mark.xdist_group(f"{fixture.baseid}:{fixture.argname}"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for part in marker.args:

@@ -7,12 +7,14 @@ broker.start()    # the same ports and the same data again
 """
 
 import abc
+import fcntl
 import os
 import pwd
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,23 +28,49 @@ READY_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 15.0
 
 
-def free_port() -> int:
-    """Return a free loopback port below the range that the kernel gives to clients.
+class FreePorts:
+    """Loopback ports that no other test process on this machine is given, for as long as this one lives.
 
-    A client that keeps knocking on a stopped server's port could otherwise be given that very port, connect to
-    itself, and keep the server from coming back.
+    They are below the range that the kernel gives to clients. A client that keeps knocking on a stopped server's port
+    could otherwise be given that very port, connect to itself, and keep the server from coming back.
     """
-    candidates = list(range(15_000, 32_000))
-    random.SystemRandom().shuffle(candidates)
-    for port in candidates:
+
+    FIRST, STOP = 15_000, 32_000
+
+    def __init__(self) -> None:
+        # A process holds a port by a lock on the byte of that number. It ends with the process, never earlier: a
+        # lock ends when any handle of the file in the process is closed, so there is one, and it stays open.
+        self._locks = (Path(tempfile.gettempdir()) / f"hubpulse-test-ports-{os.getuid()}").open("wb")
+        self._given: set[int] = set()
+
+    def take(self) -> int:
+        candidates = [port for port in range(self.FIRST, self.STOP) if port not in self._given]
+        random.SystemRandom().shuffle(candidates)
+        for port in candidates:
+            if self._locked(port) and self._is_free(port):
+                self._given.add(port)
+                return port
+        message = f"no free loopback port between {self.FIRST} and {self.STOP}"
+        raise RuntimeError(message)
+
+    def _locked(self, port: int) -> bool:
+        try:
+            fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        return True
+
+    @staticmethod
+    def _is_free(port: int) -> bool:
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
-                continue
-            return port
-    message = "no free loopback port between 15000 and 32000"
-    raise RuntimeError(message)
+                return False
+        return True
+
+
+free_port = FreePorts().take
 
 
 def handles(pid: int, number: signal.Signals) -> bool:

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.real_parts import REPOSITORY
 from tests.servers import Influxd, Mosquitto, free_port, handles
 from tests.waiting import wait_until
 
@@ -136,3 +139,18 @@ def test_a_free_port_is_free_and_outside_the_range_given_to_clients() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", port))
     assert port < first_client_port
+
+
+def test_a_port_is_given_to_one_test_process_alone() -> None:
+    port = free_port()
+    take = f"from tests.servers import FreePorts as P; P.FIRST, P.STOP = {port}, {port + 1}; print(P().take())"
+
+    taken = subprocess.run(
+        [sys.executable, "-c", take],
+        cwd=REPOSITORY,
+        env={"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert b"no free loopback port" in taken.stderr

@@ -61,7 +61,7 @@ def test_the_schema_is_one_and_means_the_same_in_either_draft(validator: Any) ->
     ]
 
 
-@pytest.mark.parametrize("name", set(GOOD) - {"digits_stay_text"})
+@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"digits_stay_text"}))
 def test_an_editor_accepts_every_good_file(name: str) -> None:
     assert editor_says(GOOD[name]) == []
 
