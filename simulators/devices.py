@@ -15,7 +15,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas import Hub, Kind, Sensor
-from schemas.localtime import NS_A_SECOND, Span, midnight_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, midnight_ns
 from simulators.building import RoomDay
 from simulators.people import OPENED, Counted, Occupancy, Totals, Visit
 from simulators.seeded import seeded_rng
@@ -23,10 +23,9 @@ from simulators.seeded import seeded_rng
 EVERY_S = 600
 """How often a sensor reports whose `every` the estate file leaves open."""
 
-_MS_NS = 1_000_000
+NS_A_MS = 1_000_000
 _JITTER_MAX_MS = 5000
 _TOTALS_ONLY_BITS = 16
-_DAY_NS = 86400 * NS_A_SECOND
 _BATTERY_SPENT_PCT = 94
 _BACKGROUND_BYTES_S = 12_000
 _PASSER_BY_SHARE = 0.3
@@ -69,8 +68,8 @@ class Clock:
         self._seed = seed
         self._name = (hub, sensor.id)
         self._every_ns = every_ns(sensor)
-        every_ms = self._every_ns // _MS_NS
-        self._phase_ns = seeded_rng(seed, "phase", *self._name).randrange(every_ms) * _MS_NS
+        every_ms = self._every_ns // NS_A_MS
+        self._phase_ns = seeded_rng(seed, "phase", *self._name).randrange(every_ms) * NS_A_MS
         self._jitter_ms = min(_JITTER_MAX_MS, every_ms // 20)
 
     def times_ns(self, day: date, bounds: Span) -> list[int]:
@@ -78,7 +77,7 @@ class Clock:
         rng = seeded_rng(self._seed, "jitter", *self._name, day)
         first = bounds.start_ns + (self._phase_ns - bounds.start_ns) % self._every_ns
         return [
-            min(nominal + int(rng.random() * self._jitter_ms) * _MS_NS, bounds.stop_ns - _MS_NS)
+            min(nominal + int(rng.random() * self._jitter_ms) * NS_A_MS, bounds.stop_ns - NS_A_MS)
             for nominal in range(first, bounds.stop_ns, self._every_ns)
         ]
 
@@ -166,7 +165,7 @@ class AirSensor:
         self._bias_pct = rng.uniform(-2, 2)
         self._bias_ppm = rng.uniform(-12, 12)
         self._bias_hpa = rng.uniform(-0.4, 0.4)
-        self._battery_life_ns = rng.uniform(300, 900) * _DAY_NS
+        self._battery_life_ns = rng.uniform(300, 900) * (24 * NS_AN_HOUR)
         self._battery_phase = rng.random()
         self._rssi_dbm = rng.uniform(-112, -70)
 

@@ -9,18 +9,16 @@ nor leaves out a reading, and a history generated again, from any start, holds t
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from schemas import Estate
 from sensors.estate_file import load_estate
-from simulators.devices import Observation
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
-from simulators.payloads import batch_payload, payload, topic_of
+from simulators.transmissions import batch_payload, payload, topic_of
 
 READINGS_A_MESSAGE = 1000
 """At about 90 bytes a reading a message of history stays below 100 KB."""
@@ -70,7 +68,7 @@ def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterat
     """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
     for hub_day in SimulatedEstate(estate, seed=seed).days(start_ns=start_ns, stop_ns=stop_ns):
         for series in hub_day.series:
-            kept = _within(series.observations, start_ns, stop_ns)
+            kept = [o for o in series.observations if start_ns <= o.time_ns < stop_ns]
             topic = topic_of(hub_day.hub.id, series.kind, series.sensor.id)
             for at in range(0, len(kept), READINGS_A_MESSAGE):
                 batch = kept[at : at + READINGS_A_MESSAGE]
@@ -98,14 +96,3 @@ def _hub_live(hub: SimulatedHub, start_ns: int) -> Iterator[TimedMessage]:
         ]
         yield from sorted(messages)
         day += timedelta(days=1)
-
-
-def _within(observations: Sequence[Observation], start_ns: int, stop_ns: int) -> Sequence[Observation]:
-    """Those with start <= time < stop; observations are in order of time."""
-    return observations[
-        bisect_left(observations, start_ns, key=_time_ns) : bisect_left(observations, stop_ns, key=_time_ns)
-    ]
-
-
-def _time_ns(observation: Observation) -> int:
-    return observation.time_ns

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from schemas import HubpulseError
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, rfc3339
 from simulators.mapping import TableMapping
-from simulators.messages import TimedMessage
+from simulators.messages import TimedMessage, time_ns_of
 from simulators.publisher import Publisher
 from simulators.reason_counts import ReasonCounts
 from simulators.recordings import Recording
-from simulators.shifting import shifted
 from simulators.source_file import SourceFile
 from simulators.tables import Table
 
@@ -232,3 +231,30 @@ def _shift_all(messages: Iterator[TimedMessage], source: MessageSource, shift_ns
         if not wholly:
             source.notes.add(NOT_SHIFTED, f"message {number}, {message.topic}")
         yield moved
+
+
+def shifted(message: TimedMessage, shift_ns: int) -> tuple[TimedMessage, bool]:
+    """The message, later by `shift_ns`, and whether that is the whole truth.
+
+    False where the payload may hold times that were not moved: everything but native JSON.
+    """
+    payload = _shifted_native(message.payload, shift_ns) if message.topic.startswith("hubs/") else None
+    moved = message._replace(time_ns=message.time_ns + shift_ns)
+    return (moved, False) if payload is None else (moved._replace(payload=payload), True)
+
+
+def _shifted_native(payload: bytes, shift_ns: int) -> bytes | None:
+    """The native payload with its times moved; None where it is no JSON, or a time in it is none."""
+    try:
+        content = json.loads(payload)
+        timed = [item for item in _items(content) if "time" in item]
+        for item in timed:
+            item["time"] = rfc3339(time_ns_of(item["time"]) + shift_ns)
+    except (ValueError, OverflowError, RecursionError):
+        return None
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() if timed else payload
+
+
+def _items(content: object) -> list[dict[str, object]]:
+    items = content if isinstance(content, list) else [content]
+    return [item for item in items if isinstance(item, dict)]

@@ -7,16 +7,16 @@ A reading sent late waits here until the simulation has come to its moment, so m
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from schemas import Kind, Reason, Sensor
-from simulators.devices import Observation
+from simulators.devices import NS_A_MS, Observation
 from simulators.hub import HubDay
 from simulators.messages import TimedMessage
-from simulators.payloads import batch_payload, payload, topic_of
 
 
 class Transmission(NamedTuple):
@@ -86,6 +86,26 @@ def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> 
     for same in series.values():
         messages += [_batch(same[at : at + readings_max]) for at in range(0, len(same), readings_max)]
     yield from sorted(messages)
+
+
+def topic_of(hub: str, kind: Kind, sensor: str) -> str:
+    """The native topic of a sensor's readings."""
+    return f"hubs/{hub}/{kind}/{sensor}"
+
+
+def payload(time_ns: int, fields: Mapping[str, object]) -> bytes:
+    """One reading as a native payload, its time in milliseconds since 1970."""
+    return dump({"time": time_ns // NS_A_MS, **fields})
+
+
+def batch_payload(observations: Iterable[Observation]) -> bytes:
+    """Several readings in one payload."""
+    return dump([{"time": o.time_ns // NS_A_MS, **o.fields} for o in observations])
+
+
+def dump(value: object) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _batch(transmissions: Sequence[Transmission]) -> TimedMessage:

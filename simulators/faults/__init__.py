@@ -15,8 +15,7 @@ from schemas import HubpulseError
 from simulators.faults.base import Fault, Injection
 from simulators.faults.clocks import ClockSkew, WrongZone
 from simulators.faults.counters import CounterResetMidnight, CounterResetReboot, Rollover, SwappedDevice
-from simulators.faults.silence import DeadSensor, Gaps
-from simulators.faults.transport import Duplicates, Flood, Late, Outage, OutOfOrder
+from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Late, Outage, OutOfOrder
 from simulators.faults.values import Drift, Malformed, Spikes, Stuck, WrongUnit
 
 FAULTS: tuple[type[Fault], ...] = (

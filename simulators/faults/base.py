@@ -1,14 +1,12 @@
 """What every fault is: a name, a seed, a share, and a note of everything that it did.
 
-A fault takes the transmissions of one series over one local day and gives back what becomes of them. It never removes a
-lost reading, it marks it as lost: the truth has to know what a counter noticed and could not tell.
+A fault takes the transmissions of one series over one local day and returns what becomes of them. It never removes a
+lost reading, it marks it as lost: the truth has to know what a counter noticed and could not report.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import ClassVar, NamedTuple
@@ -34,26 +32,18 @@ class Injection(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """How long a fault lasts when it strikes, in hours."""
-
-    least_h: float
-    most_h: float
-
-    def draw(self, day: date, rng: Random) -> Span:
-        """A window that starts on the day, by UTC, so that every local day finds the same one."""
-        start = to_ns(datetime(day.year, day.month, day.day, tzinfo=UTC)) + int(rng.uniform(6, 16) * NS_AN_HOUR)
-        return Span(start, start + int(rng.uniform(self.least_h, self.most_h) * NS_AN_HOUR))
-
-
-class Fault(ABC):
-    """One kind of trouble, over the whole estate."""
+class Fault:
+    """One kind of trouble over the whole estate. Most say only what they strike, and in `change` what becomes of it."""
 
     name: ClassVar[str]
     share: ClassVar[float]
-    """How much of what it can strike it strikes, unless told otherwise."""
+    """Default share of what it can strike."""
     summary: ClassVar[str]
+    kinds: ClassVar[Collection[Kind]] = tuple(Kind)
+    hours: ClassVar[tuple[float, float] | None] = None
+    """How long it lasts when it strikes a sensor, at least and at most; without it, single readings are struck."""
+    draws: ClassVar[str] = ""
+    """What `change` draws, by which its randomness is named."""
 
     def __init__(self, *, seed: int, share: float | None = None) -> None:
         self._seed = seed
@@ -61,9 +51,55 @@ class Fault(ABC):
         self.injections: list[Injection] = []
         """What was done since somebody last took the list."""
 
-    @abstractmethod
     def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         """What becomes of a series' transmissions (never empty, in order of time) of one day."""
+        first = transmissions[0]
+        struck = self.struck(day, transmissions) if first.kind in self.kinds else []
+        if not any(struck):
+            return transmissions
+        self.note(day, first, sum(struck), self.detail(first))
+        return self.strike(day, transmissions, struck, self.rng(*key_of(first), first.kind, day.day, self.draws))
+
+    def strike(
+        self, _day: HubDay, transmissions: list[Transmission], struck: Sequence[bool], rng: Random
+    ) -> list[Transmission]:
+        """The transmissions with those that are struck changed."""
+        return [self.change(t, rng) if hit else t for t, hit in zip(transmissions, struck, strict=True)]
+
+    def change(self, transmission: Transmission, _rng: Random) -> Transmission:
+        """What becomes of a transmission that is struck."""
+        return transmission
+
+    def detail(self, _first: Transmission) -> str:
+        """What the truth notes of a series beside the number of readings."""
+        return ""
+
+    def struck(self, day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
+        """For each transmission whether it is struck."""
+        first = transmissions[0]
+        if self.hours is not None:
+            windows = self.windows(day.day, *self.window_key(first), days_back=1 + int(self.hours[1] // 24))
+            return [any(start <= t.sent_ns < stop for start, stop in windows) for t in transmissions]
+        rng = self.rng(*key_of(first), first.kind, day.day)
+        return [rng.random() < self._share for _ in transmissions]
+
+    def window_key(self, first: Transmission) -> tuple[str, ...]:
+        """What is struck together in a window."""
+        return key_of(first)
+
+    def windows(self, day: date, *name: object, days_back: int = 0) -> list[Span]:
+        """When it strikes what is named so: the windows that started on the day or up to so many days before.
+
+        They start by UTC, so that every local day finds the same ones.
+        """
+        found = []
+        for start in (day - timedelta(days=back) for back in range(days_back + 1)):
+            rng = self.rng(*name, start)
+            if self.hours is not None and rng.random() < self._share:
+                first_ns = to_ns(datetime(start.year, start.month, start.day, tzinfo=UTC))
+                first_ns += int(rng.uniform(6, 16) * NS_AN_HOUR)
+                found.append(Span(first_ns, first_ns + int(rng.uniform(*self.hours) * NS_AN_HOUR)))
+        return found
 
     def rng(self, *name: object) -> Random:
         """Randomness of this fault's own."""
@@ -73,50 +109,18 @@ class Fault(ABC):
         """Whether it strikes something (a sensor, a day at a hub...) that is named so."""
         return self.rng(*name).random() < self._share
 
-    def windows(self, window: Duration, day: date, *name: object, days_back: int = 0) -> list[Span]:
-        """When it strikes what is named so: the windows that started on the day or up to so many days before."""
-        found = []
-        for back in range(days_back + 1):
-            start = day - timedelta(days=back)
-            rng = self.rng(*name, start)
-            if rng.random() < self._share:
-                found.append(window.draw(start, rng))
-        return found
-
     def note(self, day: HubDay, first: Transmission, readings: int, detail: str = "") -> None:
         """Keep what was done to a series."""
         if readings:
-            self.injections.append(
-                Injection(self.name, first.hub, first.sensor.id, first.kind, day.day, readings, detail)
-            )
-
-    def struck(self, day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
-        """For each reading whether it is struck by itself."""
-        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day)
-        return [rng.random() < self._share for _ in transmissions]
-
-    def change(
-        self,
-        day: HubDay,
-        transmissions: Sequence[Transmission],
-        struck: Sequence[bool],
-        changed: Callable[[Transmission], Transmission],
-        *,
-        detail: str = "",
-    ) -> list[Transmission]:
-        """Change the transmissions that are struck, and note how many they were."""
-        self.note(day, transmissions[0], sum(struck), detail)
-        return [changed(d) if hit else d for d, hit in zip(transmissions, struck, strict=True)]
+            key = first.hub, first.sensor.id, first.kind
+            self.injections.append(Injection(self.name, *key, day.day, readings, detail))
 
 
-def within(windows: Sequence[Span], transmissions: Sequence[Transmission]) -> list[bool]:
-    """For each transmission whether it is sent in one of the windows."""
-    return [any(start <= d.sent_ns < stop for start, stop in windows) for d in transmissions]
+class SensorFault(Fault):
+    """A fault that strikes some sensors for good, and the others never."""
 
-
-def lose(transmission: Transmission) -> Transmission:
-    """The reading never leaves the hub."""
-    return transmission._replace(lost=True)
+    def struck(self, _day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
+        return [self.strikes(*key_of(transmissions[0]))] * len(transmissions)
 
 
 def key_of(transmission: Transmission) -> tuple[str, str]:

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+from typing import ClassVar
+
 from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR
-from simulators.faults.base import Fault, key_of
+from simulators.faults.base import SensorFault, key_of
 from simulators.hub import HubDay
 from simulators.transmissions import Transmission
 
 
-class _Shifted(Fault):
-    def _shift(self, day: HubDay, transmissions: list[Transmission], shift_ns: int, detail: str) -> list[Transmission]:
-        def shifted(transmission: Transmission) -> Transmission:
-            observation = transmission.observation
-            return transmission._replace(observation=observation._replace(time_ns=observation.time_ns + shift_ns))
+class _WrongClock(SensorFault):
+    off: ClassVar[tuple[int, ...]]
+    unit_ns: ClassVar[int]
+    unit: ClassVar[str]
 
-        return self.change(day, transmissions, [True] * len(transmissions), shifted, detail=detail)
+    def _off(self, first: Transmission) -> int:
+        return self.rng(*key_of(first), self.draws).choice(self.off)
+
+    def detail(self, first: Transmission) -> str:
+        return f"{self._off(first):+} {self.unit}"
+
+    def strike(
+        self, _day: HubDay, transmissions: list[Transmission], _struck: Sequence[bool], _rng: Random
+    ) -> list[Transmission]:
+        off_ns = self._off(transmissions[0]) * self.unit_ns
+        return [
+            t._replace(observation=t.observation._replace(time_ns=t.observation.time_ns + off_ns))
+            for t in transmissions
+        ]
 
 
-class ClockSkew(_Shifted):
+class ClockSkew(_WrongClock):
     """A clock that is some minutes off."""
 
-    name = "clock-skew"
-    share = 0.2
+    name, share, draws = "clock-skew", 0.2, "minutes"
     summary = "a device's clock is up to 8 minutes ahead or 20 behind (share of sensors)"
-
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        key = key_of(transmissions[0])
-        if not self.strikes(*key):
-            return transmissions
-        minutes = self.rng(*key, "minutes").choice((-20, -7, -2, 1, 3, 8))
-        return self._shift(day, transmissions, minutes * NS_A_MINUTE, f"{minutes:+} min")
+    off, unit_ns, unit = (-20, -7, -2, 1, 3, 8), NS_A_MINUTE, "min"
 
 
-class WrongZone(_Shifted):
+class WrongZone(_WrongClock):
     """A clock that is set to a zone further west."""
 
-    name = "wrong-zone"
-    share = 0.1
+    name, share, draws = "wrong-zone", 0.1, "hours"
     summary = "a device's clock is 1 to 5 whole hours behind (share of sensors)"
-
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        key = key_of(transmissions[0])
-        if not self.strikes(*key):
-            return transmissions
-        hours = self.rng(*key, "hours").choice((-1, -1, -2, -5))
-        return self._shift(day, transmissions, hours * NS_AN_HOUR, f"{hours:+} h")
+    off, unit_ns, unit = (-1, -1, -2, -5), NS_AN_HOUR, "h"

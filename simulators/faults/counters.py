@@ -1,25 +1,28 @@
 """Counters whose totals don't simply grow: resets, rollovers, another device in their place.
 
-What a reading says and what its counter noticed part here. `Observation.counted` keeps what can be told from the
-totals before and after, and `fresh` says that nothing of before can be.
+What a reading contains and what its counter noticed part here. `Observation.counted` keeps what follows from the
+totals before and after, and `fresh` marks that nothing before does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
+from typing import ClassVar
 
 from schemas import Kind, Sensor
 from simulators.devices import Observation, counted_moves, door_of
-from simulators.faults.base import Duration, Fault, key_of
+from simulators.faults.base import Fault, key_of
 from simulators.hub import HubDay
 from simulators.people import Counted
 from simulators.transmissions import Transmission
 
-_TELLING_RATIO = 12
+_CLEAR_RATIO = 12
 """A total must fall to less than a twelfth to look like a reset; else it could be a step back."""
 _TOP_KEPT = 6000
 """A reset so near to a counter's top would look like a rollover."""
+_ROLLOVER_BITS = 16
+_BEFORE_TOP = 25
+_ELSEWHERE = 20_000
 
 
 def has_totals(transmission: Transmission) -> bool:
@@ -31,19 +34,11 @@ def _totals(observation: Observation) -> Counted:
     return Counted(int(observation.fields["entries_total"]), int(observation.fields["exits_total"]))
 
 
-def _with_totals(transmission: Transmission, totals: Counted) -> Transmission:
-    top = 2 ** (transmission.sensor.counter_bits or 64)
-    observation = transmission.observation
-    fields = observation.fields | {"entries_total": totals.entries % top, "exits_total": totals.exits % top}
-    return transmission._replace(observation=observation._replace(fields=fields))
+def _top(sensor: Sensor) -> int:
+    return 1 << (sensor.counter_bits or 64)
 
 
-def _begin_again(transmission: Transmission, counted: Counted) -> Transmission:
-    """What the counter can tell begins here, with `counted`."""
-    return transmission._replace(observation=transmission.observation._replace(counted=counted, fresh=True))
-
-
-class _Shifted(Fault):
+class _OffsetFault(Fault):
     """Totals with an offset that the fault sets anew when it strikes."""
 
     def __init__(self, *, seed: int, share: float | None = None) -> None:
@@ -54,141 +49,136 @@ class _Shifted(Fault):
         offset = self._offset.get(key_of(transmission))
         if offset is None:
             return transmission
-        totals = _totals(transmission.observation)
-        return _with_totals(transmission, Counted(totals.entries + offset.entries, totals.exits + offset.exits))
+        observation, top = transmission.observation, _top(transmission.sensor)
+        entries, exits = (total + by for total, by in zip(_totals(observation), offset, strict=True))
+        fields = observation.fields | {"entries_total": entries % top, "exits_total": exits % top}
+        return transmission._replace(observation=observation._replace(fields=fields))
 
 
-class _Reset(_Shifted):
-    """Totals that begin again at nought at some instants, from a total that is high enough to tell."""
+class _Restart(_OffsetFault):
+    """Totals that go on from elsewhere after some instant of the day."""
 
-    least_total: int
-
-    def _reset(
-        self, day: HubDay, transmissions: list[Transmission], at_ns: Callable[[Transmission], int | None], detail: str
-    ) -> list[Transmission]:
-        first = transmissions[0]
-        reset_ns = at_ns(first) if has_totals(first) else None
-        changed = []
-        before = None
-        for transmission in transmissions:
-            kept = self._shift(transmission)
-            if reset_ns is not None and transmission.observation.time_ns > reset_ns:
-                since = _since(day, transmission, reset_ns)
-                reset_ns = None
-                old = _totals((before or kept).observation)
-                if min(old) >= self.least_total and _is_told(old, since, first.sensor):
-                    now = _totals(transmission.observation)
-                    self._offset[key_of(transmission)] = Counted(since.entries - now.entries, since.exits - now.exits)
-                    kept = _begin_again(self._shift(transmission), since)
-                    self.note(day, transmission, 1, detail)
-            before = kept
-            changed.append(kept)
-        return changed
-
-
-def _since(day: HubDay, transmission: Transmission, reset_ns: int) -> Counted:
-    """What the counter noticed from its reset to this reading."""
-    moves = [
-        counted
-        for time_ns, counted in counted_moves(day.visits, door_of(day.hub, transmission.sensor))
-        if reset_ns < time_ns <= transmission.observation.time_ns
-    ]
-    return Counted(sum(c.entries for c in moves), sum(c.exits for c in moves))
-
-
-def _is_told(old: Counted, new: Counted, sensor: Sensor) -> bool:
-    """Whether the totals before and after can only mean a reset."""
-    top = 2 ** (sensor.counter_bits or 64)
-    return all(
-        (before == after == 0) or (before > _TELLING_RATIO * after and before < top - _TOP_KEPT)
-        for before, after in zip(old, new, strict=True)
-    )
-
-
-class CounterResetMidnight(_Reset):
-    """A counter that starts its day at nought, by the clock on the wall."""
-
-    name = "counter-reset-midnight"
-    share = 0.5
-    summary = "totals begin again at each local midnight (share of counters with totals)"
-    least_total = 0
-
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        def at_ns(first: Transmission) -> int | None:
-            return day.bounds.start_ns if self.strikes(*key_of(first)) else None
-
-        return self._reset(day, transmissions, at_ns, "at midnight")
-
-
-class CounterResetReboot(_Reset):
-    """A counter that loses its totals when its power fails."""
-
-    name = "counter-reset-reboot"
-    share = 0.1
-    summary = "totals begin again after a power cut (share of counter days)"
-    least_total = 1500
-    """So many that even after days of silence the new total stays below it."""
-
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        def at_ns(first: Transmission) -> int | None:
-            windows = self.windows(Duration(1, 1), day.day, *key_of(first))
-            return windows[0].start_ns if windows else None
-
-        return self._reset(day, transmissions, at_ns, "after a power cut")
-
-
-class Rollover(_Shifted):
-    """A 16-bit counter on the point of running over: it does so on its first busy day."""
-
-    name = "rollover"
-    share = 1.0
-    summary = "16-bit totals run over on the first busy day (share of 16-bit counters)"
-    _BEFORE_TOP = 25
-
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        first = transmissions[0]
-        if not has_totals(first) or first.sensor.counter_bits != 16 or not self.strikes(*key_of(first)):  # noqa: PLR2004
-            return transmissions
-        if key_of(first) not in self._offset:
-            totals, near_top = _totals(first.observation), 2**16 - self._BEFORE_TOP
-            self._offset[key_of(first)] = Counted(near_top - totals.entries, near_top - totals.exits)
-        changed = [self._shift(transmission) for transmission in transmissions]
-        entries = [_totals(transmission.observation).entries for transmission in changed]
-        self.note(day, first, sum(later < earlier for earlier, later in pairwise(entries)))
-        return changed
-
-
-class SwappedDevice(_Shifted):
-    """Another device takes the sensor's place, with totals of its own from wherever it was before."""
-
-    name = "swapped-device"
-    share = 0.05
-    summary = "another device with its own totals takes a counter's place (share of counter days)"
-    _ELSEWHERE = 20_000
+    note_detail: ClassVar[str] = ""
 
     def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         first = transmissions[0]
         if not has_totals(first):
             return transmissions
-        windows = self.windows(Duration(1, 1), day.day, *key_of(first))
-        swap_ns = windows[0].start_ns if windows else None
-        changed = []
+        after_ns = self.after_ns(day, first)
+        changed: list[Transmission] = []
         for transmission in transmissions:
-            if swap_ns is not None and transmission.observation.time_ns > swap_ns:
-                swap_ns = None
-                self._offset[key_of(transmission)] = self._other(self._shift(transmission), transmission)
-                kept = _begin_again(self._shift(transmission), Counted(0, 0))
-                self.note(day, transmission, 1)
-            else:
-                kept = self._shift(transmission)
-            changed.append(kept)
+            shifted = self._shift(transmission)
+            if after_ns is not None and transmission.observation.time_ns > after_ns:
+                counted = self.counted_since(day, transmission, after_ns)
+                before = changed[-1] if changed else shifted
+                offset = self.offset(transmission, shifted, before, counted)
+                after_ns = None
+                if offset is not None:
+                    self._offset[key_of(transmission)] = offset
+                    shifted = self._shift(transmission)
+                    shifted = shifted._replace(observation=shifted.observation._replace(counted=counted, fresh=True))
+                    self.note(day, transmission, 1, self.note_detail)
+            changed.append(shifted)
         return changed
 
-    def _other(self, shifted: Transmission, plain: Transmission) -> Counted:
-        """An offset that puts both totals far from where they stood, above where there is room and below otherwise."""
-        top = 2 ** (plain.sensor.counter_bits or 64)
+    def after_ns(self, day: HubDay, first: Transmission) -> int | None:
+        """The instant of the day after which the counter restarts; by default it is drawn."""
+        windows = self.windows(day.day, *key_of(first))
+        return windows[0].start_ns if windows else None
+
+    def counted_since(self, day: HubDay, transmission: Transmission, after_ns: int) -> Counted:
+        """What the counter noticed from an instant to this reading."""
+        moves = [
+            counted
+            for time_ns, counted in counted_moves(day.visits, door_of(day.hub, transmission.sensor))
+            if after_ns < time_ns <= transmission.observation.time_ns
+        ]
+        return Counted(sum(c.entries for c in moves), sum(c.exits for c in moves))
+
+    def offset(
+        self, plain: Transmission, shifted: Transmission, before: Transmission, counted: Counted
+    ) -> Counted | None:
+        """The offset of a counter that begins again with `counted`; None where it would not look like a restart."""
+        raise NotImplementedError
+
+
+class _Reset(_Restart):
+    """Totals that begin again at zero, from a total that is high enough to show it."""
+
+    least_total: ClassVar[int] = 0
+
+    def offset(
+        self, plain: Transmission, _shifted: Transmission, before: Transmission, counted: Counted
+    ) -> Counted | None:
+        old, now = _totals(before.observation), _totals(plain.observation)
+        if min(old) < self.least_total or not _is_clear(old, counted, plain.sensor):
+            return None
+        return Counted(counted.entries - now.entries, counted.exits - now.exits)
+
+
+def _is_clear(old: Counted, new: Counted, sensor: Sensor) -> bool:
+    """Whether the totals before and after can only mean a reset."""
+    return all(
+        (before == after == 0) or (before > _CLEAR_RATIO * after and before < _top(sensor) - _TOP_KEPT)
+        for before, after in zip(old, new, strict=True)
+    )
+
+
+class CounterResetMidnight(_Reset):
+    """A counter that starts its day at zero, by the clock on the wall."""
+
+    name, share, note_detail = "counter-reset-midnight", 0.5, "at midnight"
+    summary = "totals begin again at each local midnight (share of counters with totals)"
+
+    def after_ns(self, day: HubDay, first: Transmission) -> int | None:
+        return day.bounds.start_ns if self.strikes(*key_of(first)) else None
+
+
+class CounterResetReboot(_Reset):
+    """A counter that loses its totals when its power fails."""
+
+    name, share, hours, note_detail = "counter-reset-reboot", 0.1, (1, 1), "after a power cut"
+    summary = "totals begin again after a power cut (share of counter days)"
+    least_total = 1500
+    """So many that even after days of silence the new total stays below it."""
+
+
+class SwappedDevice(_Restart):
+    """Another device takes the sensor's place, with totals of its own from wherever it was before."""
+
+    name, share, hours = "swapped-device", 0.05, (1, 1)
+    summary = "another device with its own totals takes a counter's place (share of counter days)"
+
+    def counted_since(self, _day: HubDay, _transmission: Transmission, _after_ns: int) -> Counted:
+        return Counted(0, 0)
+
+    def offset(
+        self, plain: Transmission, shifted: Transmission, _before: Transmission, _counted: Counted
+    ) -> Counted | None:
+        """Both totals far from where they stood, above where there is room and below otherwise."""
+        top = _top(plain.sensor)
         entries, exits = (
-            (old + self._ELSEWHERE if old + 2 * self._ELSEWHERE < top else old - self._ELSEWHERE) - now
+            (old + _ELSEWHERE if old + 2 * _ELSEWHERE < top else old - _ELSEWHERE) - now
             for old, now in zip(_totals(shifted.observation), _totals(plain.observation), strict=True)
         )
         return Counted(entries, exits)
+
+
+class Rollover(_OffsetFault):
+    """A 16-bit counter on the point of rolling over: it does so on its first busy day."""
+
+    name, share = "rollover", 1.0
+    summary = "16-bit totals run over on the first busy day (share of 16-bit counters)"
+
+    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
+        key, is_16_bit = key_of(first), first.sensor.counter_bits == _ROLLOVER_BITS
+        if not has_totals(first) or not is_16_bit or not self.strikes(*key):
+            return transmissions
+        if key not in self._offset:
+            totals, near_top = _totals(first.observation), _top(first.sensor) - _BEFORE_TOP
+            self._offset[key] = Counted(near_top - totals.entries, near_top - totals.exits)
+        changed = [self._shift(transmission) for transmission in transmissions]
+        entries = [_totals(transmission.observation).entries for transmission in changed]
+        self.note(day, first, sum(later < earlier for earlier, later in pairwise(entries)))
+        return changed

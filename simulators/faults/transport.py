@@ -1,11 +1,13 @@
-"""Readings that arrive twice, too often, out of order or late. None of it may change a figure."""
+"""Readings that are lost on the way, or arrive twice, too often, out of order or late."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
+from typing import ClassVar
 
 from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR
-from simulators.faults.base import Duration, Fault, key_of, within
+from simulators.faults.base import Fault
 from simulators.hub import HubDay
 from simulators.transmissions import Transmission
 
@@ -13,83 +15,88 @@ _BACKLOG_NS = 20_000_000
 _TIMES_A_FLOOD = 100
 
 
-class _Delayed(Fault):
-    least_min: int
-    most_min: int
+class Gaps(Fault):
+    """Radio interference: what a sensor sends in some hours is lost."""
 
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "delay")
+    name, share, hours = "gaps", 0.05, (1, 4)
+    summary = "a sensor's readings are lost for 1 to 4 hours (share of sensor days)"
 
-        def delayed(transmission: Transmission) -> Transmission:
-            minutes = rng.uniform(self.least_min, self.most_min)
-            return transmission._replace(sent_ns=transmission.sent_ns + int(minutes * NS_A_MINUTE))
-
-        return self.change(day, transmissions, self.struck(day, transmissions), delayed)
+    def change(self, transmission: Transmission, _rng: Random) -> Transmission:
+        return transmission._replace(lost=True)
 
 
-class OutOfOrder(_Delayed):
+class DeadSensor(Gaps):
+    """A sensor dies and is replaced one or two days later by a like one that carries on."""
+
+    name, share, hours = "dead-sensor", 0.02, (24, 48)
+    summary = "a sensor sends nothing for 1 to 2 days (share of sensor days)"
+
+
+class Late(Fault):
+    """A reading that waited in a device's memory."""
+
+    name, share, draws = "late", 0.05, "delay"
+    summary = "a reading arrives 5 minutes to 6 hours late (share of readings)"
+    delay_min: ClassVar[tuple[int, int]] = (5, 360)
+
+    def change(self, transmission: Transmission, rng: Random) -> Transmission:
+        delay_ns = int(rng.uniform(*self.delay_min) * NS_A_MINUTE)
+        return transmission._replace(sent_ns=transmission.sent_ns + delay_ns)
+
+
+class OutOfOrder(Late):
     """A reading that its successors overtake."""
 
     name = "out-of-order"
-    share = 0.05
     summary = "a reading arrives after its successors (share of readings)"
-    least_min, most_min = 10, 35
-
-
-class Late(_Delayed):
-    """A reading that waited in a device's memory."""
-
-    name = "late"
-    share = 0.05
-    summary = "a reading arrives 5 minutes to 6 hours late (share of readings)"
-    least_min, most_min = 5, 360
+    delay_min = (10, 35)
 
 
 class Outage(Fault):
     """A gateway without a network: its hub is silent for days, then sends its history at once."""
 
-    name = "outage"
-    share = 0.04
+    name, share, hours = "outage", 0.04, (6, 72)
     summary = "a hub is cut off for 6 hours to 3 days, then sends its history (share of hub days)"
 
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        windows = self.windows(Duration(6, 72), day.day, day.hub.id, days_back=4)
+    def window_key(self, first: Transmission) -> tuple[str, ...]:
+        return (first.hub,)
+
+    def strike(
+        self, day: HubDay, transmissions: list[Transmission], struck: Sequence[bool], _rng: Random
+    ) -> list[Transmission]:
+        windows = self.windows(day.day, day.hub.id, days_back=4)
         number = iter(range(len(transmissions)))
 
-        def held_back(transmission: Transmission) -> Transmission:
-            back_ns = max(stop for start, stop in windows if start <= transmission.sent_ns < stop)
-            return transmission._replace(sent_ns=back_ns + next(number) * _BACKLOG_NS)
+        def held_back(sent_ns: int) -> int:
+            return max(stop for start, stop in windows if start <= sent_ns < stop) + next(number) * _BACKLOG_NS
 
-        return self.change(day, transmissions, within(windows, transmissions), held_back)
+        return [
+            t._replace(sent_ns=held_back(t.sent_ns)) if hit else t for t, hit in zip(transmissions, struck, strict=True)
+        ]
 
 
 class Duplicates(Fault):
-    """A reading that is sent again within some minutes."""
+    """A reading that is sent again within an hour."""
 
-    name = "duplicates"
-    share = 0.05
+    name, share, draws = "duplicates", 0.05, "again"
     summary = "a reading is sent twice (share of readings)"
 
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        rng = self.rng(*key_of(transmissions[0]), transmissions[0].kind, day.day, "again")
-        again = [d for d, hit in zip(transmissions, self.struck(day, transmissions), strict=True) if hit]
-        self.note(day, transmissions[0], len(again))
-        return transmissions + [d._replace(sent_ns=d.sent_ns + int(rng.random() * NS_AN_HOUR)) for d in again]
+    def strike(
+        self, _day: HubDay, transmissions: list[Transmission], struck: Sequence[bool], rng: Random
+    ) -> list[Transmission]:
+        repeated = [t for t, hit in zip(transmissions, struck, strict=True) if hit]
+        return transmissions + [t._replace(sent_ns=t.sent_ns + later) for t in repeated for later in self.later_ns(rng)]
+
+    def later_ns(self, rng: Random) -> Sequence[int]:
+        """How much later each copy of a reading is sent."""
+        return (int(rng.random() * NS_AN_HOUR),)
 
 
-class Flood(Fault):
+class Flood(Duplicates):
     """A device gone mad: a hundred messages where one belongs."""
 
-    name = "flood"
-    share = 0.02
+    name, share, hours = "flood", 0.02, (1, 2)
     summary = "a sensor sends each reading a hundred times for 1 to 2 hours (share of sensor days)"
 
-    def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
-        windows = self.windows(Duration(1, 2), day.day, *key_of(transmissions[0]), days_back=1)
-        flooding = [d for d, hit in zip(transmissions, within(windows, transmissions), strict=True) if hit]
-        self.note(day, transmissions[0], len(flooding))
-        return transmissions + _repeated(flooding, _TIMES_A_FLOOD - 1)
-
-
-def _repeated(transmissions: Sequence[Transmission], times: int) -> list[Transmission]:
-    return [d._replace(sent_ns=d.sent_ns + step * _BACKLOG_NS) for d in transmissions for step in range(1, times + 1)]
+    def later_ns(self, _rng: Random) -> Sequence[int]:
+        return range(_BACKLOG_NS, _TIMES_A_FLOOD * _BACKLOG_NS, _BACKLOG_NS)

@@ -25,8 +25,8 @@ from simulators.replay import (
     parse_speed,
     replay,
     shift_to,
+    shifted,
 )
-from simulators.shifting import shifted
 from tests.servers import Mosquitto
 from tests.simulators.listening import Listener, settings_of
 from tests.simulators.tabulated import shipped, table
