@@ -1,13 +1,15 @@
 """What a reading, a refusal, a hub, a sensor and the settings ARE. Imports no other room.
 
-`kinds` is the data contract (fields, units, limits), `measurements` how it rests in a store, `readings` what a message
-becomes, `estate` the estate file, `settings` the environment.
+`kinds` is the data contract (fields, units, limits), `measures` what each figure is called and how it is judged,
+`measurements` how both rest in a store, `readings` what a message becomes, `estate` the estate file, `settings` the
+environment.
 """
 
 from schemas.errors import HubpulseError
 from schemas.estate import Estate, Hub, Sensor, Source
 from schemas.kinds import KINDS, Field, Kind, KindSpec
 from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
+from schemas.measures import MEASURES, Measure
 from schemas.opening import Opening
 from schemas.readings import Reading, Reason, Refusal, Rejection
 from schemas.settings import Settings
@@ -15,6 +17,7 @@ from schemas.settings import Settings
 __all__ = [
     "KINDS",
     "MEASUREMENTS",
+    "MEASURES",
     "Estate",
     "Field",
     "FieldType",
@@ -22,6 +25,7 @@ __all__ = [
     "HubpulseError",
     "Kind",
     "KindSpec",
+    "Measure",
     "Measurement",
     "Opening",
     "Policy",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from schemas.kinds import KINDS
+from schemas.measures import USAGE_MEASURES
 
 
 class FieldType(StrEnum):
@@ -39,34 +40,11 @@ class Measurement:
     policy: Policy = Policy.RAW
 
 
-_NUMBERS = {int: FieldType.INTEGER, float: FieldType.FLOAT}
+_TYPES = {int: FieldType.INTEGER, float: FieldType.FLOAT, bool: FieldType.BOOLEAN}
 _I, _F, _B = FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN
 
 USAGE_FIELDS: Mapping[str, FieldType] = MappingProxyType(
-    {
-        "entries": _I,
-        "exits": _I,
-        "peak_occupancy": _I,
-        "occupancy_drift": _I,
-        "wifi_peak_clients": _I,
-        "wifi_mean_clients": _F,
-        "wifi_devices": _I,
-        "wifi_bytes": _I,
-        "temperature_mean_c": _F,
-        "temperature_min_c": _F,
-        "temperature_max_c": _F,
-        "relative_humidity_mean_pct": _F,
-        "pressure_mean_hpa": _F,
-        "co2_mean_ppm": _F,
-        "co2_max_ppm": _F,
-        "co2_minutes_over_800": _F,
-        "co2_minutes_over_1500": _F,
-        "damp_minutes": _F,
-        "open_minutes": _F,
-        "completeness": _F,
-        "final": _B,
-        "revision": _I,
-    }
+    {name: _TYPES[measure.number] for name, measure in USAGE_MEASURES.items()}
 )
 """The fields of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
 
@@ -117,7 +95,7 @@ def _raw() -> list[Measurement]:
         Measurement(
             kind.value,
             ("hub", "sensor", "zone"),
-            MappingProxyType({f.name: _NUMBERS[f.number] for f in spec.fields} | {"suspect": _B}),
+            MappingProxyType({f.name: _TYPES[f.number] for f in spec.fields} | {"suspect": _B}),
         )
         for kind, spec in KINDS.items()
     ]

@@ -1,0 +1,268 @@
+"""The measure catalogue: what each figure and reading is called, its unit, how days add up to periods, its limits.
+
+The roll-ups, the periods, the board, Grafana, the alerts and docs/usage.md read it here; no limit or label stands
+anywhere else. To add a figure, add a Measure; `schemas.measurements` takes its type from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
+
+STORED_DECIMALS = 3
+"""How many decimals of a figure are stored; people are shown fewer."""
+
+
+class Unit(NamedTuple):
+    """A unit's name in a document, what stands behind a number on a page, and its id in Grafana."""
+
+    name: str
+    symbol: str
+    grafana: str
+
+
+PEOPLE = Unit("people", "", "locale")
+CLIENTS, DEVICES = Unit("clients", "", "none"), Unit("devices", "", "none")
+BYTES = Unit("bytes", "B", "bytes")
+CELSIUS = Unit("°C", "°C", "celsius")
+PERCENT = Unit("%", "%", "percent")
+HECTOPASCAL = Unit("hPa", "hPa", "pressurehpa")
+PPM = Unit("ppm", "ppm", "ppm")
+MINUTES = Unit("minutes", "min", "m")
+SHARE = Unit("0 to 1", "", "percentunit")
+NO_UNIT = Unit("", "", "none")
+
+
+class Covers(StrEnum):
+    """Which part of a day a figure is of."""
+
+    OPENING_HOURS = "opening hours"
+    DAY = "the whole day"
+
+
+class Aggregation(StrEnum):
+    """How the days of a week or month become its figure."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    MEAN_BY_OPENING = "mean, days weighted by their opening minutes"
+    MIN = "lowest day"
+    MAX = "highest day"
+    NONE = "none"
+
+
+class Judge(StrEnum):
+    """Whose readings tell how complete a figure is."""
+
+    FOOTFALL = "footfall"
+    WIFI = "wifi"
+    ENVIRONMENT = "environment"
+
+
+class Tone(StrEnum):
+    """How good or bad a band is, whatever its colour on a page."""
+
+    GOOD = "good"
+    WARN = "warn"
+    POOR = "poor"
+    ALARM = "alarm"
+    COLD = "cold"
+
+
+class Band(NamedTuple):
+    """What values from `start` on mean (None: the lowest band), up to the start of the next band."""
+
+    start: float | None
+    meaning: str
+    tone: Tone
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of the roll-ups, or one field of the readings."""
+
+    name: str
+    label: str
+    meaning: str = ""
+    number: type[int | float] = float
+    """The type of the stored value; `bool` for yes and no."""
+    unit: Unit = NO_UNIT
+    decimals: int = 0
+    """How many decimals people are shown."""
+    covers: Covers = Covers.DAY
+    over_days: Aggregation = Aggregation.NONE
+    judged_by: Judge | None = None
+    bands: tuple[Band, ...] = ()
+
+    def band(self, value: float | None) -> Band | None:
+        """The band that a value is in; None without a value or bands."""
+        if value is None:
+            return None
+        return next((band for band in reversed(self.bands) if band.start is None or value >= band.start), None)
+
+    def stored(self, value: float) -> int | float | bool:
+        """The value as it is stored: of the field's type, floats rounded."""
+        return round(value, STORED_DECIMALS) if self.number is float else self.number(value)
+
+
+# ---------------------------------------------------------------------------------------------------------- the limits
+
+CO2_FAIR_PPM, CO2_POOR_PPM = 800, 1500
+POOR_AIR_MINUTES = 20
+WORKROOM_MIN_C, COMFORT_MAX_C = 16, 25
+COMFORT_MIN_PCT, COMFORT_MAX_PCT = 40, 70
+COMPLETE_MIN, MOSTLY_COMPLETE_MIN = 0.9, 0.7
+BATTERY_LOW_PCT, BATTERY_GOOD_PCT = 15, 30
+
+_VENTILATION = "HSE guide to ventilation, SAGE-EMG 2020; while occupied"
+_WORKROOM = "HSE L24, regulation 7: workrooms at least 16 °C"
+_MOULD = "Hukka and Viitanen 1999"
+_CIBSE = "CIBSE Guide A"
+
+_AIR = (
+    Band(None, "well ventilated", Tone.GOOD),
+    Band(CO2_FAIR_PPM, "fair air", Tone.WARN, _VENTILATION),
+    Band(CO2_POOR_PPM, "poor air", Tone.ALARM, _VENTILATION),
+)
+_WARMTH = (
+    Band(None, "cold", Tone.COLD),
+    Band(WORKROOM_MIN_C, "comfortable", Tone.GOOD, _WORKROOM),
+    Band(COMFORT_MAX_C, "warm", Tone.WARN, f"{_CIBSE}: offices in summer"),
+)
+_HUMIDITY = (
+    Band(None, "dry", Tone.WARN),
+    Band(COMFORT_MIN_PCT, "comfortable", Tone.GOOD, _CIBSE),
+    Band(COMFORT_MAX_PCT, "humid", Tone.WARN, _CIBSE),
+)
+_BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, "poor air", Tone.ALARM))
+_BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "damp", Tone.WARN, _MOULD))
+_BANDS_OF_COMPLETENESS = (
+    Band(None, "mostly missing", Tone.ALARM),
+    Band(MOSTLY_COMPLETE_MIN, "incomplete", Tone.POOR),
+    Band(COMPLETE_MIN, "complete", Tone.GOOD),
+)
+_BANDS_OF_BATTERY = (
+    Band(None, "flat", Tone.ALARM),
+    Band(BATTERY_LOW_PCT, "low", Tone.WARN),
+    Band(BATTERY_GOOD_PCT, "good", Tone.GOOD),
+)
+
+# ------------------------------------------------------------------------------------------------------- the catalogue
+
+_OVER = "while at least one sensor was strictly over the limit"
+_AT_SEA_LEVEL = "at sea level where the hub's `altitude_m` is known, else at the station"
+_BY_TIME = "weighted by time, all sensors alike"
+_OPEN = Covers.OPENING_HOURS
+_SUM, _MIN, _MAX, _WEIGHTED = Aggregation.SUM, Aggregation.MIN, Aggregation.MAX, Aggregation.MEAN_BY_OPENING
+_people = partial(Measure, number=int, unit=PEOPLE, judged_by=Judge.FOOTFALL)
+_wifi = partial(Measure, judged_by=Judge.WIFI)
+_room = partial(Measure, judged_by=Judge.ENVIRONMENT)
+_temperature = partial(_room, unit=CELSIUS, decimals=1, bands=_WARMTH)
+_humidity = partial(_room, unit=PERCENT, bands=_HUMIDITY)
+_pressure = partial(_room, unit=HECTOPASCAL)
+_co2 = partial(_room, unit=PPM, bands=_AIR)
+_minutes = partial(_room, unit=MINUTES, covers=_OPEN, over_days=_SUM)
+
+_DAILY = (
+    _people("entries", "People entering", "people counted in", over_days=_SUM),
+    _people("exits", "People leaving", "people counted out", over_days=_SUM),
+    _people(
+        "peak_occupancy",
+        "Most at once",
+        "most people inside at once: entries less exits since midnight, never below 0",
+        over_days=_MAX,
+    ),
+    _people(
+        "occupancy_drift",
+        "Occupancy drift",
+        "entries less exits at the day's end: how far the counters are apart, may be negative",
+        over_days=_SUM,
+    ),
+    _wifi(
+        "wifi_peak_clients",
+        "Wi-Fi peak",
+        "most clients at once, all access points together",
+        number=int,
+        unit=CLIENTS,
+        over_days=_MAX,
+    ),
+    _wifi(
+        "wifi_mean_clients",
+        "Wi-Fi mean",
+        "clients on average, all access points together",
+        unit=CLIENTS,
+        covers=_OPEN,
+        over_days=_WEIGHTED,
+    ),
+    _wifi(
+        "wifi_devices",
+        "Wi-Fi devices",
+        "most distinct devices in one interval; distinct over the day cannot be known",
+        number=int,
+        unit=DEVICES,
+        over_days=_MAX,
+    ),
+    _wifi("wifi_bytes", "Wi-Fi traffic", "received and sent", number=int, unit=BYTES, over_days=_SUM),
+    _temperature("temperature_mean_c", "Temperature", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _temperature("temperature_min_c", "Temperature, lowest", "of all readings", over_days=_MIN),
+    _temperature("temperature_max_c", "Temperature, highest", "of all readings", over_days=_MAX),
+    _humidity("relative_humidity_mean_pct", "Humidity", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _pressure("pressure_mean_hpa", "Pressure", _AT_SEA_LEVEL, covers=_OPEN, over_days=_WEIGHTED),
+    _co2("co2_mean_ppm", "CO₂ mean", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _co2("co2_max_ppm", "CO₂ highest", "of all readings", over_days=_MAX),
+    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", f"CO₂ over {CO2_FAIR_PPM} ppm", _OVER),
+    _minutes(
+        f"co2_minutes_over_{CO2_POOR_PPM}", f"CO₂ over {CO2_POOR_PPM} ppm", _OVER, bands=_BANDS_OF_POOR_AIR_MINUTES
+    ),
+    _minutes(
+        "damp_minutes",
+        "Damp",
+        "while at least one humidity sensor found the air damp enough for mould",
+        bands=_BANDS_OF_DAMP_MINUTES,
+    ),
+    Measure(
+        "open_minutes",
+        "Open",
+        "how long the hub was to be open: opening hours less closures and bank holidays",
+        unit=MINUTES,
+        over_days=_SUM,
+    ),
+    Measure(
+        "completeness",
+        "Completeness",
+        "readings received of those expected, rounded down",
+        unit=SHARE,
+        over_days=Aggregation.MEAN,
+        bands=_BANDS_OF_COMPLETENESS,
+    ),
+    Measure("final", "Final", "two days after its end, when late readings are rare", number=bool, over_days=_MIN),
+    Measure(
+        "revision",
+        "Revision",
+        "0 until two hours after the day's end, then 1, and one more for each change",
+        number=int,
+        over_days=_MAX,
+    ),
+)
+
+_LIVE = (
+    _people("people", "People in view"),
+    _wifi("clients", "Wi-Fi clients", number=int, unit=CLIENTS),
+    _wifi("devices", "Wi-Fi devices", number=int, unit=DEVICES),
+    _temperature("temperature_c", "Temperature"),
+    _humidity("relative_humidity_pct", "Humidity"),
+    _pressure("pressure_hpa", "Pressure"),
+    _co2("co2_ppm", "CO₂"),
+    Measure("battery_pct", "Battery", unit=PERCENT, bands=_BANDS_OF_BATTERY),
+)
+
+USAGE_MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _DAILY})
+"""The figures of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
+
+MEASURES: Mapping[str, Measure] = MappingProxyType({m.name: m for m in (*_DAILY, *_LIVE)})
+"""Every figure of the roll-ups and every reading that people see, by its field's name."""
