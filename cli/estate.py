@@ -23,13 +23,14 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Say what the estate file holds; where there is something to mend, a line for each thing and exit code 1."""
-    from sensors.estate_file import DEFAULT_PATH, EstateError, load_estate
+    from sensors.estate_file import DEFAULT_PATH, load_estate
+    from sensors.model_file import ModelFileError
 
     path = file or load_settings().estate or DEFAULT_PATH
     counts, problems = {}, []
     try:
         estate = load_estate(path)
-    except EstateError as error:
+    except ModelFileError as error:
         problems = error.problems
     else:
         sensors = sum(len(hub.sensors) for hub in estate.hubs)

@@ -5,29 +5,19 @@ Every problem is one line: file, line, place, what is wrong and what to write in
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from schemas.errors import HubpulseError
 from schemas.estate import Estate
-from sensors.model_file import ModelFileError, read_model
+from sensors.model_file import ModelFileError, decode_text, read_model
 
 DEFAULT_PATH = Path("estate.yaml")
 ESTATE_BYTES_MAX = 8 * 1024**2
 
 
-class EstateError(HubpulseError):
-    """The estate file can't be used; `problems` has a line for each thing to fix."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
 def load_estate(path: Path | None = None) -> Estate:
     """The estate of a file. Without a path: estate.yaml where it exists, else an estate that accepts every hub.
 
-    Raises EstateError.
+    Raises ModelFileError.
     """
     if path is None and not DEFAULT_PATH.exists():
         return Estate(open=True)
@@ -36,11 +26,8 @@ def load_estate(path: Path | None = None) -> Estate:
 
 
 def parse_estate(text: str, *, name: str = "estate.yaml") -> Estate:
-    """The estate of a file's text; `name` is what the problems call the file. Raises EstateError."""
-    try:
-        return read_model(Estate, text, name=name, start="name: My hubs")
-    except ModelFileError as error:
-        raise EstateError(error.problems) from error
+    """The estate of a file's text; `name` is what the problems call the file. Raises ModelFileError."""
+    return read_model(Estate, text, name=name, start="name: My hubs")
 
 
 def _read(path: Path) -> bytes:
@@ -49,23 +36,18 @@ def _read(path: Path) -> bytes:
             content = file.read(ESTATE_BYTES_MAX + 1)
     except FileNotFoundError as error:
         hint = f"check the path, or start one: cp estate.example.yaml {path}"
-        raise EstateError([f"{path}: there is no such file: {hint}"]) from error
+        raise ModelFileError([f"{path}: there is no such file: {hint}"]) from error
     except OSError as error:
-        raise EstateError([f"{path}: can't be read ({error.strerror}): check --estate or HUBPULSE_ESTATE"]) from error
+        raise ModelFileError(
+            [f"{path}: can't be read ({error.strerror}): check --estate or HUBPULSE_ESTATE"]
+        ) from error
     if len(content) > ESTATE_BYTES_MAX:
-        raise EstateError([f"{path}: larger than {ESTATE_BYTES_MAX // 1024**2} MB: is this the estate file?"])
+        raise ModelFileError([f"{path}: larger than {ESTATE_BYTES_MAX // 1024**2} MB: is this the estate file?"])
     return content
 
 
 def _parse_bytes(content: bytes, *, name: str) -> Estate:
-    try:
-        # Editors on Windows start a file with a byte order mark.
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = len(re.findall(rb"\r\n|\n|\r", content[: error.start])) + 1
-        byte = content[error.start]
-        raise EstateError([f"{name}:{line}: byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"]) from error
-    return parse_estate(text, name=name)
+    return parse_estate(decode_text(content, name=name), name=name)
 
 
 class EstateFile:
@@ -75,7 +57,7 @@ class EstateFile:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Read the file; without a path, estate.yaml where it exists. Raises EstateError."""
+        """Read the file; without a path, estate.yaml where it exists. Raises ModelFileError."""
         self._path = path or DEFAULT_PATH
         self._judged = self._last_seen = self._look()
         self.problem: str | None = None
@@ -101,7 +83,7 @@ class EstateFile:
             return seen
         try:
             self.estate = _parse_bytes(seen, name=str(self._path))
-        except EstateError as error:
+        except ModelFileError as error:
             return str(error)
         return None
 
@@ -109,5 +91,5 @@ class EstateFile:
         """The file's content, or why it can't be read."""
         try:
             return _read(self._path)
-        except EstateError as error:
+        except ModelFileError as error:
             return str(error)

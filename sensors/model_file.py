@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -9,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.errors import HubpulseError
 from schemas.problems import sentence
 from schemas.repeats import Place, Repeat
 from sensors.yaml_faults import UnreadableError
@@ -18,16 +20,28 @@ M = TypeVar("M", bound=BaseModel)
 
 PROBLEMS_MAX = 50
 _DETAILS_MAX = 10_000
+_BREAK = re.compile(rb"\r\n|\n|\r")
 _KEY_MARK = "[key]"
 """What pydantic adds to the place of an error that is in a key, not in its value."""
 
 
-class ModelFileError(Exception):
-    """The file does not hold the model; `problems` has a line of text for each thing to fix, in the file's order."""
+class ModelFileError(HubpulseError):
+    """The file can't be used; `problems` has a line of text for each thing to fix, in the file's order."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+def decode_text(content: bytes, *, name: str) -> str:
+    """The text of a file's bytes. Raises ModelFileError."""
+    try:
+        # Editors on Windows start a file with a byte order mark.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = len(_BREAK.findall(content[: error.start])) + 1
+        byte = content[error.start]
+        raise ModelFileError([f"{name}:{line}: byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"]) from error
 
 
 def read_model(model: type[M], text: str, *, name: str, start: str) -> M:

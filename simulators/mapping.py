@@ -29,7 +29,7 @@ from pydantic import (
 from schemas import KINDS, HubpulseError, Kind
 from schemas.estate import TimeZone
 from schemas.ids import Id, is_id
-from sensors.model_file import ModelFileError, read_model
+from sensors.model_file import decode_text, read_model
 from simulators.local_times import ISO, check_format
 
 SHIPPED = Path(__file__).parent / "mappings"
@@ -162,16 +162,16 @@ class TableMapping(_MappingPart):
 
 
 def load_mapping(name: str) -> tuple[TableMapping, Path]:
-    """The mapping of a file, or of the name of a shipped one (`calit2`), and the file's path. Raises MappingError."""
+    """The mapping of a file, or of the name of a shipped one (`calit2`), and the file's path. Raises HubpulseError."""
     path = Path(name)
     if not path.is_file() and (SHIPPED / f"{name}.yaml").is_file():
         path = SHIPPED / f"{name}.yaml"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         shipped = ", ".join(shipped_names())
         raise MappingError(f"{name}: can't be read ({error}): give a mapping's path, or one of {shipped}") from error
-    return parse_mapping(text, name=path.name), path
+    return parse_mapping(decode_text(content, name=path.name), name=path.name), path
 
 
 def shipped_names() -> list[str]:
@@ -180,8 +180,5 @@ def shipped_names() -> list[str]:
 
 
 def parse_mapping(text: str, *, name: str = "mapping") -> TableMapping:
-    """The mapping of a file's text; `name` is what errors call the file. Raises MappingError with a line a problem."""
-    try:
-        return read_model(TableMapping, text, name=name, start="time: {column: date}")
-    except ModelFileError as error:
-        raise MappingError(str(error)) from error
+    """The mapping of a file's text; `name` is what errors call the file. Raises ModelFileError."""
+    return read_model(TableMapping, text, name=name, start="time: {column: date}")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from schemas.estate_schema import estate_json_schema
-from sensors.estate_file import EstateError, parse_estate
+from sensors.estate_file import parse_estate
+from sensors.model_file import ModelFileError
 from tests.real_parts import REPOSITORY
 
 ESTATES = REPOSITORY / "tests/data/estates"
@@ -46,7 +47,7 @@ def is_taken(content: object) -> bool:
     """Whether the reader takes a file of this content; JSON is YAML."""
     try:
         parse_estate(json.dumps(content))
-    except EstateError:
+    except ModelFileError:
         return False
     return True
 
@@ -127,7 +128,7 @@ def test_an_editor_underlines_the_mistake_and_the_reader_refuses_it(mistake: str
     text = GOOD["design"].replace(before, after, 1)
 
     assert editor_says(text) != []
-    with pytest.raises(EstateError):
+    with pytest.raises(ModelFileError):
         parse_estate(text)
 
 
@@ -185,7 +186,7 @@ def one_character_off(text: str) -> st.SearchStrategy[str]:
 def problem_of(content: object) -> str | None:
     try:
         parse_estate(json.dumps(content))
-    except EstateError as error:
+    except ModelFileError as error:
         return str(error)
     return None
 

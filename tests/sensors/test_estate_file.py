@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from schemas import Estate
 from sensors import yaml_text
-from sensors.estate_file import ESTATE_BYTES_MAX, EstateError, load_estate, parse_estate
+from sensors.estate_file import ESTATE_BYTES_MAX, load_estate, parse_estate
+from sensors.model_file import ModelFileError
 from tests.real_parts import REPOSITORY
 
 ESTATES = REPOSITORY / "tests/data/estates"
@@ -28,7 +29,7 @@ def dumped(estate: Estate) -> Any:
 
 
 def problems(text: str) -> list[str]:
-    with pytest.raises(EstateError) as caught:
+    with pytest.raises(ModelFileError) as caught:
         parse_estate(text)
     return caught.value.problems
 
@@ -36,14 +37,14 @@ def problems(text: str) -> list[str]:
 def problems_if_any(text: str) -> list[str]:
     try:
         parse_estate(text)
-    except EstateError as error:
+    except ModelFileError as error:
         assert error.problems, "refused without a reason"  # noqa: PT017 - a right estate is fine as well
         return error.problems
     return []
 
 
 def problems_of_file(path: Path) -> list[str]:
-    with pytest.raises(EstateError) as caught:
+    with pytest.raises(ModelFileError) as caught:
         load_estate(path)
     return [problem.replace(str(path), path.name) for problem in caught.value.problems]
 
@@ -115,12 +116,12 @@ def test_bytes_that_are_no_text_are_told_by_their_line(content: bytes, said: str
 
 def test_a_file_that_is_not_there_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(EstateError, match=r"my\.yaml: there is no such file: .* cp estate\.example\.yaml my\.yaml"):
+    with pytest.raises(ModelFileError, match=r"my\.yaml: there is no such file: .* cp estate\.example\.yaml my\.yaml"):
         load_estate(Path("my.yaml"))
 
 
 def test_a_folder_is_no_estate_file(tmp_path: Path) -> None:
-    with pytest.raises(EstateError, match=r"can't be read \(Is a directory\): check --estate or HUBPULSE_ESTATE"):
+    with pytest.raises(ModelFileError, match=r"can't be read \(Is a directory\): check --estate or HUBPULSE_ESTATE"):
         load_estate(tmp_path)
 
 
@@ -201,12 +202,13 @@ def test_a_file_that_means_harm_is_refused_soon(name: str) -> None:
 
 WITHIN_A_GIGABYTE = """
 import resource, sys
-from sensors.estate_file import EstateError, parse_estate
+from sensors.estate_file import parse_estate
+from sensors.model_file import ModelFileError
 text = sys.stdin.read()
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 try:
     parse_estate(text)
-except EstateError as error:
+except ModelFileError as error:
     sys.stdout.write(error.problems[0])
 """
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sensors.estate_file import EstateError, EstateFile
+from sensors.estate_file import EstateFile
+from sensors.model_file import ModelFileError
 
 Write = Callable[[Path, str], None]
 
@@ -175,5 +176,5 @@ def test_a_file_that_is_bad_from_the_start_is_an_error(text: str | None, tmp_pat
     path = tmp_path / "other.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(EstateError):
+    with pytest.raises(ModelFileError):
         EstateFile(path)

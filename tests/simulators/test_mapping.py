@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sensors.estate_file import load_estate
+from sensors.model_file import ModelFileError
 from simulators.mapping import SHIPPED, MappingError, load_mapping, parse_mapping, shipped_names
 from tests.simulators.tabulated import DOOR
 
@@ -78,13 +79,13 @@ def test_a_field_is_a_column_whatever_its_name_or_a_number() -> None:
     ],
 )
 def test_a_bad_mapping_is_one_line_that_names_place_and_cure(text: str, problem: str) -> None:
-    with pytest.raises(MappingError, match=problem) as caught:
+    with pytest.raises(ModelFileError, match=problem) as caught:
         parse_mapping(text, name="m.yaml")
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_every_problem_is_told_at_once() -> None:
-    with pytest.raises(MappingError) as caught:
+    with pytest.raises(ModelFileError) as caught:
         parse_mapping(f"time: {{column: t, timezone: Leeds}}\nreadings: [{READING}]\nheadr: true")
     assert len(str(caught.value).splitlines()) == 2
 
