@@ -45,14 +45,17 @@ def explain(
 
     settings = load_settings(estate=estate)
     registry = Registry(estate_of(settings))
-    readings, rejected = explain_message(
+    readings, rejected, no_reading = explain_message(
         topic, read_bytes(file), registry=registry, settings=settings, clock_ns=time.time_ns
     )
     shown = [reading.model_dump(mode="json") for reading in readings]
     for reading in shown:
         if not reading["suspect"]:
             del reading["suspect"]
-    print(json.dumps({"readings": shown, "rejected": [r.model_dump(mode="json") for r in rejected]}, indent=2))
+    found: dict[str, object] = {"readings": shown, "rejected": [r.model_dump(mode="json") for r in rejected]}
+    if no_reading is not None:
+        found["no_reading"] = no_reading
+    print(json.dumps(found, indent=2))
 
 
 def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:

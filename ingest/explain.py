@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ingest.decoder import Decoder
 from mqtt.messages import Message
@@ -14,10 +15,18 @@ from sensors.registry import Registry
 from stores.lines import parse
 
 
+class Explanation(NamedTuple):
+    """The readings that a message would be stored as, what of it would be refused, and what it is if neither."""
+
+    readings: list[Reading]
+    rejected: list[Rejection]
+    no_reading: str | None
+
+
 def explain(
     topic: str, payload: bytes, *, registry: Registry, settings: Settings, clock_ns: Callable[[], int]
-) -> tuple[list[Reading], list[Rejection]]:
-    """The readings that a message would be stored as, and what of it would be refused."""
+) -> Explanation:
+    """What would become of a message."""
     decoder = Decoder(
         registry,
         clock_ns=clock_ns,
@@ -27,7 +36,7 @@ def explain(
     )
     batch = decoder.decode([Message(topic.encode(errors="surrogateescape"), payload)])
     rejections = [rejection for refused in batch.refused for rejection in refused.rejections]
-    return [_reading(line) for line in batch.lines], rejections
+    return Explanation([_reading(line) for line in batch.lines], rejections, next(iter(batch.no_reading), None))
 
 
 def _reading(line: str) -> Reading:

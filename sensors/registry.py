@@ -1,4 +1,4 @@
-"""Where a topic leads: which format its messages have, and for native topics which hub, kind and sensor."""
+"""The estate, ready for look-ups: which format the messages of a topic have, and whose a device is."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from paho.mqtt.client import topic_matches_sub
 from schemas.estate import Estate, Hub, Sensor
 from schemas.ids import is_id
 from schemas.kinds import Kind
+from schemas.plugins import PluginError
 from schemas.readings import Reason, Rejection
+from sensors.formats import Format, find_format
 
-_NATIVE_LEVELS = 4
 _MAC = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class SensorPlace:
-    """What a native topic names. `every_s` is None for a sensor that the estate file does not name or time."""
+    """Whose readings these are. `every_s` is None for a sensor that the estate file does not name or time."""
 
     hub: str
     kind: Kind
@@ -31,7 +32,7 @@ class SensorPlace:
 
 
 class Registry:
-    """The estate, ready for look-ups by topic."""
+    """An estate's sources and devices."""
 
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
@@ -39,37 +40,58 @@ class Registry:
         self._sensors: dict[tuple[str, str], Sensor] = {
             (hub.id, sensor.id): sensor for hub in estate.hubs for sensor in hub.sensors
         }
+        self._devices = {
+            sensor.device: (hub.id, sensor.id) for hub in estate.hubs for sensor in hub.sensors if sensor.device
+        }
         self._zone = ZoneInfo(estate.timezone)
+        self._formats = {name: _open_format(name) for name in {source.format for source in estate.sources}}
 
     @property
     def filters(self) -> tuple[str, ...]:
         """The topic filters to subscribe to."""
         return tuple(source.topic for source in self._estate.sources)
 
-    def resolve(self, topic: str) -> SensorPlace | Rejection:
-        """Where messages of a topic belong, or why none of them can be taken."""
+    @property
+    def problems(self) -> list[str]:
+        """A line for each source whose messages can't be decoded; they wait in the quarantine."""
+        return [
+            f"sources[{number}].format: {problem.detail}"
+            for number, source in enumerate(self._estate.sources)
+            if isinstance(problem := self._formats[source.format], Rejection)
+        ]
+
+    def format_of(self, topic: str) -> tuple[str, Format] | Rejection:
+        """Name and decoder of the format that messages of a topic have, or why none of them can be taken."""
         source = next((s for s in self._estate.sources if topic_matches_sub(s.topic, topic)), None)
         if source is None:
-            return Rejection(reason=Reason.BAD_TOPIC, detail="no source of the estate file covers this topic: add one")
-        if source.format != "native":
-            return Rejection(
-                reason=Reason.BAD_SCHEMA,
-                detail=f"format {source.format} is not decoded by this version: kept until one that does, then redrive",
-            )
-        return self._resolve_native(topic)
+            return _bad_topic("no source of the estate file covers this topic: add one")
+        found = self._formats[source.format]
+        return found if isinstance(found, Rejection) else (source.format, found)
 
-    def _resolve_native(self, topic: str) -> SensorPlace | Rejection:
-        levels = topic.split("/")
-        if len(levels) != _NATIVE_LEVELS or levels[0] != "hubs":
-            return _bad_topic(f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
-        _, hub, kind, sensor = levels
-        if not is_id(hub) or not is_id(sensor):
-            wrong = sensor if is_id(hub) else hub
-            return _bad_topic(f"{wrong[:80]!r} is not an id: lower-case letters, digits, - and _, at most 64")
-        if kind not in Kind.__members__.values():
-            return _bad_topic(f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
+    def locate(self, device: str, kind: Kind, line: int = 1) -> SensorPlace | Rejection:
+        """The place of what a device sends: one that the estate file names, or `<hub>/<sensor>`."""
+        known = self._devices.get(device) or self._devices.get(device.lower())
+        hub, _, sensor = device.partition("/")
+        if known is not None:
+            hub, sensor = known
+        elif not (is_id(hub) and is_id(sensor)):
+            return Rejection(
+                reason=Reason.UNKNOWN_SENSOR,
+                detail=f"device {device[:80]!r} is in no hub of the estate file: add it as `device:` of a sensor, then"
+                " redrive",
+            )
+        zoned = self._sensors.get((hub, sensor))
+        if line > 1:
+            sensor = f"{sensor}-line{line}"
+            if not is_id(sensor):
+                return Rejection(
+                    reason=Reason.UNKNOWN_SENSOR,
+                    detail=f"{sensor!r} is too long for an id: give the sensor a shorter id, then redrive",
+                )
+        return self._place(hub, kind, sensor, self._sensors.get((hub, sensor)) or zoned)
+
+    def _place(self, hub: str, kind: Kind, sensor: str, named: Sensor | None) -> SensorPlace | Rejection:
         known = self._hubs.get(hub)
-        named = self._sensors.get((hub, sensor))
         if (known is None and _MAC.search(hub)) or (named is None and _MAC.search(sensor)):
             return _bad_topic(
                 "there is a MAC address in the topic: give the sensor a name, or put it in the estate file"
@@ -81,12 +103,21 @@ class Registry:
             )
         return SensorPlace(
             hub=hub,
-            kind=Kind(kind),
+            kind=kind,
             sensor=sensor,
             zone=named.zone if named else None,
             zone_info=ZoneInfo(known.timezone) if known and known.timezone else self._zone,
             every_s=named.every_s if named else None,
             named=named is not None,
+        )
+
+
+def _open_format(name: str) -> Format | Rejection:
+    try:
+        return find_format(name)
+    except PluginError as error:
+        return Rejection(
+            reason=Reason.BAD_SCHEMA, detail=f"format {error}; until then its messages are kept, then redrive them"
         )
 
 

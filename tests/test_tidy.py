@@ -53,7 +53,7 @@ def faults(rule: Rule, path: str, text: str) -> list[str]:
     "path, source",
     [
         ("schemas/readings.py", "import sensors"),
-        ("sensors/native.py", "from stores import Store"),
+        ("sensors/formats/native.py", "from stores import Store"),
         ("stores/sqlite.py", "from ingest.buffer import Buffer"),
         ("ingest/writer.py", "def late():\n    import usage.calendar"),
         ("usage/rollup.py", "from ingest import Buffer"),
@@ -72,7 +72,7 @@ def test_an_import_upwards_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     "path, source",
     [
-        ("sensors/native.py", "from schemas import Reading"),
+        ("sensors/formats/native.py", "from schemas import Reading"),
         ("stores/sqlite.py", "from stores.protocol import Store"),
         ("stores/sqlite.py", "from .protocol import Store"),
         ("dashboards/board.py", "import usage, ingest"),

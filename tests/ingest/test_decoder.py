@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ingest.decoder
-from ingest.decoder import OLDEST_NS
+from ingest.validate import OLDEST_NS
 from mqtt.messages import KEPT_BYTES, Message
 from schemas import KINDS, Kind, Reason
 from schemas.kinds import INT64_MAX

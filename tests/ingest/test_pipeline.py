@@ -15,7 +15,7 @@ from ingest.doctor import State, ingest_finding
 from ingest.quarantine import Quarantine
 from schemas import HubpulseError, Kind, Reason, Settings
 from schemas.settings import IngestSettings, MqttSettings
-from sensors.native import NativeParser
+from sensors.formats.native import NativeParser
 from stores import Accepted, Keep, Outcome, Rejected
 from tests.ingest.fake_store import FakeStore
 from tests.ingest.receiving import DEADLINE_S, publish

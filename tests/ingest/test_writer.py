@@ -283,7 +283,7 @@ def test_a_line_that_the_store_refused_can_be_sent_again_as_a_message(
         drained(buffer)
     [refusal] = Quarantine(tmp_path).find(limit=10)
 
-    [reading], rejections = explain(
+    [reading], rejections, _ = explain(
         refusal.topic, refusal.payload, registry=Registry(OPEN_ESTATE), settings=Settings(), clock_ns=lambda: NOW_NS
     )
 

@@ -47,7 +47,7 @@ def test_there_are_golden_files() -> None:
 def test_a_native_message_becomes_what_its_file_says(file: Path) -> None:
     case = json.loads(file.read_text(encoding="utf-8"))
 
-    readings, rejections = explain(
+    readings, rejections, _ = explain(
         case["topic"],
         payload_of(case),
         registry=Registry(ESTATE),

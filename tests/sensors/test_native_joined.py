@@ -7,8 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import Kind
-from sensors.native import NativeParser
-from sensors.samples import Parsed
+from sensors.formats.native import NativeParser, Parsed
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n,\r", b"},{", b"}\n,\r{", b"\\u007b", b"\xff"),

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas import Estate, Kind, Reason, Rejection
+from sensors.formats.native import NativeFormat
 from sensors.registry import Registry, SensorPlace
 
 ESTATE = Estate.model_validate(
@@ -25,14 +26,21 @@ ESTATE = Estate.model_validate(
 )
 
 
+def resolve(topic: str, estate: Estate) -> SensorPlace | Rejection:
+    registry = Registry(estate)
+    found = registry.format_of(topic)
+    identity = found if isinstance(found, Rejection) else NativeFormat().identify(topic)
+    return identity if isinstance(identity, Rejection) else registry.locate(*identity)
+
+
 def refusal(topic: str, estate: Estate = ESTATE) -> Rejection:
-    answer = Registry(estate).resolve(topic)
+    answer = resolve(topic, estate)
     assert isinstance(answer, Rejection)
     return answer
 
 
 def place_of(topic: str, estate: Estate = ESTATE) -> SensorPlace:
-    answer = Registry(estate).resolve(topic)
+    answer = resolve(topic, estate)
     assert isinstance(answer, SensorPlace), answer
     return answer
 

@@ -20,9 +20,11 @@ from typing import Any
 
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError, core_schema
 
+from mqtt.messages import Message
+from schemas.ids import is_id
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.readings import Reason, Rejection
-from sensors.samples import Fields, Parsed, Sample
+from sensors.formats import Answer, Decoded, Fields, Item
 from sensors.times import number_ns, text_ns
 
 _UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
@@ -49,6 +51,57 @@ _PART_PAYLOADS = 64
 
 _SEPARATOR = b"\n,\r"
 """Between joined payloads: white space that nobody writes, so that it can be counted. It can't overlap itself."""
+
+
+Sample = tuple[int | None, Fields]
+"""One reading: UTC nanoseconds (None where it names no time) and fields."""
+
+Parsed = list[Sample] | Rejection
+"""What became of one payload."""
+
+_TOPIC_LEVELS = 4
+
+
+class NativeFormat:
+    """Messages whose topic names hub, kind and sensor.
+
+    `decode` is the protocol of every format. Ingest takes the short way to the same: `identify` once for a topic, then
+    a parser for each kind.
+    """
+
+    def __init__(self) -> None:
+        self.parsers = {kind: NativeParser(kind) for kind in Kind}
+
+    def identify(self, topic: str) -> tuple[str, Kind] | Rejection:
+        """The device, as `<hub>/<sensor>`, and the kind that a topic names."""
+        levels = topic.split("/")
+        if len(levels) != _TOPIC_LEVELS or levels[0] != "hubs":
+            return _bad_topic(f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
+        _, hub, kind, sensor = levels
+        if not is_id(hub) or not is_id(sensor):
+            wrong = sensor if is_id(hub) else hub
+            return _bad_topic(f"{wrong[:80]!r} is not an id: lower-case letters, digits, - and _, at most 64")
+        if kind not in Kind.__members__.values():
+            return _bad_topic(f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
+        return f"{hub}/{sensor}", Kind(kind)
+
+    def decode(self, messages: Sequence[Message]) -> list[Answer]:
+        """The device and items of each message, or why it was refused."""
+        return [self._decode(message) for message in messages]
+
+    def _decode(self, message: Message) -> Answer:
+        identity = self.identify(message.topic.decode(errors="replace"))
+        if isinstance(identity, Rejection):
+            return identity
+        device, kind = identity
+        [samples] = self.parsers[kind].parse([message.payload])
+        if isinstance(samples, Rejection):
+            return samples
+        return [Decoded(device, [Item(kind, 1, time_ns, fields) for time_ns, fields in samples])]
+
+
+def _bad_topic(detail: str) -> Rejection:
+    return Rejection(reason=Reason.BAD_TOPIC, detail=detail)
 
 
 class NativeParser:

@@ -1,0 +1,54 @@
+"""What a format answers, checked before ingest relies on it: anybody may have written the format."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+from ingest.validate import typed_fields
+from mqtt.messages import Message
+from schemas.errors import shown
+from schemas.kinds import Kind
+from schemas.readings import Reason, Rejection
+from sensors.formats import Answer, Decoded, Format, Item, NoReading
+
+
+def answers_of(name: str, format_: Format, messages: Sequence[Message]) -> list[Answer]:
+    """The answer to each message. Where the format fails, the message at fault alone is refused."""
+    answers = _try_decode(name, format_, messages)
+    if not isinstance(answers, Rejection):
+        return answers
+    alone = (_try_decode(name, format_, [message]) for message in messages)
+    return [answer if isinstance(answer, Rejection) else answer[0] for answer in alone]
+
+
+def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list[Answer] | Rejection:
+    try:
+        answers = [_checked(name, answer) for answer in format_.decode(messages)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
+        return _fault(name, shown(error))
+    if len(answers) != len(messages):
+        return _fault(name, f"{len(answers)} answers to {len(messages)} messages")
+    return answers
+
+
+def _checked(name: str, answer: Answer) -> Answer:
+    if isinstance(answer, (NoReading, Rejection)):
+        return answer
+    decoded = [Decoded(device, [_checked_item(name, item) for item in items]) for device, items in answer]
+    return decoded if any(items for _, items in decoded) else NoReading("nothing in it")
+
+
+def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
+    if isinstance(item, Rejection):
+        return item
+    try:
+        kind = Kind(item.kind)
+        time_ns = None if item.time_ns is None else operator.index(item.time_ns)
+        return Item(kind, operator.index(item.line), time_ns, typed_fields(kind, item.fields))
+    except (TypeError, ValueError) as error:
+        return _fault(name, str(error))
+
+
+def _fault(name: str, what: str) -> Rejection:
+    return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"fault in format {name} ({what}): report it to its makers")

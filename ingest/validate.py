@@ -1,0 +1,106 @@
+"""Whether a reading can be taken: its clock, its fields, their ranges and what is plausible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+
+from schemas.errors import shown
+from schemas.kinds import KINDS, Field, Kind
+from schemas.localtime import NS_A_SECOND, from_ns, rfc3339
+from schemas.readings import Reason, Rejection
+from sensors.formats import Fields
+
+OLDEST_NS = 946_684_800 * NS_A_SECOND
+"""2000-01-01: a clock that reads earlier was never set, whatever the retention."""
+
+Limits = tuple[float, float, float, float]
+"""Refused below and above, suspect below and above."""
+
+RETAINED = Rejection(
+    reason=Reason.BAD_SCHEMA,
+    detail="retained and without a time: it would count again at each connection; send a time, or don't retain it",
+)
+
+_DEFAULT_EVERY_S = 600
+_SHOWN_CHARS = 24
+
+
+class ClockWindow:
+    """The times that are taken, as of a look at the clock for each batch."""
+
+    __slots__ = ("_ahead_ns", "_retention_ns", "latest_ns", "oldest_ns")
+
+    def __init__(self, *, ahead_max_s: int, retention_days: int | None) -> None:
+        self._ahead_ns = ahead_max_s * NS_A_SECOND
+        self._retention_ns = int(timedelta(days=retention_days or 0).total_seconds()) * NS_A_SECOND
+        self.oldest_ns = self.latest_ns = 0
+
+    def move(self, now_ns: int) -> None:
+        """Take `now_ns` for now."""
+        self.latest_ns = now_ns + self._ahead_ns
+        self.oldest_ns = max(OLDEST_NS, now_ns - self._retention_ns) if self._retention_ns else OLDEST_NS
+
+    def refusal(self, time_ns: int) -> Rejection:
+        """Why a time outside is refused."""
+        if time_ns > self.latest_ns:
+            return Rejection(
+                reason=Reason.CLOCK_AHEAD,
+                detail=f"time {_shown_time(time_ns)} is more than {self._ahead_ns // NS_A_SECOND} s in the future:"
+                " set the device's clock",
+            )
+        return Rejection(
+            reason=Reason.TOO_OLD,
+            detail=f"time {_shown_time(time_ns)} is before {rfc3339(self.oldest_ns)}, the oldest that is kept:"
+            " set the device's clock or raise HUBPULSE_RETENTION_DAYS",
+        )
+
+
+@lru_cache(maxsize=1024)
+def limits_of(kind: Kind, every_s: int | None) -> Mapping[str, Limits]:
+    """The limits of a kind's fields for a sensor that reports so often."""
+    return {field.name: _limits(field, every_s) for field in KINDS[kind].fields}
+
+
+def _limits(field: Field, every_s: int | None) -> Limits:
+    scale = (every_s or _DEFAULT_EVERY_S) / _DEFAULT_EVERY_S if field.per_interval else 1
+    return field.low, field.high, field.plausible_low, field.plausible_high * scale
+
+
+def out_of_range(kind: Kind, name: str, value: float) -> Rejection:
+    """Why a value outside its field's range is refused."""
+    field = _field(kind, name)
+    text = str(value)
+    text = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+    return Rejection(
+        reason=Reason.OUT_OF_RANGE, detail=f"{name} {text} is outside {field.low:g}..{field.high:g} {field.unit}"
+    )
+
+
+def typed_fields(kind: Kind, fields: Fields) -> Fields:
+    """The fields with each value in its field's type, which never changes. Raises ValueError where one is not so."""
+    if not fields:
+        raise ValueError(f"a {kind} item without a field")
+    return {name: _typed(kind, name, value) for name, value in fields.items()}
+
+
+def _typed(kind: Kind, name: str, value: float) -> int | float:
+    number = _field(kind, name).number
+    if type(value) not in (int, float) or (number is int and value != int(value)):
+        raise ValueError(f"{name} {shown(value)} is not {'a whole number' if number is int else 'a number'}")
+    return number(value)
+
+
+def _field(kind: Kind, name: str) -> Field:
+    for field in KINDS[kind].fields:
+        if field.name == name:
+            return field
+    raise ValueError(f"{kind} has no field {shown(name)}")
+
+
+def _shown_time(time_ns: int) -> str:
+    try:
+        return from_ns(time_ns).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError:
+        return "beyond the calendar"

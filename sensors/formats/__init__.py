@@ -1,0 +1,65 @@
+"""Formats: how messages are written, one for each `format:` of the estate file.
+
+    messages -> decode -> for each message   [Decoded(device, [Item(kind, line, time, fields)])]
+                                           | NoReading (a device that joins, a status)
+                                           | Rejection (the message goes to the quarantine)
+
+A format reads bytes and knows nothing of the estate: the registry finds whose a device is, ingest validates. An
+installed package adds one by an entry point of the group `hubpulse.formats`, which is called without arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, cast
+
+from mqtt.messages import Message
+from schemas.kinds import Kind
+from schemas.plugins import load_plugin
+from schemas.readings import Rejection
+
+GROUP = "hubpulse.formats"
+BUILT_IN = {"native": "sensors.formats.native:NativeFormat"}
+
+Fields = dict[str, int | float]
+
+
+class Item(NamedTuple):
+    """One reading as the device sent it, not yet validated."""
+
+    kind: Kind
+    line: int
+    """1, or the number of a further line of a people counter: line 2 is sensor `<id>-line2`."""
+    time_ns: int | None
+    """UTC nanoseconds; None where the device named no time, so that the receive time serves."""
+    fields: Fields
+
+
+class Decoded(NamedTuple):
+    """What one device sent. A part that can't be read is a Rejection among the items and leaves the others."""
+
+    device: str
+    """As the estate file's `device:` has it, or `<hub>/<sensor>`."""
+    items: Sequence[Item | Rejection]
+
+
+class NoReading(NamedTuple):
+    """The message carries no reading, and that is right."""
+
+    what: str
+    """What it is instead, such as "a device joins"."""
+
+
+Answer = Sequence[Decoded] | NoReading | Rejection
+
+
+class Format(Protocol):
+    """How messages of one format are read."""
+
+    def decode(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """An answer for each message, in their order. Never raises for what a message holds."""
+
+
+def find_format(name: str) -> Format:
+    """The format of that name. Raises PluginError."""
+    return cast("Format", load_plugin(GROUP, name, method="decode", built_in=BUILT_IN))
