@@ -1,7 +1,8 @@
-"""Line protocol to rows of a table, quickly: what the embedded store does with a batch before SQLite sees it.
+"""Line protocol to rows of a table: what the embedded store does with a batch before SQLite sees it.
 
-Lines of one series share their text up to the first space, so a series is looked up once; lines of one sensor nearly
-always name the same fields, so one compiled pattern (of a `Shape`) both validates and splits the rest of the line.
+A batch is split, checked and converted by the column, in a few calls for all of its lines. What names a series is
+looked up once for each series, what names the fields once for each combination of them (a `Shape`). Only when
+something does not fit are lines looked at one by one, to name the one at fault.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import methodcaller
 from typing import NamedTuple
 
 from schemas import MEASUREMENTS, FieldType, Measurement
@@ -21,6 +23,7 @@ FLOAT_MAX = sys.float_info.max
 LINE_SHOWN_MAX = 200
 SERIES_CACHED_MAX = 50_000
 SHAPES_CACHED_MAX = 500
+INTEGER_DIGITS_MAX = 19
 
 Cell = int | float | bool
 Row = tuple[Cell, ...]
@@ -28,27 +31,27 @@ Row = tuple[Cell, ...]
 SeriesId = Callable[[str, str], int]
 """(measurement, the tags of a line in sorted order: `hub=a,sensor=b`) -> the series' number in the database."""
 
+_count_spaces = methodcaller("count", b" ")
+_VALUE_CHARACTERS = b"0123456789.-i"
 
-def _is_true(text: str) -> bool:
-    return text == "true"
 
+class _Type(NamedTuple):
+    """How the values of one type are written, and their limits."""
 
-class _Reading(NamedTuple):
-    """How the values of one type are written, made of their text, and limited."""
-
-    pattern: str
-    convert: Callable[[str], Cell]
+    pattern: re.Pattern[bytes]
     wanted: str
     low: float
     high: float
 
 
-_READINGS: Mapping[FieldType, _Reading] = {
-    FieldType.INTEGER: _Reading(f"({INTEGER_PATTERN})i", int, "an integer such as 3i", -INT64_MAX - 1, INT64_MAX),
-    FieldType.FLOAT: _Reading(f"({FLOAT_PATTERN})", float, "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX),
-    FieldType.BOOLEAN: _Reading(r"(true|false)", _is_true, "true or false", 0, 1),
+_TYPES: Mapping[FieldType, _Type] = {
+    FieldType.INTEGER: _Type(
+        re.compile(f"{INTEGER_PATTERN}i".encode()), "an integer such as 3i", -INT64_MAX - 1, INT64_MAX
+    ),
+    FieldType.FLOAT: _Type(re.compile(FLOAT_PATTERN.encode()), "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX),
+    FieldType.BOOLEAN: _Type(re.compile(rb"true|false"), "true or false", 0, 1),
 }
-_TIME = _Reading(f"({INTEGER_PATTERN})", int, "nanoseconds", -INT64_MAX - 1, INT64_MAX)
+_TIME = _Type(re.compile(INTEGER_PATTERN.encode()), "a time in nanoseconds", -INT64_MAX - 1, INT64_MAX)
 
 
 class Shape:
@@ -63,11 +66,7 @@ class Shape:
         for name in names:
             if name not in measurement.fields:
                 raise ValueError(f"{measurement.name} has no field {name!r}")
-        fields = {name: _READINGS[measurement.fields[name]] for name in names}
-        self._readings = (*fields.values(), _TIME)
-        text = ",".join(f"{name}={reading.pattern}" for name, reading in fields.items())
-        self.match = re.compile(f"{text} {_TIME.pattern}", re.ASCII).fullmatch
-        self.wanted = ", ".join(f"{name} {reading.wanted}" for name, reading in fields.items())
+        self.fields = [(f"{name}=".encode(), measurement.fields[name]) for name in names]
         columns = ", ".join(f'"{name}"' for name in names)
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
         self.upsert = (
@@ -76,47 +75,52 @@ class Shape:
         )
 
     def rows(self, lines: _Lines) -> list[Row]:
-        """Convert the lines column by column, which is twice as fast as line by line."""
-        columns: list[Iterable[Cell]] = [lines.series]
-        texts = zip(*(match.groups() for match in lines.matches), strict=True)
-        for reading, column in zip(self._readings, texts, strict=True):
-            values = list(map(reading.convert, column))
-            if min(values) < reading.low or max(values) > reading.high:
-                at = next(i for i, value in enumerate(values) if not reading.low <= value <= reading.high)
-                raise _not_ours(lines.matches[at].string, f"{column[at]} does not fit 64 bits")
-            columns.append(values)
-        return list(zip(*columns, strict=True))
+        """Convert the lines column by column. Raises ValueError where one does not fit."""
+        parts = b",".join(lines.fields).split(b",")
+        width = len(self.fields)
+        columns = [
+            _column(b"," + b",".join(parts[place::width]), name, kind) for place, (name, kind) in enumerate(self.fields)
+        ]
+        return list(zip(lines.series, *columns, _integers(lines.times), strict=True))
+
+    def require_fit(self, line: bytes) -> None:
+        """Raise ValueError naming the line where it does not fit."""
+        _, fields, time = line.split(b" ")
+        for text, (name, kind) in zip(fields.split(b","), self.fields, strict=True):
+            _require(text.removeprefix(name), _TYPES[kind], name.decode().rstrip("="), line)
+        _require(time, _TIME, "then", line)
 
 
 class _Lines:
-    """Lines of one shape: the number of each one's series, and what its pattern found."""
+    """Lines of one shape: the number of each one's series, its fields and its time."""
 
-    __slots__ = ("matches", "series")
+    __slots__ = ("fields", "series", "times")
 
     def __init__(self) -> None:
         self.series: list[int] = []
-        self.matches: list[re.Match[str]] = []
+        self.fields: list[bytes] = []
+        self.times: list[bytes] = []
 
 
 class _Series:
-    """A series that was seen. Its lines go to `lines` as long as `flush` is the current one."""
+    """A series that was seen. `shape` is that of its last line, as long as `flush` is the current one."""
 
-    __slots__ = ("flush", "lines", "measurement", "number", "shape")
+    __slots__ = ("flush", "measurement", "number", "shape", "shapes")
 
-    def __init__(self, number: int, measurement: Measurement) -> None:
+    def __init__(self, number: int, measurement: Measurement, shapes: dict[bytes, Shape]) -> None:
         self.number = number
         self.measurement = measurement
+        self.shapes = shapes
         self.shape: Shape | None = None
         self.flush = 0
-        self.lines = _Lines()
 
 
 class LineReader:
     """Turns batches into rows. What it learned of the series must be forgotten when their transaction is undone."""
 
     def __init__(self) -> None:
-        self._series: dict[str, _Series] = {}
-        self._shapes: dict[tuple[str, tuple[str, ...]], Shape] = {}
+        self._series: dict[bytes, _Series] = {}
+        self._shapes: dict[str, dict[bytes, Shape]] = {}
         self._flushes = itertools.count(1)
 
     def forget(self) -> None:
@@ -130,36 +134,58 @@ class LineReader:
         """
         if len(self._series) > SERIES_CACHED_MAX:
             self._series.clear()
+        whole = [line for line in lines.split(b"\n") if line]
+        if not whole:
+            return
+        if set(map(_count_spaces, whole)) != {2}:
+            bad = next(line for line in whole if _count_spaces(line) != 2)  # noqa: PLR2004 - as the sentence says
+            raise _not_ours(bad, "wanted: a series, its fields and a time in nanoseconds, with a space between")
+        parts = b" ".join(whole).split(b" ")
+        keys, fields, times = parts[0::3], parts[1::3], parts[2::3]
+        # Lines that name the same fields nearly always have the same text but for their digits.
+        texts = b"\n".join(fields).translate(None, _VALUE_CHARACTERS).split(b"\n")
         pending: dict[Shape, _Lines] = {}
         flush = next(self._flushes)
-        # Bytes that are no ASCII become characters that no line of ours has, and are refused with their line.
-        for line in lines.decode("ascii", errors="replace").split("\n"):
-            if not line:
-                continue
-            space = line.find(" ")
-            series = self._series.get(line[:space]) or self._learn(line, series_id)
-            shape = series.shape
-            match = shape.match(line, space + 1) if shape else None
-            if shape is None or match is None:
+        known = self._series.get
+        for line, key, text, field, time in zip(whole, keys, texts, fields, times, strict=True):
+            series = known(key) or self._learn(line, key, series_id)
+            shape = series.shapes.get(text) or self._learn_shape(line, series, text, field)
+            if series.shape is not shape:
                 if series.flush == flush:
                     # This series names other fields now: its lines before this one must be stored before it.
-                    yield from ((shape.upsert, shape.rows(found)) for shape, found in pending.items())
+                    yield from self._rows(pending, whole)
                     pending.clear()
                     flush = next(self._flushes)
-                series.shape = shape = self._shape(series.measurement, line)
-                match = shape.match(line, space + 1)
-                if match is None:
-                    raise _not_ours(line, f"wanted: {shape.wanted}, then a time in nanoseconds")
-            if series.flush != flush:
-                series.flush = flush
-                series.lines = pending.setdefault(shape, _Lines())
-            series.lines.series.append(series.number)
-            series.lines.matches.append(match)
-        yield from ((shape.upsert, shape.rows(found)) for shape, found in pending.items())
+                series.shape = shape
+            series.flush = flush
+            group = pending.get(shape)
+            if group is None:
+                group = pending[shape] = _Lines()
+            group.series.append(series.number)
+            group.fields.append(field)
+            group.times.append(time)
+        yield from self._rows(pending, whole)
 
-    def _learn(self, line: str, series_id: SeriesId) -> _Series:
-        key = line.partition(" ")[0]
-        name, *pairs = key.split(",")
+    def _rows(self, pending: Mapping[Shape, _Lines], whole: Sequence[bytes]) -> Iterator[tuple[str, list[Row]]]:
+        for shape, found in pending.items():
+            try:
+                rows = shape.rows(found)
+            except ValueError:
+                self._require_fit(whole)
+                raise
+            yield shape.upsert, rows
+
+    def _require_fit(self, lines: Iterable[bytes]) -> None:
+        """Raise ValueError naming the line that does not fit."""
+        for line in lines:
+            key, fields, _ = line.split(b" ")
+            series = self._series.get(key)
+            if series is not None:
+                self._shape(line, series, fields).require_fit(line)
+
+    def _learn(self, line: bytes, key: bytes, series_id: SeriesId) -> _Series:
+        # Bytes that are no ASCII become characters that no id has.
+        name, *pairs = key.decode("ascii", errors="replace").split(",")
         measurement = MEASUREMENTS.get(name)
         if measurement is None:
             raise _not_ours(line, f"{name!r} is not a measurement of ours")
@@ -169,26 +195,76 @@ class LineReader:
             raise _not_ours(line, f"the tags of {name} are {', '.join(measurement.tags)}, each an id and there once")
         text = ",".join(f"{tag}={tags[tag]}" for tag in measurement.tags if tag in tags)
         # Tags in another order are the same series, and must share its state.
-        canonical = f"{name},{text}"
+        canonical = f"{name},{text}".encode()
         series = self._series.get(canonical)
         if series is None:
-            series = self._series[canonical] = _Series(series_id(name, text), measurement)
+            shapes = self._shapes.setdefault(name, {})
+            series = self._series[canonical] = _Series(series_id(name, text), measurement, shapes)
         self._series[key] = series
         return series
 
-    def _shape(self, measurement: Measurement, line: str) -> Shape:
-        fields = line.split(" ")[1] if " " in line else ""
-        names = tuple(field.partition("=")[0] for field in fields.split(","))
-        shape = self._shapes.get((measurement.name, names))
-        if shape is None:
-            if len(self._shapes) >= SHAPES_CACHED_MAX:
-                self._shapes.clear()
-            try:
-                shape = self._shapes[measurement.name, names] = Shape(measurement, names)
-            except ValueError as error:
-                raise _not_ours(line, str(error)) from error
+    def _learn_shape(self, line: bytes, series: _Series, text: bytes, fields: bytes) -> Shape:
+        if len(series.shapes) >= SHAPES_CACHED_MAX:
+            series.shapes.clear()
+        shape = self._shape(line, series, fields)
+        # Shapes that are the same must be one, or lines of a series could be stored out of their order.
+        shape = next((known for known in series.shapes.values() if known.fields == shape.fields), shape)
+        series.shapes[text] = shape
         return shape
 
+    def _shape(self, line: bytes, series: _Series, fields: bytes) -> Shape:
+        names = (field.partition("=")[0] for field in fields.decode("ascii", errors="replace").split(","))
+        try:
+            return Shape(series.measurement, tuple(names))
+        except ValueError as error:
+            raise _not_ours(line, str(error)) from error
 
-def _not_ours(line: str, why: str) -> ValueError:
-    return ValueError(f"not a line of ours: {line[:LINE_SHOWN_MAX]!r} ({why})")
+
+def _column(values: bytes, name: bytes, kind: FieldType) -> Sequence[Cell]:
+    """The values of `,name=value,name=value`. Raises ValueError where one is of another name or type."""
+    first, *texts = values.split(b"," + name)
+    if first:
+        raise ValueError(name)
+    match kind:
+        case FieldType.INTEGER:
+            # `3i,4i,`: what lacks its `i` stays together with the next and is no integer.
+            *numbers, rest = (b",".join(texts) + b",").split(b"i,")
+            if rest:
+                raise ValueError(name)
+            return _integers(numbers)
+        case FieldType.FLOAT:
+            joined = b",".join(texts)
+            if joined.translate(None, b"0123456789.-+eE,") or b",+" in b"," + joined:
+                raise ValueError(name)
+            floats = list(map(float, texts))
+            if min(floats) < -FLOAT_MAX or max(floats) > FLOAT_MAX:
+                raise ValueError(name)
+            return floats
+        case FieldType.BOOLEAN:
+            if not set(texts) <= {b"true", b"false"}:
+                raise ValueError(name)
+            return [text == b"true" for text in texts]
+
+
+def _integers(texts: Sequence[bytes]) -> list[int]:
+    if b"".join(texts).translate(None, b"0123456789-"):
+        raise ValueError(texts)
+    numbers = list(map(int, texts))
+    if max(map(len, texts)) > INTEGER_DIGITS_MAX and not all(map(_TIME.pattern.fullmatch, texts)):
+        raise ValueError(texts)
+    if min(numbers) < -INT64_MAX - 1 or max(numbers) > INT64_MAX:
+        raise ValueError(texts)
+    return numbers
+
+
+def _require(text: bytes, wanted: _Type, name: str, line: bytes) -> None:
+    if not wanted.pattern.fullmatch(text):
+        raise _not_ours(line, f"wanted: {name} {wanted.wanted}")
+    if wanted.pattern is not _TYPES[FieldType.BOOLEAN].pattern:
+        number = float(text) if wanted.pattern is _TYPES[FieldType.FLOAT].pattern else int(text.rstrip(b"i"))
+        if not wanted.low <= number <= wanted.high:
+            raise _not_ours(line, f"{text.decode()} does not fit 64 bits")
+
+
+def _not_ours(line: bytes, why: str) -> ValueError:
+    return ValueError(f"not a line of ours: {line.decode(errors='replace')[:LINE_SHOWN_MAX]!r} ({why})")

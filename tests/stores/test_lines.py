@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import MEASUREMENTS
+from schemas import MEASUREMENTS, FieldType
+from schemas.ids import is_id
 from stores.lines import Point as Parsed
 from stores.lines import encode, parse, series_prefix
 from stores.sqlite_lines import LineReader
@@ -137,3 +138,47 @@ def test_more_series_than_are_cached_are_still_read(monkeypatch: pytest.MonkeyPa
     for _ in range(2):
         found = [row for _, rows in reader.read(batch, lambda *_: 1) for row in rows]
         assert len(found) == batch.count(b"\n") + 1
+
+
+LINES = (
+    b"co2,hub=a,sensor=b co2_ppm=400.5 1700000000000000000",
+    b"co2,hub=a,sensor=b,zone=c co2_ppm=-1e5,suspect=true 7",
+    b"pressure,hub=a,sensor=p pressure_hpa=.5 -1",
+    b"footfall,hub=a,sensor=d entries=1i,exits=2i 5",
+    b"footfall,hub=a,sensor=d exits=3i,suspect=false 7",
+)
+VALUE_TYPES = {FieldType.INTEGER: int, FieldType.FLOAT: float, FieldType.BOOLEAN: bool}
+EDITS = st.tuples(st.integers(0, 60), st.sampled_from([b"", *(b"%c" % c for c in b"0159.,= -+eEi_a\n\ttrue\xff\x00")]))
+
+
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=4), st.lists(EDITS, max_size=2), st.booleans())
+def test_a_batch_is_taken_only_if_each_line_is_ours(
+    whole: list[bytes], edits: list[tuple[int, bytes]], grow: bool
+) -> None:
+    """However many lines are converted at once, one that is not ours never passes, torn or altered."""
+    batch = b"\n".join(whole)
+    for place, put in edits:
+        batch = batch[:place] + put + batch[place if grow else place + 1 :]
+
+    def is_ours(line: bytes) -> bool:
+        try:
+            point = parse(line.decode())
+        except ValueError:
+            return False
+        known = MEASUREMENTS.get(point.measurement)
+        names = [pair.partition("=")[0] for part in line.decode().split(" ")[:2] for pair in part.split(",")]
+        return (
+            known is not None
+            and len(names) == len(set(names))
+            and set(point.tags) <= set(known.tags)
+            and all(map(is_id, point.tags.values()))
+            and set(point.fields) <= set(known.fields)
+            and all(VALUE_TYPES[known.fields[name]] is type(value) for name, value in point.fields.items())
+        )
+
+    try:
+        taken = len(rows(batch))
+    except ValueError:
+        taken = -1
+    lines_of_it = [line for line in batch.split(b"\n") if line]
+    assert taken == (len(lines_of_it) if all(map(is_ours, lines_of_it)) else -1)
