@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
 from cli import backup, dashboards, estate, init, inspection, quarantine, replay, serve, simulate, usage
-from cli.context import configure_log, err
+from cli.context import err
 from schemas import HubpulseError
 
 app = typer.Typer(
@@ -36,7 +35,6 @@ app.add_typer(dashboards.app, name="dashboards")
 def main() -> None:
     """Run the command line."""
     try:
-        configure_log(os.environ.get("HUBPULSE_LOG_LEVEL", "info"))
         app()
     except HubpulseError as error:
         for line in str(error).splitlines():

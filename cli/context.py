@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import structlog
 import typer
 from rich.console import Console
 
@@ -22,8 +20,6 @@ T = TypeVar("T")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 DataOption = Annotated[
     Path | None,
@@ -90,21 +86,3 @@ def read_bytes(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise HubpulseError(f"can't read {path}: {error.strerror}; check the path") from error
-
-
-def configure_log(level: str) -> None:
-    """One line a log entry, on standard error; coloured where a person looks. Raises HubpulseError."""
-    if level.lower() not in _LOG_LEVELS:
-        raise HubpulseError(f"HUBPULSE_LOG_LEVEL: {level!r} is not known: write one of {', '.join(_LOG_LEVELS)}")
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a run that outlasts its interval is no news
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Looked up at each entry: whoever redirects standard error later means this, too.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )

@@ -119,4 +119,4 @@ def _play(stack: Stack, messages: Iterable[TimedMessage], stopping: threading.Ev
         with Publisher(stack.settings.mqtt) as publisher:
             publisher.publish_all(messages, pace=RealTime(), stop=stopping.is_set)
     except HubpulseError as error:
-        log.warning("the simulated estate fell silent", error=str(error))
+        log.warning("demo_estate_stopped", error=str(error))

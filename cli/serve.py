@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def up(
     """Run everything in one process: a broker (unless one is configured), ingest, jobs and the board."""
     from cli.stack import Stack
 
-    settings = with_ports(load_settings(data=data, estate=estate), port=port, mqtt_port=mqtt_port)
+    settings = _service_settings(data, estate, port=port, mqtt_port=mqtt_port)
     with stop_signal() as stopping, Stack(settings) as stack:
         stack.start_jobs()
         out.print(f"Board:  {stack.board_url}", markup=False)
@@ -54,18 +55,18 @@ def demo(
     """Run `up` with a simulated estate of 22 hubs: its history first, live from then on."""
     from cli.demonstration import run_demo
 
-    settings = load_settings()
+    settings = _service_settings(port=port, mqtt_port=mqtt_port)
     # Simulated figures never mix with real ones.
     settings = settings.model_copy(update={"data_dir": data or settings.data_dir / "demo"})
     with stop_signal() as stopping:
-        run_demo(with_ports(settings, port=port, mqtt_port=mqtt_port), days=days, seed=seed, stopping=stopping)
+        run_demo(settings, days=days, seed=seed, stopping=stopping)
 
 
 def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
     from ingest import Ingest
 
-    service = Ingest(load_settings(data=data, estate=estate))
+    service = Ingest(_service_settings(data, estate))
     with stop_signal(service.stop):
         service.run()
 
@@ -74,7 +75,7 @@ def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run the jobs alone: the daily and hourly figures of every hub, kept up to date in the store."""
     from cli.stack import JobsService
 
-    with stop_signal() as stopping, JobsService(load_settings(data=data, estate=estate)):
+    with stop_signal() as stopping, JobsService(_service_settings(data, estate)):
         stopping.wait()
 
 
@@ -82,14 +83,20 @@ def board(data: DataOption = None, estate: EstateOption = None, port: PortOption
     """Run the board alone."""
     from cli.stack import board_server
 
-    settings = with_ports(load_settings(data=data, estate=estate), port=port, mqtt_port=None)
+    settings = _service_settings(data, estate, port=port)
     with stop_signal() as stopping, board_server(settings) as server:
         out.print(f"Board: {server.url}", markup=False)
         stopping.wait()
 
 
-def with_ports(settings: Settings, *, port: int | None, mqtt_port: int | None) -> Settings:
-    """The settings with the ports of the command line."""
+def _service_settings(
+    data: Path | None = None, estate: Path | None = None, *, port: int | None = None, mqtt_port: int | None = None
+) -> Settings:
+    """The settings with the ports of the command line; a service logs by them from now on."""
+    from cli.log import configure_log
+
+    settings = load_settings(data=data, estate=estate)
+    configure_log(settings)
     update: dict[str, object] = {}
     if port is not None:
         update["board"] = settings.board.model_copy(update={"port": port})

@@ -38,7 +38,7 @@ class CurrentEstate:
     def __call__(self) -> Estate:
         with self._lock:
             if self._file.changed() and self._file.problem is not None:
-                log.error("estate file not taken, the one before stays in force", detail=self._file.problem)
+                log.error("estate_rejected", error=self._file.problem)
             return self._file.estate
 
 
@@ -79,7 +79,7 @@ class JobsService:
             try:
                 beat("jobs", self._settings.data_dir, clock_ns=time.time_ns)
             except OSError as error:
-                log.warning("no sign of life left", folder=str(self._settings.data_dir), error=error.strerror)
+                log.warning("heartbeat_failed", folder=str(self._settings.data_dir), error=error.strerror)
             if self._ended.wait(_BEAT_EVERY_S):
                 return
 
@@ -149,8 +149,8 @@ class Stack:
         if self._failure is not None:
             raise self._failure
         if self._broker is not None and not self._broker.running:
-            log.error("the broker ended, starting it again")
             self._broker.start()
+            log.error("broker_restarted")
 
     def wait_until_receiving(self, stopping: threading.Event) -> None:
         """Return once the broker keeps for ingest what is published. Raises HubpulseError after a while."""

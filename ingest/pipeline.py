@@ -109,8 +109,8 @@ class Ingest:
         limit_s = self._settings.ingest.stop_deadline_s
         left_s = limit_s if self._stop_by_s is None else self._stop_by_s - self._monotonic_s()
         if not writer.stop(max(0.0, left_s)):
-            log.warning("the store did not answer in time; what it has not confirmed stays in the buffer")
-        log.info("stopped", readings_pending=buffer.ledger().readings_pending)
+            log.warning("store_stop_timed_out")
+        log.info("ingest_stopped", readings_pending=buffer.ledger().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
         decoder = self._new_decoder(buffer)
@@ -149,7 +149,7 @@ class Ingest:
         now_s = self._monotonic_s()
         if now_s - self._full_logged_s >= _FULL_LOGGED_EVERY_S:
             self._full_logged_s = now_s
-            log.error("nothing is acknowledged", detail=detail)
+            log.error("acknowledging_paused", error=detail)
 
     def _new_decoder(self, buffer: Buffer) -> Decoder:
         settings = self._settings
@@ -170,9 +170,9 @@ class Ingest:
         if not self._estate_file.changed():
             return False
         if self._estate_file.problem is not None:
-            log.error("estate file not taken, the one before stays in force", detail=self._estate_file.problem)
+            log.error("estate_rejected", error=self._estate_file.problem)
             return False
-        log.info("estate file taken", hubs=len(self._estate_file.estate.hubs))
+        log.info("estate_reloaded", hubs=len(self._estate_file.estate.hubs))
         return True
 
     def _open_buffer(self) -> Buffer:
@@ -233,7 +233,7 @@ def _decode(decoder: Decoder, messages: list[Message]) -> Batch:
     try:
         return decoder.decode(messages)
     except Exception as error:  # noqa: BLE001 - as below
-        log.error("a message could not be decoded, taking them one by one", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
+        log.error("decoding_failed", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
     whole = Batch()
     for message in messages:
         try:

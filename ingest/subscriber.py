@@ -223,13 +223,16 @@ class Subscriber:
         self._knows_5 = self._knows_5 or self._version_5
         self.problem = None
         log.info(
-            "connected", broker=self.place, mqtt="5" if self._version_5 else "3.1.1", session=flags.session_present
+            "broker_connected",
+            broker=self.place,
+            mqtt="5" if self._version_5 else "3.1.1",
+            session=flags.session_present,
         )
         if not flags.session_present:
             if self._was_connected:
                 log.warning(
-                    "the broker forgot our session, and what was published meanwhile",
-                    cure="give it `persistence true`, or raise HUBPULSE_MQTT__SESSION_EXPIRY_S",
+                    "session_lost",
+                    hint="give the broker `persistence true`, or raise HUBPULSE_MQTT__SESSION_EXPIRY_S",
                 )
             self._on_new_session()
         elif self._left:
@@ -268,9 +271,9 @@ class Subscriber:
         if refused:
             problem = f"broker {self.place} refuses the subscription to {', '.join(refused)}: check its ACL"
         elif unsure:
-            log.warning("the broker sends at QoS 0 and may lose messages: allow it QoS 1", filters=unsure)
+            log.warning("subscription_at_qos_0", filters=unsure, hint="allow QoS 1 at the broker")
         if problem is not None and problem != self.problem:
-            log.error("subscription refused", detail=problem)
+            log.error("subscription_refused", error=problem)
         self.problem = problem
         self.subscribed = not refused
 
@@ -317,6 +320,6 @@ class Subscriber:
 
     def _fail(self, problem: str) -> None:
         if problem != self.problem:
-            log.warning("not receiving", detail=problem)
+            log.warning("receiving_failed", error=problem)
         self.problem = problem
         self._wait_until_s = self._monotonic_s() + self._backoff.next_s()

@@ -11,6 +11,7 @@ Until `settle` the rows stay in the buffer, so stopping at any point only means 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
 import threading
@@ -103,10 +104,10 @@ class Writer(threading.Thread):
                 self._run(buffer, store)
         except HubpulseError as error:
             self.failure = error
-            log.error("writer stopped", detail=str(error))  # noqa: TRY400 - foreseeable: no trace
+            log.error("writer_stopped", error=str(error))  # noqa: TRY400 - foreseeable: no trace
         except Exception as error:  # noqa: BLE001 - kept for `raise_failure`
             self.failure = error
-            log.error("writer stopped", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
+            log.error("writer_stopped", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
 
     def _run(self, buffer: Buffer, store: Store) -> None:
         self._set_state(buffer, "waiting for readings")
@@ -144,7 +145,7 @@ class Writer(threading.Thread):
         """Write how the pipeline is doing; what the store does not take now is in the next report."""
         outcome = _write(store, self._report.lines(buffer))
         if not isinstance(outcome, Accepted):
-            log.warning("status not stored", detail=outcome.detail)
+            log.warning("status_not_stored", error=outcome.detail)
 
     def _is_young(self, rows: Sequence[PendingRow]) -> bool:
         """Whether more may come to fill the flush; what waited for the store once does not wait again."""
@@ -162,9 +163,9 @@ class Writer(threading.Thread):
         buffer.settle(rows, work.rejected)
         self._report.stored(lines)
         if work.rejected:
-            log.warning("store refused readings", count=len(work.rejected), first=work.rejected[0].detail)
+            log.warning("readings_rejected", count=len(work.rejected), error=work.rejected[0].detail)
         if self._holding:
-            log.info("store takes readings again")
+            log.info("store_resumed")
         self._holding = None
         self._backoff.reset()
         self._set_state(buffer, "writing")
@@ -206,8 +207,7 @@ class Writer(threading.Thread):
 
     def _hold(self, buffer: Buffer, kept: Keep) -> None:
         if kept.detail != self._holding:
-            level = log.error if kept.needs_operator else log.warning
-            level("store takes nothing, readings stay in the buffer", detail=kept.detail)
+            log.log(logging.ERROR if kept.needs_operator else logging.WARNING, "store_holding", error=kept.detail)
         self._holding = kept.detail
         self._report.store_error()
         self._set_state(buffer, f"holding: {kept.detail}")

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -76,6 +77,10 @@ def _host(text: str) -> str:
     if re.search(r"[\s/@\[\]]|^[^:]*:[^:]*$", text):
         raise ValueError("holds more than a host: write its name or address alone, the port is a setting of its own")
     return text
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -163,6 +168,9 @@ class Settings(BaseSettings):
     store: Literal["sqlite", "influxdb"] = "sqlite"
     retention_days: int | None = Field(default=None, ge=1, le=36500, examples=[365])
     """How long raw readings are kept; for ever where it is not set."""
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = "info"
+    log_format: Literal["console", "json"] = "console"
 
     mqtt: MqttSettings = MqttSettings()
     influx: InfluxSettings = InfluxSettings()

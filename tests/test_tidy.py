@@ -6,16 +6,20 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from schemas.log_events import LOG_EVENTS, as_table
 from tests import tidy_rules
 from tests.project_files import project_files
 from tests.real_parts import REPOSITORY
 
 Rule = Callable[[PurePosixPath, str], Iterator[str]]
 
+LOGS, LOG = tidy_rules.logs_what_is_not_listed, "log = structlog.get_logger()\n"
+
 CODE_RULES: tuple[Rule, ...] = (
     tidy_rules.breaks_import_law,
     tidy_rules.has_bare_except,
     tidy_rules.prints,
+    tidy_rules.logs_what_is_not_listed,
     tidy_rules.sleeps,
     tidy_rules.is_too_long,
     tidy_rules.has_a_name_that_says_nothing,
@@ -43,6 +47,16 @@ def test_no_file_names_a_machine_or_a_registry(rule: Rule) -> None:
 
     assert PurePosixPath("constraints.txt") in files
     assert list(chain.from_iterable(rule(path, text) for path, text in files.items())) == []
+
+
+def test_every_event_of_the_list_is_logged_somewhere() -> None:
+    code = [text for path, text in project_files().items() if path.suffix == ".py" and path.name != "log_events.py"]
+
+    assert [event for event in LOG_EVENTS if not any(f'"{event}"' in text for text in code)] == []
+
+
+def test_the_table_of_events_is_current() -> None:
+    assert as_table() in (REPOSITORY / "docs" / "operations.md").read_text()
 
 
 def faults(rule: Rule, path: str, text: str) -> list[str]:
@@ -102,6 +116,10 @@ def test_the_law_covers_every_room_there_is() -> None:
         ),
         (tidy_rules.prints, "ingest/a.py", "print('hello')", "log('print')"),
         (tidy_rules.prints, "tests/test_a.py", "print('hello')", "assert 'print()'"),
+        (LOGS, "a/a.py", f"{LOG}log.info('hubs_loaded')", f"{LOG}log.info('estate_reloaded', hubs=22, hint='none')"),
+        (LOGS, "a/a.py", f"{LOG}log.info('estate_reloaded', hub=22)", f"{LOG}log.log(30, 'session_lost')"),
+        (LOGS, "a/a.py", f"{LOG}level = log.error", f"{LOG}log.error('store_holding', error=str(error))"),
+        (LOGS, "a/a.py", "logger = structlog.get_logger()", LOG),
         (tidy_rules.sleeps, "tests/test_a.py", "import time\ntime.sleep(1)", "import time\ntime.monotonic()"),
         (tidy_rules.sleeps, "tests/test_a.py", "from time import sleep", "from time import monotonic"),
         (tidy_rules.sleeps, "tests/test_a.py", "asyncio.sleep(0.1)", "asyncio.sleep(0)"),

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from schemas.log_events import LOG_EVENTS
+
 LINES_MAX = 400
 
 # A room may import itself and the rooms named here, and nothing else of ours.
@@ -79,6 +81,30 @@ def prints(path: PurePosixPath, source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source, str(path))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "pprint"}:
             yield f"{path}:{node.lineno}: print: only the command line talks to the terminal"
+
+
+def logs_what_is_not_listed(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Every use of `log` is a call with an event and fields of schemas/log_events.py."""
+    if "get_logger" not in source or room_of(path) in {"tests", "benchmarks"}:
+        return
+    tree = ast.parse(source, str(path))
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="get_logger"))):
+                if name != "log":
+                    yield f"{path}:{node.lineno}: a logger is named log"
+            case ast.Attribute(value=ast.Name(id="log"), attr=attr):
+                call = calls.get(id(node))
+                arguments = call.args[1 if attr == "log" else 0 :] if call is not None else []
+                match arguments:
+                    case [ast.Constant(value=str(event))] if event in LOG_EVENTS and call is not None:
+                        known = {*LOG_EVENTS[event].fields, "hint"}
+                        unknown = [str(field.arg) for field in call.keywords if field.arg not in known]
+                        if unknown:
+                            yield f"{path}:{node.lineno}: {event} has no field {', '.join(unknown)} in the list"
+                    case _:
+                        yield f"{path}:{node.lineno}: not an event of schemas/log_events.py"
 
 
 def sleeps(path: PurePosixPath, source: str) -> Iterator[str]:

@@ -216,7 +216,7 @@ class Jobs:
         """Whether the lease is ours; says so where that has changed."""
         stands_by = not self._lease.hold(self._opened(), self._clock(), self._stopping.wait)
         if stands_by and not self._is_standing_by:
-            log.info("jobs_standing_by", reason="another process does the work; this one takes over if it stops")
+            log.info("jobs_standing_by")
         elif self._is_standing_by and not stands_by:
             log.info("jobs_taking_over")
         self._is_standing_by = stands_by

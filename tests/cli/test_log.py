@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
 
-from cli.context import configure_log
+from cli.log import configure_log
+from schemas import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +24,7 @@ def _defaults_afterwards() -> Iterator[None]:
 def test_a_log_entry_survives_that_an_earlier_standard_error_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     closed, current = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", closed)
-    configure_log("info")
+    configure_log(Settings())
     log = structlog.get_logger()
     closed.close()
     monkeypatch.setattr(sys, "stderr", current)
@@ -30,7 +33,32 @@ def test_a_log_entry_survives_that_an_earlier_standard_error_was_closed(monkeypa
 
 
 def test_entries_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_log("warning")
+    configure_log(Settings(log_level="warning"))
     structlog.get_logger().info("too_quiet")
     structlog.get_logger().warning("loud_enough")
     assert ("too_quiet" in (said := capsys.readouterr().err), "loud_enough" in said) == (False, True)
+
+
+def test_programs_get_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log(Settings(log_format="json"))
+    structlog.get_logger().info("estate_reloaded", hubs=22)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    entry = json.loads(line)
+    assert entry.pop("timestamp").endswith("Z")
+    assert entry == {"event": "estate_reloaded", "level": "info", "hubs": 22}
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_shows_no_values(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]
+) -> None:
+    configure_log(Settings(log_format=log_format))
+    secret, empty = f"se{log_format[:0]}same", 0
+    try:
+        empty = len(secret) // empty
+    except ZeroDivisionError:
+        structlog.get_logger().exception("board_page_failed", path="/")
+
+    shown = capsys.readouterr().err
+    assert ("ZeroDivisionError" in shown, "sesame" in shown) == (True, False)

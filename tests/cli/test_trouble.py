@@ -143,6 +143,7 @@ def test_a_file_that_is_not_there(command: CommandLine, arguments: tuple[str | P
         ("HUBPULSE_MQTT__PASSWORD_FILE", "none.txt"),
         ("HUBPULSE_MQTT__CA_FILE", "none.pem"),
         ("HUBPULSE_LOG_LEVEL", "loud"),
+        ("HUBPULSE_LOG_FORMAT", "xml"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None:

@@ -105,7 +105,7 @@ def test_a_store_that_hangs_does_not_hold_up_the_stop(
             ingest.stop()
         let_go.set()
 
-    assert any("did not answer in time" in entry["event"] for entry in logs)
+    assert any(entry["event"] == "store_stop_timed_out" for entry in logs)
     assert ingest.ledger.readings_pending > 0
 
 
@@ -133,7 +133,7 @@ def test_a_full_buffer_leaves_messages_with_the_broker_until_there_is_room(
         store.answer = lambda _lines: Accepted()
         ingest.wait_for(readings_stored=30_000)
     assert len(store.points) == 30_000
-    assert [entry["log_level"] for entry in logs if entry["event"] == "nothing is acknowledged"] == ["error"]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "acknowledging_paused"] == ["error"]
 
 
 def test_a_writer_that_dies_while_the_buffer_is_full_is_not_missed(
@@ -183,7 +183,7 @@ def test_a_hub_added_to_the_estate_file_is_taken_from_then_on(
         publish(mosquitto.port, temperatures(5), topic=new_hub)
         ingest.wait_for(messages_refused=5)
         settings.estate.write_text(ESTATE.replace("[{id: armley}]", "[{id: armley}, {id: beeston}]"))
-        wait_until(lambda: any("taken" in entry["event"] for entry in logs), DEADLINE_S, "the new estate")
+        wait_until(lambda: any(entry["event"] == "estate_reloaded" for entry in logs), DEADLINE_S, "the new estate")
         publish(mosquitto.port, temperatures(7), topic=new_hub)
         ledger = ingest.wait_for(messages_received=12)
 
@@ -198,12 +198,12 @@ def test_a_bad_edit_leaves_the_estate_before_it_in_force(
     assert settings.estate is not None
     with structlog.testing.capture_logs() as logs, running(settings) as ingest:
         settings.estate.write_text(ESTATE + "sensors: 5\n")
-        wait_until(lambda: any("not taken" in entry["event"] for entry in logs), DEADLINE_S, "the edit to be refused")
+        wait_until(lambda: any(entry["event"] == "estate_rejected" for entry in logs), DEADLINE_S, "a refusal")
         publish(mosquitto.port, temperatures(5), topic=AIR)
         ledger = ingest.wait_for(messages_received=5)
 
     assert ledger.messages_accepted == 5
-    [problem] = [entry["detail"] for entry in logs if "not taken" in entry["event"]]
+    [problem] = [entry["error"] for entry in logs if entry["event"] == "estate_rejected"]
     assert "estate.yaml:4" in problem
 
 

@@ -157,8 +157,8 @@ def test_a_wrong_token_is_said_loudly_once_and_drops_nothing(buffer: Buffer, tmp
 
     said = [(entry["log_level"], entry["event"]) for entry in logs]
     assert said == [
-        ("error", "store takes nothing, readings stay in the buffer"),
-        ("info", "store takes readings again"),
+        ("error", "store_holding"),
+        ("info", "store_resumed"),
     ]
     assert buffer.ledger().readings_stored == 2
 

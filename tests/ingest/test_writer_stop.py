@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_opened_is_said_in_one_line(tmp_path: Path, open_
         with pytest.raises(HubpulseError, match="no such place"):
             writer.raise_failure()
 
-    assert logs == [{"event": "writer stopped", "log_level": "error", "detail": "no such place"}]
+    assert logs == [{"event": "writer_stopped", "log_level": "error", "error": "no such place"}]
 
 
 def test_a_writer_at_work_raises_nothing(tmp_path: Path, open_buffer: OpenBuffer) -> None:

@@ -1,0 +1,33 @@
+"""How a service logs: one line an event, on standard error, as text for people or JSON for programs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from schemas import Settings
+
+
+def configure_log(settings: Settings) -> None:
+    """Log from now on at the level and in the format of the settings."""
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a run that outlasts its interval is no news
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        # A plain traceback: others print the values of variables, which may hold what must not be logged.
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        # Looked up at each entry: whoever redirects standard error later means this, too.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )

@@ -1,0 +1,60 @@
+"""Every event that is logged, with its fields: what programs search a log for is named here and nowhere else.
+
+An event is `log.info("estate_reloaded", hubs=22)`; sentences go into `hint`, which every event may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class LogEvent(NamedTuple):
+    """What an event means, and the fields that come with it."""
+
+    meaning: str
+    fields: tuple[str, ...] = ()
+
+
+LOG_EVENTS: Mapping[str, LogEvent] = {
+    # Receiving
+    "broker_connected": LogEvent("Ingest is connected to the broker.", ("broker", "mqtt", "session")),
+    "broker_restarted": LogEvent("The broker that Hubpulse runs had ended and was started again."),
+    "receiving_failed": LogEvent("Nothing is received; ingest tries again by itself.", ("error",)),
+    "session_lost": LogEvent("The broker no longer has our session: what was published meanwhile is lost."),
+    "subscription_at_qos_0": LogEvent("The broker grants QoS 0 only and may lose messages.", ("filters",)),
+    "subscription_refused": LogEvent("The broker refuses a subscription.", ("error",)),
+    # Ingest
+    "acknowledging_paused": LogEvent("Buffer or disk is full: the broker holds what is published.", ("error",)),
+    "decoding_failed": LogEvent("A fault in the decoder; its messages are taken one by one.", ("trace",)),
+    "estate_rejected": LogEvent("The edited estate file has a mistake; the one before stays in force.", ("error",)),
+    "estate_reloaded": LogEvent("The edited estate file is in force.", ("hubs",)),
+    "ingest_stopped": LogEvent("Ingest has ended; what is pending is in the buffer.", ("readings_pending",)),
+    # Writing to the store
+    "readings_rejected": LogEvent("The store refused readings: they are in the quarantine.", ("count", "error")),
+    "status_not_stored": LogEvent("The store did not take the report about ingest itself.", ("error",)),
+    "store_holding": LogEvent("The store takes nothing: readings stay in the buffer.", ("error",)),
+    "store_resumed": LogEvent("The store takes readings again."),
+    "store_stop_timed_out": LogEvent("The store did not answer before the end; readings stay in the buffer."),
+    "writer_stopped": LogEvent("The writer has ended by a fault, and ingest with it.", ("error", "trace")),
+    # Jobs
+    "day_changed": LogEvent("The figures of a past day have changed.", ("hub", "date", "revision", "changes")),
+    "heartbeat_failed": LogEvent("The jobs could not leave their sign of life.", ("folder", "error")),
+    "jobs_failed": LogEvent("A fault in a job; it runs again at its next time.", ("work", "error")),
+    "jobs_lease_kept": LogEvent("The lease could not be given back; it runs out by itself.", ("error",)),
+    "jobs_standing_by": LogEvent("Another process does the work; this one takes over if it stops."),
+    "jobs_taking_over": LogEvent("This process does the work from now on."),
+    "jobs_waiting": LogEvent("A job could not be done; it is tried again at its next time.", ("work", "error")),
+    # Board and demo
+    "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
+    "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),
+}
+
+
+def as_table() -> str:
+    """The events as a table in Markdown, as docs/operations.md has it."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{field}`' for field in event.fields)} | {event.meaning} |"
+        for name, event in LOG_EVENTS.items()
+    ]
+    return "\n".join(["| event | fields | meaning |", "|---|---|---|", *rows])
