@@ -115,14 +115,20 @@ class InfluxStore:
     def expire(self, before_ns: int) -> None:
         """Do nothing: InfluxDB drops what is older than the bucket's retention by itself."""
 
+    def require(self) -> None:
+        missing = self._missing()
+        if missing:
+            raise StoreError(
+                f"{self._http.name} has no {missing}, or not for us to read: check HUBPULSE_INFLUX__BUCKET"
+            )
+
     def check(self) -> str:
+        missing = self._missing()
         with self._translated_errors():
-            server = self._known_server()
-            what = self._http.name.replace("InfluxDB", f"InfluxDB {server.version}", 1)
-            missing = [self._place(policy) for policy in Policy if not self._is_there(policy)]
-            if missing:
-                return f"{what}, where {' and '.join(missing)} is not made yet, or not for us to read"
-            return f"{what}, {self._settings.bucket}"
+            what = self._http.name.replace("InfluxDB", f"InfluxDB {self._known_server().version}", 1)
+        if missing:
+            return f"{what}, where {missing} is not made yet, or not for us to read"
+        return f"{what}, {self._settings.bucket}"
 
     def probe(self, *, write: bool = True) -> Iterator[str]:
         for policy in Policy:
@@ -143,6 +149,10 @@ class InfluxStore:
                 return None
             return f"{self._http.clean(str(error))}; {self._hint()}"
         return None
+
+    def _missing(self) -> str:
+        with self._translated_errors():
+            return " and ".join(self._place(policy) for policy in Policy if not self._is_there(policy))
 
     def _is_there(self, policy: Policy) -> bool:
         try:

@@ -6,8 +6,18 @@ from schemas import Settings
 from stores.protocol import Store
 
 
-def open_store(settings: Settings) -> Store:
-    """The store that `settings.store` names. Nothing is connected to or created before its first use."""
+def open_store(settings: Settings, *, must_exist: bool = False) -> Store:
+    """The store that `settings.store` names. Nothing is connected to or created before its first use.
+
+    `must_exist` is for reading: raises StoreError where nobody has made the store yet.
+    """
+    store = _store_of(settings)
+    if must_exist:
+        store.require()
+    return store
+
+
+def _store_of(settings: Settings) -> Store:
     # Imported when asked for: InfluxDB's client takes a third of a second, which an embedded store need not pay.
     if settings.store == "influxdb":
         from stores.influx_store import InfluxStore  # noqa: PLC0415

@@ -99,6 +99,9 @@ class Store(Protocol):
     def expire(self, before_ns: int) -> None:
         """Delete raw readings before `before_ns`, where the store does not do so by itself. Raises StoreError."""
 
+    def require(self) -> None:
+        """Raise StoreError, naming the place, where nobody has prepared the store yet. Creates nothing."""
+
     def check(self) -> str:
         """Say in a line what the store is and that it answers ("InfluxDB 1.6.7 at ..."). Raises StoreError."""
 

@@ -56,6 +56,9 @@ class FakeStore:
     def expire(self, before_ns: int) -> None:
         pass
 
+    def require(self) -> None:
+        pass
+
     def check(self) -> str:
         return "a store in memory"
 

@@ -171,6 +171,17 @@ def test_a_store_that_nobody_has_prepared_has_no_data(store: Store) -> None:
     assert store.check()
 
 
+def test_a_store_that_nobody_has_prepared_can_be_required_and_is_not_made_by_it(settings: Settings) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"check HUBPULSE_INFLUX__BUCKET|is not there: check --data"):
+            open_store(settings, must_exist=True)
+    if settings.store == "sqlite":
+        assert not settings.data_dir.exists()
+
+    open_store(settings).prepare()
+    open_store(settings, must_exist=True).close()
+
+
 def test_a_prepared_store_has_no_data_and_can_be_prepared_again(store: Store) -> None:
     store.prepare()
     store.prepare()

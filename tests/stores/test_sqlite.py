@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stores import Accepted, Keep, Rejected, StoreError
-from stores.sqlite_store import LAYOUT_VERSION, SqliteStore
+from stores.sqlite_store import MIGRATIONS, SqliteStore
 from tests.real_parts import REPOSITORY
 from tests.stores.points import Point, co2, lines, read, write
 
@@ -71,7 +71,7 @@ def test_a_rejected_batch_leaves_nothing_behind(store: SqliteStore) -> None:
 
 def test_a_batch_is_not_seen_before_it_is_committed(store: SqliteStore, open_at: Callable[[], SqliteStore]) -> None:
     store.prepare()
-    with store._transaction() as db:
+    with store._writer.transaction() as db:
         db.execute("INSERT INTO series VALUES (1, 'co2', 'hub=armley,sensor=air-1')")
         db.execute("INSERT INTO co2 (series, time_ns, co2_ppm) VALUES (1, 1, 400.5)")
         assert read(open_at(), "co2") == []
@@ -81,7 +81,7 @@ def test_a_batch_is_not_seen_before_it_is_committed(store: SqliteStore, open_at:
 def test_an_accepted_batch_is_on_the_disk(store: SqliteStore) -> None:
     """A power cut can't be had in a test; that SQLite syncs the log at every commit can be asked."""
     store.prepare()
-    db = store._open_writer()
+    db = store._writer.connection()
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -127,7 +127,7 @@ def test_several_processes_write_into_a_new_file_at_once(store: SqliteStore, pat
 def test_a_locked_file_keeps_the_batch_and_passes_by_itself(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stores.sqlite_store.LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr("stores.sqlite_file.LOCK_WAIT_S", 0.01)
     write(store, [co2(400.5, 1)])
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -145,7 +145,7 @@ def test_a_locked_file_keeps_the_batch_and_passes_by_itself(
 
 def test_a_full_disk_keeps_the_batch_until_there_is_room(store: SqliteStore) -> None:
     store.prepare()
-    db = store._open_writer()
+    db = store._writer.connection()
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     db.execute(f"PRAGMA max_page_count = {pages}")
     much = lines([co2(400.5, time_ns) for time_ns in range(2000)])
@@ -241,7 +241,7 @@ def test_fields_that_a_later_version_knows_are_added(store: SqliteStore, path: P
 def test_the_layout_of_a_later_version_is_not_touched(store: SqliteStore, path: Path) -> None:
     path.parent.mkdir()
     later = sqlite3.connect(path)
-    later.execute(f"PRAGMA user_version = {LAYOUT_VERSION + 1}")
+    later.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     later.close()
     for _ in range(2):
         outcome = store.write(BATCH)

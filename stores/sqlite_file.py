@@ -1,0 +1,232 @@
+"""One SQLite file: how it is opened, what a transaction is, how its layout grows, and what its failures mean."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stores.protocol import StoreError
+
+LOCK_WAIT_S = 5.0
+MOVED, LATER_LAYOUT, NOT_THERE = -1, -2, -3
+"""Codes for what is wrong with a file, beside SQLite's own."""
+
+TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOCKED = "is locked by another process: find out which one holds it for so long"
+_CLOSED = "can't be opened: check the owner and mode of the file and its folder"
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_FULL: "is on a full disk: free some space",
+    sqlite3.SQLITE_IOERR: "can't be read or written by the disk: look at the system's log",
+    sqlite3.SQLITE_CORRUPT: "is damaged: stop Hubpulse, then restore a backup or move the file away to start anew",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: move the file away, or choose another data directory",
+    sqlite3.SQLITE_READONLY: "can't be written: check the owner and mode of the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: _CLOSED,
+    sqlite3.SQLITE_PERM: _CLOSED,
+    MOVED: "was moved away while in use: put it back, then start again",
+    NOT_THERE: "is not there: check --data or HUBPULSE_DATA_DIR",
+}
+
+Migration = Callable[[sqlite3.Connection], None]
+"""Brings a file from one layout to the next, within a transaction."""
+
+
+class SqliteFileError(StoreError):
+    """A failure of SQLite or of the disk, as a sentence. `code` is SQLite's primary result code, or one of ours."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class SqliteFile:
+    """A connection to one of our files, opened at its first use.
+
+    - Every commit is on the disk when it returns: write-ahead log with synchronous=FULL. With NORMAL, a power cut can
+      undo what was already acknowledged.
+    - `PRAGMA user_version` is the layout: so many of `migrations` were applied. Opening the file to write applies the
+      others in one transaction: a failed one leaves the file as it was. A later layout is neither touched nor read.
+    - The file is looked at before every use. Where it was moved away or another has taken its place, that one is opened
+      (`follows`), or it is an error: what is written to a file that nobody will open again is lost.
+    - A file that is opened to read is never made, and nothing in it is changed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        migrations: Sequence[Migration],
+        read_only: bool = False,
+        follows: bool = False,
+        pragmas: Mapping[str, int] | None = None,
+        on_open: Migration = lambda _db: None,
+        error: Callable[[str, int], Exception] = SqliteFileError,
+    ) -> None:
+        """`name` is what errors call the file, `on_open` ends the transaction that opens it to write."""
+        self.path = path
+        self._name = name
+        self._migrations = migrations
+        self._read_only = read_only
+        self._follows = follows
+        self._pragmas = pragmas or {}
+        self._on_open = on_open
+        self._error = error
+        self._db: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def connection(self) -> sqlite3.Connection:
+        """The open file. Raises what is wrong with it."""
+        with self.translated_errors():
+            if self._db is not None and self._identity() != self._opened:
+                if not self._follows:
+                    raise self.problem(MOVED)
+                self.close()
+            return self._db or self._open()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing."""
+        db = self.connection()
+        with self.translated_errors(), _transaction(db):
+            yield db
+
+    def one(self, query: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        """The first row of a query."""
+        with self.translated_errors():
+            row: tuple[Any, ...] | None = self.connection().execute(query, parameters).fetchone()
+            return row
+
+    def all(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Every row of a query that is known to have few."""
+        with self.translated_errors():
+            return self.connection().execute(query, parameters).fetchall()
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, one by one."""
+        with self.translated_errors(), contextlib.closing(self.connection().execute(query, parameters)) as found:
+            yield from found
+
+    def layout(self) -> int:
+        """How many migrations the file has; 0 where nobody has made it yet."""
+        (found,) = self.one("PRAGMA user_version") or (0,)
+        return int(found)
+
+    def used_and_reusable_bytes(self) -> tuple[int, int]:
+        """Bytes of the file that hold something, and that held something and will be filled first."""
+        (pages,) = self.one("PRAGMA page_count") or (0,)
+        (free_pages,) = self.one("PRAGMA freelist_count") or (0,)
+        (page_bytes,) = self.one("PRAGMA page_size") or (0,)
+        return (pages - free_pages) * page_bytes, free_pages * page_bytes
+
+    @contextlib.contextmanager
+    def translated_errors(self) -> Iterator[None]:
+        """Raise what SQLite or the disk could not do as a sentence of ours."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            code = _code(error)
+            if self._follows and code not in TRANSIENT:
+                self.close()
+            raise self.problem(code, f"failed ({error}): see docs/stores.md") from error
+
+    def problem(self, code: int, otherwise: str = "") -> Exception:
+        """The error of a code; `otherwise` says what it is where the code does not."""
+        return self._error(f"the {self._name} {self.path} {_SENTENCES.get(code) or otherwise}", code)
+
+    def close(self) -> None:
+        """Close it; the next use opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._read_only:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            raise self.problem(NOT_THERE)
+        mode = "ro" if self._read_only else "rwc"
+        # The thread that opens a file need not be the one that uses it.
+        db = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=LOCK_WAIT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            self._opened = self._identity()
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        self._version(db)
+        if self._read_only:
+            return
+        for pragma, value in self._pragmas.items():
+            db.execute(f"PRAGMA {pragma} = {value}")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_mode = WAL")
+        # In one commit: whoever reads the file meanwhile sees nothing of it or all.
+        with _transaction(db):
+            for migrate in self._migrations[self._version(db) :]:
+                migrate(db)
+            self._on_open(db)
+            db.execute(f"PRAGMA user_version = {len(self._migrations)}")
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        known = len(self._migrations)
+        if found > known:
+            sentence = (
+                f"was written by a later Hubpulse (layout {found}, while this one knows {known}): install that version,"
+                " or choose another data directory"
+            )
+            raise self.problem(LATER_LAYOUT, sentence)
+        return int(found)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def statements(*texts: str) -> Migration:
+    """The migration that runs these statements."""
+
+    def run(db: sqlite3.Connection) -> None:
+        for text in texts:
+            db.execute(text)
+
+    return run
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _code(error: sqlite3.Error | OSError) -> int:
+    """SQLite's primary result code, also for a failure of the operating system."""
+    if isinstance(error, OSError):
+        return sqlite3.SQLITE_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else sqlite3.SQLITE_CANTOPEN
+    # Without a code it is Python's: what is read is not what was written.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF

@@ -1,0 +1,120 @@
+"""A SQLite file of ours: it grows by migrations or stays as it is, and is never made by who only reads it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from stores.sqlite_file import LATER_LAYOUT, MOVED, NOT_THERE, SqliteFile, SqliteFileError, statements
+
+FIRST = statements("CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+SECOND = statements("ALTER TABLE t ADD COLUMN b TEXT")
+THIRD = statements("UPDATE t SET b = 'filled'", "CREATE INDEX t_b ON t (b)")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "some.db"
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return [*db.iterdump(), str(db.execute("PRAGMA user_version").fetchone())]
+
+
+def open_file(path: Path, *migrations: object, **how: bool) -> SqliteFile:
+    return SqliteFile(path, name="thing", migrations=migrations, **how)  # type: ignore[arg-type] # the tests' own lists
+
+
+@pytest.fixture
+def first(path: Path) -> Iterator[SqliteFile]:
+    file = open_file(path, FIRST)
+    file.connection()
+    yield file
+    file.close()
+
+
+def test_a_file_is_brought_from_each_layout_to_the_next(first: SqliteFile, path: Path) -> None:
+    first.close()
+    second = open_file(path, FIRST, SECOND)
+    assert second.all("SELECT a, b FROM t") == [(1, None)]
+    assert second.layout() == 2
+    second.close()
+    third = open_file(path, FIRST, SECOND, THIRD)
+    assert third.all("SELECT a, b FROM t") == [(1, "filled")]
+    assert third.layout() == 3
+    third.close()
+
+
+def test_a_file_is_brought_over_several_layouts_at_once_as_is_a_new_one(first: SqliteFile, path: Path) -> None:
+    first.close()
+    new = path.with_name("new.db")
+    for there in (path, new):
+        file = open_file(there, FIRST, SECOND, THIRD)
+        assert file.all("SELECT a, b FROM t") == [(1, "filled")]
+        file.close()
+    assert dump(path) == dump(new)
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(first: SqliteFile, path: Path) -> None:
+    first.close()
+    before = dump(path)
+    failing = statements("INSERT INTO t VALUES (2, 'x')", "CREATE TABLE t (a INTEGER)")
+
+    with pytest.raises(SqliteFileError, match=r"the thing .*some\.db failed \(table t already exists\)"):
+        open_file(path, FIRST, SECOND, failing).connection()
+
+    assert dump(path) == before
+    repaired = open_file(path, FIRST, SECOND, THIRD)
+    assert repaired.layout() == 3
+    repaired.close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_later_layout_is_neither_touched_nor_read(first: SqliteFile, path: Path, read_only: bool) -> None:
+    first.close()
+    open_file(path, FIRST, SECOND).connection().close()
+    before = dump(path)
+    with pytest.raises(SqliteFileError, match=r"later Hubpulse \(layout 2, while this one knows 1\)") as error:
+        open_file(path, FIRST, read_only=read_only).connection()
+    assert error.value.code == LATER_LAYOUT
+    assert dump(path) == before
+
+
+def test_reading_makes_neither_file_nor_folder_and_names_what_is_missing(path: Path) -> None:
+    reader = open_file(path, FIRST, read_only=True)
+    with pytest.raises(SqliteFileError, match=f"{path} is not there") as error:
+        reader.connection()
+    assert error.value.code == NOT_THERE
+    assert not path.parent.exists()
+
+
+def test_a_reader_cannot_write(first: SqliteFile, path: Path) -> None:
+    reader = open_file(path, FIRST, read_only=True)
+    with pytest.raises(SqliteFileError, match="can't be written"), reader.transaction() as db:
+        db.execute("INSERT INTO t VALUES (2)")
+    assert first.all("SELECT a FROM t") == [(1,)]
+    reader.close()
+
+
+def test_a_transaction_is_all_or_nothing(first: SqliteFile) -> None:
+    with pytest.raises(SqliteFileError, match="no such table"), first.transaction() as db:
+        db.executemany("INSERT INTO t VALUES (?)", [(2,), (3,)]).execute("INSERT INTO nothing VALUES (2)")
+    assert first.all("SELECT a FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_moved_away_is_an_error_or_followed(first: SqliteFile, path: Path, replaced: bool) -> None:
+    following = open_file(path, FIRST, follows=True)
+    following.connection().execute("INSERT INTO t VALUES (2)")
+    path.rename(path.with_name("old.db"))
+    if replaced:
+        open_file(path, FIRST).connection().close()
+
+    assert following.all("SELECT a FROM t") == [(1,)]
+    with pytest.raises(SqliteFileError, match="moved away") as error:
+        first.one("SELECT a FROM t")
+    assert error.value.code == MOVED
+    following.close()
