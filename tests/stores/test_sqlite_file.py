@@ -101,7 +101,7 @@ def test_a_reader_cannot_write(first: SqliteFile, path: Path) -> None:
 
 def test_a_transaction_is_all_or_nothing(first: SqliteFile) -> None:
     with pytest.raises(SqliteFileError, match="no such table"), first.transaction() as db:
-        db.executemany("INSERT INTO t VALUES (?)", [(2,), (3,)]).execute("INSERT INTO nothing VALUES (2)")
+        db.executemany("INSERT INTO t VALUES (?)", [(2,), (3,)]).execute("INSERT INTO missing VALUES (2)")
     assert first.all("SELECT a FROM t") == [(1,)]
 
 
