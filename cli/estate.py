@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import JsonOption, load_settings
+from cli.context import JsonOption, err, load_settings
 
 app = typer.Typer(help="The estate file: check it, print the JSON Schema for editors.", no_args_is_help=True)
 
@@ -22,24 +22,35 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the estate file holds; where there is something to mend, a line for each thing and exit code 1."""
+    """Say what the estate file holds; where there is something to fix, a line for each thing and exit code 1.
+
+    A source whose format is not installed is no fault of the file: it is named on standard error.
+    """
     from sensors.estate_file import DEFAULT_PATH, load_estate
     from sensors.model_file import ModelFileError
+    from sensors.registry import Registry
 
     path = file or load_settings().estate or DEFAULT_PATH
-    counts, problems = {}, []
+    counts, problems, warnings = {}, [], []
     try:
         estate = load_estate(path)
     except ModelFileError as error:
         problems = error.problems
     else:
         sensors = sum(len(hub.sensors) for hub in estate.hubs)
+        warnings = [f"{path}: {problem}" for problem in Registry(estate).problems]
         counts = {"hubs": len(estate.hubs), "sensors": sensors, "sources": len(estate.sources)}
     if as_json:
-        print(json.dumps({"file": str(path), **counts, "problems": problems}, indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"file": str(path), **counts, "problems": problems, "warnings": warnings}, indent=2, ensure_ascii=False
+            )
+        )
     else:
         held = ", ".join(f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
         print("\n".join(problems) or f"{path}: {held}")
+        for warning in warnings:
+            err.print(warning, markup=False)
     if problems:
         raise typer.Exit(1)
 

@@ -44,8 +44,8 @@ def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
         return item
     try:
         kind = Kind(item.kind)
-        time_ns = None if item.time_ns is None else operator.index(item.time_ns)
-        return Item(kind, operator.index(item.line), time_ns, typed_fields(kind, item.fields))
+        time_ns = None if item.time_ns is None else int(operator.index(item.time_ns))
+        return Item(kind, int(operator.index(item.line)), time_ns, typed_fields(kind, item.fields))
     except (TypeError, ValueError) as error:
         return _fault(name, str(error))
 

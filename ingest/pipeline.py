@@ -125,7 +125,7 @@ class Ingest:
             if subscriber.subscribed:
                 self.ready.set()
             if self._estate_changed():
-                registry = Registry(self._estate_file.estate)
+                registry = self._open_registry()
                 decoder.use(registry)
                 subscriber.resubscribe(registry.filters)
             self._report_status(subscriber, buffer, subscriber.problem)
@@ -154,13 +154,19 @@ class Ingest:
     def _new_decoder(self, buffer: Buffer) -> Decoder:
         settings = self._settings
         return Decoder(
-            Registry(self._estate_file.estate),
+            self._open_registry(),
             clock_ns=self._clock_ns,
             clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
             retention_days=settings.retention_days,
             message_bytes_max=settings.ingest.message_bytes_max,
             known_delivery=buffer.known_delivery,
         )
+
+    def _open_registry(self) -> Registry:
+        registry = Registry(self._estate_file.estate)
+        for problem in registry.problems:
+            log.error("format_unavailable", error=problem)
+        return registry
 
     def _estate_changed(self) -> bool:
         now_s = self._monotonic_s()

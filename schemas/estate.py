@@ -30,20 +30,15 @@ from schemas.errors import choices, shown
 from schemas.ids import Id
 from schemas.kinds import INT64_MAX, Kind
 from schemas.opening import ClosureInFile, OpeningInFile
+from schemas.plugins import installed_names
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
 
-FormatName = Literal[
-    "native",
-    "tts",
-    "chirpstack",
-    "senml",
-    "tasmota",
-    "zigbee2mqtt",
-    "shelly",
-    "collectd",
-    "homeassistant",
-]
+FORMAT_GROUP = "hubpulse.formats"
+"""The entry points by which installed packages add formats."""
+
+_FORMATS = ("native", "tts", "chirpstack", "senml", "tasmota", "zigbee2mqtt", "shelly", "collectd", "homeassistant")
+_ADDED_FORMAT_PATTERN = "[a-z0-9]+(-[a-z0-9]+)+"
 CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
 
@@ -112,10 +107,14 @@ def _number(value: object) -> object:
 
 
 _EUI_PATTERN = "[0-9a-fA-F]{16}"
+_DEVICE_NAME_PATTERN = r"[ -~]{0,99}[g-wyzG-WYZ_/][ -~]{0,99}"
+"""A name in the device's own messages. What has only digits and separators is an EUI with a slip in it."""
 _MODEL_PATTERN = "[a-z0-9-]+/[a-z0-9-]+"
 
 
-def _eui(text: str) -> str:
+def _device(text: str) -> str:
+    if re.fullmatch(_DEVICE_NAME_PATTERN, text):
+        return text
     if not re.fullmatch(_EUI_PATTERN, text):
         digits = re.sub("[-:. ]|^0x", "", text[:64].lower())
         hint = f"write {digits}" if re.fullmatch(_EUI_PATTERN, digits) else "copy it from the device's label"
@@ -135,7 +134,7 @@ def _text_like(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
 
 
-DeviceEui = Annotated[str, AfterValidator(_eui), _text_like(_EUI_PATTERN)]
+DeviceId = Annotated[str, AfterValidator(_device), _text_like(f"{_EUI_PATTERN}|{_DEVICE_NAME_PATTERN}")]
 ModelName = Annotated[str, AfterValidator(_model_name), _text_like(_MODEL_PATTERN)]
 
 
@@ -169,8 +168,8 @@ class Sensor(_EstatePart):
     max_step: int | None = Field(default=None, ge=1, le=INT64_MAX, examples=[500])
     """The largest growth of a running total between two reports that is still believed."""
 
-    device: DeviceEui | None = Field(default=None, examples=["24e124710c401234"])
-    """The EUI of a LoRaWAN device, the 16 hex digits on its label."""
+    device: DeviceId | None = Field(default=None, examples=["24e124710c401234"])
+    """The EUI of a LoRaWAN device, the 16 hex digits on its label; of any other the name that its messages have."""
 
     model: ModelName | None = Field(default=None, examples=["milesight/am307"])
     """The maker and model of a LoRaWAN device, which say how its frames are decoded."""
@@ -258,14 +257,31 @@ def _topic_filter(text: str) -> str:
     return text
 
 
+def _format_name(name: str) -> str:
+    if name not in _FORMATS and name not in installed_names(FORMAT_GROUP):
+        near = nearest(name, _FORMATS)
+        hint = (
+            f"did you mean {near}?" if near else f"write one of {choices(_FORMATS)}, or install the package that has it"
+        )
+        raise ValueError(f"{shown(name)} is not a format: {hint}")
+    return name
+
+
+FormatName = Annotated[
+    str,
+    AfterValidator(_format_name),
+    WithJsonSchema({"anyOf": [{"enum": list(_FORMATS)}, {"type": "string", "pattern": f"^{_ADDED_FORMAT_PATTERN}$"}]}),
+]
+
+
 class Source(_EstatePart):
     """A topic filter and the format of the messages under it. A message belongs to the first source that fits it."""
 
     topic: Annotated[str, AfterValidator(_topic_filter)] = Field(examples=["hubs/#", "v3/+/devices/+/up"])
     """The MQTT topic filter: + stands for one level, # for the rest."""
 
-    format: FormatName = "native"
-    """How the messages are written."""
+    format: FormatName = Field(default="native", examples=["native"])
+    """How the messages are written. A format that an installed package adds is named `<maker>-<format>`."""
 
 
 def _some(sources: tuple[Source, ...]) -> tuple[Source, ...]:

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
 from mqtt.messages import Message
+from schemas.estate import FORMAT_GROUP
 from schemas.kinds import Kind
 from schemas.plugins import load_plugin
 from schemas.readings import Rejection
 
-GROUP = "hubpulse.formats"
 BUILT_IN = {"native": "sensors.formats.native:NativeFormat"}
 
 Fields = dict[str, int | float]
@@ -62,4 +62,4 @@ class Format(Protocol):
 
 def find_format(name: str) -> Format:
     """The format of that name. Raises PluginError."""
-    return cast("Format", load_plugin(GROUP, name, method="decode", built_in=BUILT_IN))
+    return cast("Format", load_plugin(FORMAT_GROUP, name, method="decode", built_in=BUILT_IN))

@@ -70,6 +70,11 @@ def test_a_device_is_the_same_in_either_case(written: str) -> None:
     assert Sensor(id="a", device=written).device == "24e124710c401234"
 
 
+@pytest.mark.parametrize("written", ["kitchen", "shellyht-A1B2C3", "Living room/air", "zigbee_0x00158d0001a2b3c4"])
+def test_a_device_may_have_a_name_instead(written: str) -> None:
+    assert Sensor(id="a", device=written).device == written
+
+
 @pytest.mark.parametrize("written", ["24-E1-24-71-0C-40-12-34", "24:e1:24:71:0c:40:12:34", "0x24e124710c401234"])
 def test_a_device_with_separators_gets_a_hint(written: str) -> None:
     with pytest.raises(ValidationError, match="is not a device EUI, 16 hex digits: write 24e124710c401234 "):

@@ -1,0 +1,227 @@
+"""A format of another package, through decoder, ledger, quarantine and redrive."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.buffer import Buffer
+from ingest.explain import explain
+from ingest.quarantine import Quarantine
+from ingest.redrive import redrive
+from mqtt.messages import Message
+from schemas import Estate, Reason, Settings
+from sensors.formats import Answer
+from sensors.formats.native import NativeFormat
+from sensors.registry import Registry
+from stores.lines import parse
+from tests.ingest.given import AIR, DOOR, NOW, NOW_NS, at, estate, make_decoder, reasons
+from tests.sensors.plugin import install
+
+EUI = "24e124710c401234"
+TOPIC = b"acme/1"
+SOURCES = [{"topic": "acme/#", "format": "acme-envelope"}]
+ARMLEY = {"id": "armley", "sensors": [{"id": "air", "device": EUI, "zone": "cafe"}]}
+KNOWN = {"hubs": [ARMLEY], "sources": SOURCES}
+
+# {"device": ..., "items": [[kind, line, time, fields]]}, {"join": ...}; other keys make it misbehave.
+SOURCE = """
+import json
+from schemas import Reason, Rejection
+from sensors.formats import Decoded, Item, NoReading
+
+class Format:
+    def decode(self, messages):
+        answers = [self.answer(message.payload) for message in messages]
+        return answers[1:] if any(b"lost" in message.payload for message in messages) else answers
+
+    def answer(self, payload):
+        try:
+            sent = json.loads(payload)
+        except ValueError as error:
+            return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"not JSON: {error}")
+        if "join" in sent:
+            return NoReading("a device joins")
+        if "odd" in sent:
+            return sent["odd"]
+        cut = [Rejection(reason=Reason.BAD_PAYLOAD, detail="cut short")] if "cut" in sent else []
+        return [Decoded(sent["device"], [Item(*item) for item in sent["items"]] + cut)]
+"""
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    install(folder, monkeypatch, SOURCE, "[hubpulse.formats]\nacme-envelope = acme_hubpulse:Format\n")
+
+
+@pytest.fixture
+def buffer(tmp_path: Path) -> Iterator[Buffer]:
+    opened = Buffer(tmp_path, clock_ns=lambda: NOW_NS)
+    yield opened
+    opened.close()
+
+
+def sent(*items: list[Any], device: str = EUI, **more: Any) -> Message:
+    return Message(TOPIC, json.dumps({"device": device, "items": items, **more}).encode())
+
+
+def known() -> Estate:
+    return Estate.model_validate(KNOWN)
+
+
+def test_a_device_s_readings_belong_to_its_sensor_and_each_line_to_its_own() -> None:
+    batch = make_decoder(known()).decode(
+        [
+            sent(["co2", 1, NOW_NS, {"co2_ppm": 600}], ["footfall", 2, NOW_NS, {"entries": 3}]),
+            sent(["temperature", 1, NOW_NS, {"temperature_c": 60.0}]),
+        ]
+    )
+
+    assert batch.refused == []
+    assert batch.lines == [
+        f"co2,hub=armley,sensor=air,zone=cafe co2_ppm=600.0 {NOW_NS}",
+        f"footfall,hub=armley,sensor=air-line2,zone=cafe entries=3i {NOW_NS}",
+        f"temperature,hub=armley,sensor=air,zone=cafe temperature_c=60.0,suspect=true {NOW_NS}",
+    ]
+
+
+def test_readings_without_a_time_get_the_receive_time_and_never_share_a_point() -> None:
+    item = ["co2", 1, None, {"co2_ppm": 600}]
+    batch = make_decoder(known()).decode([sent(item, item), sent(item)])
+
+    assert [parse(line).time_ns for line in batch.lines] == [NOW_NS, NOW_NS + 1, NOW_NS + 2]
+
+
+def test_a_retained_message_without_a_time_is_refused() -> None:
+    retained = sent(["co2", 1, None, {"co2_ppm": 600}])._replace(retained=True)
+
+    assert reasons(make_decoder(known()).decode([retained])) == [Reason.BAD_SCHEMA]
+
+
+@pytest.mark.parametrize(
+    "item, reason",
+    [
+        (["co2", 1, NOW_NS, {"co2_ppm": 99_999}], Reason.OUT_OF_RANGE),
+        (["co2", 1, NOW_NS + 10**13, {"co2_ppm": 600}], Reason.CLOCK_AHEAD),
+        (["noise", 1, NOW_NS, {"db": 60}], Reason.BAD_PAYLOAD),
+        (["co2", 1, NOW_NS, {"ppm": 600}], Reason.BAD_PAYLOAD),
+        (["co2", 1, NOW_NS, {"co2_ppm": "600"}], Reason.BAD_PAYLOAD),
+        (["co2", 1, NOW_NS, {"co2_ppm": True}], Reason.BAD_PAYLOAD),
+        (["co2", 1, NOW_NS, {}], Reason.BAD_PAYLOAD),
+        (["co2", 1, "now", {"co2_ppm": 600}], Reason.BAD_PAYLOAD),
+        (["footfall", 1, NOW_NS, {"entries": 1.5}], Reason.BAD_PAYLOAD),
+        (["co2", 1, NOW_NS], Reason.BAD_PAYLOAD),
+    ],
+)
+def test_a_fault_of_one_message_leaves_the_others(item: list[Any], reason: Reason) -> None:
+    good = sent(["co2", 1, NOW_NS, {"co2_ppm": 600}])
+    batch = make_decoder(known()).decode([good, sent(item), good])
+
+    assert reasons(batch) == [reason]
+    assert len(batch.lines) == 2
+    assert reason is not Reason.BAD_PAYLOAD or "format acme-envelope" in batch.refused[0].rejections[0].detail
+
+
+@pytest.mark.parametrize("odd", [{"odd": 5}, {"odd": None}, {"odd": [1]}, {"odd": ["ab"]}, {"lost": 1, "join": 1}])
+def test_a_format_that_answers_nonsense_refuses_that_message_by_name(odd: dict[str, Any]) -> None:
+    good = sent(["co2", 1, NOW_NS, {"co2_ppm": 600}])
+    batch = make_decoder(known()).decode([good, Message(TOPIC, json.dumps(odd).encode()), good])
+
+    assert reasons(batch) == [Reason.BAD_PAYLOAD]
+    assert "fault in format acme-envelope (" in batch.refused[0].rejections[0].detail
+    assert len(batch.lines) == 2
+
+
+def test_a_message_cut_short_keeps_what_was_read_before() -> None:
+    batch = make_decoder(known()).decode([sent(["co2", 1, NOW_NS, {"co2_ppm": 600}], cut=True)])
+
+    assert reasons(batch) == [Reason.BAD_PAYLOAD]
+    assert (batch.refused[0].readings, batch.messages_refused, len(batch.lines)) == (1, 0, 1)
+
+
+def test_a_join_is_neither_accepted_nor_refused_and_the_ledger_balances(buffer: Buffer) -> None:
+    item = ["co2", 1, NOW_NS, {"co2_ppm": 600}]
+    joins = [Message(TOPIC, b'{"join": 1}'), sent()]
+    buffer.commit(make_decoder(known()).decode([sent(item), *joins, Message(TOPIC, b"?")]))
+    ledger = buffer.ledger()
+
+    assert ledger.balanced
+    assert (ledger.messages_received, ledger.messages_accepted, ledger.messages_refused) == (4, 1, 1)
+    assert ledger.messages_no_reading == 2
+
+
+def test_an_unknown_device_waits_until_a_hub_names_it(buffer: Buffer, tmp_path: Path) -> None:
+    stranger = estate({"id": "armley"}, sources=SOURCES)
+    buffer.commit(make_decoder(stranger).decode([sent(["co2", 1, None, {"co2_ppm": 600}])]))
+    [refusal] = Quarantine(tmp_path).find(limit=9)
+    [result] = redrive(Settings(data_dir=tmp_path), known(), clock_ns=lambda: NOW_NS + 10**12)
+
+    assert refusal.reason is Reason.UNKNOWN_SENSOR
+    assert EUI in refusal.detail
+    assert (result.readings, result.refused_again) == (1, False)
+    assert buffer.ledger().balanced
+    assert Quarantine(tmp_path).counts() == {}
+
+
+def test_a_refused_message_that_turns_out_to_carry_no_reading_leaves_the_quarantine(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    missing = estate(ARMLEY, sources=[{"topic": "acme/#", "format": "tts"}])
+    buffer.commit(make_decoder(missing).decode([Message(TOPIC, b'{"join": 1}')]))
+    [result] = redrive(Settings(data_dir=tmp_path), known(), clock_ns=lambda: NOW_NS)
+    ledger = buffer.ledger()
+
+    assert (result.readings, result.refused_again, result.detail) == (0, False, "no reading: a device joins")
+    assert (ledger.messages_refused, ledger.messages_no_reading, ledger.balanced) == (0, 1, True)
+    assert Quarantine(tmp_path).counts() == {}
+
+
+def test_explain_says_what_a_message_without_a_reading_is() -> None:
+    def explained(payload: bytes) -> tuple[Any, ...]:
+        registry = Registry(known())
+        return explain("acme/1", payload, registry=registry, settings=Settings(), clock_ns=lambda: NOW_NS)
+
+    assert explained(b'{"join": 1}') == ([], [], "a device joins")
+    assert explained(sent().payload) == ([], [], "nothing in it")
+
+
+class PlainNative:
+    """The native format by the path of every other."""
+
+    def __init__(self) -> None:
+        self.native = NativeFormat()
+
+    def decode(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        return self.native.decode(messages)
+
+
+PAYLOADS = [
+    *(b"21", b"", b"{}", b"[]", b"[[[", b"\xff", b'{"value": 1e308, "unit": "kPa"}', b'[{"entries": 1}, {"exits": 2}]'),
+    *(at(NOW).encode(), f"[{at(NOW, 60)}, {at(NOW, 99)}, {at('2090-01-01T00:00:00Z')}]".encode(), b'{"entries": 1}'),
+]
+TOPICS = [AIR, DOOR, "hubs/a/wifi/ap", "hubs/a/device/x", "hubs", "hubs/A/co2/x", "x\x00"]
+
+
+@given(topic=st.sampled_from(TOPICS), payload=st.sampled_from(PAYLOADS), retained=st.booleans())
+def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
+    topic: str, payload: bytes, retained: bool
+) -> None:
+    both = []
+    for is_plain in (False, True):
+        registry = Registry(
+            Estate.model_validate({"hubs": [{"id": "armley"}, {"id": "a"}], "sources": [{"topic": "#"}]})
+        )
+        if is_plain:
+            registry._formats["native"] = PlainNative()
+        decoder = make_decoder()
+        decoder.use(registry)
+        batch = decoder.decode([Message(topic.encode(), payload, retained=retained)])
+        both.append((batch.lines, batch.marks, [refused.rejections for refused in batch.refused], batch.no_reading))
+
+    assert both[0] == both[1]
