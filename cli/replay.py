@@ -80,7 +80,7 @@ def replay(
     if not outcome.complete:
         raise HubpulseError("stopped before the end: `--resume` with the same options goes on from here")
     if not outcome.before + outcome.acknowledged:
-        raise HubpulseError(f"nothing of {file} could be sent: see what was skipped, and mend the file or the mapping")
+        raise HubpulseError(f"nothing of {file} could be sent: see what was skipped, and fix the file or the mapping")
     if outcome.refused:
         raise HubpulseError("the broker refused some of the messages: see its access rules and limits")
 

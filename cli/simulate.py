@@ -57,7 +57,7 @@ def simulate(
     live: Annotated[bool, typer.Option("--live", help="Go on in real time after the days, until Ctrl-C.")] = False,
     speed: Annotated[str, typer.Option(help="Simulated time against real time: max, or a number such as 60.")] = "max",
     rate: Annotated[
-        float | None, typer.Option(min=0.1, metavar="MSGS_PER_S", help="Hold a steady rate; tells what was held.")
+        float | None, typer.Option(min=0.1, metavar="MSGS_PER_S", help="Hold a steady rate, and report what was held.")
     ] = None,
     connections: Annotated[int, typer.Option(min=1, max=64, help="With --rate: over so many connections.")] = 4,
     truth: TruthOption = None,
@@ -283,4 +283,4 @@ def _report_differences(truth: Truth, found: list[Difference], *, as_json: bool)
     if found:
         out.print(f"{days} of {len(truth.days)} hub days differ from the truth")
     else:
-        out.print(f"all {len(truth.days)} hub days are as the truth says")
+        out.print(f"all {len(truth.days)} hub days are as in the truth")

@@ -4,17 +4,17 @@ CO2 by the mass balance of a well-mixed room, dC/dt = G/V - n (C - C_out), solve
 G = 0.0052 l/s a person (light office work). Vapour comes from the same people through the same ventilation, so its
 excess over outdoors is in proportion to that of CO2 (about 40 g/h a person). Temperature is one thermal mass with heat
 loss, a heater that holds a set point, people and sun. A day starts from what the evening before left behind, which
-is told from the calendar and the weather alone, so that every day can be worked out by itself.
+follows from the calendar and the weather alone, so that every day can be worked out by itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from schemas import Estate, Hub
+from schemas import Estate, Hub, Kind
 from schemas.localtime import NS_A_SECOND, Span, day_span
 from simulators.hours import open_spans
 from simulators.people import Occupancy
@@ -56,10 +56,7 @@ class RoomDay:
     """A room's air at start, start + STEP_NS, ... up to and including the end of the day."""
 
     start_ns: int
-    co2_ppm: Sequence[float]
-    temperature_c: Sequence[float]
-    relative_humidity_pct: Sequence[float]
-    pressure_hpa: Sequence[float]
+    values: Mapping[Kind, Sequence[float]]
 
     def at(self, series: Sequence[float], time_ns: int) -> float:
         """The value of one of the series at an instant of the day, linear between steps."""
@@ -100,10 +97,12 @@ class Building:
         altitude_m = self._hub.altitude_m or 0.0
         return RoomDay(
             bounds.start_ns,
-            co2,
-            temperature,
-            _humidity(room, co2, temperature, weather),
-            [station_pressure_hpa(w.sea_level_hpa, altitude_m, w.temperature_c) for w in weather],
+            {
+                Kind.CO2: co2,
+                Kind.TEMPERATURE: temperature,
+                Kind.HUMIDITY: _humidity(room, co2, temperature, weather),
+                Kind.PRESSURE: [station_pressure_hpa(w.sea_level_hpa, altitude_m, w.temperature_c) for w in weather],
+            },
         )
 
     def _inside(self, name: str, room: Room, time_ns: int, occupancy: Occupancy) -> float:
@@ -141,14 +140,14 @@ def _changes(room: Room, time_ns: int, spans: Sequence[Span]) -> float:
 
 def _co2(room: Room, people: Sequence[float], bounds: Span, spans: Sequence[Span]) -> list[float]:
     excess = 0.0
-    course = [OUTDOOR_CO2_PPM]
+    values = [OUTDOOR_CO2_PPM]
     kept = {changes: math.exp(-changes * _STEP_H) for changes in (room.changes_h, _PURGE_CHANGES_H, _NIGHT_CHANGES_H)}
     for step, inside in enumerate(people[:-1]):
         changes = _changes(room, bounds.start_ns + step * STEP_NS, spans)
         balance = inside * _CO2_M3_H_PERSON * 1e6 / (room.volume_m3 * changes)
         excess = balance + (excess - balance) * kept[changes]
-        course.append(OUTDOOR_CO2_PPM + excess)
-    return course
+        values.append(OUTDOOR_CO2_PPM + excess)
+    return values
 
 
 def _temperature(
@@ -162,7 +161,7 @@ def _temperature(
     last_c: float,
 ) -> list[float]:
     now_c = first_c
-    course = [now_c]
+    values = [now_c]
     for step, (inside, outdoor) in enumerate(zip(people[:-1], weather, strict=False)):
         time_ns = start_ns + step * STEP_NS
         set_point = room.set_point_c if heated and heated.start_ns <= time_ns < heated.stop_ns else _SETBACK_C
@@ -173,10 +172,10 @@ def _temperature(
             drift += min(0.0, outdoor.temperature_c - now_c) / 8 * min(1.0, now_c - set_point)
         heat = min(_HEATER_K_H, max(0.0, (set_point - now_c) * 4 - drift))
         now_c += (drift + heat) * _STEP_H
-        course.append(now_c)
+        values.append(now_c)
     # The last step meets the first of the next day; squared, so that the opening hours hardly notice.
-    gap, last = last_c - now_c, len(course) - 1
-    return [value + gap * (step / last) ** 4 for step, value in enumerate(course)]
+    gap, last = last_c - now_c, len(values) - 1
+    return [value + gap * (step / last) ** 4 for step, value in enumerate(values)]
 
 
 def _humidity(

@@ -8,7 +8,7 @@ interval counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from random import Random
 from typing import NamedTuple
@@ -38,8 +38,8 @@ Fields = dict[str, int | float]
 class Observation(NamedTuple):
     """One reading on its way, with what nobody on the receiving side can see.
 
-    `counted` is what a door counter noticed since its previous reading and can tell, whatever the reading says of it;
-    with `fresh`, the counter began again, and what its lost readings would have told is lost with them.
+    `counted` is what a door counter noticed since its previous reading and can report, whatever the reading contains;
+    with `fresh`, the counter began again, and what its lost readings would have reported is lost with them.
     """
 
     time_ns: int
@@ -154,6 +154,25 @@ class AccessPoint:
         return Observation(time_ns, fields)
 
 
+class _Quality(NamedTuple):
+    """How well a device measures: its bias up to so much either way, its noise, and how it rounds."""
+
+    field: str
+    bias_max: float
+    noise: float
+    rounded: Callable[[float], float]
+
+
+_QUALITIES = {
+    Kind.TEMPERATURE: _Quality("temperature_c", 0.2, 0.05, lambda celsius: round(celsius, 1)),
+    Kind.HUMIDITY: _Quality(
+        "relative_humidity_pct", 2, 0.3, lambda percent: round(min(max(percent, 0.0), 100.0) * 2) / 2
+    ),
+    Kind.CO2: _Quality("co2_ppm", 12, 4, lambda ppm: float(round(ppm))),
+    Kind.PRESSURE: _Quality("pressure_hpa", 0.4, 0.05, lambda hpa: round(hpa, 1)),
+}
+
+
 class AirSensor:
     """A room's climate sensor with the accuracy of common devices: 0.2 C, 2 % RH, 30 ppm, 0.5 hPa."""
 
@@ -161,39 +180,23 @@ class AirSensor:
         rng = seeded_rng(seed, "air", hub, sensor.id)
         self._seed = seed
         self._name = (hub, sensor.id)
-        self._bias_c = rng.uniform(-0.2, 0.2)
-        self._bias_pct = rng.uniform(-2, 2)
-        self._bias_ppm = rng.uniform(-12, 12)
-        self._bias_hpa = rng.uniform(-0.4, 0.4)
+        self._biases = {kind: rng.uniform(-quality.bias_max, quality.bias_max) for kind, quality in _QUALITIES.items()}
         self._battery_life_ns = rng.uniform(300, 900) * (24 * NS_AN_HOUR)
         self._battery_phase = rng.random()
         self._rssi_dbm = rng.uniform(-112, -70)
 
     def observations(self, kind: Kind, times_ns: Sequence[int], day: date, air: RoomDay) -> list[Observation]:
         rng = seeded_rng(self._seed, kind, *self._name, day)
-        observe = {
-            Kind.TEMPERATURE: self._temperature,
-            Kind.HUMIDITY: self._humidity,
-            Kind.PRESSURE: self._pressure,
-            Kind.CO2: self._co2,
-            Kind.DEVICE: self._device,
-        }[kind]
-        return [Observation(time_ns, observe(time_ns, air, rng)) for time_ns in times_ns]
+        if kind is Kind.DEVICE:
+            return [Observation(time_ns, self._health(time_ns, rng)) for time_ns in times_ns]
+        field, _, noise, rounded = _QUALITIES[kind]
+        bias, true = self._biases[kind], air.values[kind]
+        return [
+            Observation(time_ns, {field: rounded(air.at(true, time_ns) + bias + rng.gauss(0, noise))})
+            for time_ns in times_ns
+        ]
 
-    def _temperature(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
-        return {"temperature_c": round(air.at(air.temperature_c, time_ns) + self._bias_c + rng.gauss(0, 0.05), 1)}
-
-    def _humidity(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
-        percent = air.at(air.relative_humidity_pct, time_ns) + self._bias_pct + rng.gauss(0, 0.3)
-        return {"relative_humidity_pct": round(min(max(percent, 0.0), 100.0) * 2) / 2}
-
-    def _pressure(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
-        return {"pressure_hpa": round(air.at(air.pressure_hpa, time_ns) + self._bias_hpa + rng.gauss(0, 0.05), 1)}
-
-    def _co2(self, time_ns: int, air: RoomDay, rng: Random) -> Fields:
-        return {"co2_ppm": float(round(air.at(air.co2_ppm, time_ns) + self._bias_ppm + rng.gauss(0, 4)))}
-
-    def _device(self, time_ns: int, _air: RoomDay, rng: Random) -> Fields:
+    def _health(self, time_ns: int, rng: Random) -> Fields:
         spent = (time_ns / self._battery_life_ns + self._battery_phase) % 1
         return {
             "battery_pct": float(round(100 - _BATTERY_SPENT_PCT * spent)),

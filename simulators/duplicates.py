@@ -36,8 +36,8 @@ class DuplicateIndex:
     def close(self) -> None:
         self._db.close()
 
-    def look(self, series: int, time_ns: int, value: int) -> Match:
-        """Note a reading; tell whether the table has had it before."""
+    def note(self, series: int, time_ns: int, value: int) -> Match:
+        """Note a reading; return what it is to those before it."""
         if time_ns > self._latest_ns.get(series, time_ns - 1):
             # Later than everything before, as nearly every row is: new for certain, and noted by the batch.
             self._latest_ns[series] = time_ns

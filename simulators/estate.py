@@ -41,23 +41,7 @@ class SimulatedEstate:
         self.estate = estate
         self.hubs = [SimulatedHub(estate, hub, seed=seed, crowds=crowds) for hub in estate.hubs]
 
-    def days(self, *, start_ns: int, stop_ns: int | None = None) -> Iterator[HubDay]:
-        """Every hub's local days that meet start..stop, day by day; without a stop, for ever."""
-        first = min((hub.local_day(start_ns) for hub in self.hubs), default=date.max)
-        for step in range((date.max - first).days):
-            day = first + timedelta(days=step)
-            any_left = False
-            for hub in self.hubs:
-                bounds = hub.bounds(day)
-                if stop_ns is not None and bounds.start_ns >= stop_ns:
-                    continue
-                any_left = True
-                if bounds.stop_ns > start_ns:
-                    yield hub.day(day)
-            if not any_left:
-                return
-
-    def whole_days(self, first: date, last: date | None) -> Iterator[HubDay]:
+    def days(self, first: date, last: date | None) -> Iterator[HubDay]:
         """Every hub's local days from first to last; without a last, for ever."""
         for step in range(((last or date.max) - first).days + (last is not None)):
             for hub in self.hubs:
@@ -66,7 +50,10 @@ class SimulatedEstate:
 
 def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[TimedMessage]:
     """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
-    for hub_day in SimulatedEstate(estate, seed=seed).days(start_ns=start_ns, stop_ns=stop_ns):
+    simulated = SimulatedEstate(estate, seed=seed)
+    first = min((hub.local_day(start_ns) for hub in simulated.hubs), default=date.max)
+    last = max((hub.local_day(stop_ns - 1) for hub in simulated.hubs), default=date.min)
+    for hub_day in simulated.days(first, last):
         for series in hub_day.series:
             kept = [o for o in series.observations if start_ns <= o.time_ns < stop_ns]
             topic = topic_of(hub_day.hub.id, series.kind, series.sensor.id)

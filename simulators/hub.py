@@ -87,20 +87,20 @@ class SimulatedHub:
         return HubDay(self.hub, day, bounds, visits, tuple(series))
 
     def _count(self, door: int, sensor: Sensor, day: date, times_ns: list[int]) -> list[Observation]:
-        """The first reading of a day also tells who came after the last one of the day before."""
+        """The first reading of a day also counts who came after the last one of the day before."""
         total = self.people.totals_until(day).by_door[door]
-        late = self._untold(door, sensor, day - timedelta(days=1))
+        late = self._unreported(door, sensor, day - timedelta(days=1))
         entries, exits = sum(m[1].entries for m in late), sum(m[1].exits for m in late)
         moves = late + counted_moves(self.people.visits(day), door)
         return door_observations(sensor, times_ns, iter(moves), Counted(total.entries - entries, total.exits - exits))
 
-    def _untold(self, door: int, sensor: Sensor, day: date) -> list[tuple[int, Counted]]:
+    def _unreported(self, door: int, sensor: Sensor, day: date) -> list[tuple[int, Counted]]:
         """What a counter noticed after its last reading up to the end of a day."""
         moves = counted_moves(self.people.visits(day), door)
         times_ns = self._clocks[sensor.id].times_ns(day, self.bounds(day))
         if times_ns:
             return [move for move in moves if move[0] > times_ns[-1]]
-        return (self._untold(door, sensor, day - timedelta(days=1)) if day >= OPENED else []) + moves
+        return (self._unreported(door, sensor, day - timedelta(days=1)) if day >= OPENED else []) + moves
 
 
 def _sensors(hub: Hub, kinds: tuple[Kind, ...]) -> list[Sensor]:

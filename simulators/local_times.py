@@ -42,7 +42,7 @@ class TimeReader:
         self._parsers = [_parser(format_) for format_ in formats]
         self._zone = zone
         self.read: Callable[[str], RowTime] = lru_cache(maxsize=65536)(self._read)
-        """The moment of a text. Raises ValueError that says what is wrong with it."""
+        """The moment of a text. Raises ValueError with what is wrong."""
 
     def _read(self, text: str) -> RowTime:
         text = " ".join(text.replace('"', " ").split())  # a stray quote or line break is no part of a time
@@ -62,7 +62,7 @@ class TimeReader:
 
 
 class RowOrder:
-    """The order of one series' rows, by which a local time that happens twice is told apart."""
+    """The order of one series' rows, by which the two instants of a local time that happens twice are distinguished."""
 
     __slots__ = ("_falling", "_latest_ns")
 

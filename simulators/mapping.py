@@ -1,6 +1,6 @@
 """How the columns of a table become readings: the mapping file of `hubpulse replay --mapping`.
 
-    estate: calit2.estate.yaml         # optional: the estate file, beside this one, that the data needs
+    estate: calit2.estate.yaml         # optional: the estate file, next to this one, that the data needs
     time: {column: date, format: "%m/%d/%y %H:%M:%S", timezone: America/Los_Angeles}
     readings:
       - {topic: hubs/calit2/footfall/door, fields: {entries: in, exits: out}}

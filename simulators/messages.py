@@ -50,7 +50,7 @@ def encode(message: TimedMessage) -> bytes:
 
 
 def decode(line: bytes) -> TimedMessage:
-    """The message of a recording's line. Raises ValueError that says what is wrong with it."""
+    """The message of a recording's line. Raises ValueError with what is wrong."""
     try:
         parts = json.loads(line)
     except ValueError as error:

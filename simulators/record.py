@@ -80,7 +80,7 @@ class Recorder:
         on_progress: Callable[[int], None] = lambda _written: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> RecordReport:
-        """Record until `stop()`, a number of messages or a duration; `on_progress` is told how many are written.
+        """Record until `stop()`, a number of messages or a duration; `on_progress` is called with the number written.
 
         Raises HubpulseError from the broker or the disk.
         """

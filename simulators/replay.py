@@ -35,7 +35,7 @@ _SAMPLE_BYTES = 64 * 1024
 class MessageSource(Protocol):
     """Where messages come from. `messages()` starts from the beginning and yields the same messages each time.
 
-    `skipped` and `notes` say what was left out or altered, of the latest pass; `fingerprint` what, beside the file,
+    `skipped` and `notes` count what the latest pass left out or altered; `fingerprint` names what, apart from the file,
     decides which messages come.
     """
 
@@ -182,10 +182,10 @@ def replay(
     stop: Callable[[], bool] = lambda: False,
     clock_s: Callable[[], float] = time.monotonic,
 ) -> ReplayReport:
-    """Send the source's messages from the bookmark on, shifted as it says, and keep it up to date.
+    """Send the source's messages from the bookmark on, shifted by its `shift_ns`, and keep it up to date.
 
-    `on_progress` is told how many more messages are settled. When `stop()` or an error ends it early, the bookmark
-    stays for the next time. Raises HubpulseError from the file or the broker.
+    `on_progress` is called with the number of further messages settled. When `stop()` or an error ends it early, the
+    bookmark stays for the next time. Raises HubpulseError from the file or the broker.
     """
     start_s = saved_s = clock_s()
     before = bookmark.settled
@@ -199,20 +199,19 @@ def replay(
         on_progress(more)
 
     pace = None if math.isinf(speed) else Spacing(speed, clock_s)
+    complete = False
     try:
         with closing(source.messages()) as whole:
             rest = itertools.islice(whole, before, None)
             messages = _shift_all(rest, source, bookmark.shift_ns) if bookmark.shift_ns else rest
             report = publisher.publish_all(messages, on_sent=progressed, pace=pace, stop=stop)
-    except BaseException:
+            complete = report.complete
+    finally:
         bookmark.settled = before + publisher.settled
-        bookmark.save()
-        raise
-    if report.complete:
-        bookmark.remove()
-    else:
-        bookmark.settled = before + publisher.settled
-        bookmark.save()
+        if complete:
+            bookmark.remove()
+        else:
+            bookmark.save()
     return ReplayReport(
         before,
         report.sent,
@@ -234,7 +233,7 @@ def _shift_all(messages: Iterator[TimedMessage], source: MessageSource, shift_ns
 
 
 def shifted(message: TimedMessage, shift_ns: int) -> tuple[TimedMessage, bool]:
-    """The message, later by `shift_ns`, and whether that is the whole truth.
+    """The message, later by `shift_ns`, and whether every time in it was moved.
 
     False where the payload may hold times that were not moved: everything but native JSON.
     """

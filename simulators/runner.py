@@ -34,7 +34,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class RealTime:
-    """A pace: what is past is sent at once, what is to come at its time. `clock_ns` tells the time."""
+    """A pace: what is past is sent at once, what is to come at its time. `clock_ns` is the clock."""
 
     clock_ns: Callable[[], int] = time.time_ns
 

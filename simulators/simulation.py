@@ -41,7 +41,7 @@ class Simulation:
         return Estate.model_validate(self.document)
 
     def header(self) -> dict[str, Any]:
-        """What the truth says of the run itself."""
+        """The first line of the truth: the run itself."""
         return {
             "seed": self.seed,
             "scenario": self.scenario,
@@ -72,7 +72,7 @@ class Simulation:
         order = SendingOrder()
         simulated = SimulatedEstate(self.estate, seed=self.seed, crowds=dict(self.crowds))
         for first, last in self.spans:
-            for day, hub_days in groupby(simulated.whole_days(first, last), key=lambda hub_day: hub_day.day):
+            for day, hub_days in groupby(simulated.days(first, last), key=lambda hub_day: hub_day.day):
                 for hub_day in hub_days:
                     self._send(hub_day, faults, order, truth)
                     on_hub_day()

@@ -62,7 +62,7 @@ class Table:
 
     @property
     def fingerprint(self) -> str:
-        """What decides which messages come in which order, beside the file itself."""
+        """What, apart from the file itself, decides which messages come in which order."""
         return f"{self._mapping.model_dump_json()} {self._readings_per_message}"
 
     def messages(self) -> Generator[TimedMessage]:
@@ -75,7 +75,7 @@ class Table:
         mapping = self._mapping
         times = TimeReader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
         topics = Topics(mapping.names)
-        with closing(self._rows()) as rows, closing(DuplicateIndex()) as seen:
+        with closing(self._rows()) as rows, closing(DuplicateIndex()) as duplicates:
             columns = self._positions(next(rows)[1])
             time_at = [columns[name] for name in mapping.time.columns]
             plans = [_ReadingMaker(reading, columns, mapping, topics) for reading in mapping.readings]
@@ -89,7 +89,7 @@ class Table:
                     self.notes.add(SKIPPED_LOCAL_TIME, f"line {line}")
                 for plan in plans:
                     try:
-                        message = plan.message(row, moment, seen)
+                        message = plan.message(row, moment, duplicates)
                     except _Skip as skip:
                         self.skipped.add(skip.reason, f"line {line}{skip.detail}")
                         continue
@@ -116,7 +116,7 @@ class Table:
                     elif row and not started:
                         raise MappingError(
                             f"{name}:{reader.line_num}: {len(row)} fields, but {width} columns ({', '.join(columns)}): "
-                            "name the columns in the mapping, `columns: [...]`, or mend its `delimiter`"
+                            "name the columns in the mapping, `columns: [...]`, or fix its `delimiter`"
                         )
                     elif row:
                         self.skipped.add(WRONG_WIDTH, f"line {reader.line_num}: {len(row)} instead of {width}")
@@ -214,7 +214,7 @@ class _ReadingMaker:
         ]
         self._constants = [f'"{name}":{value}' for name, value in reading.fields.items() if not isinstance(value, str)]
 
-    def message(self, row: Sequence[str], moment: RowTime, seen: DuplicateIndex) -> TimedMessage | None:
+    def message(self, row: Sequence[str], moment: RowTime, duplicates: DuplicateIndex) -> TimedMessage | None:
         """The row's reading; None where `where` leaves it out. Raises _Skip."""
         for at, text in self._where:
             if row[at].strip() != text:
@@ -225,7 +225,7 @@ class _ReadingMaker:
             raise _Skip(NO_NAME, f": {error}") from error
         time_ns = target.order.place(moment)
         values = self._values(row)
-        match = seen.look(target.number, time_ns, hash(values))
+        match = duplicates.note(target.number, time_ns, hash(values))
         if match is not Match.NEW:
             raise _Skip(DUPLICATE if match is Match.DUPLICATE else CONFLICT, "")
         return TimedMessage(time_ns, target.topic, f'{{"time":"{_rfc3339(time_ns)}",{values}}}'.encode())

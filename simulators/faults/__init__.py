@@ -19,7 +19,7 @@ from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Lat
 from simulators.faults.values import Drift, Malformed, Spikes, Stuck, WrongUnit
 
 FAULTS: tuple[type[Fault], ...] = (
-    # First of all, since it moves a counter's zero once and for all: a later reset is told from there.
+    # First of all, since it moves a counter's zero for good: later resets start from there.
     Rollover,
     CounterResetMidnight,
     CounterResetReboot,

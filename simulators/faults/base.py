@@ -33,7 +33,7 @@ class Injection(NamedTuple):
 
 
 class Fault:
-    """One kind of trouble over the whole estate. Most say only what they strike, and in `change` what becomes of it."""
+    """One kind of trouble over the whole estate. Most only declare what they strike and `change`."""
 
     name: ClassVar[str]
     share: ClassVar[float]
@@ -71,7 +71,7 @@ class Fault:
         return transmission
 
     def detail(self, _first: Transmission) -> str:
-        """What the truth notes of a series beside the number of readings."""
+        """What the truth notes of a series, besides the number of readings."""
         return ""
 
     def struck(self, day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:

@@ -1,6 +1,6 @@
-"""Measures of a day's air and Wi-Fi, weighted by the time for which each reading speaks.
+"""Measures of a day's air and Wi-Fi, weighted by the time for which each reading holds.
 
-A reading speaks until the next of its sensor, at most for two intervals, so silence counts for nothing.
+A reading holds until the next of its sensor, at most for two intervals, so silence counts for nothing.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _COLD_C = 20.0
 _STANDARD_C = 15.0
 
 Segment = tuple[int, int, float]
-"""A value and the time, from and to, for which it speaks."""
+"""A value and the time, from and to, for which it holds."""
 
 
 class StepSignal:
     """One sensor's values over a day."""
 
-    def __init__(self, track: ReceivedSeries, day: Span, field: str | None = None) -> None:
+    def __init__(self, series: ReceivedSeries, day: Span, field: str | None = None) -> None:
         """Of the kind's first field, unless another is named."""
-        self.sensor = track.sensor
-        self._hold_ns = track.hold_ns
-        self._readings = track.measured(day, field or KINDS[track.kind].fields[0].name)
+        self.sensor = series.sensor
+        self._hold_ns = series.hold_ns
+        self._readings = series.measured(day, field or KINDS[series.kind].fields[0].name)
         self._day = day
 
     def __bool__(self) -> bool:
@@ -39,7 +39,7 @@ class StepSignal:
         return [value for time_ns, value in self._readings if time_ns >= self._day.start_ns]
 
     def at(self, time_ns: int) -> float | None:
-        """The value that speaks at an instant."""
+        """The value that holds at an instant."""
         last = bisect_right(self._readings, (time_ns, math.inf)) - 1
         if last < 0 or time_ns - self._readings[last][0] >= self._hold_ns:
             return None
@@ -49,8 +49,8 @@ class StepSignal:
         """When it was read on the day."""
         return [time_ns for time_ns, _ in self._readings if time_ns >= self._day.start_ns]
 
-    def spoken(self, spans: Iterable[Span]) -> Iterator[Segment]:
-        """What speaks for which part of the spans."""
+    def segments(self, spans: Iterable[Span]) -> Iterator[Segment]:
+        """The segments of the signal within the spans."""
         for start, stop in spans:
             at = max(0, bisect_right(self._readings, (start, math.inf)) - 1)
             for reading, later in pairwise([*self._readings[at : bisect_left(self._readings, (stop,))], (stop, 0.0)]):
@@ -59,9 +59,9 @@ class StepSignal:
                     yield first, last, reading[1]
 
 
-def mean(courses: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
-    """The mean over all sensors and the time that they speak for."""
-    return weighted(piece for course in courses for piece in course.spoken(spans))
+def mean(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
+    """The mean over all sensors and the time for which they hold."""
+    return weighted(piece for signal in signals for piece in signal.segments(spans))
 
 
 def weighted(pieces: Iterable[Segment]) -> float | None:
@@ -71,16 +71,16 @@ def weighted(pieces: Iterable[Segment]) -> float | None:
     return math.fsum(length * value for length, value in listed) / whole if whole else None
 
 
-def sum_of_means(courses: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
+def sum_of_means(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
     """What the sensors have together on average, where each counts something else."""
-    means = [found for course in courses if (found := mean([course], spans)) is not None]
+    means = [found for signal in signals if (found := mean([signal], spans)) is not None]
     return sum(means) if means else None
 
 
-def peak_together(courses: Sequence[StepSignal]) -> int | None:
+def peak_together(signals: Sequence[StepSignal]) -> int | None:
     """The most that the sensors have together at any reading of the day."""
-    times = {time_ns for course in courses for time_ns in course.times_ns()}
-    return max((int(sum(course.at(t) or 0 for course in courses)) for t in times), default=None)
+    times = {time_ns for signal in signals for time_ns in signal.times_ns()}
+    return max((int(sum(signal.at(t) or 0 for signal in signals)) for t in times), default=None)
 
 
 def minutes(spans: Iterable[Span]) -> float:
@@ -92,17 +92,17 @@ def minutes(spans: Iterable[Span]) -> float:
     return covered / NS_A_MINUTE
 
 
-def minutes_where(courses: Sequence[StepSignal], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:
-    """Minutes in which any sensor's value passes; None where none speaks."""
-    pieces = [piece for course in courses for piece in course.spoken(spans)]
+def minutes_where(signals: Sequence[StepSignal], spans: Sequence[Span], holds: Callable[[float], bool]) -> float | None:
+    """Minutes in which any sensor's value passes; None where none holds."""
+    pieces = [piece for signal in signals for piece in signal.segments(spans)]
     return minutes(Span(a, b) for a, b, value in pieces if holds(value)) if pieces else None
 
 
-def beside(course: StepSignal, thermometers: Sequence[StepSignal]) -> StepSignal | None:
+def nearest_thermometer(signal: StepSignal, thermometers: Sequence[StepSignal]) -> StepSignal | None:
     """The thermometer in the same device, else in the same zone, else the hub's first."""
-    zone = course.sensor.zone
+    zone = signal.sensor.zone
     for near in (
-        lambda other: other.sensor.id == course.sensor.id,
+        lambda other: other.sensor.id == signal.sensor.id,
         lambda other: zone is not None and other.sensor.zone == zone,
         lambda _other: True,
     ):
@@ -119,11 +119,11 @@ def damp_minutes(
     damp: list[Span] = []
     judged = False
     for humidity in humidities:
-        thermometer = beside(humidity, thermometers)
+        thermometer = nearest_thermometer(humidity, thermometers)
         if thermometer is None:
             continue
-        for start, stop, percent in humidity.spoken(spans):
-            for first, last, celsius in thermometer.spoken([Span(start, stop)]):
+        for start, stop, percent in humidity.segments(spans):
+            for first, last, celsius in thermometer.segments([Span(start, stop)]):
                 judged = True
                 if percent >= _critical_pct(celsius):
                     damp.append(Span(first, last))
@@ -142,13 +142,13 @@ def pressure_mean_hpa(
     spans: Sequence[Span],
     altitude_m: float | None,
 ) -> float | None:
-    """The mean pressure, at sea level where the altitude is known, by the temperature as a reading begins to speak."""
+    """The mean pressure; where the altitude is known, at sea level, by the temperature at which each reading begins."""
     if altitude_m is None:
         return mean(barometers, spans)
     pieces: list[Segment] = []
     for barometer in barometers:
-        thermometer = beside(barometer, thermometers)
-        for start, stop, hpa in barometer.spoken(spans):
+        thermometer = nearest_thermometer(barometer, thermometers)
+        for start, stop, hpa in barometer.segments(spans):
             celsius = thermometer.at(start) if thermometer is not None else None
             celsius = _STANDARD_C if celsius is None else celsius
             column = 0.0065 * altitude_m

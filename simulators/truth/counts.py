@@ -1,4 +1,4 @@
-"""People and bytes of a day: what the counters tell, placed in time.
+"""People and bytes of a day: what the counters report, placed in time.
 
 An interval count belongs to the moment of its reading. What a total grew by belongs evenly to the time since the
 reading before, rounded so that the clock hours add up to the whole.
@@ -20,7 +20,7 @@ from simulators.truth.received import HubReadings, ReceivedReading, ReceivedSeri
 _QUARTER_NS = 900 * NS_A_SECOND
 
 
-class Counting(NamedTuple):
+class CountAt(NamedTuple):
     """Something counted at an instant."""
 
     time_ns: int
@@ -36,8 +36,8 @@ class Hours:
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
 
-    def spread(self, reading: ReceivedReading, number: int) -> Iterator[Counting]:
-        """What a reading tells that was counted since the one before, hour by hour of the day."""
+    def spread(self, reading: ReceivedReading, number: int) -> Iterator[CountAt]:
+        """What a reading reports as counted since the one before, hour by hour of the day."""
         if reading.since_ns is None:
             return
         start, stop = reading.since_ns, reading.time_ns
@@ -45,50 +45,50 @@ class Hours:
         for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
             first, last = max(hour, start), min(next_hour, stop)
             share = _half_up(number * (last - start), stop - start) - _half_up(number * (first - start), stop - start)
-            yield Counting(min(last, next_hour - 1), share)
+            yield CountAt(min(last, next_hour - 1), share)
 
 
 def _half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def counted(heard: HubReadings, hours: Hours) -> tuple[list[Counting], list[Counting]]:
-    """All entries and all exits that the hub's counters tell of a day, in order of time."""
-    entries: list[Counting] = []
-    exits: list[Counting] = []
-    for track in heard.tracks(Kind.FOOTFALL):
-        entries += _moments(track, hours, lambda told: told.entries)
-        exits += _moments(track, hours, lambda told: told.exits)
+def counted(readings: HubReadings, hours: Hours) -> tuple[list[CountAt], list[CountAt]]:
+    """All entries and all exits that the hub's counters report of a day, in order of time."""
+    entries: list[CountAt] = []
+    exits: list[CountAt] = []
+    for series in readings.series(Kind.FOOTFALL):
+        entries += _counts(series, hours, lambda counted: counted.entries)
+        exits += _counts(series, hours, lambda counted: counted.exits)
     return sorted(entries), sorted(exits)
 
 
-def _moments(track: ReceivedSeries, hours: Hours, way: Callable[[Counted], int]) -> Iterator[Counting]:
-    if track.sensor.counter_bits is None:
-        for reading in track.within(hours.day):
-            yield Counting(reading.time_ns, way(reading.told))
+def _counts(series: ReceivedSeries, hours: Hours, way: Callable[[Counted], int]) -> Iterator[CountAt]:
+    if series.sensor.counter_bits is None:
+        for reading in series.within(hours.day):
+            yield CountAt(reading.time_ns, way(reading.counted))
         return
-    for reading in track.steps(hours.day):
-        yield from hours.spread(reading, way(reading.told))
+    for reading in series.steps(hours.day):
+        yield from hours.spread(reading, way(reading.counted))
 
 
-def transferred(heard: HubReadings, hours: Hours) -> list[Counting]:
-    """The bytes that the hub's access points tell of a day."""
+def transferred(readings: HubReadings, hours: Hours) -> list[CountAt]:
+    """The bytes that the hub's access points report of a day."""
     return [
-        moment
-        for track in heard.tracks(Kind.WIFI)
-        for reading in track.steps(hours.day)
-        for number in reading.told
-        for moment in hours.spread(reading, number)
+        count
+        for series in readings.series(Kind.WIFI)
+        for reading in series.steps(hours.day)
+        for number in reading.counted
+        for count in hours.spread(reading, number)
     ]
 
 
-def total(moments: Iterable[Counting]) -> int | None:
-    """The sum; None where nothing was told, which is not zero."""
-    numbers = [moment.number for moment in moments]
+def total(counts: Iterable[CountAt]) -> int | None:
+    """The sum; None where nothing was reported, which is not zero."""
+    numbers = [count.number for count in counts]
     return sum(numbers) if numbers else None
 
 
-def peak(entries: Sequence[Counting], exits: Sequence[Counting]) -> int | None:
+def peak(entries: Sequence[CountAt], exits: Sequence[CountAt]) -> int | None:
     """The most people inside at once, entries less exits since midnight, never below 0."""
     if not entries or not exits:
         return None

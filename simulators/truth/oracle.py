@@ -1,9 +1,10 @@
 """What a perfect pipeline must show: the rows of `usage_daily`, from what the model knows.
 
-    transmissions (with their faults) -> heard -> counts, air, completeness -> a row for each hub and local day
+    transmissions (with their faults) -> readings received -> counts, air, completeness -> a row for a hub and day
 
 The definitions are those of the data contract; the work is done here a second time on purpose, and from what the
-counters noticed rather than from what their totals say.
+counters noticed rather than from their totals. It shares with the simulation what is
+a fact there (opening times, the sensors' intervals), never a figure; and with `usage`, nothing.
 """
 
 from __future__ import annotations
@@ -29,39 +30,39 @@ Row = dict[str, int | float | None]
 
 
 class HubOracle:
-    """One hub's rows. A day is told once every counter was heard after it, or can't be hoped to be."""
+    """One hub's rows. A day is final once every counter reported after it."""
 
     def __init__(self, estate: Estate, hub: Hub) -> None:
         self._estate = estate
         self._hub = hub
         self._zone: ZoneInfo = estate.zone_of(hub.id)
-        self._heard = HubReadings()
+        self._readings = HubReadings()
 
     def take(self, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series' transmissions on one day."""
         if transmissions:
-            self._heard.take(transmissions)
+            self._readings.take(transmissions)
 
-    def can_tell(self, day: date) -> bool:
-        """Whether no transmission to come can change a day, counting on some of the next days being taken in."""
-        return self._heard.is_heard_after(day_span(day, self._zone)[1])
+    def is_final(self, day: date) -> bool:
+        """Whether no transmission to come can change a day, provided that some of the next days were taken in."""
+        return self._readings.all_reported_until(day_span(day, self._zone)[1])
 
     def forget(self, day: date) -> None:
         """Let go of what only the days before this one need."""
-        self._heard.forget(day_span(day, self._zone)[0] - _CARRIED_NS)
+        self._readings.forget(day_span(day, self._zone)[0] - _CARRIED_NS)
 
     def row(self, day: date) -> Row:
         """The figures of a local day."""
         bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
         hours = Hours(bounds, self._zone)
-        entries, exits = counted(self._heard, hours)
+        entries, exits = counted(self._readings, hours)
         came, went = total(entries), total(exits)
-        clients = self._courses(Kind.WIFI, bounds)
-        temperature = self._courses(Kind.TEMPERATURE, bounds)
-        humidity = self._courses(Kind.HUMIDITY, bounds)
-        co2 = self._courses(Kind.CO2, bounds)
-        degrees = [value for course in temperature for value in course.of_the_day()]
+        clients = self._signals(Kind.WIFI, bounds)
+        temperature = self._signals(Kind.TEMPERATURE, bounds)
+        humidity = self._signals(Kind.HUMIDITY, bounds)
+        co2 = self._signals(Kind.CO2, bounds)
+        degrees = [value for signal in temperature for value in signal.of_the_day()]
         row: Row = {
             "entries": came,
             "exits": went,
@@ -69,17 +70,17 @@ class HubOracle:
             "occupancy_drift": None if came is None or went is None else came - went,
             "wifi_peak_clients": air.peak_together(clients),
             "wifi_mean_clients": air.sum_of_means(clients, opening),
-            "wifi_devices": air.peak_together(self._courses(Kind.WIFI, bounds, "devices")),
-            "wifi_bytes": total(transferred(self._heard, hours)),
+            "wifi_devices": air.peak_together(self._signals(Kind.WIFI, bounds, "devices")),
+            "wifi_bytes": total(transferred(self._readings, hours)),
             "temperature_mean_c": air.mean(temperature, opening),
             "temperature_min_c": min(degrees, default=None),
             "temperature_max_c": max(degrees, default=None),
             "relative_humidity_mean_pct": air.mean(humidity, opening),
             "pressure_mean_hpa": air.pressure_mean_hpa(
-                self._courses(Kind.PRESSURE, bounds), temperature, opening, self._hub.altitude_m
+                self._signals(Kind.PRESSURE, bounds), temperature, opening, self._hub.altitude_m
             ),
             "co2_mean_ppm": air.mean(co2, opening),
-            "co2_max_ppm": max((value for course in co2 for value in course.of_the_day()), default=None),
+            "co2_max_ppm": max((value for signal in co2 for value in signal.of_the_day()), default=None),
             "co2_minutes_over_800": air.minutes_where(co2, opening, lambda ppm: ppm > _POOR_PPM),
             "co2_minutes_over_1500": air.minutes_where(co2, opening, lambda ppm: ppm > _BAD_PPM),
             "damp_minutes": air.damp_minutes(humidity, temperature, opening),
@@ -88,14 +89,16 @@ class HubOracle:
         }
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
-    def _courses(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
-        courses = (StepSignal(track, day, field) for track in self._heard.tracks(kind))
-        return [course for course in courses if course]
+    def _signals(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
+        signals = (StepSignal(series, day, field) for series in self._readings.series(kind))
+        return [signal for signal in signals if signal]
 
     def _completeness(self, day: Span) -> float | None:
-        """Readings heard of those due, each sensor and kind up to what is due of it; health readings don't count."""
-        heard = {
-            (track.sensor.id, track.kind): len(track.within(day)) for kind in Kind for track in self._heard.tracks(kind)
+        """Readings received of those due, each sensor and kind up to what is due of it; health readings don't count."""
+        received = {
+            (series.sensor.id, series.kind): len(series.within(day))
+            for kind in Kind
+            for series in self._readings.series(kind)
         }
         due = {
             (sensor.id, kind): (day.stop_ns - day.start_ns) // every_ns(sensor)
@@ -103,5 +106,5 @@ class HubOracle:
             for kind in sensor.kinds
             if kind is not Kind.DEVICE
         }
-        received = sum(min(number, heard.get(series, 0)) for series, number in due.items())
-        return received / sum(due.values()) if any(due.values()) else None
+        found = sum(min(number, received.get(series, 0)) for series, number in due.items())
+        return found / sum(due.values()) if any(due.values()) else None

@@ -1,6 +1,6 @@
-"""What the pipeline hears of a hub: for each sensor and kind the readings that arrive and are good, in order of time.
+"""What the pipeline receives of a hub: by sensor and kind the readings that arrive and are good, in order of time.
 
-With each reading of a door counter goes what the model knows that it can tell: how many people it noticed since its
+With each reading of a door counter goes what the model knows that it reports: how many people it noticed since its
 last reading that arrived. No total is ever differenced for it.
 """
 
@@ -24,7 +24,7 @@ _NOBODY = Counted(0, 0)
 
 
 class ReceivedReading(NamedTuple):
-    """One good reading, and what it tells was counted since `since_ns`: people both ways, or bytes both ways.
+    """One good reading, and what it reports as counted since `since_ns`: people both ways, or bytes both ways.
 
     `since_ns` is None where nothing came before.
     """
@@ -33,7 +33,7 @@ class ReceivedReading(NamedTuple):
     fields: Fields
     suspect: bool
     since_ns: int | None
-    told: Counted
+    counted: Counted
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class ReceivedSeries:
     sensor: Sensor
     kind: Kind
     readings: list[ReceivedReading] = field(default_factory=list)
-    _untold: Counted = _NOBODY
+    _unreported: Counted = _NOBODY
     _limits: dict[str, tuple[float, float]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class ReceivedSeries:
 
     @property
     def hold_ns(self) -> int:
-        """How long a reading speaks for: until the next, at most for two intervals."""
+        """How long a reading holds: until the next, at most for two intervals."""
         return 2 * every_ns(self.sensor)
 
     def take(self, transmissions: Iterable[Transmission]) -> None:
@@ -64,22 +64,22 @@ class ReceivedSeries:
 
     def _take(self, transmission: Transmission) -> None:
         observation = transmission.observation
-        told = observation.counted or _NOBODY
+        counted = observation.counted or _NOBODY
         if self.sensor.counter_bits is not None and not observation.fresh:
-            told = _plus(self._untold, told)
+            counted = _plus(self._unreported, counted)
         if transmission.lost or transmission.reason is not None:
-            self._untold = told
+            self._unreported = counted
             return
-        self._untold = _NOBODY
+        self._unreported = _NOBODY
         last = self.readings[-1] if self.readings else None
         if self.kind is Kind.WIFI and last is not None:
-            told = _bytes_between(last.fields, observation.fields)
+            counted = _bytes_between(last.fields, observation.fields)
         if last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS:
-            told = _NOBODY
+            counted = _NOBODY
         fields = observation.fields
         suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in self._limits.items())
         self.readings.append(
-            ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, told)
+            ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, counted)
         )
 
     def forget(self, before_ns: int) -> None:
@@ -99,7 +99,7 @@ class ReceivedSeries:
         return self.readings[start : stop + 1]
 
     def measured(self, span: Span, field: str) -> list[tuple[int, float]]:
-        """Time and value of the trusted readings that can speak for a part of the span."""
+        """Time and value of the trusted readings that can hold for a part of the span."""
         start = bisect_left(self.readings, span.start_ns - self.hold_ns, key=_time_ns)
         stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
         return [
@@ -132,31 +132,31 @@ def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
 
 
 class HubReadings:
-    """Everything heard of one hub."""
+    """Everything received of one hub."""
 
     def __init__(self) -> None:
-        self._tracks: dict[tuple[str, Kind], ReceivedSeries] = {}
+        self._series: dict[tuple[str, Kind], ReceivedSeries] = {}
 
     def take(self, transmissions: Sequence[Transmission]) -> None:
         """Take in a day's transmissions of one series."""
         first = transmissions[0]
         key = (first.sensor.id, first.kind)
-        if key not in self._tracks:
-            self._tracks[key] = ReceivedSeries(first.sensor, first.kind)
-        self._tracks[key].take(transmissions)
+        if key not in self._series:
+            self._series[key] = ReceivedSeries(first.sensor, first.kind)
+        self._series[key].take(transmissions)
 
     def forget(self, before_ns: int) -> None:
         """Keep the readings from an instant on, and the last one of each sensor."""
-        for track in self._tracks.values():
-            track.forget(before_ns)
+        for series in self._series.values():
+            series.forget(before_ns)
 
-    def is_heard_after(self, time_ns: int) -> bool:
-        """Whether every counter that was ever heard has told what came until an instant."""
-        counters = (t for t in self._tracks.values() if t.kind in (Kind.FOOTFALL, Kind.WIFI) and t.readings)
-        return all(track.readings[-1].time_ns >= time_ns for track in counters)
+    def all_reported_until(self, time_ns: int) -> bool:
+        """Whether every counter that ever reported has reported what came until an instant."""
+        counters = (t for t in self._series.values() if t.kind in (Kind.FOOTFALL, Kind.WIFI) and t.readings)
+        return all(series.readings[-1].time_ns >= time_ns for series in counters)
 
-    def tracks(self, kind: Kind) -> Iterator[ReceivedSeries]:
-        """The tracks of a kind, in order of the sensors' ids."""
-        for (_, found), track in sorted(self._tracks.items()):
+    def series(self, kind: Kind) -> Iterator[ReceivedSeries]:
+        """The series of a kind, in order of the sensors' ids."""
+        for (_, found), series in sorted(self._series.items()):
             if found is kind:
-                yield track
+                yield series

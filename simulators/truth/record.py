@@ -6,7 +6,7 @@ Each line has a `type`:
     people       hub, date: who really came in and went out, by local hour ({"09+01:00": [in, out]}) and in all
     fault        fault, hub, sensor, kind, date, readings, detail
     connection   fault, after_messages, repeated: what was done to the connection
-    usage_daily  hub, date and the figures that a perfect pipeline shows (null: no sensor told)
+    usage_daily  hub, date and the figures that a perfect pipeline shows (null: no sensor reported)
     summary      readings sent, refused by reason, lost on the way, and stored once each
 """
 
@@ -37,7 +37,7 @@ class TruthRecord:
         self._file = file
         self._zones = {hub.id: estate.zone_of(hub.id) for hub in estate.hubs}
         self._oracles = {hub.id: HubOracle(estate, hub) for hub in estate.hubs}
-        self._untold: deque[date] = deque()
+        self._open_days: deque[date] = deque()
         self._sent = self._lost = self._stored = 0
         self._refused: Counter[str] = Counter()
         self._write("header", {"format": FORMAT, **header})
@@ -79,14 +79,14 @@ class TruthRecord:
 
     def end_of_day(self, day: date) -> None:
         """Write the figures of the days that nothing to come can change."""
-        self._untold.append(day)
-        while self._untold and self._untold[0] < day and self._can_tell(self._untold[0], day):
-            self._tell(self._untold.popleft())
+        self._open_days.append(day)
+        while self._open_days and self._open_days[0] < day and self._is_final(self._open_days[0], day):
+            self._write_figures(self._open_days.popleft())
 
     def end_of_span(self) -> None:
         """Write the figures of all days so far."""
-        while self._untold:
-            self._tell(self._untold.popleft())
+        while self._open_days:
+            self._write_figures(self._open_days.popleft())
 
     def close(self) -> None:
         """Write the figures of the last days and the sum of it all."""
@@ -96,11 +96,11 @@ class TruthRecord:
             {"sent": self._sent, "refused": dict(self._refused), "lost": self._lost, "stored": self._stored},
         )
 
-    def _can_tell(self, day: date, today: date) -> bool:
+    def _is_final(self, day: date, today: date) -> bool:
         waited = today - day > timedelta(days=_WAITED_DAYS_MAX)
-        return waited or all(oracle.can_tell(day) for oracle in self._oracles.values())
+        return waited or all(oracle.is_final(day) for oracle in self._oracles.values())
 
-    def _tell(self, day: date) -> None:
+    def _write_figures(self, day: date) -> None:
         for hub, oracle in self._oracles.items():
             self._write("usage_daily", {"hub": hub, "date": day, **oracle.row(day)})
             oracle.forget(day)

@@ -33,7 +33,7 @@ class Truth:
 
     @property
     def spans(self) -> list[tuple[date, date]]:
-        """The runs of days that it tells of, first and last day of each."""
+        """The runs of days that it covers, first and last day of each."""
         days = sorted({day for _, day in self.days})
         starts = [d for d in days if d - timedelta(days=1) not in set(days)]
         ends = [d for d in days if d + timedelta(days=1) not in set(days)]
@@ -79,7 +79,7 @@ def read_truth(path: Path) -> Truth:
         if line["type"] == "usage_daily"
     }
     if not days:
-        raise HubpulseError(f"{path} tells of no day: the simulation that wrote it was stopped too early")
+        raise HubpulseError(f"{path} covers no day: the simulation that wrote it was stopped too early")
     injected = Counter(line["fault"] for line in lines if line["type"] in ("fault", "connection"))
     summary = next((line for line in lines if line["type"] == "summary"), {})
     if not summary and header["spans"][-1][1] is not None:

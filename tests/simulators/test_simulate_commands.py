@@ -70,7 +70,7 @@ def test_what_was_simulated_is_verified_and_a_false_truth_is_not(hubpulse: Comma
     assert report["messages"] == report["acknowledged"] > 0
     wait_until_stored(tmp_path, report["messages"])
     verified = hubpulse.run("simulate", "verify", "--truth", "truth.jsonl")
-    assert (verified.exit_code, verified.out) == (0, "all 9 hub days are as the truth says\n")
+    assert (verified.exit_code, verified.out) == (0, "all 9 hub days are as in the truth\n")
 
     lines = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
     day = next(line for line in lines if line["type"] == "usage_daily" and line["hub"] == "south")

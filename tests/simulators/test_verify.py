@@ -75,7 +75,7 @@ def test_a_difference_is_told_in_words() -> None:
     [
         (slice(0, 0), "no truth of this version"),
         (slice(1, None), "no truth of this version"),
-        (slice(0, 1), "tells of no day"),
+        (slice(0, 1), "covers no day"),
         (slice(0, -1), "has no end"),
     ],
 )
