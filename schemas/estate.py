@@ -260,10 +260,10 @@ def _topic_filter(text: str) -> str:
 def _format_name(name: str) -> str:
     if name not in _FORMATS and name not in installed_names(FORMAT_GROUP):
         near = nearest(name, _FORMATS)
-        hint = (
-            f"did you mean {near}?" if near else f"write one of {choices(_FORMATS)}, or install the package that has it"
-        )
-        raise ValueError(f"{shown(name)} is not a format: {hint}")
+        hint = f"did you mean {near}?" if near else f"write one of {choices(_FORMATS)}"
+        if re.fullmatch(_ADDED_FORMAT_PATTERN, name):
+            hint = "install the package that has it"
+        raise ValueError(f"{shown(name)} is not known: {hint}")
     return name
 
 
