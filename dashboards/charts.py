@@ -13,15 +13,10 @@ from typing import Any
 from dashboards import wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
 from dashboards.snapshot import Hour
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
 
 Figure = dict[str, Any]
 AnyDay = Day | EstateDay
-
-CO2_GOOD_PPM, CO2_POOR_PPM = 800, 1500
-"""HSE / SAGE-EMG: consistently under 800 ppm is likely well ventilated, above 1500 ppm poor."""
-COLD_BELOW_C = 16
-"""Workrooms: at least 16 °C."""
-HUMIDITY_COMFORT_PCT = (40, 70)
 
 _DAY_MS = 86_400_000
 _BAR_MS, _RANGE_MS = 0.75 * _DAY_MS, 0.55 * _DAY_MS
@@ -153,13 +148,13 @@ def temperature(days: Sequence[Day], now: date) -> Figure:
         _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), "temperature_c", now, "--heat"),
         _dots("mean while open", days, "temperature_mean_c", "temperature_c", now, "--heat"),
     ]
-    cold = _limit(days, COLD_BELOW_C, f"{COLD_BELOW_C} °C, the least for a workroom", "--cold")
+    cold = _limit(days, WORKROOM_MIN_C, f"{WORKROOM_MIN_C} °C, the least for a workroom", "--cold")
     return _figure([*traces, cold], days, now, from_zero=False)
 
 
 def humidity(days: Sequence[Day], now: date) -> Figure:
     """Each day's mean, beside the comfort band."""
-    low, high = HUMIDITY_COMFORT_PCT
+    low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
     traces = [
         _dots("mean while open", days, "relative_humidity_mean_pct", "relative_humidity_pct", now, "--damp", lines=True)
     ]
@@ -174,7 +169,7 @@ def co2(days: Sequence[Day], now: date) -> Figure:
         _dots("mean while open", days, "co2_mean_ppm", "co2_ppm", now, "--air"),
     ]
     guides = [
-        _limit(days, CO2_GOOD_PPM, f"{CO2_GOOD_PPM} ppm, well ventilated below", "--quiet"),
+        _limit(days, CO2_FAIR_PPM, f"{CO2_FAIR_PPM} ppm, well ventilated below", "--quiet"),
         _limit(days, CO2_POOR_PPM, f"{wording.number(CO2_POOR_PPM)} ppm, poor above", "--alarm"),
     ]
     return _figure([*traces, *guides], days, now, from_zero=False)

@@ -12,10 +12,8 @@ from datetime import date
 from enum import StrEnum
 
 from dashboards import wording
+from schemas.measures import COMPLETE_MIN
 from stores.protocol import Number
-
-COMPLETE_FROM = 0.9
-"""From this share of the expected readings on, a day's figures are shown without a warning."""
 
 
 class DayState(StrEnum):
@@ -82,7 +80,7 @@ class Day:
             return self._state_so_far
         if self.entries is None or self.completeness == 0:
             return DayState.SILENT if self.opens else DayState.CLOSED
-        if self.completeness is not None and self.completeness < COMPLETE_FROM:
+        if self.completeness is not None and self.completeness < COMPLETE_MIN:
             return DayState.PARTIAL
         if self.entries > 0:
             return DayState.COUNTED

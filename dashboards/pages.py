@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dashboards import assets, wording
 from dashboards.days import WORDS, DayState
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -29,7 +30,13 @@ def _json_for_script(value: object) -> Markup:
 
 _ENVIRONMENT.filters["json_for_script"] = _json_for_script
 _ENVIRONMENT.globals.update(
-    asset=assets.address, map_style_id=assets.map_style_id, wording=wording, DayState=DayState, WORDS=WORDS
+    asset=assets.address,
+    map_style_id=assets.map_style_id,
+    wording=wording,
+    DayState=DayState,
+    WORDS=WORDS,
+    CO2_FAIR_PPM=CO2_FAIR_PPM,
+    CO2_POOR_PPM=CO2_POOR_PPM,
 )
 
 

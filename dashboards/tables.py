@@ -9,7 +9,7 @@ from datetime import date
 from dashboards import wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.snapshot import HubNow, SensorNow, Snapshot
-from schemas import Kind
+from schemas import MEASURES, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,19 @@ class DayRow:
     values: tuple[str, ...]
 
 
-DAY_COLUMNS = ("Entries", "Exits", "Wi-Fi peak", "Temperature", "Humidity", "CO₂ mean", "CO₂ highest", "Pressure")
+DAY_COLUMNS = tuple(
+    MEASURES[name].label
+    for name in (
+        "entries",
+        "exits",
+        "wifi_peak_clients",
+        "temperature_mean_c",
+        "relative_humidity_mean_pct",
+        "co2_mean_ppm",
+        "co2_max_ppm",
+        "pressure_mean_hpa",
+    )
+)
 
 
 def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:

@@ -10,6 +10,7 @@ from dashboards import charts, wording
 from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
 from dashboards.snapshot import Hour, HubNow, SensorNow, Snapshot
 from dashboards.sparkline import Sparkline, sparkline
+from schemas import MEASURES
 
 WEEK = 7
 
@@ -23,11 +24,19 @@ class Level:
     tone: str
 
 
-_FAIR_AIR = Level("fair air", "▲", "warn")
 _POOR_AIR = Level("poor air", "■", "alarm")
 _COLD = Level("cold", "▼", "alarm")
-_DRY = Level("dry", "▽", "warn")
-_HUMID = Level("humid", "△", "warn")
+_LEVELS = {
+    level.word: level
+    for level in (
+        _POOR_AIR,
+        _COLD,
+        Level("fair air", "▲", "warn"),
+        Level("dry", "▽", "warn"),
+        Level("humid", "△", "warn"),
+    )
+}
+"""By the meaning of a band in the measure catalogue; a band without a level is nothing to point out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +144,9 @@ def cells(hub: HubNow) -> tuple[Cell, ...]:
             "Humidity",
             wording.measure(humidity, "relative_humidity_pct"),
             _so_far(hub, "mean", "relative_humidity_mean_pct"),
-            _humidity_level(humidity),
+            _level("relative_humidity_pct", humidity),
         ),
-        Cell("CO₂", wording.measure(co2, "co2_ppm"), _so_far(hub, "highest", "co2_max_ppm"), _co2_level(co2)),
+        Cell("CO₂", wording.measure(co2, "co2_ppm"), _so_far(hub, "highest", "co2_max_ppm"), _level("co2_ppm", co2)),
         Cell(
             "Pressure",
             wording.measure(pressure, "pressure_hpa"),
@@ -158,21 +167,14 @@ def _span(day: Day, low: str, high: str) -> str:
     return f"{wording.number(day.figure(low), 1)} to {wording.number(day.figure(high), 1)}"
 
 
+def _level(name: str, value: float | None) -> Level | None:
+    """The verdict on a value now, by the measure's bands; None where nothing is wrong."""
+    band = MEASURES[name].band(value)
+    return None if band is None else _LEVELS.get(band.meaning)
+
+
 def _temperature_level(value: float | None, *, open_now: bool) -> Level | None:
-    return _COLD if value is not None and open_now and value < charts.COLD_BELOW_C else None
-
-
-def _humidity_level(value: float | None) -> Level | None:
-    low, high = charts.HUMIDITY_COMFORT_PCT
-    if value is None or low <= value <= high:
-        return None
-    return _DRY if value < low else _HUMID
-
-
-def _co2_level(value: float | None) -> Level | None:
-    if value is None or value < charts.CO2_GOOD_PPM:
-        return None
-    return _POOR_AIR if value >= charts.CO2_POOR_PPM else _FAIR_AIR
+    return _level("temperature_c", value) if open_now else None
 
 
 def _silent_text(hub: HubNow) -> str:
@@ -201,7 +203,7 @@ def _hub_notices(hub: HubNow) -> Iterator[Notice]:
         for sensor in silent:
             yield Notice(hub, f"{sensor.id} {_last_heard(sensor, hub)}", _SILENT)
     co2, temperature = hub.value("co2_ppm"), hub.value("temperature_c")
-    if _co2_level(co2) is _POOR_AIR:
+    if _level("co2_ppm", co2) is _POOR_AIR:
         yield Notice(hub, f"CO₂ {wording.measure(co2, 'co2_ppm')}: open windows or raise ventilation", _POOR_AIR)
     if _temperature_level(temperature, open_now=hub.opening.open):
         yield Notice(hub, f"{wording.measure(temperature, 'temperature_c')} while open", _COLD)

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+
+from schemas import MEASURES
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
 _THIN_SPACE = "\u202f"
 _SPACE = "\u00a0"
 _MINUS = "\u2212"
-
-
-class Unit(NamedTuple):
-    """What stands behind a figure, and how many decimals it is worth."""
-
-    text: str
-    decimals: int
-
-
-UNITS = {
-    "temperature_c": Unit("°C", 1),
-    "relative_humidity_pct": Unit("%", 0),
-    "pressure_hpa": Unit("hPa", 0),
-    "co2_ppm": Unit("ppm", 0),
-    "clients": Unit("", 0),
-    "minutes": Unit("min", 0),
-}
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -37,10 +21,10 @@ def number(value: float | None, decimals: int = 0) -> str:
 
 
 def measure(value: float | None, name: str) -> str:
-    """A value with its unit; `name` is a key of UNITS."""
-    unit = UNITS[name]
-    text = number(value, unit.decimals)
-    return text if value is None or not unit.text else f"{text}{_SPACE}{unit.text}"
+    """A value with its unit; `name` is a field of the measure catalogue."""
+    known = MEASURES[name]
+    text = number(value, known.decimals)
+    return text if value is None or not known.unit.symbol else f"{text}{_SPACE}{known.unit.symbol}"
 
 
 def percent(share: float | None) -> str:

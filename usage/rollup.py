@@ -5,7 +5,7 @@ r"""From one hub's raw readings of a day to its figures: a pure function.
                       -> readings received and expected -> completeness /
 
 None means that no sensor told, which is not zero. Means and minutes over a limit count opening hours only; minima,
-maxima and counts the whole local day. The fields are `schemas.measurements.USAGE_FIELDS`.
+maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
-from schemas.measurements import USAGE_FIELDS
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES
 from usage import air, signals
 from usage.calendar import Day, clip, union_length_ns
 from usage.completeness import completeness, every_ns, expectations
@@ -28,8 +28,6 @@ from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 Figures = dict[str, int | float | bool | None]
 
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
-CO2_POOR_PPM, CO2_BAD_PPM = 800, 1500
-DECIMALS = 3
 _TOLD_BY_NO_SENSOR = frozenset({"open_minutes", "completeness", "final", "revision"})
 
 
@@ -103,12 +101,15 @@ class _Known:
             "pressure_mean_hpa": self._pressure_mean_hpa(heard),
             "co2_mean_ppm": signals.mean(self._co2, heard),
             "co2_max_ppm": co2 and co2[1],
-            "co2_minutes_over_800": self._co2_minutes_over(CO2_POOR_PPM, heard),
-            "co2_minutes_over_1500": self._co2_minutes_over(CO2_BAD_PPM, heard),
+            f"co2_minutes_over_{CO2_FAIR_PPM}": self._co2_minutes_over(CO2_FAIR_PPM, heard),
+            f"co2_minutes_over_{CO2_POOR_PPM}": self._co2_minutes_over(CO2_POOR_PPM, heard),
             "damp_minutes": self._damp_minutes(heard),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
         }
-        rounded = {name: _rounded(found.get(name)) for name in USAGE_FIELDS}
+        rounded = {
+            name: None if (value := found.get(name)) is None else measure.stored(value)
+            for name, measure in USAGE_MEASURES.items()
+        }
         return rounded | {"completeness": completeness(self._expected, span, self._now_ns)}
 
     # ------------------------------------------------------------------------------------------------- preparation
@@ -186,7 +187,3 @@ class _Known:
 def has_data(figures: Figures) -> bool:
     """Whether any sensor told anything of the day."""
     return any(value is not None for name, value in figures.items() if name not in _TOLD_BY_NO_SENSOR)
-
-
-def _rounded(value: float | None) -> int | float | None:
-    return round(value, DECIMALS) if isinstance(value, float) else value

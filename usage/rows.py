@@ -11,18 +11,13 @@ from typing import NamedTuple
 
 from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
+from schemas.measures import USAGE_MEASURES, Covers
 from stores import Accepted, Store, StoreError
 from stores.lines import encode
 from usage.rollup import Figures
 
 DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"
-OPENING_FIELDS = tuple(
-    name for name in USAGE_FIELDS if "_mean_" in name or "minutes_over" in name or name == "damp_minutes"
-)
-"""The fields that count opening hours only."""
-_OF_OPENING_HOURS = [
-    name for name in USAGE_FIELDS if "_mean_" in name or "_minutes_over_" in name or name == "damp_minutes"
-]
+_OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _KEPT_BY_THE_KEEPER = frozenset({"final", "revision"})
 
 

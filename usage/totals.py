@@ -1,20 +1,20 @@
 """Weeks and months from the figures of their days.
 
-What is counted adds up; a peak is the highest day's, a mean weighs each day by its opening minutes, and completeness
-is the mean of the days that expected something. A period that the asked days cut short tells of the days in it.
+How a figure's days add up is said by the measure catalogue (`Measure.over_days`). A period that the asked days cut
+short has the figures of those days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
 
-from schemas.measurements import USAGE_FIELDS, FieldType
+from schemas.measures import USAGE_MEASURES, Aggregation, Measure
 from usage.figures import DayFigures
-from usage.rollup import DECIMALS, Figures
+from usage.rollup import Figures
 
 
 class Period(StrEnum):
@@ -47,37 +47,33 @@ def totals(days: Iterable[DayFigures], period: Period) -> Iterator[PeriodFigures
     for (hub, name), part in groupby(days, key=lambda day: (day.hub, period.name_of(day.date))):
         rows = [day.figures for day in part]
         counted = sum(row["entries"] is not None for row in rows)
-        yield PeriodFigures(hub, name, len(rows), counted, {field: _total(field, rows) for field in USAGE_FIELDS})
+        yield PeriodFigures(
+            hub, name, len(rows), counted, {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
+        )
 
 
-def _total(field: str, rows: Sequence[Figures]) -> int | float | bool | None:
-    if field == "final":
-        return all(row["final"] for row in rows)
-    told = [(value, row["open_minutes"] or 0.0) for row in rows if (value := row[field]) is not None]
-    if not told:
-        return None
-    found = _rule(field)(told)
-    return round(found, DECIMALS) if USAGE_FIELDS[field] is FieldType.FLOAT else int(found)
+def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | None:
+    known = [(value, row["open_minutes"] or 0.0) for row in rows if (value := row[measure.name]) is not None]
+    return measure.stored(_RULES[measure.over_days](known)) if known else None
 
 
-_Told = Sequence[tuple[float, float]]
+_Known = Sequence[tuple[float, float]]
 """The days' values and opening minutes."""
 
 
-def _rule(field: str) -> Callable[[_Told], float]:
-    if "_mean_" in field:
-        return _mean
-    if field == "completeness":
-        return lambda told: sum(value for value, _ in told) / len(told)
-    if "_min_" in field:
-        return lambda told: min(value for value, _ in told)
-    if "peak" in field or "_max_" in field or field in ("wifi_devices", "revision"):
-        return lambda told: max(value for value, _ in told)
-    return lambda told: sum(value for value, _ in told)
+def _mean(known: _Known) -> float:
+    return sum(value for value, _ in known) / len(known)
 
 
-def _mean(told: _Told) -> float:
-    minutes = sum(weight for _, weight in told)
-    if not minutes:
-        return sum(value for value, _ in told) / len(told)
-    return sum(value * weight for value, weight in told) / minutes
+def _mean_by_opening(known: _Known) -> float:
+    minutes = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / minutes if minutes else _mean(known)
+
+
+_RULES: Mapping[Aggregation, Callable[[_Known], float]] = {
+    Aggregation.SUM: lambda known: sum(value for value, _ in known),
+    Aggregation.MEAN: _mean,
+    Aggregation.MEAN_BY_OPENING: _mean_by_opening,
+    Aggregation.MIN: lambda known: min(value for value, _ in known),
+    Aggregation.MAX: lambda known: max(value for value, _ in known),
+}

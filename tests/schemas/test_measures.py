@@ -1,0 +1,69 @@
+"""The measure catalogue: complete, its bands in order, and the one place that documents and stored types follow."""
+
+import pytest
+
+from schemas import KINDS, MEASURES
+from schemas.measures import USAGE_MEASURES, Aggregation, Covers, Measure
+from tests.schemas.measures_table import USAGE, with_table
+
+each = pytest.mark.parametrize("measure", MEASURES.values(), ids=str)
+
+
+def test_the_table_in_the_docs_is_what_the_catalogue_makes() -> None:
+    text = USAGE.read_text(encoding="utf-8")
+    assert text == with_table(text), "write it again: python -m tests.schemas.measures_table"
+
+
+@each
+def test_bands_begin_below_everything_and_rise(measure: Measure) -> None:
+    starts = [band.start for band in measure.bands]
+    assert starts[:1] in ([], [None])
+    limits = [start for start in starts if start is not None]
+    assert limits == sorted(set(limits))
+    assert len(limits) == len(starts[1:])
+
+
+def test_every_figure_adds_up_to_weeks_and_says_what_it_is() -> None:
+    assert [m.name for m in USAGE_MEASURES.values() if m.over_days is Aggregation.NONE or not m.meaning] == []
+
+
+def test_what_is_not_of_the_rollups_is_a_field_of_the_readings() -> None:
+    fields = {field.name for spec in KINDS.values() for field in spec.fields}
+    assert MEASURES.keys() - USAGE_MEASURES.keys() - fields == set()
+
+
+def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:
+    of_opening = {name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS}
+    assert of_opening == {
+        "wifi_mean_clients",
+        "temperature_mean_c",
+        "relative_humidity_mean_pct",
+        "pressure_mean_hpa",
+        "co2_mean_ppm",
+        "co2_minutes_over_800",
+        "co2_minutes_over_1500",
+        "damp_minutes",
+    }
+
+
+@pytest.mark.parametrize(
+    "name, value, meaning",
+    [
+        ("co2_ppm", 799.9, "well ventilated"),
+        ("co2_ppm", 800, "fair air"),
+        ("co2_ppm", 1500, "poor air"),
+        ("temperature_c", 15.9, "cold"),
+        ("temperature_c", 16, "comfortable"),
+        ("relative_humidity_pct", 39.9, "dry"),
+        ("relative_humidity_pct", 70, "humid"),
+    ],
+)
+def test_a_band_begins_at_its_limit(name: str, value: float, meaning: str) -> None:
+    band = MEASURES[name].band(value)
+    assert band is not None
+    assert band.meaning == meaning
+
+
+def test_no_value_is_in_no_band() -> None:
+    assert MEASURES["co2_ppm"].band(None) is None
+    assert MEASURES["entries"].band(5) is None
