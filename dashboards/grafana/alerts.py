@@ -67,14 +67,20 @@ class Rule:
         return self._node("A", DATASOURCE_UID, model, from_s=self.range_s)
 
     def _reduce(self) -> dict[str, Any]:
-        model = {"refId": "B", "type": "reduce", "expression": "A", "reducer": "last"}
+        # A share of nothing is no number, which Grafana can't keep in an alert: the limit itself is no alarm.
+        settings = {"mode": "replaceNN", "replaceWithValue": self._limit}
+        model = {"refId": "B", "type": "reduce", "expression": "A", "reducer": "last", "settings": settings}
         return self._node("B", _EXPRESSION, model | {"datasource": {"type": _EXPRESSION, "uid": _EXPRESSION}})
 
     def _threshold(self) -> dict[str, Any]:
-        kind, limit = ("gt", self.above) if self.above is not None else ("lt", self.below)
-        conditions = [{"evaluator": {"type": kind, "params": [limit]}}]
+        kind = "lt" if self.above is None else "gt"
+        conditions = [{"evaluator": {"type": kind, "params": [self._limit]}}]
         model = {"refId": "C", "type": "threshold", "expression": "B", "conditions": conditions}
         return self._node("C", _EXPRESSION, model | {"datasource": {"type": _EXPRESSION, "uid": _EXPRESSION}})
+
+    @property
+    def _limit(self) -> float | None:
+        return self.below if self.above is None else self.above
 
     @staticmethod
     def _node(ref_id: str, source: str, model: dict[str, Any], *, from_s: int = 0) -> dict[str, Any]:

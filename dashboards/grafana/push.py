@@ -18,6 +18,7 @@ from dashboards.grafana.query import DATASOURCE_UID
 from schemas.settings import InfluxSettings
 
 VERSIONS = ((9, 4), (12, 99))
+_RULES = "v1/provisioning/alert-rules"
 _SERVERS_OWN = frozenset({"id", "version"})
 
 
@@ -52,6 +53,7 @@ class Wanted:
             "type": "influxdb",
             "access": "proxy",
             "url": self.influx_url or influx.url,
+            "database": influx.bucket,  # where Grafana 9.4 reads it; newer ones read jsonData.dbName
             "jsonData": {"dbName": influx.bucket, "httpMode": "POST"},
         }
         if influx.token is not None:
@@ -175,6 +177,9 @@ def _push_rule_group(grafana: Grafana, group: Json) -> Outcome:
     place = None if found is None else difference(group, found)
     if found is not None and place is None:
         return Outcome(_group_name(group), "unchanged")
+    for rule in group["rules"]:  # Grafana 9.4 sets a group of rules that are there, and no others
+        if grafana.find(f"{_RULES}/{rule['uid']}") is None:
+            grafana.create(_RULES, rule)
     grafana.replace(_group_path(group), group)
     return Outcome(_group_name(group), "updated" if found else "created", f"{place} was different" if place else "")
 

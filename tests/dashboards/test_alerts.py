@@ -1,5 +1,6 @@
 """The alert rules: their file is what the code makes, and each asks a real InfluxDB and finds what is wrong in it."""
 
+import math
 import re
 from datetime import UTC, date
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from dashboards.grafana import DATASOURCE_UID
 from dashboards.grafana.alerts import GROUPS, provisioning
+from tests.dashboards.fake_grafana import alert_value
 from tests.dashboards.month import NOW, SICK, Month
 from tests.real_parts import REPOSITORY
 
@@ -90,6 +92,15 @@ def test_a_rule_is_query_then_reduce_then_threshold(uid: str) -> None:
 
 
 @each_rule
+def test_a_value_that_is_no_number_is_one_that_grafana_can_keep_and_no_alarm(uid: str) -> None:
+    (condition,) = RULES[uid]["data"][2]["model"]["conditions"]
+    kind, (limit,) = condition["evaluator"]["type"], condition["evaluator"]["params"]
+    for value in (math.nan, None):
+        kept = float(alert_value(RULES[uid], [1.0, value]))
+        assert not (kept > limit if kind == "gt" else kept < limit)
+
+
+@each_rule
 def test_a_rule_looks_back_as_far_as_its_query(uid: str) -> None:
     query = RULES[uid]["data"][0]
     seconds = {"m": 60, "h": 3600}
@@ -119,6 +130,7 @@ def test_both_kinds_of_data_source_are_the_one_that_dashboards_name() -> None:
     for file in (DEPLOY / "provisioning/datasources/hubpulse.yaml", DEPLOY / "influxdb-1/hubpulse.yaml"):
         (source,) = yaml.safe_load(file.read_text())["datasources"]
         assert (source["uid"], source["type"], source["jsonData"]["dbName"]) == (DATASOURCE_UID, "influxdb", "hubs")
+        assert source["database"] == "hubs"
 
 
 def test_the_day_of_the_alerts_is_an_opening_day() -> None:

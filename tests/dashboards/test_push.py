@@ -15,21 +15,21 @@ from dashboards.grafana.api import Grafana, GrafanaError
 from dashboards.grafana.push import Outcome, Wanted, check, difference, push
 from schemas import HubpulseError
 from schemas.settings import InfluxSettings
-from tests.dashboards.pretend_grafana import TOKEN, PretendGrafana
+from tests.dashboards.fake_grafana import TOKEN, FakeGrafana
 
 INFLUX = InfluxSettings(url="http://influx:8086", token=SecretStr("secret-token"))
 WANTED = Wanted("Europe/London", INFLUX, with_alerts=True)
 
 
-@pytest.fixture(name="pretend")
-def _pretend() -> Iterator[PretendGrafana]:
-    with PretendGrafana() as server:
+@pytest.fixture(name="fake")
+def _fake() -> Iterator[FakeGrafana]:
+    with FakeGrafana() as server:
         yield server
 
 
 @pytest.fixture(name="grafana")
-def _grafana(pretend: PretendGrafana) -> Iterator[Grafana]:
-    with closing(Grafana(pretend.url, TOKEN, timeout_s=5)) as grafana:
+def _grafana(fake: FakeGrafana) -> Iterator[Grafana]:
+    with closing(Grafana(fake.url, TOKEN, timeout_s=5)) as grafana:
         yield grafana
 
 
@@ -37,7 +37,7 @@ def states(outcomes: Iterator[Outcome]) -> dict[str, str]:
     return {outcome.part: outcome.state for outcome in outcomes}
 
 
-def test_a_push_creates_everything_and_a_second_changes_nothing(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_a_push_creates_everything_and_a_second_changes_nothing(fake: FakeGrafana, grafana: Grafana) -> None:
     first = states(push(grafana, WANTED))
     assert list(first.values()) == [
         "same",
@@ -48,20 +48,20 @@ def test_a_push_creates_everything_and_a_second_changes_nothing(pretend: Pretend
         "created",
         "OK",
     ]
-    assert set(pretend.dashboards) == {f"hubpulse-{name}" for name in DASHBOARDS}
-    assert {stored["meta"]["folderUid"] for stored in pretend.dashboards.values()} == {"hubpulse"}
-    pretend.writes.clear()
+    assert set(fake.dashboards) == {f"hubpulse-{name}" for name in DASHBOARDS}
+    assert {stored["meta"]["folderUid"] for stored in fake.dashboards.values()} == {"hubpulse"}
+    fake.writes.clear()
     second = states(push(grafana, WANTED))
     assert set(second.values()) == {"same", "unchanged", "OK"}
-    assert pretend.writes == []
+    assert fake.writes == []
 
 
-def test_a_push_mends_what_differs_and_says_where(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_a_push_mends_what_differs_and_says_where(fake: FakeGrafana, grafana: Grafana) -> None:
     list(push(grafana, WANTED))
-    pretend.dashboards["hubpulse-hub"]["dashboard"]["panels"][2]["title"] = "Mine"
-    pretend.data_sources[DATASOURCE_UID]["url"] = "http://elsewhere:8086"
-    pretend.folders["hubpulse"]["title"] = "Old name"
-    pretend.rule_groups["hubs"]["rules"][0]["for"] = "9h"
+    fake.dashboards["hubpulse-hub"]["dashboard"]["panels"][2]["title"] = "Mine"
+    fake.data_sources[DATASOURCE_UID]["url"] = "http://elsewhere:8086"
+    fake.folders["hubpulse"]["title"] = "Old name"
+    fake.rule_groups["hubs"]["rules"][0]["for"] = "9h"
     changed = {outcome.part: outcome for outcome in push(grafana, WANTED) if outcome.state == "updated"}
     assert {part: outcome.detail for part, outcome in changed.items()} == {
         "folder": "was called 'Old name'",
@@ -72,27 +72,47 @@ def test_a_push_mends_what_differs_and_says_where(pretend: PretendGrafana, grafa
     assert not any(outcome.is_drift for outcome in check(grafana, WANTED))
 
 
-def test_a_dashboard_in_another_folder_comes_back(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_a_rule_that_is_missing_is_created_before_its_group_is_set(fake: FakeGrafana, grafana: Grafana) -> None:
     list(push(grafana, WANTED))
-    pretend.dashboards["hubpulse-hub"]["meta"]["folderUid"] = "attic"
+    del fake.rules["hubpulse-cold"]
+    fake.rule_groups["hubs"]["rules"].pop(1)
+    fake.writes.clear()
+    assert states(push(grafana, WANTED))["alert rules 'hubs'"] == "updated"
+    group = "v1/provisioning/folder/hubpulse/rule-groups/hubs"
+    assert fake.writes == [("POST", "v1/provisioning/alert-rules"), ("PUT", group)]
+
+
+def test_a_data_source_without_its_database_where_grafana_9_reads_it_is_mended(
+    fake: FakeGrafana, grafana: Grafana
+) -> None:
+    list(push(grafana, WANTED))
+    del fake.data_sources[DATASOURCE_UID]["database"]
+    assert "database name required" in next(o.detail for o in check(grafana, WANTED) if o.part.startswith("health"))
+    assert states(push(grafana, WANTED))["data source"] == "updated"
+    assert fake.data_sources[DATASOURCE_UID]["database"] == "hubs"
+
+
+def test_a_dashboard_in_another_folder_comes_back(fake: FakeGrafana, grafana: Grafana) -> None:
+    list(push(grafana, WANTED))
+    fake.dashboards["hubpulse-hub"]["meta"]["folderUid"] = "attic"
     assert states(push(grafana, WANTED))["dashboard 'One hub'"] == "updated"
-    assert pretend.dashboards["hubpulse-hub"]["meta"]["folderUid"] == "hubpulse"
+    assert fake.dashboards["hubpulse-hub"]["meta"]["folderUid"] == "hubpulse"
 
 
-def test_check_reports_drift_and_changes_nothing(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_check_reports_drift_and_changes_nothing(fake: FakeGrafana, grafana: Grafana) -> None:
     before = states(check(grafana, WANTED))
     assert before["folder"] == before["data source"] == before["dashboard 'Pipeline'"] == "missing"
     list(push(grafana, WANTED))
-    pretend.dashboards["hubpulse-pipeline"]["dashboard"]["panels"].pop()
-    pretend.writes.clear()
+    fake.dashboards["hubpulse-pipeline"]["dashboard"]["panels"].pop()
+    fake.writes.clear()
     after = {outcome.part: outcome.detail for outcome in check(grafana, WANTED) if outcome.is_drift}
     assert after == {"dashboard 'Pipeline'": "at panels"}
-    assert pretend.writes == []
+    assert fake.writes == []
 
 
-def test_a_sick_data_source_is_sent_again_and_reported(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_a_sick_data_source_is_sent_again_and_reported(fake: FakeGrafana, grafana: Grafana) -> None:
     list(push(grafana, WANTED))
-    pretend.healthy = False
+    fake.healthy = False
     *_, health = outcomes = list(push(grafana, WANTED))
     assert next(o for o in outcomes if o.part == "data source").detail == "its health check had failed"
     assert health.state == "failed"
@@ -100,18 +120,18 @@ def test_a_sick_data_source_is_sent_again_and_reported(pretend: PretendGrafana, 
     assert [o.part for o in check(grafana, WANTED) if o.is_drift] == ["health of the data source"]
 
 
-def test_secrets_go_to_grafana_and_nowhere_else(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_secrets_go_to_grafana_and_nowhere_else(fake: FakeGrafana, grafana: Grafana) -> None:
     assert "secret-token" not in str(list(push(grafana, WANTED)))
-    assert pretend.data_sources[DATASOURCE_UID]["secureJsonFields"] == {"httpHeaderValue1": True}
-    assert pretend.data_sources[DATASOURCE_UID]["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert fake.data_sources[DATASOURCE_UID]["secureJsonFields"] == {"httpHeaderValue1": True}
+    assert fake.data_sources[DATASOURCE_UID]["jsonData"]["httpHeaderName1"] == "Authorization"
 
 
-def test_influxdb_1_is_asked_with_user_and_password(pretend: PretendGrafana, grafana: Grafana) -> None:
+def test_influxdb_1_is_asked_with_user_and_password(fake: FakeGrafana, grafana: Grafana) -> None:
     influx = InfluxSettings(url="http://old:8086", username="reader", password=SecretStr("pw"))
     list(push(grafana, Wanted("Europe/London", influx)))
-    stored = pretend.data_sources[DATASOURCE_UID]
+    stored = fake.data_sources[DATASOURCE_UID]
     assert (stored["user"], stored["secureJsonFields"]) == ("reader", {"password": True})
-    assert pretend.rule_groups == {}
+    assert fake.rule_groups == {}
 
 
 @pytest.mark.parametrize(
@@ -130,19 +150,19 @@ def test_influxdb_1_is_asked_with_user_and_password(pretend: PretendGrafana, gra
     ],
 )
 def test_every_strange_answer_is_a_sentence(
-    pretend: PretendGrafana, grafana: Grafana, fault: tuple[int, str, bytes], words: str
+    fake: FakeGrafana, grafana: Grafana, fault: tuple[int, str, bytes], words: str
 ) -> None:
-    pretend.faults["folders/hubpulse"] = fault
+    fake.faults["folders/hubpulse"] = fault
     with pytest.raises(GrafanaError) as error:
         list(push(grafana, WANTED))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_slow_answer_ends_at_the_timeout(pretend: PretendGrafana) -> None:
-    pretend.faults["health"] = None
+def test_a_slow_answer_ends_at_the_timeout(fake: FakeGrafana) -> None:
+    fake.faults["health"] = None
     with (
-        closing(Grafana(pretend.url, TOKEN, timeout_s=0.2)) as grafana,
+        closing(Grafana(fake.url, TOKEN, timeout_s=0.2)) as grafana,
         pytest.raises(GrafanaError, match=r"did not answer health within 0\.2 s"),
     ):
         list(check(grafana, WANTED))
@@ -165,38 +185,38 @@ def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
 @pytest.mark.parametrize("version", ["8.5.2", "9.3.0", "13.0.1", ""])
 def test_a_grafana_that_these_dashboards_are_not_for_is_left_alone(version: str) -> None:
     with (
-        PretendGrafana(version=version) as pretend,
-        closing(Grafana(pretend.url, TOKEN)) as grafana,
+        FakeGrafana(version=version) as fake,
+        closing(Grafana(fake.url, TOKEN)) as grafana,
         pytest.raises(GrafanaError, match=r"these dashboards are for 9\.4 to 12"),
     ):
         list(push(grafana, WANTED))
-    assert pretend.writes == []
+    assert fake.writes == []
 
 
 def test_grafana_may_live_under_a_path_and_know_a_user() -> None:
-    with PretendGrafana(version="9.4.7", prefix="/grafana") as pretend:
-        with closing(Grafana(pretend.url + "/", ("admin", "pw"))) as grafana:
+    with FakeGrafana(version="9.4.7", prefix="/grafana") as fake:
+        with closing(Grafana(fake.url + "/", ("admin", "pw"))) as grafana:
             assert states(push(grafana, WANTED))["folder"] == "created"
         with (
-            closing(Grafana(pretend.url, "wrong")) as grafana,
+            closing(Grafana(fake.url, "wrong")) as grafana,
             pytest.raises(GrafanaError, match="give a valid --token"),
         ):
             list(push(grafana, WANTED))
 
 
-def test_the_commands_push_and_check(pretend: PretendGrafana, tmp_path: Path) -> None:
+def test_the_commands_push_and_check(fake: FakeGrafana, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(f"{TOKEN}\n")
-    where = ["--url", pretend.url, "--token-file", str(token)]
+    where = ["--url", fake.url, "--token-file", str(token)]
     run = CliRunner()
     missing = run.invoke(app, ["check", *where])
     assert isinstance(missing.exception, HubpulseError)
-    assert f"hubpulse dashboards push --url {pretend.url}" in str(missing.exception)
+    assert f"hubpulse dashboards push --url {fake.url}" in str(missing.exception)
     pushed = run.invoke(app, ["push", *where])
     assert pushed.exit_code == 0
     assert "dashboard 'Daily usage': created" in pushed.output
     assert run.invoke(app, ["check", *where]).exit_code == 0
-    nobody = run.invoke(app, ["push", "--url", pretend.url])
+    nobody = run.invoke(app, ["push", "--url", fake.url])
     assert "--token-file" in str(nobody.exception)
 
 
