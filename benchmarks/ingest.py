@@ -29,16 +29,16 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
-from ingest.mqtt_client import BatchClient
-from ingest.subscriber import Subscriber
 from mqtt.messages import Message
+from mqtt.packets import PacketSplitter
+from mqtt.publisher import Publisher
+from mqtt.subscriber import Subscriber
 from schemas import Estate
 from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.registry import Registry
 from simulators.messages import TimedMessage as Sent
-from simulators.publisher import Publisher
-from tests.ingest.packets import publish as publish_packet
+from tests.mqtt.packets import publish as publish_packet
 from tests.real_parts import find
 from tests.servers import Mosquitto
 
@@ -121,11 +121,11 @@ def decoding() -> None:
 
 def splitting() -> None:
     stream = b"".join(publish_packet(numeric(n)) for n in range(BATCH))
-    client = BatchClient(client_id="benchmark", version_5=True)
+    splitter = PacketSplitter(version_5=True, hand_over=lambda _head, _body: 0)
 
     def split() -> None:
-        client._split(stream)  # noqa: SLF001 - that alone is measured
-        client.take()
+        splitter.feed(stream)
+        splitter.take_messages()
 
     say("split packets", BATCH / processor_s(split))
 

@@ -18,12 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.context import err, out
 from cli.stack import Stack
 from ingest.quarantine import Quarantine
+from mqtt.publisher import Publisher
 from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
 from sensors.estate_file import DEFAULT_PATH, load_estate
 from simulators.estate import history, live
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from simulators.runner import RealTime
 from stores import open_store
 from usage.keeper import pending_marks

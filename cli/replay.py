@@ -53,8 +53,8 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Send a recording, or a table by way of a mapping, to the broker."""
+    from mqtt.publisher import Publisher
     from simulators.mapping import load_mapping
-    from simulators.publisher import Publisher
     from simulators.replay import Bookmark, measure, open_source, parse_speed, shift_to
     from simulators.replay import replay as replay_source
 

@@ -171,7 +171,7 @@ def _truth_record(path: Path | None, run: Simulation) -> Iterator[TruthRecord | 
 def _publish(
     settings: Settings, run: Simulation, truth: TruthRecord | None, *, speed: float, live: bool, as_json: bool
 ) -> None:
-    from simulators.publisher import Publisher
+    from mqtt.publisher import Publisher
     from simulators.replay import Spacing
     from simulators.runner import READINGS_A_BATCH, RealTime, Runner
 

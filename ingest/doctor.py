@@ -17,8 +17,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.mqtt_client import tls_context
 from ingest.quarantine import Quarantine
+from mqtt.connection import tls_context
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
 from schemas.settings import Settings

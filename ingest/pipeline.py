@@ -28,9 +28,9 @@ from ingest.buffer import Buffer
 from ingest.buffer_file import BufferFullError
 from ingest.decoder import Decoder
 from ingest.privacy import masked_trace
-from ingest.subscriber import Subscriber
 from ingest.writer import Writer
 from mqtt.messages import Message
+from mqtt.subscriber import Subscriber
 from schemas.errors import HubpulseError, shown
 from schemas.localtime import rfc3339
 from schemas.readings import Reason, Rejection

@@ -20,6 +20,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     # Receiving
     "broker_connected": LogEvent("Ingest is connected to the broker.", ("broker", "mqtt", "session")),
     "broker_restarted": LogEvent("The broker that Hubpulse runs had ended and was started again."),
+    "mqtt_stock_client": LogEvent("paho-mqtt is another inside than expected; it is used as it is.", ("differences",)),
     "receiving_failed": LogEvent("Nothing is received; ingest tries again by itself.", ("error",)),
     "session_lost": LogEvent("The broker no longer has our session: what was published meanwhile is lost."),
     "subscription_at_qos_0": LogEvent("The broker grants QoS 0 only and may lose messages.", ("filters",)),

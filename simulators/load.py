@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from mqtt.publisher import Publisher
+from mqtt.window import Report
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
-from simulators.window import Report
 
 _FIRST_S = 1e-5
 _GROWTH = 1.02

@@ -9,9 +9,9 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import b64decode, b64encode
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from mqtt.packets import encode_topic
 from schemas.localtime import rfc3339
 from sensors.times import number_ns, text_ns
 
@@ -22,21 +22,6 @@ class TimedMessage(NamedTuple):
     time_ns: int
     topic: str
     payload: bytes
-
-
-_TOPIC_BYTES_MAX = 65535
-
-
-@lru_cache(maxsize=65536)
-def encode_topic(topic: str) -> bytes:
-    """The topic's UTF-8 bytes. Raises ValueError for one that no client may publish to."""
-    try:
-        encoded = topic.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"topic {topic!r} is no valid text") from error
-    if not 0 < len(encoded) <= _TOPIC_BYTES_MAX or "\0" in topic or "+" in topic or "#" in topic:
-        raise ValueError(f"topic {topic[:80]!r} can't be published to: it is empty, too long or holds +, # or NUL")
-    return encoded
 
 
 def encode(message: TimedMessage) -> bytes:

@@ -1,6 +1,6 @@
 """Recording what a broker delivers, as it comes: receive time, topic, payload.
 
-broker -> link -> MAC address in it? -> (refused | hashed) -> writer -> acknowledge
+broker -> connection -> MAC address in it? -> (refused | hashed) -> writer -> acknowledge
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
+from mqtt.connection import Connection, Limits, State, connect, place_of
+from mqtt.messages import Message
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
-from simulators.link import Link, connect, place_of
 from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
 from simulators.reason_counts import ReasonCounts
@@ -28,8 +27,10 @@ FLUSH_EVERY_S = 1.0
 TURN_MAX_S = 0.2
 RETRY_S = 0.5
 SUBSCRIBE_MAX_S = 10.0
+PAYLOAD_BYTES_MAX = 16 * 1024**2
 
 HELD_MAC = "refused: a MAC address in it (--hash-macs writes a keyed hash instead)"
+TOO_LARGE = f"larger than {PAYLOAD_BYTES_MAX} bytes"
 GAP = "connection lost: what was published meanwhile is missing"
 
 
@@ -70,7 +71,6 @@ class Recorder:
         self._messages_max: float = math.inf
         self._written = 0
         self._skipped = ReasonCounts()
-        self._error: HubpulseError | None = None
 
     def run(
         self,
@@ -87,68 +87,68 @@ class Recorder:
         self._messages_max = math.inf if messages_max is None else messages_max
         start_s = flushed_s = now_s = time.monotonic()
         end_s = math.inf if duration_s is None else start_s + duration_s
-        link = self._subscribed()
+        connection = self._subscribed()
         try:
             while not (stop() or self._full) and now_s < end_s:
-                if link.lost:
+                if connection.state is State.CLOSED:
                     self._skipped.add(GAP, f"after {self._written} messages")
-                    link = self._subscribed_again(stop)
-                link.turn(min(TURN_MAX_S, end_s - now_s))
-                if self._error is not None:
-                    raise self._error
+                    connection = self._subscribed_again(stop)
+                connection.turn(min(TURN_MAX_S, end_s - now_s))
+                for message in connection.take_messages():
+                    self._write(message)
+                connection.acknowledge()
                 on_progress(self._written)
                 now_s = time.monotonic()
                 if now_s - flushed_s >= FLUSH_EVERY_S:
                     self._writer.flush()
                     flushed_s = now_s
         finally:
-            link.close()
+            connection.close()
         return RecordReport(self._written, tuple(self._writer.paths), self._skipped, now_s - start_s)
 
     @property
     def _full(self) -> bool:
         return self._written >= self._messages_max
 
-    def _take(self, _client: mqtt.Client, _userdata: Any, received: mqtt.MQTTMessage) -> None:
-        """Write one message: paho calls it, and acknowledges afterwards. It must not raise."""
-        if self._full or self._error is not None:
+    def _write(self, received: Message) -> None:
+        """Write one message, unless it must not be in the recording."""
+        if self._full:
             return
-        message = TimedMessage(self._now_ns(), received.topic, bytes(received.payload))
+        reason = TOO_LARGE if received.cut_from_bytes else None
+        message = TimedMessage(self._now_ns(), received.topic.decode(errors="replace"), received.payload)
         if self._hasher is not None:
             message = self._hasher.hashed(message)
         elif holds_mac(message):
-            self._skipped.add(HELD_MAC, f"after {self._written} messages")
+            reason = HELD_MAC
+        if reason is not None:
+            self._skipped.add(reason, f"after {self._written} messages")
             return
-        try:
-            self._writer.write(message)
-        except HubpulseError as error:
-            self._error = error
-            return
+        self._writer.write(message)
         self._written += 1
 
-    def _subscribed(self) -> Link:
-        """A link that is subscribed to all of the filters."""
+    def _subscribed(self) -> Connection:
+        """A connection that is subscribed to all of the filters."""
         topics = self._topics
-        link = connect(self._settings, client_id=self._client_id)
-        answers: list[ReasonCode] = []
-        link.on_message = self._take
-        link.on_subscribe = lambda _client, _userdata, _mid, reasons, _properties: answers.extend(reasons)
+        limits = Limits(payload_bytes_max=PAYLOAD_BYTES_MAX)
+        connection = connect(self._settings, client_id=self._client_id, limits=limits)
+        answers: dict[str, ReasonCode] = {}
+        connection.on_subscribed = answers.update
         try:
-            link.subscribe([(topic, 1) for topic in topics])
+            connection.subscribe(topics)
         except ValueError as error:
-            link.close()
+            connection.close()
             raise HubpulseError(f"{', '.join(topics)}: {error}: write topic filters such as hubs/#") from error
         deadline_s = time.monotonic() + SUBSCRIBE_MAX_S
-        while len(answers) < len(topics) and not link.lost and time.monotonic() < deadline_s:
-            link.turn(TURN_MAX_S)
-        refused = [topic for topic, reason in zip(topics, answers, strict=False) if reason.is_failure]
-        if refused or len(answers) < len(topics):
-            link.close()
+        while connection.is_open and not answers and time.monotonic() < deadline_s:
+            connection.turn(TURN_MAX_S)
+        if connection.state is not State.SUBSCRIBED:
+            connection.close()
+            refused = [topic for topic, reason in answers.items() if reason.is_failure]
             what = f"refuses the subscription to {', '.join(refused)}" if refused else "does not answer a subscription"
             raise HubpulseError(f"the broker at {place_of(self._settings)} {what}: check its access rules and its log")
-        return link
+        return connection
 
-    def _subscribed_again(self, stop: Callable[[], bool]) -> Link:
+    def _subscribed_again(self, stop: Callable[[], bool]) -> Connection:
         deadline_s = time.monotonic() + self._patience_s
         while True:
             try:

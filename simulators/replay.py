@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
 from simulators.mapping import TableMapping
 from simulators.messages import TimedMessage, time_ns_of
-from simulators.publisher import Publisher
 from simulators.reason_counts import ReasonCounts
 from simulators.recordings import Recording
 from simulators.source_file import SourceFile

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
+from mqtt.publisher import Pace, Publisher
 from schemas.localtime import NS_A_SECOND
 from simulators.messages import TimedMessage
-from simulators.publisher import Pace, Publisher
 from simulators.seeded import seeded_rng
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord

@@ -18,10 +18,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pydantic import SecretStr
 
 from ingest.quarantine import Quarantine
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from tests.cli.command import CommandLine
 from tests.deploy.compose_file import SERVICES
 from tests.deploy.conftest import Installation

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ingest import Ledger
 from ingest.quarantine import Quarantine
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
 from simulators.mapping import SHIPPED
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from tests.cli.command import CommandLine, Running
 from tests.servers import Mosquitto
 from tests.waiting import wait_until

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from mqtt.publisher import Publisher
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from tests.e2e.bad_input import BadMessage, bad_messages
 from tests.e2e.conftest import StoreSettings
 from tests.e2e.pipeline import LAST_TOPIC, Pipeline

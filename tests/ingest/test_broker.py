@@ -13,7 +13,7 @@ import pytest
 
 from ingest.broker import EmbeddedBroker
 from schemas import HubpulseError
-from tests.ingest.receiving import numbers, payloads, publish, ready, receive, subscribing
+from tests.mqtt.receiving import numbers, payloads, publish, ready, receive, subscribing
 from tests.real_parts import REPOSITORY
 from tests.servers import LOOPBACK, free_port
 from tests.waiting import wait_until

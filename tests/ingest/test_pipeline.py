@@ -18,8 +18,8 @@ from schemas.settings import IngestSettings, MqttSettings
 from sensors.formats.native import NativeParser
 from stores import Accepted, Keep, Outcome, Rejected
 from tests.ingest.fake_store import FakeStore
-from tests.ingest.receiving import DEADLINE_S, publish
 from tests.ingest.walking import AIR, ESTATE, Running, running, temperatures, with_limits
+from tests.mqtt.receiving import DEADLINE_S, publish
 from tests.servers import Mosquitto, free_port
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from typing import Any
 from ingest import Ingest, Ledger
 from ingest.quarantine import Quarantine
 from schemas import Reason, Settings
-from tests.ingest.receiving import DEADLINE_S
+from tests.mqtt.receiving import DEADLINE_S
 from tests.waiting import wait_until
 
 ESTATE = "name: Hubs\ntimezone: Europe/London\nhubs: [{id: armley}]\n"

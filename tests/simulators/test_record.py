@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from simulators import record as recording_module
 from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
-from simulators.publisher import Publisher
 from simulators.record import Recorder, RecordReport
 from simulators.recordings import Recording, RecordingWriter
 from tests.servers import Mosquitto, free_port

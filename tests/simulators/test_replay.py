@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
 from simulators import replay as replaying
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from simulators.recordings import Recording, RecordingWriter
 from simulators.replay import (
     Bookmark,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from cli.app import main
+from mqtt.publisher import Publisher
 from simulators.messages import TimedMessage, encode
-from simulators.publisher import Publisher
 from simulators.recordings import Recording
 from tests.real_parts import REPOSITORY
 from tests.servers import Mosquitto, free_port

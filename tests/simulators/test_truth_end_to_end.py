@@ -19,11 +19,11 @@ import yaml
 
 from ingest import Ingest
 from ingest.quarantine import Quarantine
+from mqtt.publisher import Publisher
 from schemas import Settings
 from schemas.settings import InfluxSettings, MqttSettings
 from simulators.faults import describe
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from simulators.runner import Runner
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord

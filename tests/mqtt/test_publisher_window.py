@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.link import Terms
+from mqtt.connection import Terms
+from mqtt.window import Window
 from simulators.messages import TimedMessage
-from simulators.window import Window
 
 V5 = Terms(is_v5=True)
 SUCCESS, NO_SUBSCRIBER, NOT_AUTHORISED = 0x00, 0x10, 0x87

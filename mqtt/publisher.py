@@ -1,7 +1,7 @@
-"""The way of every simulated and replayed message to the broker: QoS 1, in order, none forgotten.
+"""Publishes every message of a source: QoS 1, in order, none forgotten.
 
-    source -> feed (paced) -> window (in flight, bounded) -> link -> broker
-                                  ^-- a new link: sent again ---'
+    source -> feed (paced) -> window (in flight, bounded) -> connection -> broker
+                                  ^-- a new connection: sent again --'
 
 Nothing is taken from the source while the window is full, and a message leaves the window only when the broker has
 acknowledged it, over however many connections that takes.
@@ -10,17 +10,18 @@ acknowledged it, over however many connections that takes.
 from __future__ import annotations
 
 import math
+import random
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
-from schemas import HubpulseError
+from mqtt.connection import Connection, State, connect, place_of
+from mqtt.window import Outgoing, Report, Window
+from schemas.backoff import Backoff
+from schemas.errors import HubpulseError
 from schemas.settings import MqttSettings
-from simulators.link import Link, connect, place_of
-from simulators.messages import TimedMessage
-from simulators.window import Report, Window
 
 RUN_MESSAGES = 250  # packets handed to the socket at once
 TURN_MAX_S = 0.2  # the longest wait, so that a stop is noticed soon
@@ -31,7 +32,7 @@ RETRY_MAX_S = 2.0
 class Pace(Protocol):
     """When a message is due."""
 
-    def due_s(self, message: TimedMessage) -> float:
+    def due_s(self, message: Any) -> float:
         """The moment on the clock of `time.monotonic()` before which the message must not be sent."""
         ...
 
@@ -55,7 +56,8 @@ class Publisher:
         self._client_id = client_id or f"hubpulse-publisher-{secrets.token_hex(4)}"
         self._window_messages = window_messages
         self._patience_s = patience_s
-        self._link: Link | None = None
+        self._connection: Connection | None = None
+        self._disconnect_reason = ""
         self._window = Window(window_messages)
 
     def __enter__(self) -> Self:
@@ -72,20 +74,20 @@ class Publisher:
 
     def connect(self) -> None:
         """Connect, unless connected. Raises HubpulseError that says what to do."""
-        if self._link is None or self._link.lost:
-            self._link = connect(self._settings, client_id=self._client_id)
+        if self._connection is None or self._connection.state is State.CLOSED:
+            self._connection = connect(self._settings, client_id=self._client_id)
 
     def close(self) -> None:
-        """Say goodbye and disconnect."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        """Disconnect, once everything is sent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def abort(self) -> None:
-        """Cut the connection without a goodbye, as when a device loses its power."""
-        if self._link is not None:
-            self._link.abort()
-            self._link = None
+        """Cut the connection without a DISCONNECT, as when a device loses its power."""
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
 
     @property
     def settled(self) -> int:
@@ -94,7 +96,7 @@ class Publisher:
 
     def publish_all(
         self,
-        messages: Iterable[TimedMessage],
+        messages: Iterable[Outgoing],
         *,
         on_sent: Callable[[int], None] | None = None,
         on_latency_s: Callable[[list[float]], None] | None = None,
@@ -104,56 +106,58 @@ class Publisher:
         """Send every message and wait until the broker has answered for each; may be called again.
 
         A lost connection is made again and what was unacknowledged sent again: a message may arrive twice, never not
-        at all. `on_sent` is told how many more messages the broker answered for, `on_latency_s` the seconds from
+        at all. `on_sent` gets how many more messages the broker answered for, `on_latency_s` the seconds from
         sending to acknowledgement of each. Once `stop()` is true nothing more is taken from the source; what is in
         flight is still waited for, and likewise where the source raises, before that is raised here.
         Raises HubpulseError when the broker stays away, or silent, past the patience.
         """
         self.connect()
         window = self._window = Window(self._window_messages)
-        window.open(self._link_now().terms)
+        window.open(self._connection_now().terms)
         feed = _Feed(messages, pace)
-        told = 0
+        reported = 0
         while not (feed.ended and window.empty):
-            link = self._live_link(window, stop)
-            latencies_s = window.settle(link.take_acknowledged(), time.monotonic())
+            connection = self._live_connection(window, stop)
+            latencies_s = window.settle(connection.take_answers(), time.monotonic())
             if on_latency_s is not None and latencies_s:
                 on_latency_s(latencies_s)
-            if on_sent is not None and window.done > told:
-                on_sent(window.done - told)
-                told = window.done
+            if on_sent is not None and window.done > reported:
+                on_sent(window.done - reported)
+                reported = window.done
             if stop():
                 feed.stop()
             self._check_patience(window)
-            wait_s = _send_run(link, window, feed)
-            link.turn(wait_s)
+            wait_s = _send_run(connection, window, feed)
+            connection.turn(wait_s)
         if feed.error is not None:
             raise feed.error
         return window.report(complete=not feed.stopped)
 
-    def _link_now(self) -> Link:
-        if self._link is None:
+    def _connection_now(self) -> Connection:
+        if self._connection is None:
             raise HubpulseError("the publisher was closed while publishing")
-        return self._link
+        return self._connection
 
-    def _live_link(self, window: Window, stop: Callable[[], bool]) -> Link:
-        """The link, or a new one where it was lost: what it left unanswered is due again."""
-        link = self._link_now()
-        if link.lost:
+    def _live_connection(self, window: Window, stop: Callable[[], bool]) -> Connection:
+        """The connection, or a new one where it was lost: what it left unanswered is due again."""
+        connection = self._connection_now()
+        if connection.state is State.CLOSED:
             lost_s = time.monotonic()
-            link = self._link = self._connect_again(link, stop)
-            window.open(link.terms)
+            self._disconnect_reason = connection.disconnect_reason
+            connection = self._connection = self._connect_again(connection, stop)
+            window.open(connection.terms)
             window.progress_s += time.monotonic() - lost_s
-        return link
+        return connection
 
-    def _connect_again(self, lost: Link, stop: Callable[[], bool]) -> Link:
+    def _connect_again(self, lost: Connection, stop: Callable[[], bool]) -> Connection:
         deadline = time.monotonic() + self._patience_s
-        wait_s = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, random.SystemRandom())
         while True:
             try:
-                # Packets that are sent again are of the protocol of the lost link.
-                return connect(self._settings, client_id=self._client_id, protocols=(lost.protocol,))
+                # Packets that are sent again are of the version of the lost connection.
+                return connect(self._settings, client_id=self._client_id, version_5=lost.terms.is_v5)
             except HubpulseError as error:
+                wait_s = backoff.next_s()
                 if time.monotonic() + wait_s > deadline:
                     raise HubpulseError(
                         f"the connection was lost, and for {self._patience_s:g} s now {error}"
@@ -163,25 +167,23 @@ class Publisher:
                         f"stopped while the broker was away, with messages unacknowledged: {error}"
                     ) from error
             time.sleep(wait_s)
-            wait_s = min(2 * wait_s, RETRY_MAX_S)
 
     def _check_patience(self, window: Window) -> None:
         if not window.empty and time.monotonic() - window.progress_s > self._patience_s:
-            link = self._link_now()
-            last_words = f" and said {link.farewell!r}" if link.farewell else ""
+            reason = f" and disconnected us ({self._disconnect_reason})" if self._disconnect_reason else ""
             raise HubpulseError(
                 f"the broker at {place_of(self._settings)} acknowledged nothing for {self._patience_s:g} s"
-                f"{last_words}, first of all a message on {window.oldest_topic!r}: see the broker's log"
+                f"{reason}, first of all a message on {window.oldest_topic!r}: see the broker's log"
             )
 
 
 class _Feed:
     """The source, one message at a time, each when it is due."""
 
-    def __init__(self, messages: Iterable[TimedMessage], pace: Pace | None) -> None:
+    def __init__(self, messages: Iterable[Outgoing], pace: Pace | None) -> None:
         self._source = iter(messages)
         self._pace = pace
-        self._held: tuple[TimedMessage, float] | None = None
+        self._held: tuple[Outgoing, float] | None = None
         self.ended = False
         self.stopped = False
         self.error: Exception | None = None
@@ -191,7 +193,7 @@ class _Feed:
         if not self.ended:
             self._held, self.ended, self.stopped = None, True, True
 
-    def take(self, now_s: float) -> TimedMessage | None:
+    def take(self, now_s: float) -> Outgoing | None:
         """The next message, where there is one and it is due."""
         if self.ended:
             return None
@@ -205,7 +207,7 @@ class _Feed:
         self._held = (message, due_s) if due_s > now_s else None
         return message if self._held is None else None
 
-    def _next(self) -> TimedMessage | None:
+    def _next(self) -> Outgoing | None:
         try:
             message = next(self._source, None)
         except Exception as error:  # noqa: BLE001 - raised once what came before it is acknowledged
@@ -220,8 +222,8 @@ class _Feed:
         return 0 if self._held is None else max(0, self._held[1] - now_s)
 
 
-def _send_run(link: Link, window: Window, feed: _Feed) -> float:
-    """Send what is due and has room, at most one run of it; return how long the link may wait for its socket."""
+def _send_run(connection: Connection, window: Window, feed: _Feed) -> float:
+    """Send what is due and has room, at most one run of it; return how long the connection may wait for its socket."""
     now_s = time.monotonic()
     run: list[bytes] = []
     while len(run) < RUN_MESSAGES and window.has_room:
@@ -233,7 +235,7 @@ def _send_run(link: Link, window: Window, feed: _Feed) -> float:
             packet = window.admit(message, now_s)
         run.append(packet)
     if run:
-        link.send_run(b"".join(run))
+        connection.send(b"".join(run))
     if feed.ended and window.empty:
         return 0
     return min(TURN_MAX_S, feed.wait_s(now_s)) if window.has_room else TURN_MAX_S

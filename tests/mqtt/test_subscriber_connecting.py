@@ -1,4 +1,4 @@
-"""Brokers that refuse, hang up, fall silent, have no MQTT 5 or speak nonsense: we say so, and we come back."""
+"""Brokers that refuse, close connections, fall silent, have no MQTT 5 or send nonsense: we report it and reconnect."""
 
 import os
 import resource
@@ -10,19 +10,19 @@ import structlog
 
 from ingest.broker import EmbeddedBroker
 from mqtt.messages import Message
-from tests.ingest.fake_broker import (
+from tests.mqtt.fake_broker import (
     CONNECT,
     SUBSCRIBE,
     Conversation,
     FakeBroker,
-    hangs_up,
+    closes_at_once,
     is_silent,
     normal,
 )
-from tests.ingest.packets import packet
-from tests.ingest.packets import publish as publish_packet
-from tests.ingest.receiving import numbers, payloads, publish, ready, receive, receive_nothing, subscribing, until
-from tests.ingest.test_mqtt_client import BROKEN
+from tests.mqtt.packets import packet
+from tests.mqtt.packets import publish as publish_packet
+from tests.mqtt.receiving import numbers, payloads, publish, ready, receive, receive_nothing, subscribing, until
+from tests.mqtt.test_client import BROKEN
 from tests.servers import Mosquitto, free_port
 
 GOOD = Message(b"hubs/a/co2/b", b"500", 1)
@@ -47,7 +47,7 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(make_mosquitto: Callable[.
     broker = make_mosquitto()
     broker.stop()
     with subscribing(broker.port) as subscriber:
-        until(subscriber, lambda: "can't be reached" in str(subscriber.problem), "the problem to be named")
+        until(subscriber, lambda: "no broker answers" in str(subscriber.problem), "the problem to be named")
         broker.start()
         ready(subscriber)
         assert subscriber.problem is None
@@ -128,7 +128,7 @@ def refuses_5(talk: Conversation) -> None:
     talk.wait()
 
 
-def hangs_up_on_5(talk: Conversation) -> None:
+def closes_on_5(talk: Conversation) -> None:
     talk.hear(CONNECT)
     if talk.version == 4:
         talk.say(b"\x20\x02\x00\x00")
@@ -149,8 +149,8 @@ def ignores_5(talk: Conversation) -> None:
 
 @pytest.mark.parametrize(
     "behaviour, tries",
-    [(refuses_5, [5, 4]), (hangs_up_on_5, [5, 5, 4]), (ignores_5, [5, 4])],
-    ids=["refused", "hung up", "silent"],
+    [(refuses_5, [5, 4]), (closes_on_5, [5, 5, 4]), (ignores_5, [5, 4])],
+    ids=["refused", "closed", "silent"],
 )
 def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
     behaviour: Callable[[Conversation], None], tries: list[int]
@@ -171,14 +171,14 @@ def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
 
 
 def test_one_hiccup_of_a_broker_does_not_cost_mqtt_5() -> None:
-    with FakeBroker(hangs_up, normal) as broker, subscribing(broker.port) as subscriber:
+    with FakeBroker(closes_at_once, normal) as broker, subscribing(broker.port) as subscriber:
         ready(subscriber)
 
         assert versions(broker) == [5, 5]
 
 
 def test_a_broker_that_once_answered_in_mqtt_5_is_not_taken_for_an_old_one() -> None:
-    """It may hang up while it starts, and be slow while it saves its sessions."""
+    """It may close connections while it starts, and be slow while it saves its sessions."""
     clock = Seconds()
 
     def goes(talk: Conversation) -> None:
@@ -189,7 +189,7 @@ def test_a_broker_that_once_answered_in_mqtt_5_is_not_taken_for_an_old_one() -> 
         clock.now += 1
         return len(broker.talks) == 6 and subscriber.subscribed
 
-    behaviours = (goes, hangs_up, hangs_up, hangs_up, is_silent, normal)
+    behaviours = (goes, closes_at_once, closes_at_once, closes_at_once, is_silent, normal)
     with FakeBroker(*behaviours) as broker, subscribing(broker.port, monotonic_s=clock) as subscriber:
         until(subscriber, hurry, "the sixth connection")
 
@@ -201,7 +201,10 @@ def test_after_a_lost_connection_mqtt_5_comes_first_again() -> None:
         talk.accept()
         talk.grant(1)
 
-    with FakeBroker(hangs_up, hangs_up, old_then_gone, normal) as broker, subscribing(broker.port) as subscriber:
+    with (
+        FakeBroker(closes_at_once, closes_at_once, old_then_gone, normal) as broker,
+        subscribing(broker.port) as subscriber,
+    ):
         until(subscriber, lambda: len(broker.talks) == 4 and subscriber.subscribed, "the fourth connection")
 
         assert versions(broker) == [5, 5, 4, 5]
@@ -318,7 +321,7 @@ def many_files() -> Iterator[None]:
 def test_a_process_with_more_than_a_thousand_files_still_waits_for_its_socket() -> None:
     with FakeBroker(normal) as broker, subscribing(broker.port) as subscriber:
         ready(subscriber)
-        sock = subscriber._client.socket()
+        sock = subscriber._connection._client.socket()
         assert sock is not None
         assert sock.fileno() > 1024
         turns = 0

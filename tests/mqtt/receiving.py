@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ingest.subscriber import Subscriber
 from mqtt.messages import Message
+from mqtt.publisher import Publisher
+from mqtt.subscriber import Subscriber
 from schemas.settings import IngestSettings, MqttSettings
 from simulators.messages import TimedMessage as Sent
-from simulators.publisher import Publisher
 from tests.waiting import wait_until
 
 DEADLINE_S = 20

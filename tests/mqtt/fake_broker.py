@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from tests.ingest.packets import CONNACK_5, CONNACK_311, packet
+from tests.mqtt.packets import CONNACK_5, CONNACK_311, packet
 from tests.servers import LOOPBACK, free_port
 
 CONNECT, SUBSCRIBE, PINGREQ = 0x10, 0x82, 0xC0
@@ -78,7 +78,7 @@ def normal(talk: Conversation) -> None:
     talk.wait()
 
 
-def hangs_up(talk: Conversation) -> None:
+def closes_at_once(talk: Conversation) -> None:
     talk.hear(CONNECT)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ingest.broker import EmbeddedBroker
+from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from simulators.messages import TimedMessage
-from simulators.publisher import Publisher
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import Listener, numbered, settings_of, silent_broker
 
@@ -261,5 +261,5 @@ def test_messages_travel_over_tls_to_a_broker_whose_certificate_is_trusted(
     messages = [TimedMessage(0, "hubs/armley", bytes(size)) for size in range(3000)]
     with Publisher(settings_of(mosquitto.port, ca_file=certificate)) as publisher:
         assert publisher.publish_all(messages).acknowledged == 3000
-    with pytest.raises(HubpulseError, match="closed the connection at once; check host, port and TLS"):
+    with pytest.raises(HubpulseError, match="closed the connection at once: check host, port and TLS"):
         Publisher(settings_of(mosquitto.port)).connect()

@@ -6,19 +6,26 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from simulators.link import Terms
-from simulators.messages import TimedMessage, encode_topic
+from mqtt.connection import Terms
+from mqtt.packets import encode_publish, encode_topic, sent_again
 
 _PACKET_IDS = 65535
-_PUBLISH_QOS1 = b"\x32"
-_PUBLISH_QOS1_AGAIN = b"\x3a"
-_NO_PROPERTIES = b"\0"
 _FAILURE_FROM = 0x80
+
+
+class Outgoing(Protocol):
+    """What can be published."""
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def payload(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +108,11 @@ class Window:
         if not self._again:
             return None
         packet_id, lost = self._again.popleft()
-        packet = _PUBLISH_QOS1_AGAIN + lost.packet[1:]
+        packet = sent_again(lost.packet)
         self._put(packet_id, _Outstanding(lost.number, lost.topic, packet, now_s))
         return packet
 
-    def admit(self, message: TimedMessage, now_s: float) -> bytes:
+    def admit(self, message: Outgoing, now_s: float) -> bytes:
         """The packet of a new message, now in flight; empty for one that no broker, or not this one, can take.
 
         Only once `again` has nothing more.
@@ -118,25 +125,12 @@ class Window:
             self._refused["invalid topic"] += 1
             return b""
         packet_id = self._free_id()
-        properties = _NO_PROPERTIES if self._terms.is_v5 else b""
-        length = 4 + len(topic) + len(properties) + len(message.payload)
-        head = _varint(length)
-        if 1 + len(head) + length > self._terms.packet_bytes_max:
+        packet = encode_publish(topic, message.payload, packet_id, version_5=self._terms.is_v5)
+        if len(packet) > self._terms.packet_bytes_max:
             self._refused[f"larger than the {self._terms.packet_bytes_max} bytes that the broker takes"] += 1
             return b""
         if not self._in_flight:
             self.progress_s = now_s
-        packet = b"".join(
-            (
-                _PUBLISH_QOS1,
-                head,
-                len(topic).to_bytes(2, "big"),
-                topic,
-                packet_id.to_bytes(2, "big"),
-                properties,
-                message.payload,
-            )
-        )
         self._put(packet_id, _Outstanding(number, message.topic, packet, now_s))
         return packet
 
@@ -172,17 +166,6 @@ class Window:
             self._packet_id = self._packet_id % _PACKET_IDS + 1
             if self._packet_id not in self._in_flight:
                 return self._packet_id
-
-
-@lru_cache(maxsize=4096)
-def _varint(length: int) -> bytes:
-    """MQTT's remaining length: 7 bits a byte, the lowest first."""
-    encoded = bytearray()
-    while True:
-        length, low = divmod(length, 128)
-        encoded.append(low | 0x80 if length else low)
-        if not length:
-            return bytes(encoded)
 
 
 @lru_cache(maxsize=256)

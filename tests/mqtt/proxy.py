@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.ingest.packets import packets_in
+from tests.mqtt.packets import packets_in
 from tests.servers import LOOPBACK, free_port
 
 PUBLISH, PUBACK = 0x30, 0x40

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from schemas import HubpulseError
-from tests.ingest.receiving import numbers, payloads, publish, ready, receive, subscribing, until
+from tests.mqtt.receiving import numbers, payloads, publish, ready, receive, subscribing, until
 from tests.real_parts import require
 from tests.servers import Mosquitto, free_port
 
@@ -30,11 +30,11 @@ def test_a_wrong_password_is_said_without_the_password(
         structlog.testing.capture_logs() as logs,
         subscribing(broker.port, username="ingest", password="not-the-sauce") as subscriber,
     ):
-        until(subscriber, lambda: "refuses us" in str(subscriber.problem), "the refusal")
+        until(subscriber, lambda: "refuses the connection" in str(subscriber.problem), "the refusal")
     with subscribing(broker.port, username="ingest", password="secret-sauce") as subscriber:
         ready(subscriber)
 
-    assert "check user name, password" in str(logs)
+    assert "check HUBPULSE_MQTT__USERNAME and HUBPULSE_MQTT__PASSWORD" in str(logs)
     assert "sauce" not in str(logs)
 
 
@@ -67,7 +67,7 @@ def test_over_tls_everything_comes_and_only_from_whom_we_trust(
     broker = make_mosquitto(settings=f"certfile {certificate}\nkeyfile {key}\nlistener {plain} 127.0.0.1")
     body = bytes(3 * 1024**2)
 
-    with subscribing(broker.port, ca_file=certificate) as subscriber:
+    with subscribing(broker.port, ca_file=certificate, limits={"message_bytes_max": len(body)}) as subscriber:
         ready(subscriber)
         publish(plain, [*numbers(0, 5000), body])
         assert payloads(receive(subscriber, 5000)) == numbers(0, 5000)

@@ -1,0 +1,167 @@
+"""paho's client, and the same with its reading and writing done by the run.
+
+`FastClient` overrides private parts of paho. `client_class` looks once whether they are as expected, and gives the
+stock client where they are not. Connecting, keepalive and subscriptions are paho's in both.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from functools import cache
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
+
+from mqtt.messages import Message
+from mqtt.packets import PAYLOAD_BYTES_MAX, Inbox, MalformedPacketError, PacketSplitter, encode_acknowledgements
+
+log = structlog.get_logger("hubpulse.mqtt")
+
+_READ_BYTES = 256 * 1024
+_PUBLISH, _PUBACK = 0x30, 0x40
+
+_METHODS = {
+    "_packet_read": ("self",),
+    "_packet_handle": ("self",),
+    "_packet_queue": ("self", "command", "packet", "mid", "qos", "info"),
+    "_sock_recv": ("self", "bufsize"),
+}
+_ATTRIBUTES = ("_in_packet", "_last_bytes_received", "_msgtime_mutex")
+_IN_PACKET = ("command", "have_remaining", "packet", "pos", "remaining_count", "remaining_length", "remaining_mult")
+
+
+class StockClient(mqtt.Client):
+    """paho as it is: a callback for each message and answer. It holds the whole of a packet, however long."""
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        version_5: bool,
+        keeps_session: bool = False,
+        payload_bytes_max: int = PAYLOAD_BYTES_MAX,
+    ) -> None:
+        session: dict[str, Any] = {} if version_5 else {"clean_session": not keeps_session}
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=mqtt.MQTTv5 if version_5 else mqtt.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+            **session,
+        )
+        self.inbox = Inbox()
+        self._payload_bytes_max = payload_bytes_max
+        self._outgoing = PacketSplitter(version_5=version_5, hand_over=lambda _head, _body: 0)
+        self._packet_ids: dict[int, int] = {}
+        self.max_inflight_messages_set(0)  # how many are in flight is the window's business
+        self.on_message = self._take_message
+        self.on_publish = self._take_answer
+
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        """Answer messages of QoS 1, in the order given."""
+        for packet_id in packet_ids:
+            self.ack(packet_id, 1)
+
+    def send(self, packets: bytes) -> None:
+        """Send whole PUBLISH packets of QoS 1."""
+        self._outgoing.feed(packets)
+        for message in self._outgoing.take_messages():
+            sent = self.publish(message.topic.decode(), message.payload, qos=1)
+            self._packet_ids[sent.mid] = message.packet_id
+
+    def _take_message(self, _client: mqtt.Client, _userdata: Any, received: mqtt.MQTTMessage) -> None:
+        try:
+            topic = received.topic.encode()
+        except UnicodeDecodeError as error:
+            topic = error.object
+        packet_id = received.mid if received.qos else 0
+        message = Message(topic, bytes(received.payload), packet_id, received.dup, received.retain)
+        message = message if len(message.payload) <= self._payload_bytes_max else message.cut()
+        self.inbox.messages.append(message)
+        self.inbox.messages_bytes += len(message.payload)
+
+    def _take_answer(self, _client: mqtt.Client, _userdata: Any, sent_id: int, reason: Any, _properties: Any) -> None:
+        self.inbox.answers.append((self._packet_ids.pop(sent_id), reason.value))
+
+
+class FastClient(StockClient):
+    """Reads many packets at a time, and writes a run of them at once."""
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        version_5: bool,
+        keeps_session: bool = False,
+        payload_bytes_max: int = PAYLOAD_BYTES_MAX,
+    ) -> None:
+        super().__init__(client_id=client_id, version_5=version_5, keeps_session=keeps_session)
+        self.inbox: PacketSplitter = PacketSplitter(
+            version_5=version_5, hand_over=self._hand_over, payload_bytes_max=payload_bytes_max
+        )
+
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        if packet_ids:
+            self._packet_queue(_PUBACK, encode_acknowledgements(packet_ids), 0, 0)
+
+    def send(self, packets: bytes) -> None:
+        self._packet_queue(_PUBLISH, packets, 0, 1)
+
+    def _packet_read(self) -> MQTTErrorCode:
+        try:
+            data = self._sock_recv(_READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_AGAIN
+        except OSError:
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
+        if not data:
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
+        with self._msgtime_mutex:
+            self._last_bytes_received = time.monotonic()
+        try:
+            return MQTTErrorCode(self.inbox.feed(data))
+        except (MalformedPacketError, MalformedPacket):
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _hand_over(self, head: int, body: bytes) -> int:
+        """Let paho handle any other packet as if it had read it itself."""
+        self._in_packet["command"] = head
+        self._in_packet["remaining_length"] = len(body)
+        self._in_packet["packet"] = bytearray(body)
+        self._in_packet["pos"] = 0
+        failure = self._packet_handle()
+        self._in_packet["command"] = 0
+        return failure
+
+
+def paho_differences() -> list[str]:
+    """What of paho's private parts is not as `FastClient` expects it."""
+    found = []
+    for name, expected in _METHODS.items():
+        method = getattr(mqtt.Client, name, None)
+        if not callable(method) or tuple(inspect.signature(method).parameters) != expected:
+            found.append(name)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    found += [name for name in _ATTRIBUTES if not hasattr(client, name)]
+    if not set(_IN_PACKET) <= set(getattr(client, "_in_packet", ())):
+        found.append("the keys of _in_packet")
+    return found
+
+
+@cache
+def client_class() -> type[StockClient]:
+    """The fast client, or the stock one where this paho is another inside."""
+    differences = paho_differences()
+    if not differences:
+        return FastClient
+    log.warning(
+        "mqtt_stock_client",
+        differences=differences,
+        hint="receiving takes several times the CPU: install the paho-mqtt of constraints.txt",
+    )
+    return StockClient

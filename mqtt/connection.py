@@ -1,0 +1,384 @@
+"""One connection to the broker, from its opening to its end.
+
+    DISCONNECTED -> CONNECTING -> CONNECTED <-> SUBSCRIBED -> CLOSING -> CLOSED
+                                                 (CLOSED may follow any of them)
+
+It is never opened again: a lost connection is replaced by a new one. What was received on it can therefore never be
+acknowledged on another.
+"""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from mqtt.client import client_class
+from mqtt.messages import Message
+from mqtt.packets import PAYLOAD_BYTES_MAX
+from mqtt.protocol import Ending, ProtocolFallback
+from schemas.errors import HubpulseError
+from schemas.settings import MqttSettings
+
+LOCALHOST = "127.0.0.1"
+_UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
+_BAD_CLIENT_ID = 133
+_TURN_MAX_S = 0.2
+_MAINTAIN_EVERY_S = 1.0
+_SOCKET_ERRORS = (OSError, ValueError)
+
+
+class State(Enum):
+    """Where in its life a connection is."""
+
+    DISCONNECTED = auto()
+    CONNECTING = auto()
+    CONNECTED = auto()
+    SUBSCRIBED = auto()
+    """The broker took every subscription."""
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+_MAY_FOLLOW = {
+    State.DISCONNECTED: {State.CONNECTING, State.CLOSED},
+    State.CONNECTING: {State.CONNECTED, State.CLOSED},
+    State.CONNECTED: {State.SUBSCRIBED, State.CLOSING, State.CLOSED},
+    State.SUBSCRIBED: {State.CONNECTED, State.CLOSING, State.CLOSED},
+    State.CLOSING: {State.CLOSED},
+    State.CLOSED: frozenset[State](),
+}
+
+
+class Terms(NamedTuple):
+    """What a connection allows: how many messages unanswered, and how large a packet."""
+
+    is_v5: bool
+    receive_max: int = 65_535
+    packet_bytes_max: int = PAYLOAD_BYTES_MAX + 5
+
+
+class Limits(NamedTuple):
+    """How much a connection takes in until it is taken out, and of one message."""
+
+    messages_max: int = 5000
+    held_bytes_max: int = 2 * 1024**2
+    payload_bytes_max: int = PAYLOAD_BYTES_MAX
+
+
+_NO_LIMITS = Limits()
+
+
+class Connection:
+    """A connection under the loop of its owner, who calls `turn`. Not shared between threads."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        client_id: str,
+        version_5: bool = True,
+        keeps_session: bool = False,
+        timeout_s: float = 3.0,
+        limits: Limits = _NO_LIMITS,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._keeps_session = keeps_session
+        self._timeout_s = timeout_s
+        self._limits = limits
+        self._monotonic_s = monotonic_s
+        self._client = client_class()(
+            client_id=client_id,
+            version_5=version_5,
+            keeps_session=keeps_session,
+            payload_bytes_max=limits.payload_bytes_max,
+        )
+        self._answer_by_s = self._maintain_at_s = 0.0
+        self._unacknowledged: list[int] = []
+        self._subscribing: tuple[int | None, Sequence[str]] = (None, ())
+        self._refusal: ReasonCode | None = None
+        self.state = State.DISCONNECTED
+        self.on_state: Callable[[State, State], None] = lambda _before, _state: None
+        self.on_subscribed: Callable[[dict[str, ReasonCode]], None] = lambda _answers: None
+        """Gets the broker's answer for each filter."""
+        self.terms = Terms(version_5)
+        self.session_present = False
+        self.ending: Ending | None = None
+        self.problem = ""
+        """Why it ended, and what to do about it."""
+        self.disconnect_reason = ""
+        """The broker's own words where it ended the connection."""
+        self._prepare_client()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the broker has accepted it and it is not ending."""
+        return self.state in (State.CONNECTED, State.SUBSCRIBED)
+
+    def open(self) -> None:
+        """Connect, as far as that is done without the broker's answer."""
+        client, settings = self._client, self._settings
+        client.connect_async(
+            settings.host or LOCALHOST, settings.port, keepalive=settings.keepalive_s, **self._session_options()
+        )
+        try:
+            client.reconnect()
+        except _SOCKET_ERRORS as error:
+            self._end(Ending.UNREACHABLE, _unreachable(error, place_of(settings)))
+            return
+        self._answer_by_s = self._monotonic_s() + self._timeout_s
+        self._go(State.CONNECTING)
+
+    def turn(self, timeout_s: float) -> None:
+        """Wait for the socket, at most so long; read, write and keep the connection alive."""
+        if self._wait(timeout_s):
+            self._read()
+        now_s = self._monotonic_s()
+        if now_s >= self._maintain_at_s:
+            self._maintain_at_s = now_s + _MAINTAIN_EVERY_S
+            self._client.loop_misc()
+        if self.state is State.CONNECTING and now_s > self._answer_by_s:
+            place = place_of(self._settings)
+            problem = f"what listens at {place} does not answer in MQTT within {self._timeout_s:g} s"
+            self._end(Ending.SILENT, f"{problem}: check host and port")
+
+    def take_messages(self) -> list[Message]:
+        """What came since the last call; `acknowledge` answers it."""
+        messages = self._client.inbox.take_messages()
+        self._unacknowledged += [m.packet_id for m in messages if m.packet_id]
+        return messages
+
+    def acknowledge(self) -> None:
+        """Answer every message taken so far, in the order received."""
+        packet_ids, self._unacknowledged = self._unacknowledged, []
+        if self._client.socket() is not None:
+            self._client.acknowledge(packet_ids)
+
+    def send(self, packets: bytes) -> None:
+        """Send whole PUBLISH packets of QoS 1, as much as the socket takes at once."""
+        self._client.send(packets)
+
+    def take_answers(self) -> list[tuple[int, int]]:
+        """(packet id, reason code) of what the broker answered for since the last call, in its order."""
+        return self._client.inbox.take_answers()
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Subscribe at QoS 1; retained messages come with a new subscription alone. Raises ValueError for no filter."""
+        once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        quality: Any = once if self.terms.is_v5 else 1
+        _, packet_id = self._client.subscribe([(name, quality) for name in filters])
+        self._subscribing = packet_id, filters
+        if self.state is State.SUBSCRIBED:
+            self._go(State.CONNECTED)
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        self._client.unsubscribe(list(filters))
+
+    def close(self, deadline_s: float = 2.0) -> None:
+        """Send what is still queued and disconnect, so that the broker sends no last will."""
+        until_s = self._monotonic_s() + deadline_s
+        if self.is_open:
+            self._go(State.CLOSING)
+            self._client.disconnect()
+            while self._client.want_write() and self._monotonic_s() < until_s:
+                self._wait(0.05)
+        self.abort()
+
+    def abort(self) -> None:
+        """Cut the connection without a DISCONNECT, as when a device loses its power."""
+        if self.state is not State.CLOSED:
+            self._end(Ending.OURS, "")
+
+    def _prepare_client(self) -> None:
+        client, settings = self._client, self._settings
+        if settings.username is not None:
+            password = settings.password.get_secret_value() if settings.password else None
+            client.username_pw_set(settings.username, password)
+        if settings.ca_file is not None:
+            client.tls_set_context(tls_context(settings.ca_file))
+        client.connect_timeout = self._timeout_s
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+
+    def _session_options(self) -> dict[str, Any]:
+        if not self.terms.is_v5 or not self._keeps_session:
+            return {}
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = self._settings.receive_max
+        properties.SessionExpiryInterval = self._settings.session_expiry_s
+        return {"clean_start": False, "properties": properties}
+
+    def _wait(self, timeout_s: float) -> bool:
+        """Wait for the socket and write what it takes; returns whether there may be something to read."""
+        sock = self._client.socket()
+        if sock is None:
+            return False
+        if getattr(sock, "pending", int)():
+            timeout_s = 0
+        # poll and not select, which can't wait for a socket beyond the 1024th of a process.
+        poll = select.poll()
+        try:
+            poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+            ready = poll.poll(1000 * timeout_s)
+        except _SOCKET_ERRORS:
+            return True
+        events = ready[0][1] if ready else 0
+        if events & select.POLLOUT:
+            self._client.loop_write()
+        return bool(events & ~select.POLLOUT) or not timeout_s
+
+    def _read(self) -> None:
+        client, inbox, limits = self._client, self._client.inbox, self._limits
+        while len(inbox.messages) < limits.messages_max and inbox.messages_bytes < limits.held_bytes_max:
+            before = len(inbox.messages), len(inbox.answers)
+            if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
+                break
+            if before == (len(inbox.messages), len(inbox.answers)):
+                break
+
+    def _go(self, state: State) -> None:
+        """The one place where the state changes."""
+        if state not in _MAY_FOLLOW[self.state]:
+            raise RuntimeError(f"a connection can't go from {self.state.name} to {state.name}")
+        before, self.state = self.state, state
+        self.on_state(before, state)
+
+    def _end(self, ending: Ending, problem: str) -> None:
+        """Close the socket, where paho has not, and say why."""
+        self.ending, self.problem = ending, problem
+        self._client.on_disconnect = None
+        sock = self._client.socket()
+        if sock is not None:
+            with suppress(OSError):
+                sock.close()
+            self._client.loop_read()  # paho finds it closed, and forgets it
+        self._go(State.CLOSED)
+
+    def _on_connect(
+        self, _client: mqtt.Client, _userdata: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: Any
+    ) -> None:
+        if self.state is not State.CONNECTING:
+            return
+        if reason.is_failure:
+            self._refusal = reason
+            return
+        self.session_present = flags.session_present
+        self.terms = self.terms._replace(
+            receive_max=getattr(properties, "ReceiveMaximum", self.terms.receive_max),
+            packet_bytes_max=getattr(properties, "MaximumPacketSize", self.terms.packet_bytes_max),
+        )
+        self._go(State.CONNECTED)
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _userdata: Any, packet_id: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        latest, filters = self._subscribing
+        if packet_id != latest:
+            return
+        self._subscribing = None, ()
+        if not any(reason.is_failure for reason in reasons):
+            self._go(State.SUBSCRIBED)
+        self.on_subscribed(dict(zip(filters, reasons, strict=False)))
+
+    def _on_disconnect(self, _client: mqtt.Client, _userdata: Any, flags: Any, reason: ReasonCode, _: Any) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self.disconnect_reason = str(reason)
+        place = place_of(self._settings)
+        if self.state is State.CLOSING:
+            self._end(Ending.OURS, "")
+        elif self.is_open:
+            self._end(Ending.LOST, f"the connection to the broker at {place} was lost ({reason})")
+        elif self._refusal is None:
+            self._end(
+                Ending.CLOSED_AT_ONCE, f"the broker at {place} closed the connection at once: check host, port and TLS"
+            )
+        elif str(self._refusal) in _UNSUPPORTED_VERSION:
+            self._end(Ending.NO_VERSION_5, f"the broker at {place} has no MQTT 5: trying 3.1.1")
+        else:
+            what = "CLIENT_ID" if self._refusal.value == _BAD_CLIENT_ID else "USERNAME and HUBPULSE_MQTT__PASSWORD"
+            self._end(
+                Ending.REFUSED,
+                f"the broker at {place} refuses the connection ({self._refusal}): check HUBPULSE_MQTT__{what}, and"
+                " see the broker's log",
+            )
+
+
+def connect(
+    settings: MqttSettings,
+    *,
+    client_id: str,
+    version_5: bool | None = None,
+    timeout_s: float = 10,
+    limits: Limits = _NO_LIMITS,
+) -> Connection:
+    """An accepted connection with a session of its own, in MQTT 5 or else 3.1.1, where no version is asked for.
+
+    Raises HubpulseError that says what to do where no broker answers, or where it does not let us in.
+    """
+    fallback = ProtocolFallback(closed_max=1)
+    while True:
+        connection = Connection(
+            settings,
+            client_id=client_id,
+            version_5=fallback.version_5 if version_5 is None else version_5,
+            timeout_s=timeout_s,
+            limits=limits,
+        )
+        try:
+            connection.open()
+            while connection.state is State.CONNECTING:
+                connection.turn(_TURN_MAX_S)
+        except BaseException:
+            connection.abort()
+            raise
+        if connection.ending is None:
+            return connection
+        if version_5 is not None or not fallback.ended(connection.ending):
+            raise HubpulseError(connection.problem)
+
+
+def place_of(settings: MqttSettings) -> str:
+    """Where the broker is, for messages."""
+    return f"{settings.host or LOCALHOST}:{settings.port}"
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed where the handshake fails; paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of what it overrides
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def tls_context(ca_file: Path) -> ssl.SSLContext:
+    """Trust brokers whose certificate this authority signed. Raises HubpulseError."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        raise HubpulseError(f"can't use {ca_file} ({error}): give a PEM file as HUBPULSE_MQTT__CA_FILE") from error
+    context.sslsocket_class = _TlsSocket
+    return context
+
+
+def _unreachable(error: OSError | ValueError, place: str) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"TLS with the broker at {place} failed ({error}): check HUBPULSE_MQTT__CA_FILE"
+    reason = getattr(error, "strerror", None) or error
+    return f"no broker answers at {place} ({reason}): start it, or set HUBPULSE_MQTT__HOST and HUBPULSE_MQTT__PORT"

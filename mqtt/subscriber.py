@@ -1,0 +1,201 @@
+"""A subscription that survives its connections: it connects again, subscribes again, and says why it can't.
+
+One thread: `receive` connects, keeps alive and reads; `acknowledge` answers what the last `receive` gave. A new
+connection begins inside `receive` only; what was not acknowledged on the one before, the broker delivers again.
+"""
+
+from __future__ import annotations
+
+import random
+import select
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from paho.mqtt.reasoncodes import ReasonCode
+
+from mqtt.connection import Connection, Limits, State, place_of
+from mqtt.messages import Message
+from mqtt.protocol import Ending, ProtocolFallback
+from schemas.backoff import Backoff
+from schemas.settings import IngestSettings, MqttSettings
+
+log = structlog.get_logger("hubpulse.subscriber")
+
+_TAKEN_OVER = "Session taken over"
+_CLOSED_MAX = 2
+"""So often may a broker close a connection of MQTT 5 until 3.1.1 is tried."""
+_SUBSCRIBE_AGAIN_S = 30.0
+_STABLE_AFTER_S = 10.0
+"""A connection that was lost sooner did no good: the waits between tries go on growing."""
+_LOSSES_SUSPECT = 3
+
+
+class Subscriber:
+    """A subscription at QoS 1 with a session that the broker keeps. Not shared between threads."""
+
+    def __init__(
+        self,
+        *,
+        mqtt_settings: MqttSettings,
+        ingest_settings: IngestSettings,
+        filters: Sequence[str],
+        rng: random.Random,
+        on_new_session: Callable[[], None] = lambda: None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = mqtt_settings
+        self._limits = Limits(
+            messages_max=ingest_settings.batch_messages_max,
+            held_bytes_max=ingest_settings.held_bytes_max,
+            payload_bytes_max=ingest_settings.message_bytes_max,
+        )
+        self._filters = tuple(filters)
+        self._on_new_session = on_new_session
+        self._monotonic_s = monotonic_s
+        self._backoff = Backoff(ingest_settings.backoff_first_s, ingest_settings.backoff_max_s, rng)
+        self._protocol = ProtocolFallback(closed_max=_CLOSED_MAX)
+        self._wait_until_s = self._connected_at_s = self._subscribed_at_s = 0.0
+        self._was_connected = False
+        self._abandoned: set[str] = set()
+        self._connection = self._new_connection()
+        self.problem: str | None = "not connected yet"
+        """Why nothing is received, in a sentence for the operator; None while all is well."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us."""
+        return self._connection.is_open
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker took every subscription: from here on it keeps what is published for us."""
+        return self._connection.state is State.SUBSCRIBED
+
+    @property
+    def place(self) -> str:
+        """The broker's address."""
+        return place_of(self._settings)
+
+    def receive(self, timeout_s: float) -> list[Message]:
+        """The messages that came, waiting up to `timeout_s` for the first; [] where none did."""
+        connection = self._connection
+        if connection.state in (State.DISCONNECTED, State.CLOSED):
+            self._connect(timeout_s)
+            return []
+        connection.turn(timeout_s)
+        if connection.state is State.CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
+            self._subscribe()
+        return connection.take_messages()
+
+    def acknowledge(self) -> None:
+        """Answer every message received so far on this connection: their commit is durable."""
+        self._connection.acknowledge()
+
+    def resubscribe(self, filters: Sequence[str]) -> None:
+        """Take other topic filters; the session and what the broker holds for it stay."""
+        if tuple(filters) == self._filters:
+            return
+        self._abandoned = (self._abandoned | set(self._filters)) - set(filters)
+        self._filters = tuple(filters)
+        if self.connected:
+            self._unsubscribe_abandoned()
+            self._subscribe()
+
+    def close(self, deadline_s: float = 2.0) -> None:
+        """Send what is still queued and disconnect; the session stays with the broker."""
+        self._connection.close(deadline_s)
+
+    def _new_connection(self) -> Connection:
+        connection = Connection(
+            self._settings,
+            client_id=self._settings.client_id,
+            version_5=self._protocol.version_5,
+            keeps_session=True,
+            limits=self._limits,
+            monotonic_s=self._monotonic_s,
+        )
+        connection.on_state = self._on_state
+        connection.on_subscribed = self._on_subscribed
+        return connection
+
+    def _connect(self, timeout_s: float) -> None:
+        """Open a connection, or wait for the time of the next try."""
+        now_s = self._monotonic_s()
+        if now_s < self._wait_until_s:
+            select.poll().poll(1000 * min(timeout_s, self._wait_until_s - now_s))
+            return
+        if self._connection.state is State.CLOSED:
+            self._connection = self._new_connection()
+        self._connection.open()
+
+    def _on_state(self, before: State, state: State) -> None:
+        if before is State.CONNECTING and state is State.CONNECTED:
+            self._on_accepted()
+        elif state is State.CLOSED and self._connection.ending not in (None, Ending.OURS):
+            self._on_ended(self._connection.ending)
+
+    def _on_accepted(self) -> None:
+        session_present = self._connection.session_present
+        self._connected_at_s = self._monotonic_s()
+        self._protocol.accepted()
+        self.problem = None
+        log.info(
+            "broker_connected",
+            broker=self.place,
+            mqtt="5" if self._protocol.version_5 else "3.1.1",
+            session=session_present,
+        )
+        if not session_present:
+            if self._was_connected:
+                log.warning(
+                    "session_lost",
+                    hint="give the broker `persistence true`, or raise HUBPULSE_MQTT__SESSION_EXPIRY_S",
+                )
+            self._on_new_session()
+        else:
+            self._unsubscribe_abandoned()
+        self._was_connected = True
+        self._subscribe()
+
+    def _on_ended(self, ending: Ending) -> None:
+        connection = self._connection
+        hint = ""
+        if ending is Ending.LOST:
+            stable = self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S
+            if stable:
+                self._backoff.reset()
+            if connection.disconnect_reason == _TAKEN_OVER or (not stable and self._backoff.tries >= _LOSSES_SUSPECT):
+                hint = ": has another client our client id? Give each ingest its own HUBPULSE_MQTT__CLIENT_ID"
+        try_3_1_1 = self._protocol.ended(ending)
+        problem = connection.problem + hint
+        if problem != self.problem:
+            log.warning("receiving_failed", error=problem)
+        self.problem = problem
+        wait_s = self._backoff.next_s()
+        self._wait_until_s = 0.0 if try_3_1_1 else self._monotonic_s() + wait_s
+
+    def _unsubscribe_abandoned(self) -> None:
+        if self._abandoned:
+            self._connection.unsubscribe([self._shared(f) for f in sorted(self._abandoned)])
+            self._abandoned.clear()
+
+    def _subscribe(self) -> None:
+        self._connection.subscribe([self._shared(f) for f in self._filters])
+        self._subscribed_at_s = self._monotonic_s()
+
+    def _shared(self, topic_filter: str) -> str:
+        group = self._settings.share_group
+        return f"$share/{group}/{topic_filter}" if group else topic_filter
+
+    def _on_subscribed(self, answers: dict[str, ReasonCode]) -> None:
+        refused = [f for f, reason in answers.items() if reason.is_failure]
+        unsure = [f for f, reason in answers.items() if reason.value == 0]
+        problem = None
+        if refused:
+            problem = f"the broker at {self.place} refuses the subscription to {', '.join(refused)}: check its ACL"
+        elif unsure:
+            log.warning("subscription_at_qos_0", filters=unsure, hint="allow QoS 1 at the broker")
+        if problem is not None and problem != self.problem:
+            log.error("subscription_refused", error=problem)
+        self.problem = problem
