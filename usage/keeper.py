@@ -10,6 +10,7 @@ or new, and the marks of those that are still due.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
@@ -75,15 +76,14 @@ class HubKeeper:
         span = Span(self.calendar.day(due[0]).span.start_ns, self.calendar.day(due[-1]).span.stop_ns)
         rows = read_rows(self._store, DAILY, self.hub, span)
         corrections = read_corrections(self._store, span, self.hub)
-        is_known = False
-        for rollup in self._figures.rollups(due):
+        known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
+        for number, rollup in enumerate(self._figures.rollups(due)):
             old = rows.get(rollup.day.span.start_ns)
-            is_known = is_known or old is not None or self._is_known_on(rollup.day)
-            yield rollup, self._keep(rollup, old, corrections) if is_known else []
+            yield rollup, self._keep(rollup, old, corrections) if number >= known_from else []
 
-    def _is_known_on(self, day: Day) -> bool:
+    def _is_known_on(self, day: Day, rows: Mapping[int, Figures]) -> bool:
         """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
-        if self._is_in_estate and day.date == self.today:
+        if day.span.start_ns in rows or (self._is_in_estate and day.date == self.today):
             return True
         where, stop_ns = {"hub": self.hub}, day.span.stop_ns
         return any(True for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=stop_ns, where=where))
