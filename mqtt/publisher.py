@@ -223,10 +223,13 @@ class _Feed:
 
 
 def _send_run(connection: Connection, window: Window, feed: _Feed) -> float:
-    """Send what is due and has room, at most one run of it; return how long the connection may wait for its socket."""
+    """Send what is due and has room, at most one run of it; return how long the connection may wait for its socket.
+
+    A slow source does not hold up what it gave already, nor a request to stop.
+    """
     now_s = time.monotonic()
     run: list[bytes] = []
-    while len(run) < RUN_MESSAGES and window.has_room:
+    while len(run) < RUN_MESSAGES and window.has_room and time.monotonic() - now_s < TURN_MAX_S:
         packet = window.again(now_s)
         if packet is None:
             message = feed.take(now_s)
