@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -10,6 +11,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line. Ctrl-C never shows a traceback, not even while the rooms load."""
+    # Pydantic would look through every installed package for plugins, which takes longer than most commands.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from cli.app import main as run
 

@@ -24,7 +24,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cli.context import DataOption, EstateOption, load_settings, out
+from cli.context import DataOption, EstateOption, load_settings, new_app, out
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
 
@@ -45,15 +45,13 @@ class Contents(BaseModel):
     sha256: dict[str, str]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
-    app.command("backup", epilog="Example: hubpulse backup /srv/backups/$(date +%F)")(backup)
-    app.command("restore", epilog="Example: hubpulse restore /srv/backups/2026-11-22 --data /var/lib/hubpulse")(restore)
-
-
 FolderArgument = Annotated[Path, typer.Argument(help="The backup's folder.")]
 
 
+app = new_app()
+
+
+@app.command("backup", epilog="Example: hubpulse backup /srv/backups/$(date +%F)")
 def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption = None) -> None:
     """Copy buffer, embedded store and estate file into a new folder, while everything runs.
 
@@ -74,11 +72,12 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
         kept = {file.name: _sha256(file) for file in sorted(new.iterdir())}
         contents = Contents(made_at=rfc3339(time.time_ns()), sha256=kept)
         (new / _CONTENTS).write_text(contents.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    out.print(f"{folder}: {', '.join(kept)}", markup=False)
+    out.print(f"{folder}: {', '.join(kept)}")
     if settings.store == "influxdb":
         out.print("The readings are in InfluxDB: back it up now, after this (docs/deployment.md).")
 
 
+@app.command("restore", epilog="Example: hubpulse restore /srv/backups/2026-11-22 --data /var/lib/hubpulse")
 def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOption = None) -> None:
     """Put a backup into a data folder that is still empty. Stop ingest, jobs and board before.
 
@@ -98,12 +97,12 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         for name in (name for name in names if name in _DATABASES):
             _put(folder / name, settings.data_dir / name)
-            out.print(f"restored {settings.data_dir / name}", markup=False)
+            out.print(f"restored {settings.data_dir / name}")
         if ESTATE in names and not estate_path.exists():
             _put(folder / ESTATE, estate_path)
-            out.print(f"restored {estate_path}", markup=False)
+            out.print(f"restored {estate_path}")
         elif ESTATE in names:
-            out.print(f"kept {estate_path} as it is; the backup's is {folder / ESTATE}", markup=False)
+            out.print(f"kept {estate_path} as it is; the backup's is {folder / ESTATE}")
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -5,21 +5,50 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 
-from schemas import Estate, HubpulseError, Settings
-from schemas.settings import read_settings
-from sensors.estate_file import DEFAULT_PATH, load_estate
-from stores import Store, open_store
+from schemas.errors import HubpulseError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from schemas import Estate, Settings
+    from stores import Store
 
 T = TypeVar("T")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Terminal:
+    """One of the streams that people read; rich is imported only where a table or a progress bar is drawn."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stderr = stderr
+
+    @cached_property
+    def console(self) -> Console:
+        """What rich draws on."""
+        from rich.console import Console
+
+        return Console(stderr=self._stderr, highlight=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person looks."""
+        return (sys.stderr if self._stderr else sys.stdout).isatty()
+
+    def print(self, text: str, *, style: str | None = None, end: str = "\n") -> None:
+        """Print; in bold or in a colour where a person looks."""
+        if style is not None and self.is_terminal and not os.environ.get("NO_COLOR"):
+            text = typer.style(text, bold=style == "bold", fg=None if style == "bold" else style)
+        print(text, end=end, file=sys.stderr if self._stderr else sys.stdout)
+
+
+out = Terminal()
+err = Terminal(stderr=True)
 
 DataOption = Annotated[
     Path | None,
@@ -32,11 +61,20 @@ EstateOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+def new_app(**options: Any) -> typer.Typer:
+    """A group of commands, with plain help: drawing it costs as much as all else that --help does."""
+    options.setdefault("no_args_is_help", not options.get("invoke_without_command"))
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **options)
+
+
 def load_settings(*, data: Path | None = None, estate: Path | None = None, **changes: Any) -> Settings:
     """The settings of environment and .env, with what the command line says put over them.
 
     Where none of them names an estate file, it is the one in the data folder, if there is one.
     """
+    from schemas.settings import read_settings
+    from sensors.estate_file import DEFAULT_PATH
+
     given = {"data_dir": data, "estate": estate, **changes}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     own = settings.data_dir / DEFAULT_PATH
@@ -48,11 +86,15 @@ def load_settings(*, data: Path | None = None, estate: Path | None = None, **cha
 
 def estate_of(settings: Settings) -> Estate:
     """The estate in force: the file that the settings name, else estate.yaml, else one that accepts every hub."""
+    from sensors.estate_file import load_estate
+
     return load_estate(settings.estate)
 
 
 def store_of(settings: Settings) -> Store:
     """The store of the settings, prepared for reading and writing."""
+    from stores import open_store
+
     store = open_store(settings)
     store.prepare()
     return store

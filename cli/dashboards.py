@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import EstateOption, estate_of, load_settings, out
+from cli.context import EstateOption, estate_of, load_settings, new_app, out
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
     from dashboards.grafana.api import Credentials
     from dashboards.grafana.push import Outcome
 
-app = typer.Typer(help="Grafana's dashboards: render them, check them, push them.", no_args_is_help=True)
+app = new_app(help="Grafana's dashboards: render them, check them, push them.")
 
 UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
@@ -55,7 +55,7 @@ def render(
     from dashboards.grafana import files
 
     for path in files.write(folder, _zone(estate)):
-        out.print(f"wrote {path}", markup=False)
+        out.print(f"wrote {path}")
 
 
 @app.command(
@@ -122,7 +122,7 @@ def _told(outcomes: Iterable[Outcome]) -> list[Outcome]:
     said = []
     for outcome in outcomes:
         detail = f" ({outcome.detail})" if outcome.detail else ""
-        out.print(f"{outcome.part}: {outcome.state}{detail}", markup=False)
+        out.print(f"{outcome.part}: {outcome.state}{detail}")
         said.append(outcome)
     return said
 

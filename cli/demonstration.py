@@ -53,8 +53,8 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
         _load_history(stack, past, total=series * (days + 1), stopping=stopping)
         if stopping.is_set():
             return
-        out.print(f"\nBoard:  {stack.board_url}", markup=False, style="bold")
-        out.print(f"Broker: {stack.broker_place}", markup=False)
+        out.print(f"\nBoard:  {stack.board_url}", style="bold")
+        out.print(f"Broker: {stack.broker_place}")
         out.print(f"{len(estate.hubs)} simulated hubs, live from now on. Ctrl-C stops everything.")
         player = threading.Thread(
             target=_play,
@@ -73,7 +73,7 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
 def _load_history(stack: Stack, messages: Iterable[TimedMessage], *, total: int, stopping: threading.Event) -> None:
     """Send the history through the broker, and wait until the daily figures are made of it."""
     with Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err.console
     ) as progress:
         sending = progress.add_task("history through the broker", total=total)
         sent = 0

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from cli.context import JsonOption, err, load_settings
+from cli.context import JsonOption, err, load_settings, new_app
 
-app = typer.Typer(help="The estate file: check it, print the JSON Schema for editors.", no_args_is_help=True)
+app = new_app(help="The estate file: check it, print the JSON Schema for editors.")
 
 SCHEMA_PATH = Path("docs/estate.schema.json")
 
@@ -50,7 +50,7 @@ def check(
         held = ", ".join(f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
         print("\n".join(problems) or f"{path}: {held}")
         for warning in warnings:
-            err.print(warning, markup=False)
+            err.print(warning)
     if problems:
         raise typer.Exit(1)
 

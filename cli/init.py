@@ -22,7 +22,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import EstateOption, load_settings, out
+from cli.context import EstateOption, load_settings, new_app, out
 from schemas import Estate, HubpulseError
 
 DEFAULT_FOLDER = Path("deploy/secrets")
@@ -57,11 +57,10 @@ HostOption = Annotated[
 TargetOption = Annotated[Target, typer.Option("--for", help="Who reads them: containers, or Debian's own services.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the front door."""
-    app.command("init", epilog="Example: sudo hubpulse init --host mqtt.example.org")(init)
+app = new_app()
 
 
+@app.command("init", epilog="Example: sudo hubpulse init --host mqtt.example.org")
 def init(
     folder: FolderOption = DEFAULT_FOLDER,
     estate: EstateOption = None,
@@ -227,12 +226,12 @@ def _tell(safe: Safe, target: Target, estate: Estate) -> None:
     """Say what was made, and what to do with it."""
     for verb, names in (("made", safe.made), ("changed", safe.changed)):
         for name in names:
-            out.print(f"{verb} {safe.folder / name}", markup=False)
+            out.print(f"{verb} {safe.folder / name}")
     if not safe.made and not safe.changed:
-        out.print(f"Everything was there already in {safe.folder}.", markup=False)
+        out.print(f"Everything was there already in {safe.folder}.")
     out.print("\nNext:", style="bold")
     for step in _next_steps(safe, target, estate):
-        out.print(f"- {step}", markup=False)
+        out.print(f"- {step}")
 
 
 def _next_steps(safe: Safe, target: Target, estate: Estate) -> Iterable[str]:

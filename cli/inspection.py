@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, read_bytes
+from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out, read_bytes
 from schemas import Settings
 
 if TYPE_CHECKING:
@@ -25,15 +25,10 @@ class Service(StrEnum):
     BOARD = "board"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
-    app.command("explain", epilog="Example: echo 21.4 | hubpulse explain --topic hubs/armley/temperature/air-1 -")(
-        explain
-    )
-    app.command("ledger", epilog="Example: hubpulse ledger --json")(ledger)
-    app.command("doctor", epilog="Example: hubpulse doctor")(doctor)
+app = new_app()
 
 
+@app.command("explain", epilog="Example: echo 21.4 | hubpulse explain --topic hubs/armley/temperature/air-1 -")
 def explain(
     topic: Annotated[str, typer.Option(help="The topic that the message has.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The payload; - is standard input.")] = "-",
@@ -58,6 +53,7 @@ def explain(
     print(json.dumps(found, indent=2))
 
 
+@app.command("ledger", epilog="Example: hubpulse ledger --json")
 def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show what came in and what became of it. Exit code 1 where it does not balance."""
     from ingest.quarantine import Quarantine
@@ -103,6 +99,7 @@ def _print_equation(what: str, total: int, name: str, parts: dict[str, int]) -> 
     out.print(f"{what}: {total} {name} = {spelled}")
 
 
+@app.command("doctor", epilog="Example: hubpulse doctor")
 def doctor(
     data: DataOption = None,
     estate: EstateOption = None,
@@ -120,8 +117,8 @@ def doctor(
     else:
         colours = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
         for finding in findings:
-            out.print(f"[{colours[finding.state]}]{finding.state.value:8}[/] {finding.part:12} ", end="")
-            out.print(finding.detail, markup=False)
+            out.print(f"{finding.state.value:8}", style=colours[finding.state], end="")
+            out.print(f" {finding.part:12} {finding.detail}")
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)
 

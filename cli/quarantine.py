@@ -9,17 +9,16 @@ from contextlib import closing
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out
-from ingest import Buffer
+from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
+from ingest.buffer import Buffer
 from ingest.quarantine import Quarantine
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
 
 _AGAIN_SHOWN = 10
 
-app = typer.Typer(help="Messages that were refused: list, show, send again, purge.", no_args_is_help=True)
+app = new_app(help="Messages that were refused: list, show, send again, purge.")
 
 
 @app.command("list", epilog="Example: hubpulse quarantine list --reason unknown_hub")
@@ -34,11 +33,13 @@ def list_refusals(
         refusals = list(quarantine.find(reason=reason, limit=limit))
         counts = quarantine.counts()
     if as_json:
-        out.print_json(json.dumps({"counts": counts, "refusals": [_as_json(refusal) for refusal in refusals]}))
+        print(json.dumps({"counts": counts, "refusals": [_as_json(refusal) for refusal in refusals]}, indent=2))
         return
     if not refusals:
         out.print("The quarantine is empty." if reason is None else f"No refusal of reason {reason.value}.")
         return
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold")
     for column in ("id", "received (UTC)", "reason", "topic", "detail"):
         table.add_column(column, overflow="fold")
@@ -46,7 +47,7 @@ def list_refusals(
         table.add_row(
             str(refusal.id), f"{refusal.received_at:%Y-%m-%d %H:%M:%S}", refusal.reason, refusal.topic, refusal.detail
         )
-    out.print(table, markup=False)
+    out.console.print(table, markup=False)
     total = ", ".join(f"{count} {name}" for name, count in counts.items())
     out.print(f"In all: {total}. One whole: hubpulse quarantine show ID")
 
@@ -61,7 +62,7 @@ def show(
     with closing(Quarantine(load_settings(data=data).data_dir)) as quarantine:
         refusal = quarantine.get(refusal_id)
     if as_json:
-        out.print_json(json.dumps(_as_json(refusal)))
+        print(json.dumps(_as_json(refusal), indent=2))
         return
     for name, value in (
         ("id", str(refusal.id)),
@@ -71,8 +72,8 @@ def show(
         ("detail", refusal.detail),
         ("payload", f"{len(refusal.payload)} bytes"),
     ):
-        out.print(f"{name:9} {value}", markup=False)
-    out.print(refusal.payload.decode(errors="backslashreplace"), markup=False)
+        out.print(f"{name:9} {value}")
+    out.print(refusal.payload.decode(errors="backslashreplace"))
 
 
 @app.command("redrive", epilog="Example: hubpulse quarantine redrive --reason unknown_hub")
@@ -96,12 +97,12 @@ def redrive(
     again = [result for result in results if result.refused_again]
     if as_json:
         rows = [{"id": r.id, "readings": r.readings, "detail": r.detail} for r in results]
-        out.print_json(json.dumps({"redriven": rows, "missing": missing}))
+        print(json.dumps({"redriven": rows, "missing": missing}, indent=2))
     else:
         readings = sum(result.readings for result in results)
         out.print(f"{len(results) - len(again)} messages taken ({readings} readings), {len(again)} refused again.")
         for result in again[:_AGAIN_SHOWN]:
-            out.print(f"  {result.id}: {result.detail}", markup=False)
+            out.print(f"  {result.id}: {result.detail}")
         for refusal_id in missing:
             out.print(f"  {refusal_id}: not in the quarantine")
     if again or missing:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.context import DataOption, JsonOption, err, load_settings, parsed
+from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed
 from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
@@ -28,12 +27,10 @@ HostOption = Annotated[str | None, typer.Option("--mqtt-host", help="The broker;
 PortOption = Annotated[int | None, typer.Option("--mqtt-port", help="Its port; else HUBPULSE_MQTT__PORT.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
-    app.command("replay", epilog="Example: hubpulse replay counts.csv --mapping calit2 --speed max")(replay)
-    app.command("record", epilog='Example: hubpulse record monday.jsonl.gz --topic "hubs/#" --for 1h')(record)
+app = new_app()
 
 
+@app.command("replay", epilog="Example: hubpulse replay counts.csv --mapping calit2 --speed max")
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording (.jsonl, .jsonl.gz) or a table (.csv, .csv.gz).")],
     *,
@@ -64,7 +61,7 @@ def replay(
     source = open_source(file, table, readings_per_message=readings_per_message)
     if table is not None and mapping_path is not None and table.estate is not None:
         estate = mapping_path.parent / table.estate
-        err.print(f"The daily figures of these data need the time zone of their hubs: --estate {estate}", markup=False)
+        err.print(f"The daily figures of these data need the time zone of their hubs: --estate {estate}")
     bookmark = Bookmark(settings.data_dir / "replay", source)
     if resume and bookmark.load():
         err.print(f"Going on after the {bookmark.settled} messages that were sent before the break.")
@@ -85,6 +82,7 @@ def replay(
         raise HubpulseError("the broker refused some of the messages: see its access rules and limits")
 
 
+@app.command("record", epilog='Example: hubpulse record monday.jsonl.gz --topic "hubs/#" --for 1h')
 def record(
     file: Annotated[Path, typer.Argument(help="The recording to write; gzipped where it ends in .gz.")],
     *,
@@ -171,9 +169,11 @@ def _spoken(seconds: float) -> str:
 @contextmanager
 def _file_progress(source: MessageSource) -> Iterator[Callable[[int], None]]:
     """A bar over the bytes of the file; call it with how many more messages were sent."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[sent]} messages"))
     sent = 0
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=err.console) as progress:
         task = progress.add_task("", total=max(1, source.file.size_bytes), sent=0)
 
         def advance(more: int) -> None:
@@ -187,8 +187,10 @@ def _file_progress(source: MessageSource) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _count_progress() -> Iterator[Callable[[int], None]]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("recording: {task.fields[written]} messages (Ctrl-C ends it)"))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=err.console) as progress:
         task = progress.add_task("", total=None, written=0)
         yield lambda written: progress.update(task, written=written)
 

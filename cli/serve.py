@@ -11,22 +11,17 @@ from typing import Annotated
 
 import typer
 
-from cli.context import DataOption, EstateOption, load_settings, out
+from cli.context import DataOption, EstateOption, load_settings, new_app, out
 from schemas import Settings
 
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the board.")]
 MqttPortOption = Annotated[int | None, typer.Option("--mqtt-port", min=1, max=65535, help="Port of the broker.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
-    app.command("up", epilog="Example: hubpulse up --estate estate.yaml --data /var/lib/hubpulse")(up)
-    app.command("demo", epilog="Example: hubpulse demo --port 8081")(demo)
-    app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")(ingest)
-    app.command("jobs", epilog="Example: HUBPULSE_STORE=influxdb hubpulse jobs")(jobs)
-    app.command("board", epilog="Example: hubpulse board --port 8081")(board)
+app = new_app()
 
 
+@app.command("up", epilog="Example: hubpulse up --estate estate.yaml --data /var/lib/hubpulse")
 def up(
     data: DataOption = None,
     mqtt_port: MqttPortOption = None,
@@ -39,12 +34,13 @@ def up(
     settings = _service_settings(data, estate, port=port, mqtt_port=mqtt_port)
     with stop_signal() as stopping, Stack(settings) as stack:
         stack.start_jobs()
-        out.print(f"Board:  {stack.board_url}", markup=False)
-        out.print(f"Broker: {stack.broker_place}", markup=False)
+        out.print(f"Board:  {stack.board_url}")
+        out.print(f"Broker: {stack.broker_place}")
         out.print("Ctrl-C stops everything.")
         stack.wait(stopping)
 
 
+@app.command("demo", epilog="Example: hubpulse demo --port 8081")
 def demo(
     data: DataOption = None,
     mqtt_port: MqttPortOption = None,
@@ -62,6 +58,7 @@ def demo(
         run_demo(settings, days=days, seed=seed, stopping=stopping)
 
 
+@app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")
 def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
     from ingest import Ingest
@@ -71,6 +68,7 @@ def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
         service.run()
 
 
+@app.command("jobs", epilog="Example: HUBPULSE_STORE=influxdb hubpulse jobs")
 def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run the jobs alone: the daily and hourly figures of every hub, kept up to date in the store."""
     from cli.stack import JobsService
@@ -79,13 +77,14 @@ def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
         stopping.wait()
 
 
+@app.command("board", epilog="Example: hubpulse board --port 8081")
 def board(data: DataOption = None, estate: EstateOption = None, port: PortOption = None) -> None:
     """Run the board alone."""
     from cli.stack import board_server
 
     settings = _service_settings(data, estate, port=port)
     with stop_signal() as stopping, board_server(settings) as server:
-        out.print(f"Board: {server.url}", markup=False)
+        out.print(f"Board: {server.url}")
         stopping.wait()
 
 

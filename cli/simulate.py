@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, out, parsed, store_of
+from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, new_app, out, parsed, store_of
 from cli.replay import HostOption, PortOption, stopping
 from schemas import HubpulseError
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from simulators.truth.verify import Difference, Figures, Truth
     from stores import Store
 
-app = typer.Typer(
+app = new_app(
     help="Publish a simulated estate: people, rooms, sensors, and the faults you ask for.",
     invoke_without_command=True,
     epilog="Example: hubpulse simulate --days 30 --seed 7 --fault duplicates:0.1 --fault outage --truth truth.jsonl",
@@ -247,15 +246,24 @@ def _report(figures: dict[str, Any], *, as_json: bool) -> None:
         print(json.dumps(figures, indent=2))
         return
     for name, value in figures.items():
-        out.print(f"{name.replace('_', ' '):18} {value}", markup=False)
+        out.print(f"{name.replace('_', ' '):18} {value}")
 
 
 @contextmanager
 def _progress(run: Simulation) -> Iterator[Callable[[], None]]:
     """A bar over the local days of all hubs."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("hub days"))
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(*columns, *times, console=err.console, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=run.hub_days())
         yield lambda: progress.advance(task)
 
@@ -276,7 +284,7 @@ def _report_differences(truth: Truth, found: list[Difference], *, as_json: bool)
         print(json.dumps({"days": len(truth.days), "differences": shown}, indent=2))
         return
     for difference in found[:_SHOWN_DIFFERENCES]:
-        out.print(str(difference), markup=False)
+        out.print(str(difference))
     if len(found) > _SHOWN_DIFFERENCES:
         out.print(f"... and {len(found) - _SHOWN_DIFFERENCES} more (--json shows all)")
     days = len({(d.hub, d.date) for d in found})

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, out, store_of
+from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, new_app, out, store_of
 from schemas import Estate
 from stores import Store
 
-app = typer.Typer(
-    help="Daily usage of each hub: export the figures, ask why they are what they are, compute them anew.",
-    no_args_is_help=True,
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+app = new_app(
+    help="Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
 )
 
 FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First local day, such as 2026-10-01.")]
@@ -119,9 +120,9 @@ def why(
     if found is None:
         _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
     if as_json:
-        out.print_json(json.dumps(why_as_json(found)))
+        print(json.dumps(why_as_json(found), indent=2))
     else:
-        out.print("\n".join(why_as_text(found)), markup=False)
+        out.print("\n".join(why_as_text(found)))
 
 
 @app.command(epilog="Example: hubpulse usage changes --from 2026-10-01 --to 2026-10-31")
@@ -145,12 +146,12 @@ def changes(
     with closing(store_of(settings)) as store, _wrong_usage():
         found = list(changes_between(store, known, *_range(begin, end), hub=hub, now_ns=now_ns))
     if as_json:
-        out.print_json(json.dumps([change_as_json(day, change) for day, change in found]))
+        print(json.dumps([change_as_json(day, change) for day, change in found], indent=2))
         return
     if not found:
         out.print(f"No figure changed after its day had ended, {begin} to {end}.")
     for day, change in found:
-        out.print(change_as_text(day, change), markup=False)
+        out.print(change_as_text(day, change))
 
 
 @app.command(epilog="Example: hubpulse usage recompute --from 2026-10-01 --to 2026-10-31 --hub armley")
@@ -213,10 +214,12 @@ def _wrong_usage() -> Iterator[None]:
 
 
 def _refuse(message: str) -> NoReturn:
-    err.print(f"error: {message}", markup=False)
+    err.print(f"error: {message}")
     raise typer.Exit(2)
 
 
 def _progress() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("recomputing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    return Progress(*columns, console=err.console, transient=True, disable=not err.is_terminal)

@@ -1,8 +1,23 @@
 """From the broker to the store: receive, decode, buffer durably, write. `pipeline` draws the way and wires it."""
 
-from ingest.buffer import Buffer
-from ingest.buffer_file import BufferDamagedError, BufferFullError
-from ingest.ledger import Ledger
-from ingest.pipeline import Ingest
+from typing import TYPE_CHECKING
+
+from schemas.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ingest.buffer import Buffer
+    from ingest.buffer_file import BufferDamagedError, BufferFullError
+    from ingest.ledger import Ledger
+    from ingest.pipeline import Ingest
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "buffer": "Buffer",
+            "buffer_file": "BufferDamagedError BufferFullError",
+            "ledger": "Ledger",
+            "pipeline": "Ingest",
+        },
+    )
 
 __all__ = ["Buffer", "BufferDamagedError", "BufferFullError", "Ingest", "Ledger"]

@@ -5,14 +5,33 @@
 environment.
 """
 
-from schemas.errors import HubpulseError
-from schemas.estate import Estate, Hub, Sensor, Source
-from schemas.kinds import KINDS, Field, Kind, KindSpec
-from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
-from schemas.measures import MEASURES, Measure
-from schemas.opening import Opening
-from schemas.readings import Reading, Reason, Refusal, Rejection
-from schemas.settings import Settings
+from typing import TYPE_CHECKING
+
+from schemas.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from schemas.errors import HubpulseError
+    from schemas.estate import Estate, Hub, Sensor, Source
+    from schemas.kinds import KINDS, Field, Kind, KindSpec
+    from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
+    from schemas.measures import MEASURES, Measure
+    from schemas.opening import Opening
+    from schemas.readings import Reading, Reason, Refusal, Rejection
+    from schemas.settings import Settings
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "errors": "HubpulseError",
+            "estate": "Estate Hub Sensor Source",
+            "kinds": "KINDS Field Kind KindSpec",
+            "measurements": "MEASUREMENTS FieldType Measurement Policy",
+            "measures": "MEASURES Measure",
+            "opening": "Opening",
+            "readings": "Reading Reason Refusal Rejection",
+            "settings": "Settings",
+        },
+    )
 
 __all__ = [
     "KINDS",

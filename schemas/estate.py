@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import holidays
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -206,6 +205,13 @@ class Hub(_EstatePart):
         return self
 
 
+def _known_holidays() -> dict[str, list[str]]:
+    """The parts of each country that has holidays in the library."""
+    import holidays  # noqa: PLC0415 - slow to import, and many an estate has none
+
+    return holidays.list_supported_countries()
+
+
 class Holidays(_EstatePart):
     """Which bank holidays close the hubs, by the codes of the `holidays` library."""
 
@@ -218,7 +224,7 @@ class Holidays(_EstatePart):
     @field_validator("country")
     @classmethod
     def _country_known(cls, country: str) -> str:
-        if country not in (known := holidays.list_supported_countries()):
+        if country not in (known := _known_holidays()):
             near = country.upper() if country.upper() in known else "an ISO code such as GB"
             raise ValueError(f"{shown(country)} is not a country code with known holidays: write {near}")
         return country
@@ -229,7 +235,7 @@ class Holidays(_EstatePart):
         country = info.data.get("country")
         if country is None or subdivision is None:
             return subdivision
-        if subdivision not in (known := holidays.list_supported_countries()[country]):
+        if subdivision not in (known := _known_holidays()[country]):
             near = nearest(subdivision, known)
             hint = f"did you mean {near}?" if near else f"write one of {choices(known)}" if known else "leave it out"
             raise ValueError(f"{shown(subdivision)} is not a part of {country} with holidays of its own: {hint}")

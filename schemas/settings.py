@@ -6,13 +6,13 @@ A secret may be given as a file: `HUBPULSE_INFLUX__TOKEN_FILE=/run/secrets/token
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,7 +25,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import HubpulseError, choices, shown
 from schemas.problems import sentence
@@ -147,19 +146,10 @@ class BoardSettings(_SettingsPart):
     port: int = Field(default=8080, ge=0, le=65535)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that the environment decides; with nothing set, the embedded defaults serve."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
-        env_nested_delimiter=_DELIMITER,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     data_dir: Path = Path("data")
     estate: Path | None = None
@@ -191,21 +181,60 @@ def read_settings(**given: Any) -> Settings:
     Raises HubpulseError with a line for each variable to fix.
     """
     try:
-        misspelt = list(_misspelt())
+        found = {**_in_file(), **os.environ}
+        misspelt = list(_misspelt(found))
         if misspelt:
             raise HubpulseError("\n".join(misspelt))
-        return Settings(**given)
+        nested = _nested(found)
+        for field, value in given.items():
+            nested[field] = {**nested.get(field, {}), **value} if isinstance(value, dict) else value
+        return Settings(**nested)
     except ValidationError as error:
         raise HubpulseError("\n".join(_problem(detail) for detail in error.errors())) from error
-    except SettingsError as error:
-        # Only a whole part given as one variable is read as JSON.
-        field = re.search('field "([a-z_]+)"', str(error))
-        name = _variable(field[1] if field else "...")
-        raise HubpulseError(f"{name} is not JSON: set its parts one by one, such as {name}{_DELIMITER}HOST") from error
     except UnicodeDecodeError as error:
         raise HubpulseError(f".env: byte {error.start} is not UTF-8: save the file as UTF-8") from error
     except OSError as error:
         raise HubpulseError(f".env can't be read ({error.strerror}): check its mode") from error
+
+
+def _in_file() -> dict[str, str]:
+    """The variables of .env that are not set in the environment."""
+    if not Path(".env").is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file
+
+    set_already = {name.upper() for name, value in os.environ.items() if value}
+    return {name: value for name, value in dotenv_values(".env").items() if value and name.upper() not in set_already}
+
+
+def _nested(found: Mapping[str, str]) -> dict[str, Any]:
+    """The values of our variables by field, those of a part as a dictionary; an empty variable is not set."""
+    nested: dict[str, Any] = {}
+    # A part given whole comes before its parts, which go over it.
+    for name in sorted(found, key=len):
+        field, _, key = name.upper().removeprefix(_PREFIX).lower().partition(_DELIMITER)
+        if not name.upper().startswith(_PREFIX) or not found[name] or field not in Settings.model_fields:
+            continue
+        if not _is_part(field):
+            nested[field] = found[name]
+        elif key and isinstance(part := nested.setdefault(field, {}), dict):
+            part[key] = found[name]
+        elif not key:
+            nested[field] = _from_json(_variable(field), found[name])
+    return nested
+
+
+def _is_part(field: str) -> bool:
+    annotation = Settings.model_fields[field].annotation
+    return isinstance(annotation, type) and issubclass(annotation, _SettingsPart)
+
+
+def _from_json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        example = f"{name}{_DELIMITER}HOST"
+        raise HubpulseError(f"{name} is not JSON: set its parts one by one, such as {example}") from error
 
 
 def variables() -> Iterator[str]:
@@ -224,11 +253,10 @@ def _variable(*place: str | int) -> str:
     return _PREFIX + _DELIMITER.join(str(step) for step in place).upper()
 
 
-def _misspelt() -> Iterator[str]:
+def _misspelt(found: Mapping[str, str]) -> Iterator[str]:
     """Variables that are nearly a setting: they would be passed over, and the default would serve in silence."""
     known = list(variables())
-    in_file = dotenv_values(".env") if Path(".env").is_file() else {}
-    for name in sorted({*os.environ, *in_file}):
+    for name in sorted(found):
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.9) if name.upper() not in known else []
         if near and name.upper().startswith(_PREFIX):
             yield f"{name} is not a setting: did you mean {near[0]}?"

@@ -3,7 +3,7 @@ r"""What a day at a hub was: calendar, counters, roll-up, completeness.
     store -> source (raw readings of some days) -> rollup (figures of each day and hour) -> rows -> store
                                                                                          \-> figures (any days, now)
 
-`figures` and `hourly_figures` answer for any days and are always up to date; `Jobs` keeps the roll-ups in the store.
+`figures` and `hourly_figures` answer for any days and are always up to date; `jobs.Jobs` keeps roll-ups in the store.
 """
 
 from usage.calendar import HubCalendar
@@ -16,7 +16,6 @@ from usage.figures import (
     hubs_asked,
     known_hubs,
 )
-from usage.jobs import Jobs
 from usage.journal import Change, changes_between
 from usage.keeper import HubKeeper
 from usage.why import Why, why
@@ -27,7 +26,6 @@ __all__ = [
     "HourFigures",
     "HubCalendar",
     "HubKeeper",
-    "Jobs",
     "UnknownHubError",
     "Why",
     "changes_between",

@@ -12,8 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from schemas import Estate, Hub
 from schemas.estate import Holidays
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, to_ns
@@ -113,4 +111,6 @@ def union_length_ns(spans: Sequence[Span]) -> int:
 
 @lru_cache(maxsize=256)
 def _bank_holidays(which: Holidays, year: int) -> frozenset[date]:
+    import holidays  # noqa: PLC0415 - slow to import, and many an estate has none
+
     return frozenset(holidays.country_holidays(which.country, subdiv=which.subdivision, years=year))

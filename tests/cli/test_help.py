@@ -1,14 +1,16 @@
 """Every command explains itself, with an example."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from cli.app import app
+from cli.app import COMMANDS, FrontDoor
 from tests.cli.command import CommandLine
+from tests.real_parts import REPOSITORY
 
 
 def commands(command: Any, *names: str) -> Iterator[tuple[tuple[str, ...], bool]]:
@@ -19,7 +21,7 @@ def commands(command: Any, *names: str) -> Iterator[tuple[tuple[str, ...], bool]
         yield from commands(child, *names, name)
 
 
-ALL = sorted(commands(typer.main.get_command(app)))
+ALL = sorted(commands(FrontDoor()))
 DOING = [names for names, does in ALL if does]
 
 
@@ -32,13 +34,59 @@ def test_the_commands_of_the_contract_are_there() -> None:
 
 @pytest.mark.parametrize("names", [names for names, _ in ALL], ids=" ".join)
 def test_help_is_given(names: tuple[str, ...]) -> None:
-    command = typer.main.get_command(app)
+    command: Any = FrontDoor()
     for name in names:
-        command = command.commands[name]  # type: ignore[attr-defined] # groups have them
+        command = command.commands[name]
     assert command.help
     if names in DOING:
         assert (command.epilog or "").startswith("Example: ")
         assert " ".join(("hubpulse", *names)) in (command.epilog or "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    command = FrontDoor().commands[name]
+    assert " ".join((command.help or "").split()).startswith(COMMANDS[name][1])
+
+
+HEAVY = {
+    "fastapi",
+    "influxdb_client",
+    "holidays",
+    "apscheduler",
+    "plotly",
+    "numpy",
+    "amqtt",
+    "paho",
+    "rich",
+    "pydantic",
+}
+IMPORTED = """
+import sys, hubpulse
+try:
+    hubpulse.main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The top-level packages that a command has imported at its end."""
+    ended = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return {module.partition(".")[0] for module in ended.stderr.split()}
+
+
+def test_help_imports_nothing_that_only_commands_use() -> None:
+    imported = imported_by("--help")
+    assert "typer" in imported
+    assert imported & (HEAVY | {"pydantic_settings", "structlog", "yaml", "sqlite3"}) == set()
 
 
 @pytest.mark.parametrize("names", [(), ("up",), ("usage", "export")], ids=" ".join)

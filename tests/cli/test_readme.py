@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from cli.app import app
+from cli.app import FrontDoor
 from ingest.doctor import State, ingest_finding
 from schemas import Settings
 from tests.cli.command import ANSWER_DEADLINE_S, PROGRAM, Answer
@@ -78,7 +77,7 @@ def calls(line: str) -> Iterator[list[str]]:
 
 def parse(arguments: list[str]) -> None:
     """Read the arguments as the real command line does, and run nothing. Raises what it would answer."""
-    command: Any = typer.main.get_command(app)
+    command: Any = FrontDoor()
     rest = list(arguments)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]

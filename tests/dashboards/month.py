@@ -26,7 +26,7 @@ from stores.influx_store import InfluxStore
 from stores.lines import encode, parse
 from stores.protocol import Accepted
 from tests.servers import Influxd
-from usage import Jobs
+from usage.jobs import Jobs
 
 ZONE = ZoneInfo("Europe/London")
 LAST = date(2025, 11, 7)

@@ -214,13 +214,20 @@ def test_a_misspelt_variable_is_never_passed_over(variable: str, meant: str, in_
 
 
 def test_an_unknown_variable_of_a_part_is_refused_and_one_of_others_is_not_ours(env: Environment) -> None:
-    env(LOG_LEVEL="debug", IMAGE_TAG="1.0")
+    env(RELEASE_NAME="autumn", IMAGE_TAG="1.0")
     assert load_settings() == Settings()
 
     env(BOARD__COLOUR="red")
     assert problems() == [
         "HUBPULSE_BOARD__COLOUR is not a setting: write one of HUBPULSE_BOARD__HOST, HUBPULSE_BOARD__PORT"
     ]
+
+
+def test_the_log_is_set_like_everything_else(env: Environment) -> None:
+    Path(".env").write_text("HUBPULSE_LOG_LEVEL=debug\n")
+    assert load_settings().log_level == "debug"
+    env(LOG_LEVEL="WARNING", LOG_FORMAT="json")
+    assert (load_settings().log_level, load_settings().log_format) == ("warning", "json")
 
 
 def test_a_part_as_one_variable_is_json_or_refused(env: Environment) -> None:

@@ -12,7 +12,8 @@ from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, hub, mark, put
 from tests.waiting import wait_until
-from usage import HubKeeper, Jobs, changes_between, figures
+from usage import HubKeeper, changes_between, figures
+from usage.jobs import Jobs
 from usage.rows import DAILY, read_marks, read_rows
 
 KNOWN = estate(
