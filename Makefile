@@ -13,7 +13,7 @@ WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
 
-.PHONY: help install run test lint clean
+.PHONY: help install run test lint coverage hours seeds bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,8 +33,23 @@ lint: install ## the checks without the tests: ruff, format, mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
+coverage: install ## run the tests and print how much of the code they ran
+	@$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+hours: install ## run the tests that read the clock at other hours: midnight, clock changes, 29 February
+	@.ci/at-hours $(PYTEST_ARGS)
+
+seeds: install ## run every property test with twenty seeds
+	@.ci/with-seeds $(PYTEST_ARGS)
+
+bench: install ## measure ingest, stores and roll-ups on this machine
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
 clean: ## remove what these commands made (never the data folder)
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -42,5 +57,5 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing Hubpulse and its dependencies into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[broker,dev]' | .ci/show-progress
 	touch $@

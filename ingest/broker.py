@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -67,6 +68,12 @@ class EmbeddedBroker:
             raise HubpulseError(
                 f"port {self.port} is taken: is another broker or Hubpulse running? Choose another with --mqtt-port, or"
                 " use that broker with HUBPULSE_MQTT__HOST"
+            )
+        if not self._mosquitto and find_spec("amqtt") is None:
+            raise HubpulseError(
+                "no broker is installed that could be started here: install mosquitto (Debian, Ubuntu: sudo apt-get"
+                " install mosquitto) or amqtt (pip install 'hubpulse[broker]'), or use another machine's with"
+                " HUBPULSE_MQTT__HOST"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         log_path = self._folder / "broker.log"

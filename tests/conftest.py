@@ -18,7 +18,7 @@ hypothesis.settings.load_profile("hubpulse")
 
 
 # Fixtures of a whole run that every worker may have of its own: they are made in a second.
-CHEAP = frozenset({"_shared_influxd", "installed"})
+CHEAP = frozenset({"_shared_influxd", "installed", "wheel"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

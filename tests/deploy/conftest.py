@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.cli.command import Answer, CommandLine
+from tests.real_parts import REPOSITORY
 
 HUBS = ("armley", "beeston")
 SOURCES = ("hubs/#", "v3/+/devices/+/up")
@@ -61,3 +64,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation = Installation(tmp_path_factory.mktemp("installed"))
     installation.init("--host", "mqtt.example.org")
     return installation
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that pip would install."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    (file,) = folder.glob("hubpulse-*.whl")
+    return file

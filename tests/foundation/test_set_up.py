@@ -147,3 +147,22 @@ def test_no_service_is_started_while_its_package_is_installed(roots_machine: Mac
     assert "services may start: 101" in roots_machine.called
     assert "services may start: 0" not in roots_machine.called
     assert not policy.exists()
+
+
+def test_installing_shows_steps_and_not_every_line_of_pip() -> None:
+    said = "".join(f"Collecting package-{n}>=1\n  Using cached it\n" for n in range(45))
+
+    shown = subprocess.run(
+        [REPOSITORY / ".ci/show-progress"],
+        input=f"{said}Installing collected packages: a, b\nSuccessfully installed a b\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert shown.splitlines() == [
+        "  finding packages: 20",
+        "  finding packages: 40",
+        "  installing 45 packages",
+        "  installed",
+    ]

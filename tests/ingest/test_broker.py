@@ -146,3 +146,11 @@ def is_gone(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"  # ended; nobody has asked how
+
+
+def test_without_any_broker_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "amqtt", None)
+    broker = EmbeddedBroker(tmp_path, port=free_port(), find=lambda _program: None)
+
+    with pytest.raises(HubpulseError, match=r"install mosquitto\) or amqtt \(pip install 'hubpulse\[broker\]'\)"):
+        broker.start()
