@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.context import err, out
 from cli.stack import Stack
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
@@ -90,11 +90,11 @@ def _load_history(stack: Stack, messages: Iterable[TimedMessage], *, total: int,
 
 def _wait_for_store(stack: Stack, progress: Progress, sent: int, stopping: threading.Event) -> None:
     storing = progress.add_task("readings into the store", total=None)
-    with closing(Quarantine(stack.settings.data_dir)) as quarantine:
-        before = quarantine.ledger().messages_received
+    with closing(BufferReader(stack.settings.data_dir)) as reader:
+        before = reader.ledger.read().messages_received
         while not stopping.wait(_POLL_S):
             stack.look()
-            ledger = quarantine.ledger()
+            ledger = reader.ledger.read()
             progress.update(storing, total=ledger.readings_accepted, completed=ledger.readings_stored)
             if ledger.messages_received >= max(sent, before) and not ledger.readings_pending:
                 return

@@ -56,10 +56,10 @@ def explain(
 @app.command("ledger", epilog="Example: hubpulse ledger --json")
 def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show what came in and what became of it. Exit code 1 where it does not balance."""
-    from ingest.quarantine import Quarantine
+    from ingest.buffer import BufferReader
 
-    with closing(Quarantine(load_settings(data=data).data_dir)) as quarantine:
-        counts, refused = quarantine.ledger(), quarantine.counts()
+    with closing(BufferReader(load_settings(data=data).data_dir)) as reader:
+        counts, refused = reader.ledger.read(), reader.quarantine.counts()
     if as_json:
         print(json.dumps({**counts.model_dump(), "quarantine": refused}, indent=2))
     else:

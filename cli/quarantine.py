@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
-from ingest.buffer import Buffer
-from ingest.quarantine import Quarantine
+from ingest.buffer import Buffer, BufferReader
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
 
@@ -29,9 +28,9 @@ def list_refusals(
     as_json: JsonOption = False,
 ) -> None:
     """List refused messages, the newest first."""
-    with closing(Quarantine(load_settings(data=data).data_dir)) as quarantine:
-        refusals = list(quarantine.find(reason=reason, limit=limit))
-        counts = quarantine.counts()
+    with closing(BufferReader(load_settings(data=data).data_dir)) as reader:
+        refusals = list(reader.quarantine.find(reason=reason, limit=limit))
+        counts = reader.quarantine.counts()
     if as_json:
         print(json.dumps({"counts": counts, "refusals": [_as_json(refusal) for refusal in refusals]}, indent=2))
         return
@@ -59,8 +58,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one refused message whole."""
-    with closing(Quarantine(load_settings(data=data).data_dir)) as quarantine:
-        refusal = quarantine.get(refusal_id)
+    with closing(BufferReader(load_settings(data=data).data_dir)) as reader:
+        refusal = reader.quarantine.get(refusal_id)
     if as_json:
         print(json.dumps(_as_json(refusal), indent=2))
         return
@@ -91,7 +90,7 @@ def redrive(
     if sum((bool(ids), reason is not None, everything)) != 1:
         raise typer.BadParameter("name ids, or --reason, or --all", param_hint="ID")
     settings = load_settings(data=data, estate=estate)
-    Quarantine(settings.data_dir).close()  # says so where there is none, rather than making one
+    BufferReader(settings.data_dir).close()  # says so where there is none, rather than making one
     results = list(redrive_messages(settings, estate_of(settings), clock_ns=time.time_ns, ids=ids, reason=reason))
     missing = sorted(set(ids or []) - {result.id for result in results})
     again = [result for result in results if result.refused_again]
@@ -118,11 +117,11 @@ def purge(
 ) -> None:
     """Delete refused messages for good. The ledger keeps their counts."""
     settings = load_settings(data=data)
-    Quarantine(settings.data_dir).close()
+    BufferReader(settings.data_dir).close()
     if not yes:
         typer.confirm(f"Delete refusals older than {older_than} days for good?", abort=True)
     with closing(Buffer(settings.data_dir, clock_ns=time.time_ns)) as buffer:
-        deleted = buffer.purge(reason=reason, before_ns=time.time_ns() - older_than * 86_400 * NS_A_SECOND)
+        deleted = buffer.quarantine.purge(reason=reason, before_ns=time.time_ns() - older_than * 86_400 * NS_A_SECOND)
     out.print(f"{deleted} refusals deleted.")
 
 

@@ -5,19 +5,17 @@ from typing import TYPE_CHECKING
 from schemas.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ingest.buffer import Buffer
-    from ingest.buffer_file import BufferDamagedError, BufferFullError
+    from ingest.buffer import Buffer, BufferDamagedError, BufferFullError, BufferReader
     from ingest.ledger import Ledger
     from ingest.pipeline import Ingest
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "buffer": "Buffer",
-            "buffer_file": "BufferDamagedError BufferFullError",
+            "buffer": "Buffer BufferDamagedError BufferFullError BufferReader",
             "ledger": "Ledger",
             "pipeline": "Ingest",
         },
     )
 
-__all__ = ["Buffer", "BufferDamagedError", "BufferFullError", "Ingest", "Ledger"]
+__all__ = ["Buffer", "BufferDamagedError", "BufferFullError", "BufferReader", "Ingest", "Ledger"]

@@ -8,47 +8,47 @@ may deliver before an answer.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ingest.batches import Delivery
 from mqtt.messages import Message
+from stores.sqlite_file import SqliteFile
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS deliveries (
-    packet_id INTEGER PRIMARY KEY, digest BLOB NOT NULL, time_ns INTEGER NOT NULL, received INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received);
-"""
+SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS deliveries (
+        packet_id INTEGER PRIMARY KEY, digest BLOB NOT NULL, time_ns INTEGER NOT NULL, received INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received)",
+)
 
 
 class Deliveries:
-    """A table of the buffer's file; `remember` and `forget` belong into a transaction of its owner."""
+    """The table of them; `remember` and `forget` belong into a transaction of its owner."""
 
-    def __init__(self, db: sqlite3.Connection, *, kept_max: int) -> None:
-        self._db = db
+    def __init__(self, file: SqliteFile, *, kept_max: int) -> None:
+        self._file = file
         self._kept_max = kept_max
 
     def known(self, message: Message) -> Delivery | None:
         """The earlier delivery of a message that the broker delivers again."""
         if not (message.dup and message.packet_id):
             return None
-        row = self._db.execute(
-            "SELECT packet_id, digest, time_ns FROM deliveries WHERE packet_id = ?", (message.packet_id,)
-        ).fetchone()
+        query = "SELECT packet_id, digest, time_ns FROM deliveries WHERE packet_id = ?"
+        row = self._file.one(query, (message.packet_id,))
         return Delivery(*row) if row is not None and row[1] == message.digest() else None
 
     def remember(self, deliveries: Sequence[Delivery]) -> None:
         """Note them as of the ledger's count of messages, and drop those that can't come again."""
         if not deliveries:
             return
-        self._db.executemany(
-            "INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, messages_received FROM ledger", deliveries
-        )
-        self._db.execute(
+        db = self._file.connection()
+        db.executemany("INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, messages_received FROM ledger", deliveries)
+        db.execute(
             "DELETE FROM deliveries WHERE received < (SELECT messages_received FROM ledger) - ?", (self._kept_max,)
         )
 
     def forget(self) -> None:
         """Drop all: a new session of the broker begins its packet ids anew."""
-        self._db.execute("DELETE FROM deliveries")
+        self._file.connection().execute("DELETE FROM deliveries")

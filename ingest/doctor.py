@@ -17,7 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from mqtt.connection import tls_context
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
@@ -67,9 +67,9 @@ def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -
 
 def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:
     """Whether ingest runs, receives and writes, and whether its ledger balances."""
-    with closing(Quarantine(settings.data_dir)) as quarantine:
-        status = {name: json.loads(value) for name, value in quarantine.status().items()}
-        ledger = quarantine.ledger()
+    with closing(BufferReader(settings.data_dir)) as reader:
+        status = {name: json.loads(value) for name, value in reader.status.all().items()}
+        ledger = reader.ledger.read()
     if not ledger.balanced:
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
     subscriber, writer = status.get("subscriber"), status.get("writer")
@@ -146,8 +146,8 @@ def _broker_address(settings: Settings) -> tuple[str, int]:
     """The configured broker; else the one that `up` told of last, which may be its own on a port of its choice."""
     if settings.mqtt.host is None:
         try:
-            with closing(Quarantine(settings.data_dir)) as quarantine:
-                told = json.loads(quarantine.status().get("subscriber", "{}")).get("broker")
+            with closing(BufferReader(settings.data_dir)) as reader:
+                told = json.loads(reader.status.all().get("subscriber", "{}")).get("broker")
         except HubpulseError:
             told = None
         if told:

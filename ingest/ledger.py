@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, computed_field
+
+from stores.sqlite_file import SqliteFile
 
 LEDGER_COLUMNS = (
     "messages_received",
@@ -14,6 +18,13 @@ LEDGER_COLUMNS = (
     "readings_stored",
     "readings_store_rejected",
 )
+
+_COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
+SCHEMA = (
+    f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
+    "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
+)
+_SELECT = f"SELECT {', '.join(LEDGER_COLUMNS)}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
 
 
 class Ledger(BaseModel):
@@ -44,3 +55,22 @@ class Ledger(BaseModel):
             self.messages_received == self.messages_accepted + self.messages_refused + self.messages_no_reading
             and self.readings_accepted == self.readings_stored + self.readings_store_rejected + self.readings_pending
         )
+
+
+class LedgerTable:
+    """The row of counts; `add` belongs into a transaction of its owner."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Add to the counts of these names."""
+        changed = {name: count for name, count in counts.items() if count}
+        if changed:
+            settings = ", ".join(f"{name} = {name} + ?" for name in changed)
+            self._file.connection().execute(f"UPDATE ledger SET {settings}", list(changed.values()))  # noqa: S608 - our own names
+
+    def read(self) -> Ledger:
+        """The counts as they stand after the last commit, by any process, in one consistent look."""
+        row = self._file.one(_SELECT) or ()
+        return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)))

@@ -24,8 +24,7 @@ from typing import TextIO
 import structlog
 
 from ingest.batches import Batch
-from ingest.buffer import Buffer
-from ingest.buffer_file import BufferFullError
+from ingest.buffer import Buffer, BufferFullError
 from ingest.decoder import Decoder
 from ingest.privacy import masked_trace
 from ingest.writer import Writer
@@ -110,7 +109,7 @@ class Ingest:
         left_s = limit_s if self._stop_by_s is None else self._stop_by_s - self._monotonic_s()
         if not writer.stop(max(0.0, left_s)):
             log.warning("store_stop_timed_out")
-        log.info("ingest_stopped", readings_pending=buffer.ledger().readings_pending)
+        log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
         decoder = self._new_decoder(buffer)
@@ -199,7 +198,7 @@ class Ingest:
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError):
-            buffer.set_status("subscriber", json.dumps(status))
+            buffer.status.set("subscriber", json.dumps(status))
 
 
 class _DataLock:

@@ -1,89 +1,159 @@
-"""Refused messages: listed, shown, sent again once the cause is fixed, or purged. Any process may do it."""
+"""Refused messages: kept whole, listed, shown, sent again once the cause is fixed, or purged."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from ingest.buffer import read_ledger
-from ingest.buffer_file import FILE_NAME
-from ingest.ledger import Ledger
+from ingest.batches import Refused
+from ingest.privacy import mask_macs
+from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.localtime import from_ns
 from schemas.readings import Reason, Refusal
+from stores.sqlite_file import SqliteFile
 
-_BUSY_TIMEOUT_S = 10
-_SELECT = "SELECT id, received_ns, topic, payload, reason, detail FROM quarantine"
+SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS quarantine (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+        retained INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        readings_taken INTEGER NOT NULL, readings_refused INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS quarantine_reason ON quarantine (reason)",
+    "CREATE INDEX IF NOT EXISTS quarantine_received ON quarantine (received_ns)",
+)
+_DETAILS_SHOWN = 3
+_SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
+_COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused"
+_INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_INSERT_ONCE = (
+    f"INSERT INTO quarantine ({_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"  # noqa: S608 - our own names
+    " WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE received_ns = ?1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that the store refused, as a message that can be corrected and sent again."""
+
+    topic: str
+    payload: bytes
+    detail: str
+
+
+class Quarantined(NamedTuple):
+    """A refused message, to be decoded again."""
+
+    id: int
+    received_ns: int
+    message: Message
+    reason: Reason
+
+
+class Removed(NamedTuple):
+    """How a refusal that was taken out of the quarantine had been counted."""
+
+    reason: Reason
+    readings_taken: int
+    readings_refused: int
 
 
 class Quarantine:
-    """The quarantine and the ledger of a data folder, for reading."""
+    """The table of them; `add`, `add_rejected` and `remove` belong into a transaction of its owner."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / FILE_NAME
-        nothing = (
-            f"no buffer at {self._path}: nothing was received into this folder yet; check --data or HUBPULSE_DATA_DIR"
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    def add(self, refused: Sequence[Refused]) -> None:
+        """Keep refused messages; one that the broker delivered again only where it is not there yet."""
+        for is_redelivery, insert in ((False, _INSERT), (True, _INSERT_ONCE)):
+            rows = (_row(r) for r in refused if r.is_redelivery is is_redelivery)
+            self._file.connection().executemany(insert, rows)
+
+    def add_rejected(self, rejected: Sequence[RejectedLine], *, now_ns: int) -> None:
+        """Keep lines that the store refused, each with a receive time of its own."""
+        rows = (
+            (received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1)
+            for received_ns, line in enumerate(rejected, start=now_ns)
         )
-        if not self._path.exists():
-            raise HubpulseError(nothing)
-        with self._failures():
-            self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
-            made = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ledger'").fetchone()[0]
-        if not made:  # ingest is about to make it
-            self._db.close()
-            raise HubpulseError(nothing)
+        self._file.connection().executemany(_INSERT, rows)
+
+    def remove(self, refusal_id: int) -> Removed | None:
+        """Take a refusal out; None where there is none of that id."""
+        query = "DELETE FROM quarantine WHERE id = ? RETURNING reason, readings_taken, readings_refused"
+        row = self._file.connection().execute(query, (refusal_id,)).fetchone()
+        return Removed(Reason(row[0]), *row[1:]) if row else None
 
     def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
         """The newest refusals first, of one reason or of all."""
         query = f"{_SELECT} WHERE reason = coalesce(?, reason) ORDER BY id DESC LIMIT ?"
-        with self._failures(), closing(self._db.execute(query, (reason, limit))) as rows:
-            for row in rows:
-                yield _refusal(row)
+        return map(_refusal, self._file.rows(query, (reason, limit)))
 
     def get(self, refusal_id: int) -> Refusal:
         """One refusal. Raises HubpulseError where there is none of that id."""
-        with self._failures():
-            row = self._db.execute(f"{_SELECT} WHERE id = ?", (refusal_id,)).fetchone()
+        row = self._file.one(f"{_SELECT} WHERE id = ?", (refusal_id,))
         if row is None:
             raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
         return _refusal(row)
 
+    def messages(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[Quarantined]:
+        """Refused messages, the oldest first: those of `ids`, or all of a reason, or all."""
+        if ids is None:
+            query = "SELECT id FROM quarantine WHERE reason = coalesce(?, reason) ORDER BY id"
+            ids = [row[0] for row in self._file.all(query, (reason,))]
+        for refusal_id in ids:
+            for _, received_ns, topic, payload, retained, why, _ in self._file.all(
+                f"{_SELECT} WHERE id = ?", (refusal_id,)
+            ):
+                message = Message(topic.encode(), payload, retained=bool(retained))
+                yield Quarantined(refusal_id, received_ns, message, Reason(why))
+
     def counts(self) -> dict[str, int]:
-        """How many messages are in the quarantine, by reason."""
-        with self._failures():
-            return dict(self._db.execute("SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC"))
+        """How many messages are in the quarantine, by reason, the most frequent first."""
+        return dict(self._file.all("SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC"))
 
-    def ledger(self) -> Ledger:
-        """The ledger after the last commit."""
-        with self._failures():
-            return read_ledger(self._db)
-
-    def status(self) -> dict[str, str]:
-        """What ingest's parts last reported, as JSON by name."""
-        with self._failures():
-            return dict(self._db.execute("SELECT name, value FROM status"))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise HubpulseError(f"buffer {self._path} can't be read ({error}): is it damaged, or not yours?") from error
+    def purge(self, *, reason: Reason | None, before_ns: int) -> int:
+        """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
+        with self._file.transaction() as db:
+            query = "DELETE FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason)"
+            return db.execute(query, (before_ns, reason)).rowcount
 
 
-def _refusal(row: tuple[int, int, str, bytes, str, str]) -> Refusal:
-    refusal_id, received_ns, topic, payload, reason, detail = row
+def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int]:
+    return (
+        refused.received_ns,
+        mask_macs(refused.message.topic).decode(errors="backslashreplace"),
+        mask_macs(refused.message.payload),
+        refused.message.retained,
+        refused.rejections[0].reason.value,
+        mask_macs(_details(refused).encode()).decode(),
+        refused.readings,
+        len(refused.rejections),
+    )
+
+
+def _details(refused: Refused) -> str:
+    total = len(refused.rejections) + refused.readings
+    first, *others = refused.rejections
+    if total == 1:
+        return first.detail
+    shown = "; ".join(f"{r.reason}: {r.detail}" for r in [first, *others][:_DETAILS_SHOWN])
+    more = len(refused.rejections) - _DETAILS_SHOWN
+    rest = f"; and {more} more" if more > 0 else ""
+    return f"{len(refused.rejections)} of {total} readings refused: {shown}{rest}"
+
+
+def _refusal(row: tuple[int, int, str, bytes, int, str, str]) -> Refusal:
+    refusal_id, received_ns, topic, payload, retained, reason, detail = row
     return Refusal(
         id=refusal_id,
         received_at=from_ns(received_ns),
         topic=topic,
         payload=payload,
+        retained=bool(retained),
         reason=Reason(reason),
         detail=detail,
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
-from schemas.estate import Estate
+from schemas.estate import Estate, Source
 from schemas.readings import Reason
 from schemas.settings import Settings
 from sensors.registry import Registry
+
+NATIVE_TOPICS = "hubs/#"
 
 
 class Redriven(NamedTuple):
@@ -36,21 +39,25 @@ def redrive(
     A message without a time keeps the time of its first receipt. What is refused again stays as it was. A running
     ingest takes the readings to the store within seconds; without one they wait in the buffer.
     """
-    buffer = Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)
-    decoder = Decoder(
+    decoder = _decoder(settings, estate, clock_ns)
+    # What the store refused is a native message that we made of a line, whatever the estate's sources are.
+    native = _decoder(settings, estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)}), clock_ns)
+    with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
+        for refusal in buffer.quarantine.messages(ids=ids, reason=reason):
+            suited = native if refusal.reason is Reason.STORE_REJECTED else decoder
+            batch = suited.decode([refusal.message], received_ns=refusal.received_ns)
+            batch.messages = 0
+            taken = buffer.redrive(refusal.id, batch)
+            details = [r.detail for refused in batch.refused for r in refused.rejections]
+            details += [f"no reading: {what}" for what in batch.no_reading]
+            yield Redriven(refusal.id, len(batch.lines) if taken else 0, not taken, "; ".join(details))
+
+
+def _decoder(settings: Settings, estate: Estate, clock_ns: Callable[[], int]) -> Decoder:
+    return Decoder(
         Registry(estate),
         clock_ns=clock_ns,
         clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
         retention_days=settings.retention_days,
         message_bytes_max=settings.ingest.message_bytes_max,
     )
-    try:
-        for refusal_id, received_ns, message in buffer.refusals(ids=ids, reason=reason):
-            batch = decoder.decode([message], received_ns=received_ns)
-            batch.messages = 0
-            taken = buffer.redrive(refusal_id, batch)
-            details = [r.detail for refused in batch.refused for r in refused.rejections]
-            details += [f"no reading: {what}" for what in batch.no_reading]
-            yield Redriven(refusal_id, len(batch.lines) if taken else 0, not taken, "; ".join(details))
-    finally:
-        buffer.close()

@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 
 from ingest.buffer import Buffer
+from ingest.pending import PendingRow
 from schemas.localtime import NS_A_SECOND
 from sensors.times import text_ns
 from stores.lines import encode
 
 REPORT_EVERY_NS = 10 * NS_A_SECOND
-_LIVE_WITHIN_NS = 3600 * NS_A_SECOND
-"""An older reading is history that came late or was replayed: its age is no lag."""
 _CONNECTED_WITHIN_NS = 30 * NS_A_SECOND
 
 
@@ -26,13 +25,11 @@ class StatusReport:
         self._lag_ns: int | None = None
         self._store_errors = 0
 
-    def stored(self, lines: Sequence[str]) -> None:
-        """These lines reached the store now."""
-        now_ns = self._clock_ns()
-        ages = [now_ns - int(line[line.rindex(" ") + 1 :]) for line in lines]
-        live = [age for age in ages if age < _LIVE_WITHIN_NS]
-        if live:
-            self._lag_ns = max(self._lag_ns or 0, *live)
+    def stored(self, rows: Sequence[PendingRow]) -> None:
+        """These batches reached the store now."""
+        live_ns = [row.oldest_live_ns for row in rows if row.oldest_live_ns is not None]
+        if live_ns:
+            self._lag_ns = max(self._lag_ns or 0, self._clock_ns() - min(live_ns))
 
     def store_error(self) -> None:
         """The store did not take a batch."""
@@ -46,8 +43,8 @@ class StatusReport:
         """The report as line protocol; begins a new interval."""
         now_ns = self._clock_ns()
         self._next_ns = now_ns + REPORT_EVERY_NS
-        ledger = buffer.ledger()
-        oldest_ns = buffer.oldest_pending_ns()
+        ledger = buffer.ledger.read()
+        oldest_ns = buffer.pending.oldest_committed_ns()
         fields: dict[str, int | float | bool] = {
             **ledger.model_dump(),
             "connected": _connected(buffer, now_ns),
@@ -58,7 +55,7 @@ class StatusReport:
         if self._lag_ns is not None:
             fields["lag_s"] = max(0.0, self._lag_ns / NS_A_SECOND)
             self._lag_ns = None
-        refused = buffer.refused_by_reason()
+        refused = buffer.quarantine.counts()
         return [
             encode("pipeline_status", {"ingest": self._ingest}, fields, now_ns),
             *(
@@ -69,7 +66,7 @@ class StatusReport:
 
 
 def _connected(buffer: Buffer, now_ns: int) -> bool:
-    value = buffer.status("subscriber")
+    value = buffer.status.get("subscriber")
     if value is None:
         return False
     status = json.loads(value)

@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ingest.buffer import Buffer, PendingRow, RejectedLine
-from ingest.buffer_file import BufferFullError
+from ingest.buffer import Buffer, BufferFullError
+from ingest.pending import PendingRow
 from ingest.privacy import masked_trace
+from ingest.quarantine import RejectedLine
 from ingest.status import StatusReport
 from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
@@ -42,9 +43,9 @@ _LOOK_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class _Work:
-    """Lines still to be answered, the first of them last; and those that the store refused."""
+    """Bodies of lines still to be answered, the first of them last; and the lines that the store refused."""
 
-    parts: list[list[str]]
+    parts: list[bytes]
     rejected: list[RejectedLine] = field(default_factory=list)
 
 
@@ -128,13 +129,13 @@ class Writer(threading.Thread):
 
     def _turn(self, buffer: Buffer, store: Store) -> bool:
         """Write once; True where there was nothing to write."""
-        rows = buffer.pending(self._settings.flush_lines_max)
+        rows = buffer.pending.oldest(self._settings.flush_lines_max)
         if not rows:
             if not self._stopping.is_set():
                 self._committed.wait(_LOOK_EVERY_S)
         elif self._is_young(rows):
             self._pause(self._settings.flush_age_s)
-            self._flush(buffer, store, buffer.pending(self._settings.flush_lines_max))
+            self._flush(buffer, store, buffer.pending.oldest(self._settings.flush_lines_max))
         else:
             self._flush(buffer, store, rows)
         if self._report.due() and not self._holding:
@@ -143,7 +144,7 @@ class Writer(threading.Thread):
 
     def _write_report(self, buffer: Buffer, store: Store) -> None:
         """Write how the pipeline is doing; what the store does not take now is in the next report."""
-        outcome = _write(store, self._report.lines(buffer))
+        outcome = _write_lines(store, self._report.lines(buffer))
         if not isinstance(outcome, Accepted):
             log.warning("status_not_stored", error=outcome.detail)
 
@@ -153,15 +154,13 @@ class Writer(threading.Thread):
         return not (full or self._holding or self._stopping.is_set())
 
     def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
-        lines = [line for row in rows for line in row.lines.split("\n")]
-        lines_max = self._settings.flush_lines_max
-        work = _Work([lines[start : start + lines_max] for start in range(0, len(lines), lines_max)][::-1])
+        work = _Work(_bodies(rows, self._settings.flush_lines_max)[::-1])
         kept = self._write_all(store, work) or self._write_marks(store, rows)
         if kept is not None:
             self._hold(buffer, kept)
             return
         buffer.settle(rows, work.rejected)
-        self._report.stored(lines)
+        self._report.stored(rows)
         if work.rejected:
             log.warning("readings_rejected", count=len(work.rejected), error=work.rejected[0].detail)
         if self._holding:
@@ -175,18 +174,19 @@ class Writer(threading.Thread):
         while work.parts:
             if self._overdue():
                 return Keep("asked to stop before the store had taken everything")
-            lines = work.parts.pop()
-            outcome = _write(store, lines)
+            body = work.parts.pop()
+            outcome = _write(store, body)
             match outcome:
                 case Accepted():
                     continue
                 case Keep():
                     return outcome
-                case Rejected(detail) | TooLarge(detail) if len(lines) == 1:
-                    work.rejected.append(_as_message(lines[0], detail))
+                case Rejected(detail) | TooLarge(detail) if b"\n" not in body:
+                    work.rejected.append(_as_message(body.decode("ascii"), detail))
                 case Rejected() | TooLarge():
+                    lines = body.split(b"\n")
                     middle = len(lines) // 2
-                    work.parts += [lines[middle:], lines[:middle]]
+                    work.parts += [b"\n".join(lines[middle:]), b"\n".join(lines[:middle])]
         return None
 
     def _write_marks(self, store: Store, rows: Sequence[PendingRow]) -> Keep | None:
@@ -196,7 +196,7 @@ class Writer(threading.Thread):
             return None
         now_ns = self._clock_ns()
         lines = [encode("day_marks", {"hub": m.hub}, {"marked_ns": now_ns}, m.midnight_ns) for m in marks]
-        outcome = _write(store, lines)
+        outcome = _write_lines(store, lines)
         match outcome:
             case Accepted():
                 return None
@@ -220,12 +220,34 @@ class Writer(threading.Thread):
         value = json.dumps({"state": state, "at": rfc3339(self._clock_ns())})
         # Where it can't be kept, `settle` can't either, and says so.
         with suppress(BufferFullError):
-            buffer.set_status("writer", value)
+            buffer.status.set("writer", value)
 
 
-def _write(store: Store, lines: Sequence[str]) -> Outcome:
+def _bodies(rows: Sequence[PendingRow], lines_max: int) -> list[bytes]:
+    """The lines of batches as bodies of at most `lines_max` lines; only a batch with more of them is split."""
+    bodies: list[list[bytes]] = []
+    room = 0
+    for row in rows:
+        if row.readings > lines_max:
+            lines = row.lines.split(b"\n")
+            bodies += ([b"\n".join(lines[start : start + lines_max])] for start in range(0, len(lines), lines_max))
+            room = 0
+            continue
+        if row.readings > room:
+            bodies.append([])
+            room = lines_max
+        bodies[-1].append(row.lines)
+        room -= row.readings
+    return [b"\n".join(body) for body in bodies]
+
+
+def _write_lines(store: Store, lines: Sequence[str]) -> Outcome:
+    return _write(store, "\n".join(lines).encode())
+
+
+def _write(store: Store, body: bytes) -> Outcome:
     try:
-        return store.write("\n".join(lines).encode())
+        return store.write(body)
     except StoreError as error:
         return Keep(str(error), needs_operator=True)
 

@@ -58,3 +58,4 @@ class Refusal(Rejection):
     received_at: datetime
     topic: str
     payload: Annotated[bytes, Described(description="the message's bytes, unchanged")]
+    retained: bool = False

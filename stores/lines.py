@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from schemas import MEASUREMENTS, Policy
@@ -23,6 +24,8 @@ _INTEGER = re.compile(INTEGER_PATTERN, re.ASCII)
 _FLOAT = re.compile(FLOAT_PATTERN, re.ASCII)
 
 
+_LATEST = str(INT64_MAX)
+_TIME_TEXT = itemgetter(slice(-len(_LATEST), None))
 _USAGE_STARTS = tuple(
     f"{m.name}{end}".encode() for m in MEASUREMENTS.values() if m.policy is Policy.USAGE for end in ", "
 )
@@ -53,6 +56,16 @@ def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str
     """One line, without its newline. Fields must be finite and not empty."""
     values = ",".join(f"{name}={field_text(value)}" for name, value in fields.items())
     return f"{series_prefix(measurement, tags.items())} {values} {time_ns}"
+
+
+def oldest_since(lines: Sequence[str], since_ns: int) -> int | None:
+    """The earliest time of any line that is not before `since_ns`, a time of this century; None where there is none."""
+    since = str(since_ns)
+    oldest = min(map(_TIME_TEXT, lines))
+    # Times of 19 digits, which all since 2001 have, are in the same order as their texts.
+    if not since <= oldest <= _LATEST:
+        oldest = min((text for text in map(_TIME_TEXT, lines) if since <= text <= _LATEST), default="")
+    return int(oldest) if oldest else None
 
 
 def by_policy(lines: bytes) -> Iterator[tuple[Policy, bytes]]:

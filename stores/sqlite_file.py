@@ -139,6 +139,10 @@ class SqliteFile:
         """The error of a code; `otherwise` says what it is where the code does not."""
         return self._error(f"the {self._name} {self.path} {_SENTENCES.get(code) or otherwise}", code)
 
+    def unusable(self, why: str) -> Exception:
+        """The error that says what of the file's content is not as it must be."""
+        return self._error(f"the {self._name} {self.path} can't be used: {why}", sqlite3.SQLITE_CORRUPT)
+
     def close(self) -> None:
         """Close it; the next use opens it again."""
         if self._db is not None:

@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from pydantic import SecretStr
 
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
@@ -240,8 +240,8 @@ def test_ingest_receives_by_tls_what_the_hubs_publish(
 def stored(data: Path) -> int:
     """How many readings ingest has put into its store."""
     try:
-        with closing(Quarantine(data)) as quarantine:
-            return quarantine.ledger().readings_stored
+        with closing(BufferReader(data)) as reader:
+            return reader.ledger.read().readings_stored
     except HubpulseError:
         return 0
 

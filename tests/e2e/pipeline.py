@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ingest import Ledger
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.settings import MqttSettings
@@ -63,8 +63,8 @@ class Pipeline:
     def ledger(self) -> Ledger | None:
         """The ledger as it stands, read from outside; None where there is none yet."""
         try:
-            with closing(Quarantine(self.data)) as quarantine:
-                return quarantine.ledger()
+            with closing(BufferReader(self.data)) as reader:
+                return reader.ledger.read()
         except HubpulseError:
             return None
 
@@ -90,8 +90,8 @@ class Pipeline:
     def refused(self, topic: str) -> int:
         """How many messages of a topic are in the quarantine."""
         try:
-            with closing(Quarantine(self.data)) as quarantine:
-                return sum(refusal.topic == topic for refusal in quarantine.find(limit=1000))
+            with closing(BufferReader(self.data)) as reader:
+                return sum(refusal.topic == topic for refusal in reader.quarantine.find(limit=1000))
         except HubpulseError:
             return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest import Ledger
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from tests.e2e.conftest import StoreSettings
 from tests.e2e.pipeline import Pipeline, shipped_estate, write_recording
 from tests.e2e.test_data_sets import CALIT2_PART, door_days
@@ -37,17 +37,17 @@ def replay_and_kill(
     with ExitStack() as running:
         ingest = running.enter_context(pipeline.start_ingest())
         pipeline.wait_until_subscribed(ingest)
-        ledger_file = running.enter_context(closing(Quarantine(pipeline.data)))
+        buffer = running.enter_context(closing(BufferReader(pipeline.data)))
         started = [
             running.enter_context(pipeline.command.start("replay", *arguments, "--speed", "max"))
             for arguments in replays
         ]
         for kills_left in range(kills, 0, -1):
-            done = progress(ledger_file.ledger())
+            done = progress(buffer.ledger.read())
             step = (2 * readings - done) / (kills_left + 1) * rng.uniform(0.1, 1.5)
-            wait_until_beyond(done + step, ledger_file)
+            wait_until_beyond(done + step, buffer)
             ingest.kill()
-            left.append(ledger_file.ledger())
+            left.append(buffer.ledger.read())
             ingest = running.enter_context(pipeline.start_ingest())
         for replay in started:
             assert replay.wait().exit_code == 0, replay.err
@@ -60,8 +60,8 @@ def progress(ledger: Ledger) -> int:
     return ledger.readings_accepted + ledger.readings_stored
 
 
-def wait_until_beyond(steps: float, ledger_file: Quarantine) -> None:
-    wait_until(lambda: progress(ledger_file.ledger()) > steps, 30, f"progress beyond {steps:.0f}", poll_s=WATCH_EVERY_S)
+def wait_until_beyond(steps: float, buffer: BufferReader) -> None:
+    wait_until(lambda: progress(buffer.ledger.read()) > steps, 30, f"progress beyond {steps:.0f}", poll_s=WATCH_EVERY_S)
 
 
 @pytest.fixture
@@ -157,11 +157,11 @@ def test_a_broker_that_sends_more_than_it_may_makes_nobody_count_twice(
     with (
         Valve(pipeline.broker.port) as valve,
         pipeline.start_ingest(HUBPULSE_MQTT__PORT=valve.port),
-        closing(Quarantine(pipeline.data)) as ledger_file,
+        closing(BufferReader(pipeline.data)) as buffer,
     ):
 
         def received() -> int:
-            return ledger_file.ledger().messages_received
+            return buffer.ledger.read().messages_received
 
         wait_until(lambda: received() > receive_max, 30, "the first acknowledgements to arrive", poll_s=WATCH_EVERY_S)
         valve.hold()

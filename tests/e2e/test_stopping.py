@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from schemas import HubpulseError
 from tests.cli.command import CommandLine, Running, is_alive
 from tests.e2e.conftest import influx_settings
@@ -145,7 +145,7 @@ def test_ctrl_c_ends_the_demo_while_it_loads_its_history(tmp_path: Path) -> None
 
 def messages_received(data_dir: Path) -> int:
     try:
-        with closing(Quarantine(data_dir)) as quarantine:
-            return quarantine.ledger().messages_received
+        with closing(BufferReader(data_dir)) as reader:
+            return reader.ledger.read().messages_received
     except HubpulseError:
         return 0

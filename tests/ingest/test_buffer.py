@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from ingest.batches import Batch, Delivery
-from ingest.buffer import Buffer, RejectedLine
-from ingest.buffer_file import FILE_NAME, BufferFullError
-from ingest.quarantine import Quarantine
+from ingest.buffer import FILE_NAME, Buffer, BufferFullError, BufferReader
+from ingest.quarantine import RejectedLine
 from mqtt.messages import Message
 from schemas import HubpulseError
 from tests.ingest.given import NOW_NS, OpenBuffer, lines, message, refusal
@@ -29,40 +28,40 @@ def fill(buffer: Buffer, batch: Batch) -> None:
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(buffer: Buffer) -> None:
-    assert buffer._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-    assert buffer._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert buffer._file.connection().execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert buffer._file.connection().execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_batches_come_back_in_order_up_to_the_lines_asked_for(buffer: Buffer) -> None:
     for count in (3, 4, 5):
         buffer.commit(lines(count))
 
-    assert [row.readings for row in buffer.pending(1)] == [3]
-    assert [row.readings for row in buffer.pending(3)] == [3]
-    assert [row.readings for row in buffer.pending(4)] == [3, 4]
-    assert [row.readings for row in buffer.pending(100)] == [3, 4, 5]
+    assert [row.readings for row in buffer.pending.oldest(1)] == [3]
+    assert [row.readings for row in buffer.pending.oldest(3)] == [3]
+    assert [row.readings for row in buffer.pending.oldest(4)] == [3, 4]
+    assert [row.readings for row in buffer.pending.oldest(100)] == [3, 4, 5]
 
 
 def test_an_empty_batch_is_nothing(buffer: Buffer) -> None:
     buffer.commit(Batch())
 
-    assert buffer.pending(1) == []
-    assert buffer.ledger().messages_received == 0
+    assert buffer.pending.oldest(1) == []
+    assert buffer.ledger.read().messages_received == 0
 
 
 def test_a_full_buffer_takes_nothing_until_the_store_took_something(open_buffer: OpenBuffer, tmp_path: Path) -> None:
     buffer = open_buffer(tmp_path, bytes_max=1024**2)
     with pytest.raises(BufferFullError, match="HUBPULSE_INGEST__BUFFER_BYTES_MAX"):
         fill(buffer, lines(1000))
-    before = buffer.ledger()
+    before = buffer.ledger.read()
     with pytest.raises(BufferFullError):
         buffer.commit(lines(1000))
-    assert buffer.ledger() == before
+    assert buffer.ledger.read() == before
 
-    buffer.settle(buffer.pending(3000), [])
+    buffer.settle(buffer.pending.oldest(3000), [])
     buffer.commit(lines(1000))
 
-    assert buffer.ledger().balanced
+    assert buffer.ledger.read().balanced
     assert buffer.used_bytes() <= 1024**2 + 64 * 1024
 
 
@@ -71,7 +70,7 @@ def test_a_purge_makes_room_too(open_buffer: OpenBuffer, tmp_path: Path) -> None
     with pytest.raises(BufferFullError, match="purge the quarantine"):
         fill(buffer, refusal("t", bytes(100_000)))
 
-    buffer.purge(reason=None, before_ns=NOW_NS + 1)
+    buffer.quarantine.purge(reason=None, before_ns=NOW_NS + 1)
     buffer.commit(lines(10))
 
 
@@ -80,7 +79,7 @@ def test_room_is_left_on_the_disk(open_buffer: OpenBuffer, tmp_path: Path) -> No
 
     with pytest.raises(BufferFullError, match="make room"):
         buffer.commit(lines(1))
-    assert buffer.ledger().messages_received == 0
+    assert buffer.ledger.read().messages_received == 0
 
 
 def test_a_file_that_filled_the_disk_is_filled_again_once_it_is_drained(
@@ -94,10 +93,10 @@ def test_a_file_that_filled_the_disk_is_filled_again_once_it_is_drained(
     with pytest.raises(BufferFullError):
         buffer.commit(lines(1000))
 
-    buffer.settle(buffer.pending(10_000), [])
+    buffer.settle(buffer.pending.oldest(10_000), [])
     buffer.commit(lines(1000))
 
-    assert buffer.ledger().readings_pending == 1000
+    assert buffer.ledger.read().readings_pending == 1000
 
 
 @pytest.fixture
@@ -123,11 +122,11 @@ def test_the_room_left_on_the_disk_is_enough_to_drain_the_buffer(small_disk: Pat
     with pytest.raises(BufferFullError, match="make room"):
         fill(buffer, batch)
 
-    while rows := buffer.pending(1):
+    while rows := buffer.pending.oldest(1):
         buffer.settle(rows, [])
     buffer.commit(batch)
 
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
     assert ledger.balanced
     assert (ledger.readings_stored % 300, ledger.readings_pending) == (0, 300)
 
@@ -139,20 +138,20 @@ def test_a_disk_that_others_fill_takes_nothing_halfway(small_disk: Path, open_bu
     with pytest.raises(BufferFullError):
         fill(buffer, lines(300, line_bytes=1000))
     (small_disk / "more").write_bytes(bytes(shutil.disk_usage(small_disk).free))
-    before, rows = buffer.ledger(), buffer.pending(1)
+    before, rows = buffer.ledger.read(), buffer.pending.oldest(1)
 
     with pytest.raises(BufferFullError):
         buffer.commit(lines(300, line_bytes=1000))
     with pytest.raises(BufferFullError):
-        buffer.set_status("writer", "x" * 100_000)
+        buffer.status.set("writer", "x" * 100_000)
     with pytest.raises(BufferFullError):
         buffer.settle(rows, [RejectedLine("t", bytes(100_000), "because")])
-    assert (buffer.ledger(), buffer.pending(1)) == (before, rows)
+    assert (buffer.ledger.read(), buffer.pending.oldest(1)) == (before, rows)
 
     ballast.unlink()
     buffer.settle(rows, [])
     buffer.commit(lines(1))
-    assert buffer.ledger().balanced
+    assert buffer.ledger.read().balanced
 
 
 def test_a_new_session_is_not_missed_because_the_disk_was_full(small_disk: Path, open_buffer: OpenBuffer) -> None:
@@ -176,12 +175,12 @@ def test_another_process_reads_the_ledger_while_ingest_commits(open_buffer: Open
     program = """
         import sys
         from pathlib import Path
-        from ingest.quarantine import Quarantine
-        quarantine = Quarantine(Path(sys.argv[1]))
+        from ingest.buffer import BufferReader
+        reader = BufferReader(Path(sys.argv[1]))
         print("reading", flush=True)
         seen = set()
         while len(seen) < 20:
-            ledger = quarantine.ledger()
+            ledger = reader.ledger.read()
             assert ledger.balanced, ledger
             assert ledger.messages_received == ledger.readings_stored + ledger.readings_pending, ledger
             seen.add(ledger.messages_received)
@@ -195,7 +194,7 @@ def test_another_process_reads_the_ledger_while_ingest_commits(open_buffer: Open
             buffer.commit(lines(1))
             committed += 1
             if committed % 10 == 0:
-                buffer.settle(buffer.pending(5), [])
+                buffer.settle(buffer.pending.oldest(5), [])
 
     assert reader.returncode == 0
 
@@ -203,7 +202,7 @@ def test_another_process_reads_the_ledger_while_ingest_commits(open_buffer: Open
 def test_a_slow_reader_does_not_stop_commits(buffer: Buffer, tmp_path: Path) -> None:
     for number in range(5):
         buffer.commit(refusal("t", b"%d" % number))
-    found = Quarantine(tmp_path).find(limit=10)
+    found = BufferReader(tmp_path).quarantine.find(limit=10)
     next(found)
 
     buffer.commit(lines(10))
@@ -214,7 +213,7 @@ def test_a_slow_reader_does_not_stop_commits(buffer: Buffer, tmp_path: Path) -> 
 def test_another_process_that_writes_for_long_holds_commits_up_without_harm(
     open_buffer: OpenBuffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.buffer_file._BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("stores.sqlite_file.LOCK_WAIT_S", 0)
     buffer = open_buffer(tmp_path)
     other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -224,16 +223,16 @@ def test_another_process_that_writes_for_long_holds_commits_up_without_harm(
     other.execute("ROLLBACK")
     buffer.commit(lines(1))
 
-    assert buffer.ledger().readings_pending == 1
+    assert buffer.ledger.read().readings_pending == 1
     other.close()
 
 
 def test_a_quarantine_that_is_damaged_or_missing_says_so(tmp_path: Path) -> None:
     with pytest.raises(HubpulseError, match="nothing was received"):
-        Quarantine(tmp_path)
+        BufferReader(tmp_path)
     (tmp_path / FILE_NAME).write_bytes(b"not a database at all, by no means" * 100)
-    with pytest.raises(HubpulseError, match="can't be read"):
-        Quarantine(tmp_path)
+    with pytest.raises(HubpulseError, match="is not a SQLite database: move the file away"):
+        BufferReader(tmp_path)
 
 
 def test_a_page_of_the_quarantine_that_is_damaged_says_so(open_buffer: OpenBuffer, tmp_path: Path) -> None:
@@ -244,18 +243,18 @@ def test_a_page_of_the_quarantine_that_is_damaged_says_so(open_buffer: OpenBuffe
     path = tmp_path / FILE_NAME
     whole = path.read_bytes()
     path.write_bytes(whole[:80_000] + b"\xff" * 80_000 + whole[160_000:])
-    quarantine = Quarantine(tmp_path)
+    reader = BufferReader(tmp_path)
 
-    with pytest.raises(HubpulseError, match="can't be read"):
-        list(quarantine.find(limit=100))
-    quarantine.close()
+    with pytest.raises(HubpulseError, match="is damaged: stop Hubpulse"):
+        list(reader.quarantine.find(limit=100))
+    reader.close()
 
 
 def test_what_is_refused_is_kept_whole_but_for_mac_addresses(buffer: Buffer, tmp_path: Path) -> None:
     payload = b'{"mac": "aa:bb:cc:dd:ee:ff", "dotted": "aabb.ccdd.eeff", "devEui": "aa:bb:cc:dd:ee:ff:00:11"}'
     buffer.commit(refusal("wifi/AA-BB-CC-DD-EE-FF", payload, "unknown key aa:bb:cc:dd:ee:ff"))
 
-    kept = Quarantine(tmp_path).get(1)
+    kept = BufferReader(tmp_path).quarantine.get(1)
 
     assert kept.topic == "wifi/**-**-**-**-**-**"
     assert json.loads(kept.payload) == {
@@ -274,7 +273,7 @@ def test_bytes_of_any_kind_are_kept_as_they_came(buffer: Buffer, tmp_path: Path)
     batch.refused = [batch.refused[0]._replace(message=Message(b"\xff/\x00", payload))]
     buffer.commit(batch)
 
-    kept = Quarantine(tmp_path).get(1)
+    kept = BufferReader(tmp_path).quarantine.get(1)
 
     assert kept.payload == payload
     assert kept.topic == "\\xff/\x00"
@@ -285,18 +284,18 @@ def test_the_reasons_of_many_readings_are_told_in_one_line(buffer: Buffer, tmp_p
     batch.refused = [batch.refused[0]._replace(readings=2)]
     buffer.commit(batch)
 
-    kept = Quarantine(tmp_path).get(1)
+    kept = BufferReader(tmp_path).quarantine.get(1)
 
     assert kept.detail.startswith("10 of 12 readings refused: bad_schema: because 0; bad_schema: because 1; ")
     assert kept.detail.endswith("; and 7 more")
-    assert buffer.ledger().readings_refused == 10
+    assert buffer.ledger.read().readings_refused == 10
 
 
 def test_lines_that_the_store_refused_have_each_a_time_of_their_own(buffer: Buffer) -> None:
     buffer.commit(lines(3))
-    buffer.settle(buffer.pending(3), [RejectedLine("t", b"%d" % number, "because") for number in range(3)])
+    buffer.settle(buffer.pending.oldest(3), [RejectedLine("t", b"%d" % number, "because") for number in range(3)])
 
-    assert [received_ns for _, received_ns, _ in buffer.refusals(ids=None, reason=None)] == [
+    assert [refusal.received_ns for refusal in buffer.quarantine.messages(ids=None, reason=None)] == [
         NOW_NS,
         NOW_NS + 1,
         NOW_NS + 2,

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.batches import Batch
-from ingest.buffer import LAYOUT_VERSION
-from ingest.buffer_file import FILE_NAME, BufferDamagedError
+from ingest.buffer import FILE_NAME, MIGRATIONS, BufferDamagedError
 from schemas import HubpulseError
 from tests.ingest.given import OpenBuffer, lines, refusal
 
@@ -17,10 +16,10 @@ from tests.ingest.given import OpenBuffer, lines, refusal
 def use(open_buffer: OpenBuffer, folder: Path) -> None:
     """Look at everything, and write."""
     buffer = open_buffer(folder)
-    buffer.ledger()
-    buffer.pending(10**9)
-    buffer.refused_by_reason()
-    list(buffer.refusals(ids=None, reason=None))
+    buffer.ledger.read()
+    buffer.pending.oldest(10**9)
+    buffer.quarantine.counts()
+    list(buffer.quarantine.messages(ids=None, reason=None))
     buffer.commit(lines(1))
 
 
@@ -37,7 +36,7 @@ def test_a_file_that_is_no_buffer_is_said_to_be_damaged(open_buffer: OpenBuffer,
     with pytest.raises(BufferDamagedError) as error:
         open_buffer(tmp_path)
 
-    assert "move it away" in one_line(error)
+    assert "move the file away" in one_line(error)
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.1])
@@ -89,7 +88,7 @@ def test_a_flipped_bit_in_a_reading_is_noticed(open_buffer: OpenBuffer, tmp_path
     path.write_bytes(path.read_bytes().replace(b"temperature_c=21.5", b"temperature_c=29.5"))
 
     with pytest.raises(BufferDamagedError, match="not as it was committed"):
-        open_buffer(tmp_path).pending(1)
+        open_buffer(tmp_path).pending.oldest(1)
 
 
 def test_a_torn_log_loses_only_what_was_not_committed(open_buffer: OpenBuffer, tmp_path: Path) -> None:
@@ -106,14 +105,14 @@ def test_a_torn_log_loses_only_what_was_not_committed(open_buffer: OpenBuffer, t
 
     after = open_buffer(copy)
 
-    assert [row.readings for row in after.pending(100)] == [3]
-    assert after.ledger().balanced
+    assert [row.readings for row in after.pending.oldest(100)] == [3]
+    assert after.ledger.read().balanced
 
 
 def test_a_folder_that_cannot_be_made_is_said_plainly(open_buffer: OpenBuffer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(BufferDamagedError, match="check folder and disk") as error:
+    with pytest.raises(BufferDamagedError, match="check the owner and mode of the file and its folder") as error:
         open_buffer(tmp_path / "file" / "data")
 
     one_line(error)
@@ -122,7 +121,7 @@ def test_a_folder_that_cannot_be_made_is_said_plainly(open_buffer: OpenBuffer, t
 def test_a_file_of_a_later_version_is_left_alone(open_buffer: OpenBuffer, tmp_path: Path) -> None:
     open_buffer(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE_NAME) as db:
-        db.execute(f"PRAGMA user_version = {LAYOUT_VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
 
     with pytest.raises(BufferDamagedError, match="later Hubpulse"):

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ingest.batches import Batch, DayMark, Delivery, Refused
-from ingest.buffer import Buffer, RejectedLine
-from ingest.buffer_file import BufferDamagedError, BufferFullError
-from ingest.quarantine import Quarantine
+from ingest.buffer import Buffer, BufferDamagedError, BufferFullError, BufferReader
+from ingest.quarantine import RejectedLine
 from mqtt.messages import Message
 from schemas import Reason
 from schemas.readings import Rejection
@@ -124,17 +123,17 @@ class BufferMachine(RuleBasedStateMachine):
     @rule(pages=st.integers(0, 20), good=st.integers(1, 40), refused=st.integers(0, 10))
     def commit_to_a_disk_with_little_room(self, pages: int, good: int, refused: int) -> None:
         """SQLite fails somewhere in the middle of the commit."""
-        (count,) = self.buffer._db.execute("PRAGMA page_count").fetchone()
-        self.buffer._db.execute(f"PRAGMA max_page_count = {count + pages}")
+        (count,) = self.buffer._file.connection().execute("PRAGMA page_count").fetchone()
+        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {count + pages}")
         fits = self.commit(self.batch(good, refused, 0, line_bytes=2000))
         assert fits or pages <= good + refused
-        self.buffer._db.execute(f"PRAGMA max_page_count = {2**30}")
+        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {2**30}")
 
     @precondition(lambda self: self.model.pending)
     @rule(lines_max=st.integers(1, 20), rejected=st.integers(0, 3))
     def settle(self, lines_max: int, rejected: int) -> None:
-        rows = self.buffer.pending(lines_max)
-        lines = [line for row in rows for line in row.lines.split("\n")]
+        rows = self.buffer.pending.oldest(lines_max)
+        lines = [line for row in rows for line in row.lines.decode().split("\n")]
         bad = [RejectedLine("line", line.encode(), "because") for line in lines[:rejected]]
         self.buffer.settle(rows, bad)
         self.model.pending = self.model.pending[len(rows) :]
@@ -145,18 +144,18 @@ class BufferMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.pending)
     @rule()
     def settle_on_a_full_disk(self) -> None:
-        rows = self.buffer.pending(1)
+        rows = self.buffer.pending.oldest(1)
         big = [RejectedLine("line", bytes(300_000), "because")]
-        (count,) = self.buffer._db.execute("PRAGMA page_count").fetchone()
-        self.buffer._db.execute(f"PRAGMA max_page_count = {count}")
+        (count,) = self.buffer._file.connection().execute("PRAGMA page_count").fetchone()
+        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {count}")
         with pytest.raises(BufferFullError):
             self.buffer.settle(rows, big)
-        self.buffer._db.execute(f"PRAGMA max_page_count = {2**30}")
+        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {2**30}")
 
     @precondition(lambda self: self.model.pending)
     @rule()
     def settle_what_another_settled(self) -> None:
-        rows = self.buffer.pending(1)
+        rows = self.buffer.pending.oldest(1)
         with pytest.raises(BufferDamagedError, match="settled by another"):
             self.buffer.settle([*rows, rows[0]], [])
 
@@ -180,10 +179,10 @@ class BufferMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.quarantine)
     @rule(taken=st.booleans(), which=st.integers(0, 100))
     def redrive(self, taken: bool, which: int) -> None:
-        refusals = list(self.buffer.refusals(ids=None, reason=Reason.OUT_OF_RANGE))
+        refusals = list(self.buffer.quarantine.messages(ids=None, reason=Reason.OUT_OF_RANGE))
         if not refusals:
             return
-        refusal_id, _, message = refusals[which % len(refusals)]
+        refusal_id, _, message, _ = refusals[which % len(refusals)]
         self.lines_made += 1
         batch = Batch([f"line-{self.lines_made}"]) if taken else Batch()
         assert self.buffer.redrive(refusal_id, batch) is taken
@@ -200,7 +199,7 @@ class BufferMachine(RuleBasedStateMachine):
     @invariant()
     def everything_is_there_once_and_the_ledger_balances(self) -> None:
         model = self.model
-        ledger = self.buffer.ledger()
+        ledger = self.buffer.ledger.read()
         assert ledger.balanced
         assert ledger.messages_received == model.received
         assert ledger.messages_accepted == model.accepted
@@ -209,18 +208,18 @@ class BufferMachine(RuleBasedStateMachine):
         assert ledger.readings_refused == model.readings_refused
         assert ledger.readings_stored == model.stored
         assert ledger.readings_store_rejected == model.store_rejected
-        rows = self.buffer.pending(10**9)
-        assert [(row.lines.split("\n"), set(row.marks)) for row in rows] == model.pending
+        rows = self.buffer.pending.oldest(10**9)
+        assert [(row.lines.decode().split("\n"), set(row.marks)) for row in rows] == model.pending
         assert [row.readings for row in rows] == [len(lines) for lines, _ in model.pending]
 
     @invariant()
     def another_reader_sees_the_same(self) -> None:
-        quarantine = Quarantine(self.folders[-1])
-        found = [(r.topic, r.payload, r.reason) for r in quarantine.find(limit=10**6)]
+        reader = BufferReader(self.folders[-1])
+        found = [(r.topic, r.payload, r.reason) for r in reader.quarantine.find(limit=10**6)]
         assert sorted(found) == sorted(self.model.quarantine)
-        assert quarantine.ledger() == self.buffer.ledger()
-        assert self.buffer.refused_by_reason() == quarantine.counts()
-        quarantine.close()
+        assert reader.ledger.read() == self.buffer.ledger.read()
+        assert self.buffer.quarantine.counts() == reader.quarantine.counts()
+        reader.close()
 
     @invariant()
     def deliveries_are_known_by_their_bytes(self) -> None:

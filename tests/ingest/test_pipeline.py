@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from ingest import Buffer, BufferFullError, Ingest
+from ingest.buffer import BufferReader
 from ingest.doctor import State, ingest_finding
-from ingest.quarantine import Quarantine
 from schemas import HubpulseError, Kind, Reason, Settings
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.formats.native import NativeParser
@@ -119,8 +119,8 @@ def test_a_full_buffer_leaves_messages_with_the_broker_until_there_is_room(
         publish(mosquitto.port, temperatures(30_000), topic=AIR)
 
         def held() -> bool:
-            with closing(Quarantine(settings.data_dir)) as quarantine:
-                return "is full" in quarantine.status().get("subscriber", "")
+            with closing(BufferReader(settings.data_dir)) as reader:
+                return "is full" in reader.status.all().get("subscriber", "")
 
         wait_until(held, DEADLINE_S, "the buffer to be full")
         before = ingest.ledger
@@ -299,8 +299,8 @@ def test_ingest_leaves_word_of_how_it_is(settings: Settings, mosquitto: Mosquitt
             return ingest_finding(settings, clock_ns=time.time_ns).state is State.OK
 
         wait_until(told, DEADLINE_S, "the finding to be good")
-        with closing(Quarantine(settings.data_dir)) as quarantine:
-            status = {name: json.loads(text) for name, text in quarantine.status().items()}
+        with closing(BufferReader(settings.data_dir)) as reader:
+            status = {name: json.loads(text) for name, text in reader.status.all().items()}
 
     assert status["subscriber"]["broker"] == f"127.0.0.1:{mosquitto.port}"
     assert status["subscriber"]["problem"] is None

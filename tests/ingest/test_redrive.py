@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.buffer import Buffer, RejectedLine
+from ingest.buffer import Buffer, BufferReader
 from ingest.decoder import Decoder
-from ingest.quarantine import Quarantine
+from ingest.quarantine import RejectedLine
 from ingest.redrive import redrive
 from mqtt.messages import Message
-from schemas import Estate, Hub, HubpulseError, Reason, Settings
+from schemas import Estate, Hub, HubpulseError, Reason, Settings, Source
 from sensors.registry import Registry
 
 NOW_NS = 1_795_000_000 * 10**9
@@ -41,64 +41,88 @@ def drive(tmp_path: Path, estate: Estate, **which: object) -> list[tuple[int, in
 def test_a_message_of_an_unknown_hub_is_taken_once_the_hub_is_known(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b'{"time": 1794999000, "value": 21.5}', estate=NOWHERE)
     assert drive(tmp_path, ARMLEY) == [(1, 1)]
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
     assert (ledger.messages_refused, ledger.messages_accepted, ledger.readings_pending) == (0, 1, 1)
     assert ledger.balanced
-    assert Quarantine(tmp_path).counts() == {}
+    assert BufferReader(tmp_path).quarantine.counts() == {}
 
 
 def test_its_day_is_marked_although_it_was_today_when_it_came(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b'{"time": 1795000000, "value": 21.5}', estate=NOWHERE)
     drive(tmp_path, ARMLEY)
-    assert [mark.hub for mark in buffer.pending(10)[0].marks] == ["armley"]
+    assert [mark.hub for mark in buffer.pending.oldest(10)[0].marks] == ["armley"]
 
 
 def test_a_message_without_a_time_keeps_the_time_of_its_receipt(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b"21.5", estate=NOWHERE)
     drive(tmp_path, ARMLEY)
-    assert buffer.pending(10)[0].lines == f"temperature,hub=armley,sensor=air-1 temperature_c=21.5 {NOW_NS}"
+    assert buffer.pending.oldest(10)[0].lines == b"temperature,hub=armley,sensor=air-1 temperature_c=21.5 %d" % NOW_NS
 
 
 def test_what_is_refused_again_stays(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b"99", estate=ARMLEY)
     assert drive(tmp_path, ARMLEY) == [(1, 0)]
-    assert Quarantine(tmp_path).get(1).reason is Reason.OUT_OF_RANGE
-    assert buffer.ledger().messages_refused == 1
+    assert BufferReader(tmp_path).quarantine.get(1).reason is Reason.OUT_OF_RANGE
+    assert buffer.ledger.read().messages_refused == 1
 
 
 def test_a_message_refused_in_part_adds_up_after_each_redrive(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b'[{"value": 21}, {"value": 99}]', estate=ARMLEY)
-    before = buffer.ledger()
+    before = buffer.ledger.read()
     assert (before.messages_accepted, before.readings_accepted, before.readings_refused) == (1, 1, 1)
     assert drive(tmp_path, ARMLEY, ids=[1]) == [(1, 1)]
-    after = buffer.ledger()
+    after = buffer.ledger.read()
     assert (after.messages_accepted, after.messages_refused, after.readings_refused) == (1, 0, 1)
     assert after.balanced
 
 
 def test_a_reading_that_the_store_refused_is_pending_again(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b'{"time": 1794999000, "value": 21.5}', estate=ARMLEY)
-    rows = buffer.pending(10)
+    rows = buffer.pending.oldest(10)
     buffer.settle(
         rows, [RejectedLine("hubs/armley/temperature/air-1", b'{"time": 1794999000, "temperature_c": 21.5}', "type")]
     )
-    assert buffer.ledger().readings_store_rejected == 1
+    assert buffer.ledger.read().readings_store_rejected == 1
     assert drive(tmp_path, ARMLEY, reason=Reason.STORE_REJECTED) == [(1, 1)]
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
     assert (ledger.readings_accepted, ledger.readings_store_rejected, ledger.readings_pending) == (1, 0, 1)
     assert ledger.balanced
 
 
 def test_purge_deletes_the_old_and_keeps_the_count(buffer: Buffer, tmp_path: Path) -> None:
     receive(buffer, "hubs/armley/temperature/air-1", b"99", estate=ARMLEY)
-    assert buffer.purge(reason=Reason.BAD_TOPIC, before_ns=LATER_NS) == 0
-    assert buffer.purge(reason=None, before_ns=NOW_NS) == 0
-    assert buffer.purge(reason=None, before_ns=LATER_NS) == 1
-    assert Quarantine(tmp_path).counts() == {}
-    assert buffer.ledger().messages_refused == 1
+    assert buffer.quarantine.purge(reason=Reason.BAD_TOPIC, before_ns=LATER_NS) == 0
+    assert buffer.quarantine.purge(reason=None, before_ns=NOW_NS) == 0
+    assert buffer.quarantine.purge(reason=None, before_ns=LATER_NS) == 1
+    assert BufferReader(tmp_path).quarantine.counts() == {}
+    assert buffer.ledger.read().messages_refused == 1
 
 
 def test_a_file_that_ingest_is_about_to_fill_is_no_buffer_yet(tmp_path: Path) -> None:
     (tmp_path / "buffer.db").touch()
     with pytest.raises(HubpulseError, match="nothing was received into this folder yet"):
-        Quarantine(tmp_path)
+        BufferReader(tmp_path)
+
+
+def test_a_reading_that_the_store_refused_needs_no_native_source(buffer: Buffer, tmp_path: Path) -> None:
+    estate = ARMLEY.model_copy(update={"sources": (Source(topic="v3/+/devices/+/up", format="tts"),)})
+    receive(buffer, "hubs/armley/temperature/air-1", b'{"time": 1794999000, "value": 21.5}', estate=ARMLEY)
+    rejected = RejectedLine("hubs/armley/temperature/air-1", b'{"time": 1794999000, "temperature_c": 21.5}', "type")
+    buffer.settle(buffer.pending.oldest(10), [rejected])
+    assert drive(tmp_path, estate) == [(1, 1)]
+    assert buffer.pending.oldest(1)[0].lines == b"temperature,hub=armley,sensor=air-1 temperature_c=21.5 %d" % (
+        1794999000 * 10**9
+    )
+    assert buffer.ledger.read().balanced
+
+
+def test_a_retained_message_without_a_time_is_refused_again(buffer: Buffer, tmp_path: Path) -> None:
+    """It would count at every connection, and once more for each time that it is sent again."""
+    decoder = Decoder(Registry(NOWHERE), clock_ns=lambda: NOW_NS)
+    message = Message(b"hubs/armley/footfall/door", b'{"entries": 3, "exits": 2}', 1, retained=True)
+    buffer.commit(decoder.decode([message]))
+    assert BufferReader(tmp_path).quarantine.get(1).retained
+    assert drive(tmp_path, ARMLEY) == [(1, 0)]
+    assert buffer.pending.oldest(1) == []
+    receive(buffer, "hubs/armley/footfall/door", b'{"entries": 3, "exits": 2}', estate=NOWHERE)
+    assert drive(tmp_path, ARMLEY, ids=[2]) == [(2, 1)]

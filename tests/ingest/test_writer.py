@@ -12,9 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ingest.batches import DayMark
-from ingest.buffer import Buffer
+from ingest.buffer import Buffer, BufferReader
 from ingest.explain import explain
-from ingest.quarantine import Quarantine
 from schemas import Reason, Settings
 from sensors.registry import Registry
 from stores import Accepted, Keep, Outcome, Rejected, StoreError, TooLarge
@@ -32,7 +31,7 @@ def test_what_is_accepted_is_stored_and_gone_from_the_buffer(buffer: Buffer, tmp
 
     assert store.readings == [readings(3)]
     assert store.closed
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
     assert (ledger.readings_stored, ledger.readings_pending, ledger.balanced) == (3, 0, True)
 
 
@@ -96,8 +95,8 @@ def test_marks_that_are_not_taken_keep_their_readings_in_the_buffer(buffer: Buff
 
     with running(tmp_path, store) as (_, pauses):
         pauses.wait_for(1)
-        assert buffer.ledger().readings_pending == 1
-        status = json.loads(Quarantine(tmp_path).status()["writer"])
+        assert buffer.ledger.read().readings_pending == 1
+        status = json.loads(BufferReader(tmp_path).status.all()["writer"])
         assert (
             status["state"]
             == "holding: the store refuses day marks (type conflict): is day_marks used by something else?"
@@ -114,7 +113,7 @@ def test_what_the_store_cannot_take_now_stays_and_is_tried_again(buffer: Buffer,
     with running(tmp_path, store, settings={"backoff_first_s": 1, "backoff_max_s": 8}) as (_, pauses):
         for tries in range(1, 7):
             pauses.wait_for(tries)
-            assert buffer.ledger().readings_pending == 3
+            assert buffer.ledger.read().readings_pending == 3
             pauses.let_go()
         drained(buffer)
 
@@ -129,7 +128,7 @@ def test_waits_begin_anew_once_the_store_took_something(buffer: Buffer, tmp_path
         for first in (0, 10):
             commit(buffer, readings(1, first=first))
             writer.notify()
-            while buffer.ledger().readings_pending:
+            while buffer.ledger.read().readings_pending:
                 pauses.let_go()
 
     rng = random.Random(7)
@@ -160,7 +159,7 @@ def test_a_wrong_token_is_said_loudly_once_and_drops_nothing(buffer: Buffer, tmp
         ("error", "store_holding"),
         ("info", "store_resumed"),
     ]
-    assert buffer.ledger().readings_stored == 2
+    assert buffer.ledger.read().readings_stored == 2
 
 
 def test_a_store_that_raises_is_held_for_like_one_that_is_down(buffer: Buffer, tmp_path: Path) -> None:
@@ -174,7 +173,7 @@ def test_a_store_that_raises_is_held_for_like_one_that_is_down(buffer: Buffer, t
 
     with running(tmp_path, FakeStore(answer)) as (_, pauses):
         pauses.wait_for(1)
-        assert "later Hubpulse" in Quarantine(tmp_path).status()["writer"]
+        assert "later Hubpulse" in BufferReader(tmp_path).status.all()["writer"]
         pauses.let_go()
         drained(buffer)
 
@@ -185,12 +184,12 @@ def test_part_of_a_flush_taken_before_the_store_went_down_is_written_again(buffe
 
     with running(tmp_path, store) as (_, pauses):
         pauses.wait_for(1)
-        assert buffer.ledger().readings_pending == 300
+        assert buffer.ledger.read().readings_pending == 300
         pauses.let_go()
         drained(buffer)
 
     assert len(store.points) == 300
-    assert buffer.ledger().readings_stored == 300
+    assert buffer.ledger.read().readings_stored == 300
 
 
 def test_a_batch_too_large_is_halved_until_it_fits(buffer: Buffer, tmp_path: Path) -> None:
@@ -201,7 +200,7 @@ def test_a_batch_too_large_is_halved_until_it_fits(buffer: Buffer, tmp_path: Pat
         drained(buffer)
 
     assert [len(lines) for lines in store.readings] == [100, 50, 25, 25, 50, 25, 25]
-    assert buffer.ledger().readings_stored == 100
+    assert buffer.ledger.read().readings_stored == 100
 
 
 def test_halving_does_not_let_an_earlier_value_win(buffer: Buffer, tmp_path: Path) -> None:
@@ -221,7 +220,7 @@ def test_a_line_that_is_too_large_alone_goes_to_the_quarantine(buffer: Buffer, t
     with running(tmp_path, FakeStore(lambda _lines: TooLarge("413: too large"))):
         drained(buffer)
 
-    assert buffer.ledger().readings_store_rejected == 1
+    assert buffer.ledger.read().readings_store_rejected == 1
 
 
 @hypothesis_settings(max_examples=25)
@@ -248,12 +247,12 @@ def test_only_the_bad_lines_are_quarantined(
     with running(folder, store):
         drained(buffer)
 
-    found = {(r.topic, r.payload, r.reason, r.detail) for r in Quarantine(folder).find(limit=100)}
+    found = {(r.topic, r.payload, r.reason, r.detail) for r in BufferReader(folder).quarantine.find(limit=100)}
     assert {payload for _, payload, _, _ in found} == {as_message(line) for line in refused}
     assert {(topic, reason, detail) for topic, _, reason, detail in found} <= {
         ("hubs/a/temperature/b", Reason.STORE_REJECTED, "field type conflict")
     }
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
     assert (ledger.readings_stored, ledger.readings_store_rejected) == (count - len(refused), len(refused))
     assert ledger.balanced
     assert len(store.readings) <= 1 + 2 * len(refused) * math.ceil(math.log2(count) if count > 1 else 1)
@@ -281,7 +280,7 @@ def test_a_line_that_the_store_refused_can_be_sent_again_as_a_message(
     commit(buffer, [line])
     with running(tmp_path, FakeStore(lambda _lines: Rejected("because"))):
         drained(buffer)
-    [refusal] = Quarantine(tmp_path).find(limit=10)
+    [refusal] = BufferReader(tmp_path).quarantine.find(limit=10)
 
     [reading], rejections, _ = explain(
         refusal.topic, refusal.payload, registry=Registry(OPEN_ESTATE), settings=Settings(), clock_ns=lambda: NOW_NS

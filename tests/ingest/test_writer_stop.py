@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from ingest.buffer import Buffer
-from ingest.buffer_file import BufferFullError
+from ingest.buffer import Buffer, BufferFullError
 from schemas import HubpulseError
 from stores import Accepted, Keep, Outcome, StoreError
 from tests.ingest.fake_store import FakeStore
@@ -38,7 +37,7 @@ def test_a_buffer_that_cannot_forget_writes_the_same_again(
 
     assert store.readings == [readings(3)] * 3
     assert len(store.points) == 3
-    assert buffer.ledger().readings_stored == 3
+    assert buffer.ledger.read().readings_stored == 3
 
 
 def test_a_crash_between_store_and_buffer_counts_nothing_twice(
@@ -55,7 +54,7 @@ def test_a_crash_between_store_and_buffer_counts_nothing_twice(
         drained(buffer)
 
     assert len(store.points) == 3
-    assert (buffer.ledger().readings_stored, buffer.ledger().balanced) == (3, True)
+    assert (buffer.ledger.read().readings_stored, buffer.ledger.read().balanced) == (3, True)
 
 
 def test_a_stop_writes_what_was_committed_before(buffer: Buffer, tmp_path: Path) -> None:
@@ -65,7 +64,7 @@ def test_a_stop_writes_what_was_committed_before(buffer: Buffer, tmp_path: Path)
             commit(buffer, readings(10, first=first))
         assert writer.stop(DEADLINE_S)
 
-    assert buffer.ledger().readings_pending == 0
+    assert buffer.ledger.read().readings_pending == 0
     assert len(store.points) == 100
 
 
@@ -77,7 +76,7 @@ def test_a_stop_does_not_wait_for_a_store_that_is_down(buffer: Buffer, tmp_path:
         pauses.wait_for(1)
         assert writer.stop(DEADLINE_S)
 
-    assert buffer.ledger().readings_pending == 3
+    assert buffer.ledger.read().readings_pending == 3
     assert len(store.readings) <= 2
 
 
@@ -108,7 +107,7 @@ def test_a_stop_leaves_in_the_buffer_what_a_slow_store_does_not_take_in_time(
         wait_until(lambda: not writer.is_alive(), DEADLINE_S, "the writer to end")
 
     assert len(store.readings) == 3
-    assert buffer.ledger().readings_pending == pending
+    assert buffer.ledger.read().readings_pending == pending
 
 
 def test_a_fault_ends_the_writer_in_sight_of_all(buffer: Buffer, tmp_path: Path) -> None:
@@ -125,7 +124,7 @@ def test_a_fault_ends_the_writer_in_sight_of_all(buffer: Buffer, tmp_path: Path)
     assert "\n" not in str(error.value)
     assert "RuntimeError: what is **:**:**:**:**:**" in str(logs)
     assert "dd:ee:ff" not in str(logs)
-    assert buffer.ledger().readings_pending == 1
+    assert buffer.ledger.read().readings_pending == 1
 
 
 def test_a_store_that_cannot_be_opened_is_said_in_one_line(tmp_path: Path, open_buffer: OpenBuffer) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ingest import Ingest, Ledger
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from schemas import Reason, Settings
 from tests.mqtt.receiving import DEADLINE_S
 from tests.waiting import wait_until
@@ -37,12 +37,12 @@ class Running:
 
     @property
     def ledger(self) -> Ledger:
-        with closing(Quarantine(self.settings.data_dir)) as quarantine:
-            return quarantine.ledger()
+        with closing(BufferReader(self.settings.data_dir)) as reader:
+            return reader.ledger.read()
 
     def refusals(self) -> list[tuple[str, bytes, Reason]]:
-        with closing(Quarantine(self.settings.data_dir)) as quarantine:
-            return [(refusal.topic, refusal.payload, refusal.reason) for refusal in quarantine.find(limit=1000)]
+        with closing(BufferReader(self.settings.data_dir)) as reader:
+            return [(refusal.topic, refusal.payload, refusal.reason) for refusal in reader.quarantine.find(limit=1000)]
 
     def wait_for(self, **counts: int) -> Ledger:
         """Wait until the ledger has these counts at least, and nothing is pending where that is one of them."""

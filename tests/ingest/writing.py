@@ -75,7 +75,7 @@ def running(folder: Path, store: FakeStore, **options: Any) -> Iterator[tuple[Wr
 
 
 def drained(buffer: Buffer) -> None:
-    wait_until(lambda: not buffer.ledger().readings_pending, DEADLINE_S, "the buffer to drain")
+    wait_until(lambda: not buffer.ledger.read().readings_pending, DEADLINE_S, "the buffer to drain")
 
 
 def once(first: Outcome, *others: Outcome) -> Answer:

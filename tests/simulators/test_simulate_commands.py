@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from schemas import Estate
 from sensors.estate_file import load_estate
 from simulators.scenarios import estate_document
@@ -46,10 +46,10 @@ def _ingesting(hubpulse: CommandLine, mosquitto: Mosquitto) -> Iterator[None]:
 
 def wait_until_stored(folder: Path, messages: int) -> None:
     def is_stored() -> bool:
-        ledger = quarantine.ledger()
+        ledger = reader.ledger.read()
         return ledger.messages_received >= messages and not ledger.readings_pending
 
-    with closing(Quarantine(folder / "data")) as quarantine:
+    with closing(BufferReader(folder / "data")) as reader:
         wait_until(is_stored, 60, "the readings to be stored")
 
 

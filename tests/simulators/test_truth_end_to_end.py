@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ingest import Ingest
-from ingest.quarantine import Quarantine
+from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import Settings
 from schemas.settings import InfluxSettings, MqttSettings
@@ -81,17 +81,17 @@ class Pipeline:
 
     def refused(self) -> Counter[str]:
         """How much is in the quarantine, by reason."""
-        with closing(Quarantine(self.settings.data_dir)) as quarantine:
-            return Counter(quarantine.counts())
+        with closing(BufferReader(self.settings.data_dir)) as reader:
+            return Counter(reader.quarantine.counts())
 
     def wait_until_stored(self) -> None:
         """Return once every message that was published has arrived and its readings are in the store."""
 
         def is_stored() -> bool:
-            ledger = quarantine.ledger()
+            ledger = reader.ledger.read()
             return ledger.messages_received >= self.published and not ledger.readings_pending
 
-        with closing(Quarantine(self.settings.data_dir)) as quarantine:
+        with closing(BufferReader(self.settings.data_dir)) as reader:
             wait_until(is_stored, 60, "the readings to be stored")
 
     def differences(self, truth: Truth) -> list[Difference]:

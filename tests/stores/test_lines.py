@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas import MEASUREMENTS, FieldType
 from schemas.ids import is_id
 from stores.lines import Point as Parsed
-from stores.lines import encode, parse, series_prefix
+from stores.lines import encode, oldest_since, parse, series_prefix
 from stores.sqlite_lines import LineReader
 from tests.stores.points import Point, lines, points
 
@@ -182,3 +182,17 @@ def test_a_batch_is_taken_only_if_each_line_is_ours(
         taken = -1
     lines_of_it = [line for line in batch.split(b"\n") if line]
     assert taken == (len(lines_of_it) if all(map(is_ours, lines_of_it)) else -1)
+
+
+@pytest.mark.parametrize(
+    "times, oldest",
+    [
+        ([1_700_000_000_000_000_003, 1_700_000_000_000_000_002], 1_700_000_000_000_000_002),
+        ([1_600_000_000_000_000_000, 1_700_000_000_000_000_002], 1_700_000_000_000_000_002),
+        ([1_700_000_000_000_000_000], 1_700_000_000_000_000_000),
+        ([946_684_800_000_000_000, 1_699_999_999_999_999_999], None),
+    ],
+)
+def test_the_oldest_time_since_a_time_is_found_without_reading_the_lines(times: list[int], oldest: int | None) -> None:
+    written = [encode("co2", {"hub": "a", "sensor": "b"}, {"co2_ppm": 400.5}, time_ns) for time_ns in times]
+    assert oldest_since(written, 1_700_000_000_000_000_000) == oldest

@@ -1,0 +1,97 @@
+"""Batches that were committed and that the store has not taken yet. Their lines are bytes, never looked into here."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ingest.batches import Batch, DayMark
+from schemas.localtime import NS_A_SECOND
+from stores.lines import oldest_since
+from stores.sqlite_file import SqliteFile
+
+LIVE_WITHIN_NS = 3600 * NS_A_SECOND
+"""An older reading is history that came late or was replayed: its age is no lag."""
+
+SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, committed_ns INTEGER NOT NULL, readings INTEGER NOT NULL,
+        oldest_live_ns INTEGER, lines BLOB NOT NULL, marks TEXT NOT NULL, checksum INTEGER NOT NULL
+    )
+    """,
+)
+_INSERT = (
+    "INSERT INTO batches (committed_ns, readings, oldest_live_ns, lines, marks, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+
+class PendingRow(NamedTuple):
+    """A committed batch that the store has not taken yet."""
+
+    id: int
+    readings: int
+    oldest_live_ns: int | None
+    """The time of its oldest reading that was no history when it was committed."""
+    lines: bytes
+    marks: tuple[DayMark, ...]
+
+
+class PendingBatches:
+    """The table of them; `add` and `remove` belong into a transaction of its owner."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    def add(self, batch: Batch, *, now_ns: int) -> None:
+        """Hold the readings of a batch."""
+        if batch.lines:
+            lines, marks = "\n".join(batch.lines).encode("ascii"), _write_marks(batch.marks)
+            oldest_ns = oldest_since(batch.lines, now_ns - LIVE_WITHIN_NS)
+            row = (now_ns, len(batch.lines), oldest_ns, lines, marks, _checksum(lines, marks))
+            self._file.connection().execute(_INSERT, row)
+
+    def oldest(self, lines_max: int) -> list[PendingRow]:
+        """The oldest batches until they hold `lines_max` lines together; the last one may go beyond."""
+        rows: list[PendingRow] = []
+        count = 0
+        query = "SELECT id, readings, oldest_live_ns, lines, marks, checksum FROM batches ORDER BY id"
+        for row_id, readings, oldest_ns, lines, marks, checksum in self._file.rows(query):
+            if checksum != _checksum(lines, marks):
+                raise self._file.unusable(f"batch {row_id} is not as it was committed")
+            rows.append(PendingRow(row_id, readings, oldest_ns, lines, _read_marks(marks)))
+            count += readings
+            if count >= lines_max:
+                break
+        return rows
+
+    def remove(self, rows: Sequence[PendingRow]) -> int:
+        """Forget batches; how many readings they held."""
+        readings = 0
+        for row in rows:
+            query = "DELETE FROM batches WHERE id = ? RETURNING readings"
+            deleted = self._file.connection().execute(query, (row.id,)).fetchone()
+            if deleted is None:
+                raise self._file.unusable(f"batch {row.id} was settled by another process: stop all but one ingest")
+            readings += deleted[0]
+        return readings
+
+    def oldest_committed_ns(self) -> int | None:
+        """When the oldest of them was committed; None where there is none."""
+        row = self._file.one("SELECT committed_ns FROM batches ORDER BY id LIMIT 1")
+        return None if row is None else int(row[0])
+
+
+def _checksum(lines: bytes, marks: str) -> int:
+    """A disk may give back other bytes than it was given, and a wrong figure must not pass for a right one."""
+    return zlib.crc32(marks.encode(), zlib.crc32(lines))
+
+
+def _write_marks(marks: Iterable[DayMark]) -> str:
+    return "\n".join(f"{mark.hub} {mark.midnight_ns}" for mark in sorted(marks))
+
+
+def _read_marks(text: str) -> tuple[DayMark, ...]:
+    pairs = (line.split(" ") for line in text.splitlines())
+    return tuple(DayMark(hub, int(midnight_ns)) for hub, midnight_ns in pairs)
