@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.buffer import Buffer
+from ingest.buffer import Buffer, BufferReader
 from ingest.explain import explain
-from ingest.quarantine import Quarantine
 from ingest.redrive import redrive
 from mqtt.messages import Message
 from schemas import Estate, Reason, Settings
@@ -149,7 +148,7 @@ def test_a_join_is_neither_accepted_nor_refused_and_the_ledger_balances(buffer: 
     item = ["co2", 1, NOW_NS, {"co2_ppm": 600}]
     joins = [Message(TOPIC, b'{"join": 1}'), sent()]
     buffer.commit(make_decoder(known()).decode([sent(item), *joins, Message(TOPIC, b"?")]))
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
 
     assert ledger.balanced
     assert (ledger.messages_received, ledger.messages_accepted, ledger.messages_refused) == (4, 1, 1)
@@ -159,14 +158,14 @@ def test_a_join_is_neither_accepted_nor_refused_and_the_ledger_balances(buffer: 
 def test_an_unknown_device_waits_until_a_hub_names_it(buffer: Buffer, tmp_path: Path) -> None:
     stranger = estate({"id": "armley"}, sources=SOURCES)
     buffer.commit(make_decoder(stranger).decode([sent(["co2", 1, None, {"co2_ppm": 600}])]))
-    [refusal] = Quarantine(tmp_path).find(limit=9)
+    [refusal] = BufferReader(tmp_path).quarantine.find(limit=9)
     [result] = redrive(Settings(data_dir=tmp_path), known(), clock_ns=lambda: NOW_NS + 10**12)
 
     assert refusal.reason is Reason.UNKNOWN_SENSOR
     assert EUI in refusal.detail
     assert (result.readings, result.refused_again) == (1, False)
-    assert buffer.ledger().balanced
-    assert Quarantine(tmp_path).counts() == {}
+    assert buffer.ledger.read().balanced
+    assert BufferReader(tmp_path).quarantine.counts() == {}
 
 
 def test_a_refused_message_that_turns_out_to_carry_no_reading_leaves_the_quarantine(
@@ -175,11 +174,11 @@ def test_a_refused_message_that_turns_out_to_carry_no_reading_leaves_the_quarant
     missing = estate(ARMLEY, sources=[{"topic": "acme/#", "format": "tts"}])
     buffer.commit(make_decoder(missing).decode([Message(TOPIC, b'{"join": 1}')]))
     [result] = redrive(Settings(data_dir=tmp_path), known(), clock_ns=lambda: NOW_NS)
-    ledger = buffer.ledger()
+    ledger = buffer.ledger.read()
 
     assert (result.readings, result.refused_again, result.detail) == (0, False, "no reading: a device joins")
     assert (ledger.messages_refused, ledger.messages_no_reading, ledger.balanced) == (0, 1, True)
-    assert Quarantine(tmp_path).counts() == {}
+    assert BufferReader(tmp_path).quarantine.counts() == {}
 
 
 def test_explain_says_what_a_message_without_a_reading_is() -> None:
