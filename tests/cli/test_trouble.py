@@ -63,7 +63,7 @@ def test_a_damaged_buffer(command: CommandLine, tmp_path: Path, arguments: tuple
     damaged = tmp_path / "data" / FILE_NAME
     damaged.parent.mkdir()
     damaged.write_bytes(UNREADABLE * 200)
-    assert_failed(command.run(*arguments), FILE_NAME, "not a database", "damaged")
+    assert_failed(command.run(*arguments), FILE_NAME, "not a SQLite database", "move the file away")
     assert damaged.read_bytes() == UNREADABLE * 200
 
 
