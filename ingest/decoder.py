@@ -68,11 +68,8 @@ class TopicRoute(NamedTuple):
     series: SeriesEncoder | None
 
 
-class _Receipt(NamedTuple):
-    """When a message came; as many nanoseconds from there on are its own as it has readings."""
-
-    time_ns: int
-    is_redelivery: bool
+_Receipt = tuple[int, bool]
+"""When a message came, and whether the broker delivers it again; it has as many nanoseconds from there as readings."""
 
 
 class Decoder:
@@ -94,6 +91,9 @@ class Decoder:
         self._known_delivery = known_delivery
         self._last_receive_ns = 0
         self._now_ns = self._received_ns = 0
+        self._routes: dict[bytes, TopicRoute] = {}
+        self._series: dict[tuple[str, Kind, int], SeriesEncoder] = {}
+        self._days: dict[str, HubDays] = {}
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -137,19 +137,19 @@ class Decoder:
             days.refresh(self._now_ns)
 
     def _forget_topics(self) -> None:
-        self._routes: dict[bytes, TopicRoute] = {}
-        self._series: dict[tuple[str, Kind, int], SeriesEncoder] = {}
-        self._days: dict[str, HubDays] = {}
+        self._routes.clear()
+        self._series.clear()
+        self._days.clear()
 
     def _sort(self, messages: Sequence[Message], batch: Batch) -> None:
         """Put each message to those that are decoded together with it."""
-        bytes_max = self._message_bytes_max
+        bytes_max, routes = self._message_bytes_max, self._routes
         for message in messages:
-            if message.cut_from_bytes or len(message.payload) > bytes_max:
+            if len(message.payload) > bytes_max or message.cut_from_bytes:
                 self._refuse(message.cut(), self._too_large(message), batch)
                 continue
-            route = self._routes.get(message.topic) or self.resolve_topic(message.topic)
-            if isinstance(route, Rejection):
+            route = routes.get(message.topic) or self.resolve_topic(message.topic)
+            if not isinstance(route, TopicRoute):
                 self._refuse(message, route, batch)
                 continue
             together, series = route
@@ -217,26 +217,27 @@ class Decoder:
         )
 
     def _accept_kind(self, kind_batch: KindBatch, batch: Batch) -> None:
-        """Take what native messages hold; one plain reading with a time, which nearly all are, by the shortest path."""
+        """Take what native messages hold; one reading with a time, which nearly all are, by the shortest path."""
         parsed = kind_batch.parser.parse([message.payload for message in kind_batch.messages])
         single, oldest_ns, latest_ns = kind_batch.single, self._window.oldest_ns, self._window.latest_ns
         add_line, add_mark = batch.lines.append, batch.marks.add
+        # Rejections are asked for last: pydantic makes isinstance of a model slow.
         for series, message, samples in zip(kind_batch.series, kind_batch.messages, parsed, strict=True):
-            if isinstance(samples, Rejection):
+            if not isinstance(samples, list):
                 self._refuse(message, samples, batch)
                 continue
-            if single is not None and len(samples) == 1:
+            if len(samples) == 1:
                 time_ns, fields = samples[0]
-                value = fields[single]
-                if (
-                    time_ns is not None
-                    and oldest_ns <= time_ns <= latest_ns
-                    and series.plain_low <= value <= series.plain_high
-                ):
-                    add_line(f"{series.prefix}{value!r} {time_ns}")
-                    if time_ns < series.days.today_ns:
-                        add_mark(series.days.mark(time_ns))
-                    continue
+                if time_ns is not None and oldest_ns <= time_ns <= latest_ns:
+                    if single is not None and series.plain_low <= (value := fields[single]) <= series.plain_high:
+                        line: str | Rejection = f"{series.prefix}{value!r} {time_ns}"
+                    else:
+                        line = series.encode(fields, time_ns)
+                    if isinstance(line, str):
+                        add_line(line)
+                        if time_ns < series.days.today_ns:
+                            add_mark(series.days.mark(time_ns))
+                        continue
             self._accept(message, [(series, time_ns, fields) for time_ns, fields in samples], batch)
 
     def _accept_format(self, format_batch: FormatBatch, batch: Batch) -> None:
@@ -266,7 +267,7 @@ class Decoder:
         untimed = 0
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
         for reading in readings:
-            if isinstance(reading, Rejection):
+            if not isinstance(reading, tuple):
                 rejections.append(reading)
                 continue
             series, time_ns, fields = reading
@@ -275,13 +276,13 @@ class Decoder:
                     rejections.append(RETAINED)
                     continue
                 receipt = receipt or self._receipt(message, len(readings), batch)
-                time_ns = receipt.time_ns + untimed
+                time_ns = receipt[0] + untimed
                 untimed += 1
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._window.refusal(time_ns))
                 continue
             line = series.encode(fields, time_ns)
-            if isinstance(line, Rejection):
+            if not isinstance(line, str):
                 rejections.append(line)
                 continue
             batch.lines.append(line)
@@ -299,9 +300,9 @@ class Decoder:
         known = self._known_delivery(message)
         if known is not None:
             batch.deliveries.append(known)
-            return _Receipt(known.time_ns, is_redelivery=True)
+            return known.time_ns, True
         first_ns = max(self._received_ns, self._last_receive_ns + 1)
         self._last_receive_ns = first_ns + readings - 1
         if message.packet_id:
             batch.deliveries.append(Delivery(message.packet_id, message.digest(), first_ns))
-        return _Receipt(first_ns, is_redelivery=False)
+        return first_ns, False
