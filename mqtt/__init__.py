@@ -1,11 +1,6 @@
 """The MQTT core over paho that ingest and the simulators share.
 
-`Subscriber` receives and acknowledges by the batch, `Publisher` sends through a window, both over one `Connection` at a
-time. Below them `packets` splits what comes in, and `client` is paho with that in place of its own reading.
+`subscriber` receives and acknowledges by the batch, `publisher` sends through a window, both over one `connection` at a
+time. Below them `packets` splits what comes in, and `client` is paho with that in place of its own reading. Names are
+imported from these modules, so that a command which only needs `messages` does not load paho.
 """
-
-from mqtt.messages import Message
-from mqtt.publisher import Pace, Publisher
-from mqtt.subscriber import Subscriber
-
-__all__ = ["Message", "Pace", "Publisher", "Subscriber"]

@@ -1,12 +1,14 @@
 """Where a topic leads, for the estate in force."""
 
+import subprocess
+import sys
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from schemas import Estate, Kind, Reason, Rejection
 from sensors.formats.native import NativeFormat
-from sensors.registry import Registry, SensorPlace
+from sensors.registry import Registry, SensorPlacefrom tests.real_parts import REPOSITORY
 
 ESTATE = Estate.model_validate(
     {
@@ -129,3 +131,10 @@ def test_a_format_that_is_not_decoded_yet_is_kept_for_later() -> None:
 
 def test_the_filters_are_those_of_the_sources() -> None:
     assert Registry(ESTATE).filters == ("hubs/#", "v3/+/devices/+/up")
+
+
+def test_looking_at_an_estate_or_a_message_loads_nothing_that_receives() -> None:
+    """`estate check`, `explain` and `ledger` start quickly."""
+    code = "import sys, sensors.registry, ingest.batches; sys.exit(bool({'paho', 'structlog'} & sys.modules.keys()))"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
