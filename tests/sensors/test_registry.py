@@ -8,7 +8,8 @@ import pytest
 
 from schemas import Estate, Kind, Reason, Rejection
 from sensors.formats.native import NativeFormat
-from sensors.registry import Registry, SensorPlacefrom tests.real_parts import REPOSITORY
+from sensors.registry import Registry, SensorPlace
+from tests.real_parts import REPOSITORY
 
 ESTATE = Estate.model_validate(
     {
