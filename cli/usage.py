@@ -60,7 +60,7 @@ def export(
     data: DataOption = None,
     estate: EstateOption = None,
 ) -> None:
-    """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor told."""
+    """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
     from cli.usage_views import print_csv, print_json
     from schemas.measurements import USAGE_FIELDS
     from usage.publication import suppress_small

@@ -69,7 +69,7 @@ def _opening(found: Why) -> str:
 
 
 def _people(count: object) -> str:
-    return "unknown (no sensor told, which is not zero)" if count is None else str(count)
+    return "unknown (no sensor reported a value, which is not zero)" if count is None else str(count)
 
 
 def _sensor(sensor: SensorDay, found: Why) -> str:

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from schemas.log_events import LOG_EVENTS
@@ -144,3 +144,76 @@ def names_a_registry(path: PurePosixPath, text: str) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), start=1):
         if REGISTRIES.search(line):
             yield f"{path}:{number}: the address of a package registry"
+
+
+RETIRED_WORD = re.compile(r"`([^`]+)`|\"([^\"]+)\"")
+
+
+def retired_words(glossary: str) -> list[re.Pattern[str]]:
+    """The names and phrases that the last column of the glossary's table retires."""
+    cells = (line.rstrip("| ").rpartition("|")[2] for line in glossary.splitlines() if line.startswith("|"))
+    words = (name or phrase for cell in cells for name, phrase in RETIRED_WORD.findall(cell))
+    # A phrase may go on in the next line.
+    return [re.compile(rf"(?<!\w){re.escape(word).replace(chr(92) + ' ', chr(92) + 's+')}(?!\w)") for word in words]
+
+
+def uses_a_retired_word(path: PurePosixPath, text: str, retired: Sequence[re.Pattern[str]]) -> Iterator[str]:
+    for pattern in retired:
+        for found in pattern.finditer(text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield f"{path}:{line}: {found.group()!r} is retired: docs/glossary.md has the word to use"
+
+
+# What people are told of the air: the limits of it stand in the measure catalogue alone.
+CATALOGUE = PurePosixPath("schemas/measures.py")
+LIMITS_ANYWHERE = frozenset({800, 1500})
+LIMITS_OF_AIR = frozenset({16, 40, 70})
+NAMES_OF_AIR = re.compile(r"(?:^|_)(?:C|PCT|COLD|COMFORT|HUMID\w*|TEMPERATURE|WORKROOM)(?:_|$)", re.IGNORECASE)
+LIMITS_IN_WORDS = re.compile(r"\b(?:800|1[\s,_]?500|1&#8239;500)\s?ppm\b|\b16\s?°C|\b40\s?(?:-|\u2013|to)\s?70\s?%")
+# The simulation judges by limits of its own, or it could not find a wrong one.
+KNOWS_LIMITS = frozenset({"simulators", "tests", "benchmarks"})
+
+
+def states_a_limit(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Limits of CO2, of the workroom's cold and of comfort, as numbers or in words, outside of the catalogue."""
+    if path == CATALOGUE or room_of(path) in KNOWS_LIMITS or room_of(path) not in OURS:
+        return
+    lines = {source.count("\n", 0, found.start()) + 1 for found in LIMITS_IN_WORDS.finditer(source)}
+    if path.suffix == ".py":
+        lines |= {
+            node.lineno
+            for node in ast.walk(ast.parse(source, str(path)))
+            if isinstance(node, ast.expr | ast.stmt) and _states_a_limit(node)
+        }
+    for line in sorted(lines):
+        yield f"{path}:{line}: a limit of the air: take it from {CATALOGUE}"
+
+
+def _states_a_limit(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value in LIMITS_ANYWHERE
+        case ast.Compare():
+            named = " ".join(_names(node))
+            return _holds_a_limit_of_air(node.comparators) and bool(NAMES_OF_AIR.search(named))
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            return _holds_a_limit_of_air([value]) and any(NAMES_OF_AIR.search(name) for name in _names(node))
+        case ast.Tuple(elts=[ast.Constant(value=int() | float() as value), ast.Constant(value=str())]):
+            return value in LIMITS_OF_AIR  # a step of a gauge and its colour
+        case ast.Tuple(elts=[ast.Constant(value=40), ast.Constant(value=70)]):
+            return True
+        case _:
+            return False
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        match part:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+
+
+def _holds_a_limit_of_air(values: Sequence[ast.expr]) -> bool:
+    """Whether a number among these, or in a tuple of them, is one of the limits."""
+    parts = [part for value in values for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+    return any(isinstance(part, ast.Constant) and part.value in LIMITS_OF_AIR for part in parts)

@@ -5,7 +5,7 @@
 
 So an export right after a replay is right without waiting for jobs, and costs one row a day for the settled past.
 Every local day of the range up to today has figures, for each hub of the estate file and each that the store has
-heard of; a day without data has None for what no sensor told.
+heard of; a day without data has None for what no sensor reported.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ r"""From one hub's raw readings of a day to its figures: a pure function.
                       -> signals (what holds when) -> means, minutes ---> figures of the day and of each of its hours
                       -> readings received and expected -> completeness /
 
-None means that no sensor told, which is not zero. Means and minutes over a limit count opening hours only; minima,
-maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
+None means that no sensor reported a value, which is not zero. Means and minutes over a limit count opening hours
+only; minima, maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
 """
 
 from __future__ import annotations

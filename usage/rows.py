@@ -1,7 +1,7 @@
 """The roll-ups as they rest in the store, and the marks of the days that late data touched.
 
-A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field that no sensor
-told is left out of the point.
+A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field without a
+value is left out of the point.
 """
 
 from __future__ import annotations

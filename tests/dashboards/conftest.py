@@ -95,7 +95,7 @@ class Filled:
 
 
 def day_line(hub_id: str, day: date, entries: int | None, **figures: Value | None) -> str:
-    """A day's row; a figure given as None is left out, as the roll-up leaves out what no sensor told."""
+    """A day's row; a figure given as None is left out, as the roll-up leaves out what no sensor reported."""
     row: dict[str, Value | None] = _WHOLE | {"entries": entries} | figures
     told = {name: value for name, value in row.items() if value is not None}
     return encode("usage_daily", {"hub": hub_id}, told, midnight_ns(day, LONDON))

@@ -1,4 +1,4 @@
-"""A pretend estate whose truth is known, as its messages come out of ingest."""
+"""A simulated estate whose truth is known, as its messages come out of ingest."""
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator

@@ -201,7 +201,7 @@ hubs:
 @pytest.mark.usefixtures("store")
 def test_why_says_that_unknown_is_not_zero(data: Path) -> None:
     said = call("why", "--hub", "beeston", "--date", DAY, data=data).stdout
-    assert "entries unknown (no sensor told, which is not zero)" in said
+    assert "entries unknown (no sensor reported a value, which is not zero)" in said
 
 
 @pytest.mark.usefixtures("store")
