@@ -23,7 +23,7 @@ from schemas.localtime import NS_A_SECOND, day_span
 from stores import Accepted, SeriesChunk
 from stores.lines import encode
 from stores.sqlite_store import SqliteStore
-from usage.keeper import HubKeeper
+from usage.rollup_writer import RollupWriter
 
 DAYS = 28
 ROUNDS = 3
@@ -127,9 +127,9 @@ def cost(every_s: int, days: int) -> Cost:
 
 def seconds_to_recompute(store: Asked, days: int) -> float:
     now_ns = day_span(FIRST + timedelta(days=days + 10), ESTATE.zone_of("armley"))[0]
-    keeper = HubKeeper(store, ESTATE, "armley", now_ns=now_ns)
+    writer = RollupWriter(store, ESTATE, "armley", now_ns=now_ns)
     started = time.process_time()
-    done = sum(1 for _ in keeper.recompute(FIRST + timedelta(days=day) for day in range(days)))
+    done = sum(1 for _ in writer.recompute(FIRST + timedelta(days=day) for day in range(days)))
     assert done == days
     return time.process_time() - started
 

@@ -26,7 +26,7 @@ from simulators.estate import history, live
 from simulators.messages import TimedMessage
 from simulators.runner import RealTime
 from stores import open_store
-from usage.keeper import pending_marks
+from usage.rollup_writer import pending_marks
 
 log = structlog.get_logger("hubpulse.demo")
 

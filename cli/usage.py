@@ -163,7 +163,7 @@ def recompute(
     estate: EstateOption = None,
 ) -> None:
     """Compute the roll-ups of these days anew from the readings, and store them."""
-    from usage import HubKeeper, hubs_asked
+    from usage import RollupWriter, hubs_asked
     from usage.calendar import dates
 
     begin, end = _range(first, last)
@@ -173,13 +173,13 @@ def recompute(
     done = changed = 0
     with closing(store_of(settings)) as store, _wrong_usage():
         hubs = hubs_asked(store, known, hub, now_ns)
-        keepers = [
-            HubKeeper(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
+        writers = [
+            RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
         ]
         with _progress() as progress:
-            task = progress.add_task("days", total=sum(len(keeper.computable(days)) for keeper in keepers))
-            for keeper in keepers:
-                for _, found in keeper.recompute(days):
+            task = progress.add_task("days", total=sum(len(writer.computable(days)) for writer in writers))
+            for writer in writers:
+                for _, found in writer.recompute(days):
                     done, changed = done + 1, changed + bool(found)
                     progress.advance(task)
     out.print(f"{done} days of {len(hubs)} hubs recomputed, {changed} of them changed")

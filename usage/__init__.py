@@ -17,7 +17,7 @@ from usage.figures import (
     known_hubs,
 )
 from usage.journal import Change, changes_between
-from usage.keeper import HubKeeper
+from usage.rollup_writer import RollupWriter
 from usage.why import Why, why
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "DayFigures",
     "HourFigures",
     "HubCalendar",
-    "HubKeeper",
+    "RollupWriter",
     "UnknownHubError",
     "Why",
     "changes_between",

@@ -18,8 +18,8 @@ STEPS = 10_000
 class Expectation:
     """One sensor and kind: its readings, None where it was silent all day, and how often it should report.
 
-    `kind` is None for a sensor of the estate file that names no kinds and was not heard; `every_ns` is None, and
-    nothing expected, for one that the file does not name and whose few readings do not tell either.
+    `kind` is None for a sensor of the estate file that names no kinds and sent nothing; `every_ns` is None, and
+    nothing expected, for one that the file does not name and whose readings are too few to show it.
     """
 
     sensor: str
@@ -39,27 +39,27 @@ class Expectation:
 
 
 def expectations(readings: HubReadings, day: Day, plan: HubPlan) -> list[Expectation]:
-    """Every sensor and kind that was heard on the day or that the estate file names."""
-    heard = [
+    """Every sensor and kind that reported on the day or that the estate file names."""
+    reporting = [
         Expectation(sensor.sensor, kind, sensor, every_ns(sensor, day, plan))
         for kind in sorted(EXPECTED_KINDS)
         for sensor in readings.get(kind, ())
         if sensor.count(day.span)
     ]
-    talking = {(expected.sensor, expected.kind) for expected in heard}
+    reported = {(expected.sensor, expected.kind) for expected in reporting}
     silent = [
         Expectation(name, kind, None, plan.every_ns(name) or EVERY_DEFAULT_NS)
         for name, config in plan.sensors.items()
-        for kind in _expected_kinds(config.kinds, is_talking=any(name == sensor for sensor, _ in talking))
-        if (name, kind) not in talking
+        for kind in _expected_kinds(config.kinds, has_reported=any(name == sensor for sensor, _ in reported))
+        if (name, kind) not in reported
     ]
-    return heard + silent
+    return reporting + silent
 
 
-def _expected_kinds(listed: Sequence[Kind], *, is_talking: bool) -> Sequence[Kind | None]:
+def _expected_kinds(listed: Sequence[Kind], *, has_reported: bool) -> Sequence[Kind | None]:
     if listed:
         return [kind for kind in listed if kind in EXPECTED_KINDS]
-    return () if is_talking else (None,)
+    return () if has_reported else (None,)
 
 
 def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int | None:

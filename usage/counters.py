@@ -57,7 +57,7 @@ class Correction(NamedTuple):
 
 
 def by_time(correction: Correction) -> tuple[int, str]:
-    """The order in which corrections are told."""
+    """The order in which corrections are listed."""
     return correction.time_ns, correction.cause
 
 
@@ -91,9 +91,9 @@ class Growth:
 
 def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> Growth:
     """Difference a counter's totals, which come in order of time, each time once."""
-    kept, corrections = _without_glitches(times_ns, totals, rules)
+    believed, corrections = _without_glitches(times_ns, totals, rules)
     steps: list[Step] = []
-    for before, now in pairwise(kept):
+    for before, now in pairwise(believed):
         grown, cause = _grown(totals[before], totals[now], times_ns[now] - times_ns[before], rules)
         steps.append(Step(times_ns[before], times_ns[now], grown))
         if cause is not None:
@@ -141,16 +141,16 @@ def _without_glitches(
     times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules
 ) -> tuple[list[int], list[Correction]]:
     """The indices of the readings to believe, and a correction for each of the others."""
-    kept = list(range(len(totals)))
+    believed = list(range(len(totals)))
     if all(earlier <= later for earlier, later in pairwise(totals)):
-        return kept, []
+        return believed, []
     glitches = {
         i
         for i in range(1, len(totals) - 1)
         if _is_glitch(totals[i - 1], totals[i], totals[i + 1], times_ns[i + 1] - times_ns[i - 1], rules)
     }
     corrections = [Correction(Cause.GLITCH, times_ns[i], totals[i - 1], totals[i], 0) for i in sorted(glitches)]
-    return [i for i in kept if i not in glitches], corrections
+    return [i for i in believed if i not in glitches], corrections
 
 
 def _is_glitch(before: int, here: int, after: int, elapsed_ns: int, rules: CounterRules) -> bool:

@@ -5,7 +5,7 @@
 
 So an export right after a replay is right without waiting for jobs, and costs one row a day for the settled past.
 Every local day of the range up to today has figures, for each hub of the estate file and each that the store has
-heard of; a day without data has None for what no sensor reported.
+readings of; a day without data has None for what no sensor reported.
 """
 
 from __future__ import annotations
@@ -89,18 +89,18 @@ def hourly_figures(
 
 def known_hubs(store: Store, estate: Estate, now_ns: int) -> list[str]:
     """The ids of the hubs of the estate file and of those that the store has readings or figures of, sorted."""
-    kept = {run.tags["hub"] for run in store.latest(DAILY, before_ns=now_ns + CLOCK_SLACK_NS)}
-    return sorted({hub.id for hub in estate.hubs} | kept | last_heard(store, now_ns).keys())
+    with_figures = {run.tags["hub"] for run in store.latest(DAILY, before_ns=now_ns + CLOCK_SLACK_NS)}
+    return sorted({hub.id for hub in estate.hubs} | with_figures | last_seen(store, now_ns).keys())
 
 
-def last_heard(store: Store, now_ns: int) -> dict[str, int]:
-    """When each hub that the store has readings of was last heard of."""
-    heard: dict[str, int] = {}
+def last_seen(store: Store, now_ns: int) -> dict[str, int]:
+    """When each hub that the store has readings of last sent a reading."""
+    seen: dict[str, int] = {}
     for kind in KINDS:
         for run in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
             hub = run.tags["hub"]
-            heard[hub] = max(heard.get(hub, run.times_ns[0]), run.times_ns[0])
-    return heard
+            seen[hub] = max(seen.get(hub, run.times_ns[0]), run.times_ns[0])
+    return seen
 
 
 def hubs_asked(store: Store, estate: Estate, hub: str | None, now_ns: int) -> list[str]:
@@ -148,7 +148,7 @@ class HubFigures:
                 yield DayFigures(self.hub, day, rows[day])
             else:
                 rollup = next(rollups)
-                yield DayFigures(self.hub, day, self.kept(rollup.day, rollup.figures, rows.get(day)))
+                yield DayFigures(self.hub, day, self.with_revision(rollup.day, rollup.figures, rows.get(day)))
 
     def hours(self, first: date, last: date) -> Iterator[HourFigures]:
         """Yield every clock hour of the days from `first` to `last`, up to the hour now."""
@@ -165,7 +165,7 @@ class HubFigures:
                 hours = ((hour, hourly[hour.start_ns]) for hour in self._started_hours(day))
             else:
                 rollup = next(rollups)
-                hours = with_standing(rollup.hours, self.kept(rollup.day, rollup.figures, rows.get(day)))
+                hours = with_status(rollup.hours, self.with_revision(rollup.day, rollup.figures, rows.get(day)))
             for hour, part in hours:
                 yield HourFigures(self.hub, from_ns(hour.start_ns).astimezone(self.calendar.zone), part)
 
@@ -174,7 +174,7 @@ class HubFigures:
         for day, readings in self._source.days(days):
             yield roll_up(readings, day, self._plan, now_ns=self._now_ns)
 
-    def kept(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:
+    def with_revision(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:
         """Fresh figures with `final` and `revision`, which counts the changes since the day was closed.
 
         A day has revision 0 until two hours after its end, when the usual stragglers are in, then 1, and each change
@@ -208,7 +208,7 @@ class HubFigures:
         around = [wanted[0] - timedelta(days=1), wanted[-1] + timedelta(days=1)]
         marks = read_marks(self._store, self._span(around), self.hub).get(self.hub, {})
         due = [self.calendar.date_of(time_ns) for time_ns, mark in marks.items() if mark.is_pending]
-        # A total read on a marked day may share its growth with the days beside it.
+        # A total read on a marked day may share its growth with its neighbour days.
         touched = {day + timedelta(days=step) for day in due for step in (-1, 0, 1)}
         return {day for day, row in rows.items() if row["final"] and day not in touched}
 
@@ -219,7 +219,7 @@ class HubFigures:
         return all(hour.start_ns in hourly for hour in self._started_hours(day))
 
 
-def with_standing(hours: Iterable[tuple[Span, Figures]], whole: Figures) -> Iterator[tuple[Span, Figures]]:
+def with_status(hours: Iterable[tuple[Span, Figures]], whole: Figures) -> Iterator[tuple[Span, Figures]]:
     """The hours' figures with what holds for the whole day."""
     for hour, part in hours:
         yield hour, part | {"final": whole["final"], "revision": whole["revision"]}

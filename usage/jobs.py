@@ -1,11 +1,11 @@
 r"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute.
 
-scheduler -> lease (only one process works) -> keep_marks       every marked day and those beside them, latest first
-                                            \-> keep_late_marks  the same, of the last weeks only, every few seconds
-                                            \-> keep_unfinished  today of every hub, ended and final days
-                                            \-> keep_missed      days of the last weeks that nobody rolled up
-                                            \-> keep_status      how each sensor is
-                                            \-> drop_expired     raw readings older than the retention
+scheduler -> lease (only one process works) -> roll_up_marked           every marked day and neighbours, latest first
+                                            \-> roll_up_recently_marked  the same for the last weeks, every few seconds
+                                            \-> roll_up_unfinished       today of every hub, ended and final days
+                                            \-> roll_up_missed           days of the last weeks without a roll-up
+                                            \-> write_sensor_status      how each sensor is
+                                            \-> drop_expired             raw readings older than the retention
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from schemas import Estate, HubpulseError
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
 from usage.counters import Step
-from usage.figures import last_heard
+from usage.figures import last_seen
 from usage.journal import Change
-from usage.keeper import HubKeeper, finish_marks, pending_marks
 from usage.lease import Lease
+from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
 from usage.status import sensor_statuses, status_lines
 
@@ -46,7 +46,7 @@ MARKS_MAX_S = 30
 class Jobs:
     """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
 
-    `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` tells
+    `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` gives
     UTC nanoseconds; `retention_days` is how long the store keeps raw readings. What goes wrong in a run is logged in
     one line, and the next run tries again. Where another process holds the lease, this one stands by.
     """
@@ -66,18 +66,9 @@ class Jobs:
         self._is_standing_by = False
         self._store: Store | None = None
         self._stopping = Event()
-        self._crossings: dict[str, dict[date, tuple[Step, ...]]] = {}
+        self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
-
-    def run_once(self, now_ns: int | None = None) -> None:
-        """Do all that is due, in this thread, whoever holds the lease. Raises StoreError."""
-        now_ns = self._clock() if now_ns is None else now_ns
-        self.keep_unfinished(now_ns)
-        while self.keep_marked(now_ns):
-            pass
-        self.keep_missed(now_ns)
-        self.keep_status(now_ns)
 
     def start(self) -> None:
         """Start the schedule. The first run comes at once."""
@@ -89,11 +80,11 @@ class Jobs:
             timezone=UTC,
         )
         for work, every_s in (
-            (self.keep_unfinished, MINUTE_S),
-            (self.keep_late_marks, LATE_MARKS_EVERY_S),
-            (self.keep_marks, MINUTE_S),
-            (self.keep_status, MINUTE_S),
-            (self.keep_missed, HOUR_S),
+            (self.roll_up_unfinished, MINUTE_S),
+            (self.roll_up_recently_marked, LATE_MARKS_EVERY_S),
+            (self.roll_up_marked, MINUTE_S),
+            (self.write_sensor_status, MINUTE_S),
+            (self.roll_up_missed, HOUR_S),
             (self.drop_expired, HOUR_S),
         ):
             self._thread.submit(self._guarded, work)
@@ -112,52 +103,52 @@ class Jobs:
 
     # ------------------------------------------------------------------------------------------------------ the work
 
-    def keep_unfinished(self, now_ns: int) -> None:
+    def roll_up_unfinished(self, now_ns: int) -> None:
         """Compute today of every hub, and the last days that are not closed or final as they should be."""
-        for keeper, heard_ns in self._keepers(now_ns):
-            crossings: dict[date, tuple[Step, ...]] = {}
-            beside: set[date] = set()
-            for rollup, changes in keeper.recompute(keeper.unfinished(heard_ns)):
-                _tell(changes, keeper)
+        for writer, last_seen_ns in self._writers(now_ns):
+            crossing_by_day: dict[date, tuple[Step, ...]] = {}
+            neighbours: set[date] = set()
+            for rollup, changes in writer.recompute(writer.unfinished(last_seen_ns)):
+                _log_changes(changes, writer)
                 day = rollup.day.date
-                crossings[day] = rollup.crossing()
-                if self._crossings.get(keeper.hub, {}).get(day) != crossings[day]:
-                    beside |= keeper.beside(rollup)
+                crossing_by_day[day] = rollup.cross_midnight_steps()
+                if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
+                    neighbours |= writer.neighbour_days(rollup)
                 if self._stopping.is_set():
                     return
-            for _, changes in keeper.recompute(beside - crossings.keys()):
-                _tell(changes, keeper)
-            self._crossings[keeper.hub] = crossings
+            for _, changes in writer.recompute(neighbours - crossing_by_day.keys()):
+                _log_changes(changes, writer)
+            self._cross_midnight_steps[writer.hub] = crossing_by_day
 
-    def keep_missed(self, now_ns: int) -> None:
+    def roll_up_missed(self, now_ns: int) -> None:
         """Compute the days of the last weeks that have no roll-up, since no jobs process was there."""
-        for keeper, heard_ns in self._keepers(now_ns):
-            for _, changes in keeper.recompute(keeper.missed(heard_ns)):
-                _tell(changes, keeper)
+        for writer, last_seen_ns in self._writers(now_ns):
+            for _, changes in writer.recompute(writer.missed(last_seen_ns)):
+                _log_changes(changes, writer)
                 if self._stopping.is_set():
                     return
 
-    def _keepers(self, now_ns: int) -> Iterator[tuple[HubKeeper, int | None]]:
-        """Every hub's keeper, and when the hub was last heard of."""
+    def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
+        """Every hub's writer, and when the hub last sent a reading."""
         store, estate = self._opened(), self._estate()
-        heard = last_heard(store, now_ns)
-        for hub in sorted({known.id for known in estate.hubs} | heard.keys()):
-            yield self._keeper(store, estate, hub, now_ns), heard.get(hub)
+        seen = last_seen(store, now_ns)
+        for hub in sorted({known.id for known in estate.hubs} | seen.keys()):
+            yield self._writer(store, estate, hub, now_ns), seen.get(hub)
 
-    def keep_marks(self, now_ns: int) -> None:
+    def roll_up_marked(self, now_ns: int) -> None:
         """Recompute the days that late data touched, for a while."""
-        self._keep_marked_since(0, now_ns)
+        self._roll_up_marked_since(0, now_ns)
 
-    def keep_late_marks(self, now_ns: int) -> None:
+    def roll_up_recently_marked(self, now_ns: int) -> None:
         """Recompute the days of the last weeks that late data touched, for a while."""
-        self._keep_marked_since(now_ns - LATE_DAYS * 24 * NS_AN_HOUR, now_ns)
+        self._roll_up_marked_since(now_ns - LATE_DAYS * 24 * NS_AN_HOUR, now_ns)
 
-    def _keep_marked_since(self, since_ns: int, now_ns: int) -> None:
+    def _roll_up_marked_since(self, since_ns: int, now_ns: int) -> None:
         deadline_ns = now_ns + MARKS_MAX_S * NS_A_SECOND
-        while self.keep_marked(now_ns, since_ns) == MARKED_DAYS_AT_ONCE and now_ns < deadline_ns:
+        while self.roll_up_marked_days(now_ns, since_ns) == MARKED_DAYS_AT_ONCE and now_ns < deadline_ns:
             now_ns = self._clock()
 
-    def keep_marked(self, now_ns: int, since_ns: int = 0) -> int:
+    def roll_up_marked_days(self, now_ns: int, since_ns: int = 0) -> int:
         """Recompute the latest of the marked days since an instant, and return how many there were."""
         store, estate = self._opened(), self._estate()
         pending = [
@@ -168,25 +159,25 @@ class Jobs:
         chosen = sorted(pending, reverse=True)[:MARKED_DAYS_AT_ONCE]
         for hub in sorted({hub for _, hub, _ in chosen}):
             marks = {midnight_ns: mark for midnight_ns, of, mark in chosen if of == hub}
-            if not self._recompute_marked(self._keeper(store, estate, hub, now_ns), marks.keys()):
+            if not self._recompute_marked(self._writer(store, estate, hub, now_ns), marks.keys()):
                 return 0
             finish_marks(store, hub, marks)
         return len(chosen)
 
-    def _recompute_marked(self, keeper: HubKeeper, midnights_ns: Iterable[int]) -> bool:
-        """Recompute days and those beside them; False where it was stopped before the end."""
-        days = {keeper.calendar.date_of(midnight_ns) for midnight_ns in midnights_ns}
-        beside: set[date] = set()
-        for rollup, changes in keeper.recompute(days):
-            _tell(changes, keeper)
-            beside |= keeper.beside(rollup) - days
+    def _recompute_marked(self, writer: RollupWriter, midnights_ns: Iterable[int]) -> bool:
+        """Recompute days and their neighbours; False where it was stopped before the end."""
+        days = {writer.calendar.date_of(midnight_ns) for midnight_ns in midnights_ns}
+        neighbours: set[date] = set()
+        for rollup, changes in writer.recompute(days):
+            _log_changes(changes, writer)
+            neighbours |= writer.neighbour_days(rollup) - days
             if self._stopping.is_set():
                 return False
-        for _, changes in keeper.recompute(beside):
-            _tell(changes, keeper)
+        for _, changes in writer.recompute(neighbours):
+            _log_changes(changes, writer)
         return True
 
-    def keep_status(self, now_ns: int) -> None:
+    def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""
         store = self._opened()
         lines = list(status_lines(sensor_statuses(store, self._estate(), now_ns), now_ns))
@@ -198,8 +189,8 @@ class Jobs:
         if self._retention_days is not None:
             self._opened().expire(now_ns - self._retention_days * 24 * NS_AN_HOUR)
 
-    def _keeper(self, store: Store, estate: Estate, hub: str, now_ns: int) -> HubKeeper:
-        return HubKeeper(store, estate, hub, now_ns=now_ns, retention_days=self._retention_days)
+    def _writer(self, store: Store, estate: Estate, hub: str, now_ns: int) -> RollupWriter:
+        return RollupWriter(store, estate, hub, now_ns=now_ns, retention_days=self._retention_days)
 
     # --------------------------------------------------------------------------------------------------- the schedule
 
@@ -247,9 +238,9 @@ class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyp
         super().__init__(thread)
 
 
-def _tell(changes: list[Change], keeper: HubKeeper) -> None:
+def _log_changes(changes: list[Change], writer: RollupWriter) -> None:
     if changes:
         first = changes[0]
-        day = keeper.calendar.date_of(first.midnight_ns).isoformat()
+        day = writer.calendar.date_of(first.midnight_ns).isoformat()
         what = ", ".join(f"{change.figure} {change.before} -> {change.after}" for change in changes)
         log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)

@@ -1,4 +1,4 @@
-"""What was done to figures and counters, kept in the store for whoever asks later.
+"""What was done to figures and counters, stored for whoever asks later.
 
 A change's time is the day's midnight plus its revision, a correction's that of its reading: writing one again
 overwrites itself.
@@ -25,7 +25,7 @@ CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
 
 
 class Change(NamedTuple):
-    """A figure of a day that had ended came out differently; `before` is None where no sensor had told."""
+    """A figure of a day that had ended came out differently; `before` is None where no sensor had reported a value."""
 
     hub: str
     midnight_ns: int
@@ -107,7 +107,7 @@ def changes_between(
 
 
 def corrections_of(tallies: Iterable[Tally], day: Span) -> dict[tuple[str, ...], CounterCorrection]:
-    """The corrections made at the day's own readings, each under what tells it from the others."""
+    """The corrections made at the day's own readings, each under its key."""
     made = (
         CounterCorrection(tally.sensor, tally.field, correction)
         for tally in tallies
@@ -118,22 +118,22 @@ def corrections_of(tallies: Iterable[Tally], day: Span) -> dict[tuple[str, ...],
 
 
 def read_corrections(store: Store, span: Span, hub: str) -> dict[tuple[str, ...], CounterCorrection]:
-    """A hub's kept corrections within the span, withdrawn ones included."""
+    """A hub's stored corrections within the span, withdrawn ones included."""
     runs = store.read(CORRECTIONS, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
-    kept = (_correction(run, i) for run in runs for i in range(len(run.times_ns)))
-    return {_key(each): each for each in kept}
+    stored = (_correction(run, i) for run in runs for i in range(len(run.times_ns)))
+    return {_key(each): each for each in stored}
 
 
 def correction_lines(
     hub: str,
     made: Mapping[tuple[str, ...], CounterCorrection],
-    kept: Mapping[tuple[str, ...], CounterCorrection],
+    stored: Mapping[tuple[str, ...], CounterCorrection],
 ) -> Iterator[str]:
-    """The lines that make the store tell of those made, and of no other as if it still held."""
+    """The lines that store those made and withdraw those that no longer hold."""
     for key, each in made.items():
-        if kept.get(key) != each:
+        if stored.get(key) != each:
             yield _correction_line(hub, each)
-    for key, each in kept.items():
+    for key, each in stored.items():
         if key not in made and not each.withdrawn:
             yield _correction_line(hub, each._replace(withdrawn=True))
 

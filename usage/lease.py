@@ -29,7 +29,7 @@ class _Claim(NamedTuple):
 
 
 class Lease:
-    """One process's hold on the periodic work. `holder` tells it from every other process."""
+    """One process's hold on the periodic work. `holder` identifies the process."""
 
     def __init__(self, holder: int) -> None:
         self._holder = holder

@@ -13,7 +13,7 @@ from usage.counters import CounterRules
 GAP_INTERVALS = 2
 _LINE = re.compile(r"-line\d+$")
 EXPECTED_KINDS = frozenset(Kind) - {Kind.DEVICE}
-"""The kinds whose readings completeness expects; a sensor tells of its own health when it pleases."""
+"""The kinds whose readings completeness expects; the health of the sensor itself comes at any time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ Number = int | float | bool
 
 SUSPECT = "suspect"
 EVERY_DEFAULT_NS = 600 * NS_A_SECOND
-"""The interval of a sensor that neither the estate file nor three readings tell."""
+"""The interval of a sensor that neither the estate file names nor three readings show."""
 
 
 @dataclass(slots=True)

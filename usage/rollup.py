@@ -4,8 +4,8 @@ r"""From one hub's raw readings of a day to its figures: a pure function.
                       -> signals (what holds when) -> means, minutes ---> figures of the day and of each of its hours
                       -> readings received and expected -> completeness /
 
-None means that no sensor reported a value, which is not zero. Means and minutes over a limit count opening hours
-only; minima, maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
+None means that no sensor reported a value, which is not zero. Means and minutes over a limit count opening hours only;
+minima, maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 Figures = dict[str, int | float | bool | None]
 
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
-_TOLD_BY_NO_SENSOR = frozenset({"open_minutes", "completeness", "final", "revision"})
+_NOT_FROM_SENSORS = frozenset({"open_minutes", "completeness", "final", "revision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Rollup:
     hours: tuple[tuple[Span, Figures], ...]
     tallies: tuple[Tally, ...]
 
-    def crossing(self) -> tuple[Step, ...]:
+    def cross_midnight_steps(self) -> tuple[Step, ...]:
         """The steps of counters that began before the day or ended after it: other days share their growth."""
         span = self.day.span
         return tuple(
@@ -56,12 +56,12 @@ def roll_up(readings: HubReadings, day: Day, plan: HubPlan, *, now_ns: int) -> R
 
     `now_ns` bounds what a running day can expect. `final` and `revision` are left to whoever keeps the figures.
     """
-    known = _Known(readings, day, plan, now_ns)
+    known = DayContext(readings, day, plan, now_ns)
     hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
     return Rollup(day, known.figures(day.span), hours, known.tallies)
 
 
-class _Known:
+class DayContext:
     """A day's readings, prepared once for the day's figures and for every hour's."""
 
     def __init__(self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int) -> None:
@@ -82,7 +82,7 @@ class _Known:
 
     def figures(self, span: Span) -> Figures:
         opening = clip(self._day.open, span)
-        heard = clip(opening, Span(span.start_ns, self._now_ns))
+        elapsed_open = clip(opening, Span(span.start_ns, self._now_ns))
         temperatures = signals.extremes(self._temperature, span)
         co2 = signals.extremes(self._co2, span)
         found: Figures = {
@@ -91,19 +91,19 @@ class _Known:
             "peak_occupancy": self._occupancy.peak(span),
             "occupancy_drift": self._occupancy.drift(span),
             "wifi_peak_clients": signals.peak_sum(self._clients, span),
-            "wifi_mean_clients": signals.mean_sum(self._clients, heard),
+            "wifi_mean_clients": signals.mean_sum(self._clients, elapsed_open),
             "wifi_devices": signals.peak_sum(self._devices, span),
             "wifi_bytes": self._bytes_count.within(span),
-            "temperature_mean_c": signals.mean(self._temperature, heard),
+            "temperature_mean_c": signals.mean(self._temperature, elapsed_open),
             "temperature_min_c": temperatures and temperatures[0],
             "temperature_max_c": temperatures and temperatures[1],
-            "relative_humidity_mean_pct": signals.mean(self._humidity, heard),
-            "pressure_mean_hpa": self._pressure_mean_hpa(heard),
-            "co2_mean_ppm": signals.mean(self._co2, heard),
+            "relative_humidity_mean_pct": signals.mean(self._humidity, elapsed_open),
+            "pressure_mean_hpa": self._pressure_mean_hpa(elapsed_open),
+            "co2_mean_ppm": signals.mean(self._co2, elapsed_open),
             "co2_max_ppm": co2 and co2[1],
-            f"co2_minutes_over_{CO2_FAIR_PPM}": self._co2_minutes_over(CO2_FAIR_PPM, heard),
-            f"co2_minutes_over_{CO2_POOR_PPM}": self._co2_minutes_over(CO2_POOR_PPM, heard),
-            "damp_minutes": self._damp_minutes(heard),
+            f"co2_minutes_over_{CO2_FAIR_PPM}": self._co2_minutes_over(CO2_FAIR_PPM, elapsed_open),
+            f"co2_minutes_over_{CO2_POOR_PPM}": self._co2_minutes_over(CO2_POOR_PPM, elapsed_open),
+            "damp_minutes": self._damp_minutes(elapsed_open),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
         }
         rounded = {
@@ -147,11 +147,11 @@ class _Known:
         return union_length_ns(signals.spans_where(self._co2, opening, lambda ppm: ppm > limit_ppm)) / NS_A_MINUTE
 
     def _damp_minutes(self, opening: Sequence[Span]) -> float | None:
-        """Minutes in which any of the hub's humidity sensors found it damp, by the temperature beside it."""
+        """Minutes in which any of the hub's humidity sensors found it damp, by the nearest thermometer."""
         damp: list[Span] = []
         judged = False
         for humidity in self._humidity:
-            temperature = self._beside(humidity)
+            temperature = self._thermometer_near(humidity)
             for span in opening:
                 for start, stop, (rh_pct, celsius) in signals.pairs(humidity, temperature, span):
                     judged = True
@@ -166,7 +166,7 @@ class _Known:
             return signals.mean(self._pressure, opening)
         weight_ns, total = 0, 0.0
         for pressure in self._pressure:
-            temperature = self._beside(pressure)
+            temperature = self._thermometer_near(pressure)
             for span in opening:
                 for start, stop, hpa in pressure.pieces(span):
                     celsius = temperature.at(start) if temperature else None
@@ -175,7 +175,7 @@ class _Known:
                     total += air.sea_level_pressure_hpa(hpa, altitude_m, celsius) * (stop - start)
         return total / weight_ns if weight_ns else None
 
-    def _beside(self, signal: Signal) -> Signal | None:
+    def _thermometer_near(self, signal: Signal) -> Signal | None:
         """The thermometer nearest to another sensor: in the same device, else the same zone, else the hub's first."""
         return min(
             self._temperature,
@@ -185,5 +185,5 @@ class _Known:
 
 
 def has_data(figures: Figures) -> bool:
-    """Whether any sensor told anything of the day."""
-    return any(value is not None for name, value in figures.items() if name not in _TOLD_BY_NO_SENSOR)
+    """Whether any sensor reported a value on the day."""
+    return any(value is not None for name, value in figures.items() if name not in _NOT_FROM_SENSORS)

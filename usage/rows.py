@@ -1,7 +1,7 @@
 """The roll-ups as they rest in the store, and the marks of the days that late data touched.
 
-A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field without a
-value is left out of the point.
+A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field that no sensor
+reported is left out of the point.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def _without_leftovers(row: Figures) -> Figures:
 
 def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:
     """One roll-up as a line for the store."""
-    told = {name: value for name, value in figures.items() if value is not None}
-    return encode(measurement, {"hub": hub}, told, time_ns)
+    known = {name: value for name, value in figures.items() if value is not None}
+    return encode(measurement, {"hub": hub}, known, time_ns)
 
 
 def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:

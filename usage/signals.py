@@ -117,10 +117,10 @@ def peak_sum(signals: Sequence[Signal], span: Span) -> int | None:
     return int(peak)
 
 
-def pairs(signal: Signal, beside: Signal | None, span: Span) -> Iterator[tuple[int, int, tuple[Number, Number]]]:
+def pairs(signal: Signal, second: Signal | None, span: Span) -> Iterator[tuple[int, int, tuple[Number, Number]]]:
     """Yield when two signals both hold within the span, with both values."""
-    if beside is None:
+    if second is None:
         return
     for start, stop, value in signal.pieces(span):
-        for inner_start, inner_stop, other in beside.pieces(Span(start, stop)):
+        for inner_start, inner_stop, other in second.pieces(Span(start, stop)):
             yield inner_start, inner_stop, (value, other)

@@ -1,4 +1,4 @@
-"""How each sensor is: when it was last heard, whether it is silent, what is left in its battery."""
+"""How each sensor is: when it was last seen, whether it is silent, what is left in its battery."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ROW_EVERY_NS = 600 * NS_A_SECOND
 SILENT_INTERVALS = 3
 """A sensor is silent when it has missed so many readings."""
 SILENT_UNKNOWN_NS = 24 * NS_AN_HOUR
-"""A sensor whose interval nobody told is silent after this."""
+"""A sensor whose interval is not known is silent after this."""
 
 
 @dataclass(frozen=True, slots=True)
 class SensorStatus:
-    """One sensor now. `last_seen_s` is how long ago its last reading was taken; None: never heard of."""
+    """One sensor now. `last_seen_s` is how long ago its last reading was taken; None: never seen."""
 
     hub: str
     sensor: str
@@ -33,7 +33,7 @@ class SensorStatus:
 
 
 def sensor_statuses(store: Store, estate: Estate, now_ns: int) -> list[SensorStatus]:
-    """The status of every sensor that the estate file names or the store has heard of, by hub and sensor."""
+    """The status of every sensor that the estate file names or that the store has readings of, by hub and sensor."""
     seen_ns: dict[tuple[str, str], int] = {}
     for kind in KINDS:
         for run in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
@@ -78,11 +78,11 @@ def status_lines(statuses: Iterable[SensorStatus], now_ns: int) -> Iterator[str]
     """The statuses as lines for the store: a row for each ten minutes, overwritten until the next begins."""
     row_ns = now_ns - now_ns % ROW_EVERY_NS
     for status in statuses:
-        told = {
+        known = {
             "last_seen_s": status.last_seen_s,
             "expected_every_s": status.expected_every_s,
             "silent": status.silent,
             "battery_pct": status.battery_pct,
         }
-        fields = {name: value for name, value in told.items() if value is not None}
+        fields = {name: value for name, value in known.items() if value is not None}
         yield encode(STATUS, {"hub": status.hub, "sensor": status.sensor}, fields, row_ns)

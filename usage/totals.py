@@ -33,7 +33,7 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeriodFigures:
-    """The figures of one hub over a period; `days` of it were asked for, of which `days_counted` told of entries."""
+    """The figures of one hub over a period; `days` of it were asked for, of which `days_counted` have entries."""
 
     hub: str
     period: str

@@ -43,7 +43,7 @@ class SensorDay:
 
 @dataclass(frozen=True, slots=True)
 class CounterDay:
-    """What one sensor counted in one direction; None where the readings are no longer kept."""
+    """What one sensor counted in one direction; None where the readings have expired."""
 
     sensor: str
     counter: str
@@ -65,7 +65,7 @@ class Why:
     counters: tuple[CounterDay, ...]
     changes: tuple[Change, ...]
     raw_is_gone: bool
-    """The figures stand, but the readings behind them are no longer kept; corrections are those kept beside them."""
+    """The figures stand, but the readings behind them have expired; corrections are those stored with them."""
 
 
 def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Why | None:
@@ -80,7 +80,7 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
     counters = tuple(_counters(rollup, readings))
     raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
     if raw_is_gone:
-        counters = tuple(_kept_counters(store, hub, local.span))
+        counters = tuple(_stored_counters(store, hub, local.span))
     return Why(
         hub,
         local,
@@ -128,13 +128,13 @@ def _counters(rollup: Rollup, readings: HubReadings) -> Iterator[CounterDay]:
         yield CounterDay(tally.sensor, tally.field, counted, len(track.times_ns), tally.corrections)
 
 
-def _kept_counters(store: Store, hub: str, span: Span) -> Iterator[CounterDay]:
-    kept = [each for each in read_corrections(store, span, hub).values() if not each.withdrawn]
+def _stored_counters(store: Store, hub: str, span: Span) -> Iterator[CounterDay]:
+    stored = [each for each in read_corrections(store, span, hub).values() if not each.withdrawn]
 
     def counter(each: CounterCorrection) -> tuple[str, str]:
         return each.sensor, each.counter
 
-    for (sensor, name), made in groupby(sorted(kept, key=counter), key=counter):
+    for (sensor, name), made in groupby(sorted(stored, key=counter), key=counter):
         corrections = tuple(each.correction for each in made)
         yield CounterDay(sensor, name, None, None, corrections)
 

@@ -26,6 +26,7 @@ from stores.influx_store import InfluxStore
 from stores.lines import encode, parse
 from stores.protocol import Accepted
 from tests.servers import Influxd
+from tests.usage.given import run_jobs
 from usage.jobs import Jobs
 
 ZONE = ZoneInfo("Europe/London")
@@ -119,10 +120,10 @@ def load(server: Influxd, database: str, folder: Path) -> Month:
     _write(store, _sick_air(now_ns))
     _write(store, _pipeline(now_ns))
     jobs = Jobs(lambda: store, lambda: estate, lambda: now_ns)
-    jobs.run_once(now_ns)
+    run_jobs(jobs, now_ns)
     _write(store, late)
     _write(store, [_mark(DayMark("south", midnight_ns(LATE_DAY, ZONE)), now_ns)])
-    jobs.run_once(now_ns + 60 * NS_A_SECOND)
+    run_jobs(jobs, now_ns + 60 * NS_A_SECOND)
     store.close()
     return Month(server, database, estate, truth)
 

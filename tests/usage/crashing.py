@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas import Settings
 from stores import Outcome, Store, open_store
-from tests.usage.given import at, estate
+from tests.usage.given import at, estate, run_jobs
 from usage.jobs import Jobs
 
 NOW_NS = at("2026-02-01T12:00")
@@ -50,6 +50,6 @@ def recompute(settings: Settings, killed_at: Point | None, report: Connection) -
 
     jobs = Jobs(opened, estate, lambda: NOW_NS)
     sys.setprofile(count)
-    jobs.run_once()
+    run_jobs(jobs, NOW_NS)
     sys.setprofile(None)
     report.send(Point(calls, writes))

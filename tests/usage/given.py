@@ -11,6 +11,7 @@ from stores import Accepted, SeriesChunk, Store
 from stores.lines import encode
 from usage.calendar import HubCalendar
 from usage.figures import figures
+from usage.jobs import Jobs
 from usage.plan import HubPlan
 from usage.readings import by_sensor
 from usage.rollup import Figures, Rollup, roll_up
@@ -97,3 +98,12 @@ def figures_of(
     when = date.fromisoformat(day)
     (found,) = figures(store, in_estate, first=when, last=when, hub=hub, now_ns=now_ns)
     return found.figures
+
+
+def run_jobs(jobs: Jobs, now_ns: int) -> None:
+    """Do all that is due, in this thread, whoever holds the lease."""
+    jobs.roll_up_unfinished(now_ns)
+    while jobs.roll_up_marked_days(now_ns):
+        pass
+    jobs.roll_up_missed(now_ns)
+    jobs.write_sensor_status(now_ns)

@@ -18,7 +18,7 @@ from schemas.settings import InfluxSettings
 from stores import Store, open_store
 from tests.servers import Influxd
 from tests.usage.crashing import NOW_NS, Point, recompute
-from tests.usage.given import DAY_NS, HOUR_NS, at, estate, mark, put
+from tests.usage.given import DAY_NS, HOUR_NS, at, estate, mark, put, run_jobs
 from usage.jobs import Jobs
 from usage.journal import read_changes
 from usage.rollup import Figures
@@ -50,7 +50,7 @@ def receive(store: Store, *, late: bool) -> None:
 
 
 def run(settings: Settings) -> None:
-    Jobs(lambda: open_store(settings), estate, lambda: NOW_NS).run_once()
+    run_jobs(Jobs(lambda: open_store(settings), estate, lambda: NOW_NS), NOW_NS)
 
 
 def kept(settings: Settings) -> list[Kept]:

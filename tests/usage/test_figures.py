@@ -9,7 +9,7 @@ from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, figures_of, hub, mark, put
 from usage.calendar import HubCalendar
 from usage.figures import UnknownHubError, figures, hourly_figures
-from usage.keeper import HubKeeper
+from usage.rollup_writer import RollupWriter
 
 DAY = date(2026, 10, 20)
 NOON_NS = at("2026-10-20T12:00", "Europe/London")
@@ -17,7 +17,7 @@ MIDNIGHT_NS = at("2026-10-20T00:00", "Europe/London")
 
 
 def keep(store: Store, known: Estate, *days: date, now_ns: int) -> None:
-    for _ in HubKeeper(store, known, "armley", now_ns=now_ns).recompute(days):
+    for _ in RollupWriter(store, known, "armley", now_ns=now_ns).recompute(days):
         pass
 
 

@@ -12,7 +12,7 @@ from schemas import Estate, Kind
 from schemas.localtime import Span
 from stores import Outcome, SeriesChunk, Store, StoreError
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put, run_jobs
 from tests.waiting import wait_until
 from usage.jobs import Jobs
 from usage.rollup import Figures
@@ -34,7 +34,7 @@ def jobs_on(path: Path, known: Estate | None = None, now_ns: int = NOON_NS) -> J
 
 
 def run(path: Path, now_ns: int, known: Estate | None = None) -> None:
-    jobs_on(path, known).run_once(now_ns)
+    run_jobs(jobs_on(path, known), now_ns)
 
 
 def row(store: Store, midnight_ns: int = MIDNIGHT_NS) -> Figures:
@@ -81,9 +81,9 @@ def test_a_mark_is_given_two_seconds_to_settle(store: Store, path: Path) -> None
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 318})])
     now_ns = MIDNIGHT_NS + 5 * DAY_NS
     mark(store, MIDNIGHT_NS, now_ns)
-    jobs_on(path).keep_marked(now_ns + 1_900_000_000)
+    jobs_on(path).roll_up_marked_days(now_ns + 1_900_000_000)
     assert read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
-    jobs_on(path).keep_marked(now_ns + 2_000_000_000)
+    jobs_on(path).roll_up_marked_days(now_ns + 2_000_000_000)
     assert not read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
 
 
@@ -98,7 +98,7 @@ def test_a_mark_set_anew_during_a_recompute_keeps_the_day_due(store: Store, path
                 mark(store, MIDNIGHT_NS, now_ns)
             return super().write(lines)
 
-    Jobs(lambda: Remarking(path), estate, lambda: now_ns).keep_marked(now_ns)
+    Jobs(lambda: Remarking(path), estate, lambda: now_ns).roll_up_marked_days(now_ns)
     assert read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
 
 
@@ -132,10 +132,10 @@ def test_a_late_total_changes_the_days_beside_it_too(store: Store, path: Path) -
 def test_the_first_total_of_today_completes_yesterday(store: Store, path: Path) -> None:
     jobs = jobs_on(path)
     put(store, Kind.FOOTFALL, [(MIDNIGHT_NS, {"entries_total": 0}), (MIDNIGHT_NS + 22 * HOUR_NS, {"entries_total": 5})])
-    jobs.run_once(MIDNIGHT_NS + DAY_NS + MINUTE_NS)
+    run_jobs(jobs, MIDNIGHT_NS + DAY_NS + MINUTE_NS)
     assert row(store)["entries"] == 5
     put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 26 * HOUR_NS, {"entries_total": 9})])
-    jobs.run_once(MIDNIGHT_NS + 26 * HOUR_NS + MINUTE_NS)
+    run_jobs(jobs, MIDNIGHT_NS + 26 * HOUR_NS + MINUTE_NS)
     assert (row(store)["entries"], row(store, MIDNIGHT_NS + DAY_NS)["entries"]) == (7, 2)
 
 

@@ -6,7 +6,7 @@ from schemas import Estate, Kind
 from schemas.localtime import Span
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
-from usage import HubKeeper, changes_between
+from usage import RollupWriter, changes_between
 from usage.counters import Cause
 from usage.journal import read_corrections
 
@@ -21,7 +21,7 @@ KNOWN = estate(
 
 
 def recompute(store: Store, *days: date, now_ns: int = AFTER_NS, known: Estate = KNOWN) -> None:
-    for _ in HubKeeper(store, known, "armley", now_ns=now_ns).recompute(days or [DAY]):
+    for _ in RollupWriter(store, known, "armley", now_ns=now_ns).recompute(days or [DAY]):
         pass
 
 
@@ -116,6 +116,6 @@ def test_days_whose_readings_have_expired_are_left_as_they_are(store: Store) -> 
     recompute(store)
     store.expire(MIDNIGHT_NS + DAY_NS)
     later_ns = MIDNIGHT_NS + 31 * DAY_NS
-    keeper = HubKeeper(store, KNOWN, "armley", now_ns=later_ns, retention_days=30)
-    assert list(keeper.recompute([DAY])) == []
+    writer = RollupWriter(store, KNOWN, "armley", now_ns=later_ns, retention_days=30)
+    assert list(writer.recompute([DAY])) == []
     assert told(store, later_ns) == []

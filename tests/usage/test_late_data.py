@@ -12,7 +12,7 @@ from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, hub, mark, put
 from tests.waiting import wait_until
-from usage import HubKeeper, changes_between, figures
+from usage import RollupWriter, changes_between, figures
 from usage.jobs import Jobs
 from usage.rows import DAILY, read_marks, read_rows
 
@@ -64,7 +64,7 @@ def is_settled(store: Store) -> bool:
 
 def test_figures_become_right_without_a_command_and_the_log_says_what_changed(store: Store, path: Path) -> None:
     deliver(store, outage=False)
-    for _ in HubKeeper(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):
+    for _ in RollupWriter(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):
         pass
     # The door's total went on counting during the outage, the side entrance is missing whole days of it.
     assert entries(store) == [432, 288, 288, 288, 432]
@@ -85,7 +85,7 @@ def test_figures_become_right_without_a_command_and_the_log_says_what_changed(st
 
 def test_an_export_is_right_before_jobs_has_run(store: Store) -> None:
     deliver(store, outage=False)
-    for _ in HubKeeper(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):
+    for _ in RollupWriter(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):
         pass
     deliver(store, outage=True)
     found = figures(store, KNOWN, first=DAYS[0], last=DAYS[-1], now_ns=NOW_NS)

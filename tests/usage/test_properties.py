@@ -12,7 +12,7 @@ from schemas import Kind
 from schemas.localtime import Span
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, lines, put_lines
-from usage import HubKeeper
+from usage import RollupWriter
 from usage.counters import CounterRules, growth
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows
@@ -92,8 +92,8 @@ def test_recomputing_twice_is_recomputing_once_and_what_is_kept_is_what_is_compu
         computed = figures_of(store, KNOWN, DAY)
         kept = []
         for _ in range(2):
-            keeper = HubKeeper(store, KNOWN, "armley", now_ns=MUCH_LATER_NS)
-            changes = [changed for _, changed in keeper.recompute([DAY_DATE])]
+            writer = RollupWriter(store, KNOWN, "armley", now_ns=MUCH_LATER_NS)
+            changes = [changed for _, changed in writer.recompute([DAY_DATE])]
             rows = (read_rows(store, name, "armley", EVER) for name in (DAILY, HOURLY))
             kept.append((changes, *rows))
         store.close()

@@ -41,10 +41,10 @@ def test_a_sensor_that_the_estate_does_not_name_may_take_a_day(store: Store) -> 
 def test_jobs_writes_a_row_for_each_ten_minutes_and_remembers_the_battery(store: Store) -> None:
     put(store, Kind.DEVICE, [(NOW_NS, {"battery_pct": 71.0})], sensor="air")
     jobs = Jobs(lambda: store, lambda: KNOWN, lambda: NOW_NS)
-    jobs.keep_status(NOW_NS + MINUTE_NS)
+    jobs.write_sensor_status(NOW_NS + MINUTE_NS)
     put(store, Kind.DEVICE, [(NOW_NS + 2 * MINUTE_NS, {"rssi_dbm": -80.0})], sensor="air")
     for minutes in (2, 3, 11):
-        jobs.keep_status(NOW_NS + minutes * MINUTE_NS)
+        jobs.write_sensor_status(NOW_NS + minutes * MINUTE_NS)
     where = {"sensor": "air"}
     (run,) = store.read(STATUS, start_ns=0, stop_ns=2**62, where=where)
     assert list(run.times_ns) == [NOW_NS, NOW_NS + 10 * MINUTE_NS]

@@ -11,7 +11,7 @@ from simulators.scenarios import simulation
 from stores import Store
 from stores.influx_store import InfluxStore
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, at
+from tests.usage.given import DAY_NS, at, run_jobs
 from tests.usage.simulated import EVER, Ingested, SimulatedYear, document
 from usage.jobs import Jobs
 from usage.rows import DAILY, HOURLY, read_marks, read_rows
@@ -46,7 +46,7 @@ def test_a_year_equals_its_truth(year: tuple[SimulatedYear, list[Ingested]], any
     lived, ingested = year
     for batch in ingested:
         batch.store_in(any_store)
-    Jobs(lambda: any_store, lambda: lived.estate, lambda: SETTLED_NS).run_once()
+    run_jobs(Jobs(lambda: any_store, lambda: lived.estate, lambda: SETTLED_NS), SETTLED_NS)
     assert len(lived.expected()) == 365
     assert lived.differences(any_store) == []
     assert not any(mark.is_pending for mark in read_marks(any_store, EVER)["armley"].values())
@@ -68,10 +68,10 @@ def test_weeks_that_jobs_lives_through_end_up_equal_to_their_truth(tmp_path: Pat
     for batch in lived.as_it_happens(hours):
         batch.store_in(store)
         now_ns = batch.received_ns + 3 * 10**9
-        jobs.run_once()
+        run_jobs(jobs, now_ns)
     for _ in range(4):
         now_ns += DAY_NS
-        jobs.run_once()
+        run_jobs(jobs, now_ns)
     assert lived.differences(store) == []
     assert all(row["final"] for day, row in lived.stored(store).items() if day <= LAST and day in lived.expected())
     store.close()

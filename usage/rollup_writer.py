@@ -2,7 +2,7 @@ r"""Keeps the roll-ups in the store: computes a hub's days anew and writes what 
 
     marked days (late data) ---------\
     today, ended, final, missed days -+-> recompute -> one batch a day: its row and its hours' -> the mark is done
-    days beside them (shared growth) -/
+    neighbour days (shared growth) -/
 
 Recomputing is idempotent, and a day and its hours are one write: whoever stops in the middle leaves whole days, old
 or new, and the marks of those that are still due.
@@ -18,7 +18,7 @@ from schemas import KINDS, Estate
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
-from usage.figures import HubFigures, with_standing
+from usage.figures import HubFigures, with_status
 from usage.journal import (
     Change,
     CounterCorrection,
@@ -39,7 +39,7 @@ AWAY_DAYS_MAX = 62
 """How many days without any roll-up are made up for by themselves; `usage recompute` does any number."""
 
 
-class HubKeeper:
+class RollupWriter:
     """Keeps the roll-ups of one hub.
 
     `retention_days` is how long the store keeps raw readings: a day that began before that is left as it is.
@@ -59,13 +59,13 @@ class HubKeeper:
         self.calendar = HubCalendar(estate, hub)
         self.today = self.calendar.date_of(now_ns)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
-        kept_ns = None if retention_days is None else retention_days * 24 * NS_AN_HOUR
-        self._raw_since_ns = None if kept_ns is None else now_ns - kept_ns
+        retention_ns = None if retention_days is None else retention_days * 24 * NS_AN_HOUR
+        self._raw_since_ns = None if retention_ns is None else now_ns - retention_ns
         self._figures = HubFigures(store, estate, hub, now_ns=now_ns, grace_ns=grace_ns)
         self._is_in_estate = any(known.id == hub for known in estate.hubs)
 
     def computable(self, days: Iterable[date]) -> list[date]:
-        """Those of the days, in order, that have begun and whose readings are still kept."""
+        """Those of the days, in order, that have begun and whose readings are still stored."""
         return sorted({day for day in days if day <= self.today and self._has_raw(day)})
 
     def recompute(self, days: Iterable[date]) -> Iterator[tuple[Rollup, list[Change]]]:
@@ -96,36 +96,36 @@ class HubKeeper:
     ) -> list[Change]:
         """Write what a day came to, all of it in one batch."""
         span = rollup.day.span
-        row = self._figures.kept(rollup.day, rollup.figures, old)
+        row = self._figures.with_revision(rollup.day, rollup.figures, old)
         found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
-        kept = {
+        stored = {
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
-        hours = with_standing(rollup.hours, row)
+        hours = with_status(rollup.hours, row)
         lines = [
             row_line(DAILY, self.hub, span.start_ns, row),
             *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
             *change_lines(found),
-            *correction_lines(self.hub, corrections_of(rollup.tallies, span), kept),
+            *correction_lines(self.hub, corrections_of(rollup.tallies, span), stored),
         ]
         write(self._store, lines)
         return found
 
-    def unfinished(self, heard_ns: int | None) -> list[date]:
+    def unfinished(self, last_seen_ns: int | None) -> list[date]:
         """Today, and the last days without a row, not closed when they were computed, or due to be final.
 
-        A hub that the estate does not name has days only until it was last heard of, at `heard_ns`.
+        A hub that the estate does not name has days only until it last sent a reading, at `last_seen_ns`.
         """
-        return self._due(self.today - timedelta(days=WINDOW_DAYS), self.today, heard_ns)
+        return self._due(self.today - timedelta(days=WINDOW_DAYS), self.today, last_seen_ns)
 
-    def missed(self, heard_ns: int | None) -> list[date]:
+    def missed(self, last_seen_ns: int | None) -> list[date]:
         """Days before those: jobs was away, or has never been there."""
         before = self.today - timedelta(days=WINDOW_DAYS + 1)
-        return self._due(before - timedelta(days=AWAY_DAYS_MAX), before, heard_ns)
+        return self._due(before - timedelta(days=AWAY_DAYS_MAX), before, last_seen_ns)
 
-    def _due(self, first: date, last: date, heard_ns: int | None) -> list[date]:
+    def _due(self, first: date, last: date, last_seen_ns: int | None) -> list[date]:
         if not self._is_in_estate:
-            last = min(last, self.calendar.date_of(heard_ns) if heard_ns is not None else date.min)
+            last = min(last, self.calendar.date_of(last_seen_ns) if last_seen_ns is not None else date.min)
         window = self.computable(dates(first, last))
         if not window:
             return []
@@ -140,13 +140,13 @@ class HubKeeper:
             return True
         return not row["final"] and self._now_ns >= span.stop_ns + self._grace_ns
 
-    def beside(self, rollup: Rollup) -> set[date]:
+    def neighbour_days(self, rollup: Rollup) -> set[date]:
         """The other days that share the growth of a counter with this one."""
-        crossing = rollup.crossing()
-        if not crossing:
+        steps = rollup.cross_midnight_steps()
+        if not steps:
             return set()
-        first = self.calendar.date_of(min(step.start_ns for step in crossing))
-        last = self.calendar.date_of(max(step.stop_ns for step in crossing))
+        first = self.calendar.date_of(min(step.start_ns for step in steps))
+        last = self.calendar.date_of(max(step.stop_ns for step in steps))
         return set(dates(first, min(last, self.today))) - {rollup.day.date}
 
 
