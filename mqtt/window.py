@@ -125,7 +125,7 @@ class Window:
             self._refused["invalid topic"] += 1
             return b""
         packet_id = self._free_id()
-        packet = encode_publish(topic, message.payload, packet_id, version_5=self._terms.is_v5)
+        packet = encode_publish(topic, message.payload, packet_id, self._terms.is_v5)
         if len(packet) > self._terms.packet_bytes_max:
             self._refused[f"larger than the {self._terms.packet_bytes_max} bytes that the broker takes"] += 1
             return b""

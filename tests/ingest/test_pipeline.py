@@ -13,6 +13,7 @@ import structlog
 from ingest import Buffer, BufferFullError, Ingest
 from ingest.buffer import BufferReader
 from ingest.doctor import State, ingest_finding
+from mqtt.messages import KEPT_BYTES
 from schemas import HubpulseError, Kind, Reason, Settings
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.formats.native import NativeParser
@@ -61,6 +62,21 @@ def test_a_stop_drains_what_was_received(settings: Settings, mosquitto: Mosquitt
     with running(settings) as ingest:
         ingest.wait_for(messages_received=3000, readings_stored=3000)
     assert len(store.points) == 3000
+
+
+def test_a_message_beyond_the_bound_is_quarantined_and_those_around_it_are_stored(
+    settings: Settings, mosquitto: Mosquitto, store: FakeStore
+) -> None:
+    huge, *others = temperatures(11)
+    with running(settings) as ingest:
+        publish(mosquitto.port, [*others[:5], huge + b" " * 5_000_000, *others[5:]], topic=AIR)
+        ledger = ingest.wait_for(messages_received=11, readings_stored=10)
+
+    assert (ledger.messages_refused, len(store.points)) == (1, 10)
+    with closing(BufferReader(settings.data_dir)) as reader:
+        [refusal] = reader.quarantine.find(limit=10)
+    assert (refusal.reason, refusal.topic, len(refusal.payload)) == (Reason.TOO_LARGE, AIR, KEPT_BYTES)
+    assert f"{len(huge) + 5_000_000} bytes: send at most 1048576" in refusal.detail
 
 
 def test_a_stop_while_the_store_is_down_leaves_the_readings_in_the_buffer(

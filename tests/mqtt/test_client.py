@@ -21,7 +21,7 @@ from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from mqtt import client as client_module
 from mqtt.client import FastClient, StockClient, client_class, paho_differences
 from mqtt.messages import KEPT_BYTES, Message
-from mqtt.packets import PAYLOAD_BYTES_MAX, encode_publish
+from mqtt.packets import PAYLOAD_BYTES_MAX, encode_publish, encode_topic
 from tests.mqtt.packets import CONNACK_5, PINGRESP, packet, packets_in, publish, variable_integer
 
 messages = st.builds(
@@ -280,7 +280,9 @@ def test_what_is_published_is_answered_for(kind: type[StockClient]) -> None:
     with connected(kind) as (client, broker):
         broker.sendall(CONNACK_5)
         read_all(client)
-        client.send(encode_publish(b"t", b"one", 300, version_5=True) + encode_publish(b"t", b"two", 7, version_5=True))
+        client.send(
+            encode_publish(encode_topic("t"), b"one", 300, True) + encode_publish(encode_topic("t"), b"two", 7, True)
+        )
         sent = packets_in(broker.recv(100))
         ids = [body[3:5] for _, body in sent]
         broker.sendall(packet(0x40, ids[1]) + packet(0x40, ids[0] + b"\x87\x00"))

@@ -13,6 +13,7 @@ from ingest.broker import EmbeddedBroker
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from simulators.messages import TimedMessage
+from tests.mqtt.clients import client_kind  # noqa: F401 - a fixture for every test here
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import Listener, numbered, settings_of, silent_broker
 

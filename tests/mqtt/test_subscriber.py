@@ -10,6 +10,7 @@ import structlog
 from paho.mqtt import publish as paho_publish
 
 from mqtt.messages import Message
+from tests.mqtt.clients import client_kind  # noqa: F401 - a fixture for every test here
 from tests.mqtt.proxy import Connection, Proxy
 from tests.mqtt.receiving import (
     DEADLINE_S,
