@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,12 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.request import urlopen
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.reasoncodes import ReasonCode
-
 from ingest.buffer import BufferReader
-from mqtt.connection import tls_context
+from mqtt.connection import connect
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
 from schemas.settings import Settings
@@ -158,39 +153,9 @@ def _broker_address(settings: Settings) -> tuple[str, int]:
 
 def _broker(settings: Settings) -> Finding:
     host, port = _broker_address(settings)
-    try:
-        socket.create_connection((host, port), timeout=_BROKER_DEADLINE_S).close()
-    except OSError as error:
-        cure = "start it (`hubpulse up` brings its own), or set HUBPULSE_MQTT__HOST and __PORT"
-        return Finding("broker", State.FAILED, f"{host}:{port} can't be reached ({error.strerror or error}): {cure}")
-    answer = _connect(settings, host, port)
-    if answer is None:
-        return Finding("broker", State.FAILED, f"{host}:{port} does not speak MQTT: check host and port")
-    if answer.is_failure:
-        cure = "check HUBPULSE_MQTT__USERNAME and HUBPULSE_MQTT__PASSWORD"
-        return Finding("broker", State.FAILED, f"{host}:{port} refuses us ({answer}): {cure}")
+    at_address = settings.mqtt.model_copy(update={"host": host, "port": port})
+    connect(at_address, client_id="hubpulse-doctor", timeout_s=_BROKER_DEADLINE_S).close()
     return Finding("broker", State.OK, f"{host}:{port} answers")
-
-
-def _connect(settings: Settings, host: str, port: int) -> ReasonCode | None:
-    """The broker's answer to a connection of our own, or None where it gave none."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="hubpulse-doctor", reconnect_on_failure=False)
-    if settings.mqtt.username is not None:
-        password = settings.mqtt.password.get_secret_value() if settings.mqtt.password else None
-        client.username_pw_set(settings.mqtt.username, password)
-    if settings.mqtt.ca_file is not None:
-        client.tls_set_context(tls_context(settings.mqtt.ca_file))
-    answers: list[ReasonCode] = []
-    client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.append(reason)
-    until_s = time.monotonic() + _BROKER_DEADLINE_S
-    try:
-        client.connect(host, port)
-        while not answers and client.socket() is not None and time.monotonic() < until_s:
-            client.loop(timeout=0.1)
-        client.disconnect()
-    except (OSError, ValueError):
-        return None
-    return answers[0] if answers else None
 
 
 def _store(settings: Settings) -> Finding:

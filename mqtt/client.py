@@ -54,10 +54,10 @@ class StockClient(mqtt.Client):
             manual_ack=True,
             **session,
         )
-        self.inbox = Inbox()
+        self._version_5 = version_5
         self._payload_bytes_max = payload_bytes_max
-        self._outgoing = PacketSplitter(version_5=version_5, hand_over=lambda _head, _body: 0)
         self._packet_ids: dict[int, int] = {}
+        self.inbox = self._new_inbox()
         self.max_inflight_messages_set(0)  # how many are in flight is the window's business
         self.on_message = self._take_message
         self.on_publish = self._take_answer
@@ -69,10 +69,14 @@ class StockClient(mqtt.Client):
 
     def send(self, packets: bytes) -> None:
         """Send whole PUBLISH packets of QoS 1."""
-        self._outgoing.feed(packets)
-        for message in self._outgoing.take_messages():
+        outgoing = PacketSplitter(version_5=self._version_5, hand_over=lambda _head, _body: 0)
+        outgoing.feed(packets)
+        for message in outgoing.messages:
             sent = self.publish(message.topic.decode(), message.payload, qos=1)
             self._packet_ids[sent.mid] = message.packet_id
+
+    def _new_inbox(self) -> Inbox:
+        return Inbox()
 
     def _take_message(self, _client: mqtt.Client, _userdata: Any, received: mqtt.MQTTMessage) -> None:
         try:
@@ -92,17 +96,11 @@ class StockClient(mqtt.Client):
 class FastClient(StockClient):
     """Reads many packets at a time, and writes a run of them at once."""
 
-    def __init__(
-        self,
-        *,
-        client_id: str,
-        version_5: bool,
-        keeps_session: bool = False,
-        payload_bytes_max: int = PAYLOAD_BYTES_MAX,
-    ) -> None:
-        super().__init__(client_id=client_id, version_5=version_5, keeps_session=keeps_session)
-        self.inbox: PacketSplitter = PacketSplitter(
-            version_5=version_5, hand_over=self._hand_over, payload_bytes_max=payload_bytes_max
+    inbox: PacketSplitter
+
+    def _new_inbox(self) -> PacketSplitter:
+        return PacketSplitter(
+            version_5=self._version_5, hand_over=self._hand_over, payload_bytes_max=self._payload_bytes_max
         )
 
     def acknowledge(self, packet_ids: list[int]) -> None:

@@ -30,7 +30,7 @@ from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX
 from mqtt.protocol import Ending, ProtocolFallback
 from schemas.errors import HubpulseError
-from schemas.settings import MqttSettings
+from schemas.settings import IngestSettings, MqttSettings
 
 LOCALHOST = "127.0.0.1"
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
@@ -70,19 +70,14 @@ class Terms(NamedTuple):
     packet_bytes_max: int = PAYLOAD_BYTES_MAX + 5
 
 
-class Limits(NamedTuple):
-    """How much a connection takes in until it is taken out, and of one message."""
-
-    messages_max: int = 5000
-    held_bytes_max: int = 2 * 1024**2
-    payload_bytes_max: int = PAYLOAD_BYTES_MAX
-
-
-_NO_LIMITS = Limits()
+_LIMITS = IngestSettings()
 
 
 class Connection:
-    """A connection under the loop of its owner, who calls `turn`. Not shared between threads."""
+    """A connection under the loop of its owner, who calls `turn`. Not shared between threads.
+
+    `limits` says how much may come in until it is taken, and how large a message may be.
+    """
 
     def __init__(
         self,
@@ -92,7 +87,7 @@ class Connection:
         version_5: bool = True,
         keeps_session: bool = False,
         timeout_s: float = 3.0,
-        limits: Limits = _NO_LIMITS,
+        limits: IngestSettings = _LIMITS,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -104,7 +99,7 @@ class Connection:
             client_id=client_id,
             version_5=version_5,
             keeps_session=keeps_session,
-            payload_bytes_max=limits.payload_bytes_max,
+            payload_bytes_max=limits.message_bytes_max,
         )
         self._answer_by_s = self._maintain_at_s = 0.0
         self._unacknowledged: list[int] = []
@@ -243,7 +238,7 @@ class Connection:
 
     def _read(self) -> None:
         client, inbox, limits = self._client, self._client.inbox, self._limits
-        while len(inbox.messages) < limits.messages_max and inbox.messages_bytes < limits.held_bytes_max:
+        while len(inbox.messages) < limits.batch_messages_max and inbox.messages_bytes < limits.held_bytes_max:
             before = len(inbox.messages), len(inbox.answers)
             if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
                 break
@@ -323,7 +318,7 @@ def connect(
     client_id: str,
     version_5: bool | None = None,
     timeout_s: float = 10,
-    limits: Limits = _NO_LIMITS,
+    limits: IngestSettings = _LIMITS,
 ) -> Connection:
     """An accepted connection with a session of its own, in MQTT 5 or else 3.1.1, where no version is asked for.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, Limits, State, place_of
+from mqtt.connection import Connection, State, place_of
 from mqtt.messages import Message
 from mqtt.protocol import Ending, ProtocolFallback
 from schemas.backoff import Backoff
@@ -45,11 +45,7 @@ class Subscriber:
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = mqtt_settings
-        self._limits = Limits(
-            messages_max=ingest_settings.batch_messages_max,
-            held_bytes_max=ingest_settings.held_bytes_max,
-            payload_bytes_max=ingest_settings.message_bytes_max,
-        )
+        self._limits = ingest_settings
         self._filters = tuple(filters)
         self._on_new_session = on_new_session
         self._monotonic_s = monotonic_s

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, Limits, State, connect, place_of
+from mqtt.connection import Connection, State, connect, place_of
 from mqtt.messages import Message
 from schemas import HubpulseError
-from schemas.settings import MqttSettings
+from schemas.settings import IngestSettings, MqttSettings
 from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
 from simulators.reason_counts import ReasonCounts
@@ -129,7 +129,7 @@ class Recorder:
     def _subscribed(self) -> Connection:
         """A connection that is subscribed to all of the filters."""
         topics = self._topics
-        limits = Limits(payload_bytes_max=PAYLOAD_BYTES_MAX)
+        limits = IngestSettings(message_bytes_max=PAYLOAD_BYTES_MAX)
         connection = connect(self._settings, client_id=self._client_id, limits=limits)
         answers: dict[str, ReasonCode] = {}
         connection.on_subscribed = answers.update
