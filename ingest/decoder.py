@@ -21,9 +21,10 @@ from schemas.kinds import KINDS, Kind
 from schemas.readings import Reason, Rejection
 from sensors.formats import Decoded, Fields, Format, NoReading
 from sensors.formats.native import NativeFormat, NativeParser
-from sensors.registry import Registry, SensorPlace
+from sensors.registry import Registry
 
-_TOPICS_MAX = 50_000
+_TOPICS_MAX = 100_000
+"""Topics and series that are remembered; a native topic is one of each."""
 
 Placed = tuple[SeriesEncoder, int | None, Fields]
 """A reading of a known series: its time, if it names one, and its fields."""
@@ -168,7 +169,10 @@ class Decoder:
             return found
         self._bound_memory()
         name, format_ = found
-        route = self._native_route(format_, text) if isinstance(format_, NativeFormat) else self._route(name, format_)
+        if isinstance(format_, NativeFormat):
+            route = self._native_route(format_, text)
+        else:
+            route = TopicRoute(self._format_batches.setdefault(name, FormatBatch(name, format_)), None)
         if isinstance(route, TopicRoute):
             self._routes[topic] = route
         return route
@@ -178,17 +182,10 @@ class Decoder:
         if isinstance(identity, Rejection):
             return identity
         device, kind = identity
-        place = self._registry.locate(device, kind)
-        if isinstance(place, Rejection):
-            return place
-        if kind not in self._kind_batches:
-            self._kind_batches[kind] = KindBatch(kind, native.parsers[kind])
-        return TopicRoute(self._kind_batches[kind], self._new_series(place))
-
-    def _route(self, name: str, format_: Format) -> TopicRoute:
-        if name not in self._format_batches:
-            self._format_batches[name] = FormatBatch(name, format_)
-        return TopicRoute(self._format_batches[name], None)
+        series = self._series_of(device, kind, 1)
+        if isinstance(series, Rejection):
+            return series
+        return TopicRoute(self._kind_batches.setdefault(kind, KindBatch(kind, native.parsers[kind])), series)
 
     def _series_of(self, device: str, kind: Kind, line: int) -> SeriesEncoder | Rejection:
         known = self._series.get((device, kind, line))
@@ -198,16 +195,13 @@ class Decoder:
         if isinstance(place, Rejection):
             return place
         self._bound_memory()
-        self._series[device, kind, line] = series = self._new_series(place)
-        return series
-
-    def _new_series(self, place: SensorPlace) -> SeriesEncoder:
         if place.hub not in self._days:
             self._days[place.hub] = HubDays(place.hub, place.zone_info, self._now_ns)
-        return SeriesEncoder(place, self._days[place.hub])
+        self._series[device, kind, line] = series = SeriesEncoder(place, self._days[place.hub])
+        return series
 
     def _bound_memory(self) -> None:
-        if len(self._routes) + len(self._series) >= _TOPICS_MAX:
+        if len(self._series) + len(self._routes) >= _TOPICS_MAX:
             self._forget_topics()
 
     def _too_large(self, message: Message) -> Rejection:

@@ -1,7 +1,9 @@
-r"""The way of a reading, and the process that walks it.
+r"""The path of a reading, and the process that runs it.
 
-    broker -> subscriber -> decoder -> buffer (commit, THEN acknowledge) -> writer -> store
-                                \-> quarantine (same commit)
+    broker -> subscriber -> format (decode) -> registry -> validate -> encode -> buffer (commit, THEN acknowledge)
+                                   \-> quarantine (same commit)                       \-> writer -> store
+
+The steps from format to encode are wired in `ingest.decoder`.
 
 One thread receives, decodes, commits and acknowledges, a list of messages at a time; another writes to the store.
 Back-pressure needs no queue: while a commit waits, nothing is read, and the broker holds what is not acknowledged.
