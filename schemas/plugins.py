@@ -26,7 +26,9 @@ def load_plugin(group: str, name: str, *, method: str, built_in: Mapping[str, st
     ours = [EntryPoint(name, built_in[name], group)] if name in built_in else []
     found = ours or list(entry_points(group=group, name=name))
     if not found:
-        raise PluginError(f"{shown(name)} is not installed: install the package that has it (entry point {group})")
+        raise PluginError(
+            f"{shown(name)} is not installed: take a version or a package that has it (entry point {group})"
+        )
     if len(found) > 1:
         owners = " and ".join(sorted(map(_package, found)))
         raise PluginError(f"{shown(name)} is in {owners}: uninstall all but one")

@@ -118,7 +118,7 @@ def _open_format(name: str) -> Format | Rejection:
         return find_format(name)
     except PluginError as error:
         return Rejection(
-            reason=Reason.BAD_SCHEMA, detail=f"format {error}; until then its messages are kept, then redrive them"
+            reason=Reason.BAD_SCHEMA, detail=f"format {error}; its messages are kept until then: redrive them"
         )
 
 
