@@ -55,7 +55,7 @@ def replay(
     from simulators.replay import Bookmark, measure, open_source, parse_speed, shift_to
     from simulators.replay import replay as replay_source
 
-    settings = _settings(data, mqtt_host, mqtt_port)
+    settings = broker_settings(data, mqtt_host, mqtt_port)
     times_faster = parsed("--speed", parse_speed, speed)
     table, mapping_path = load_mapping(mapping) if mapping else (None, None)
     source = open_source(file, table, readings_per_message=readings_per_message)
@@ -104,7 +104,7 @@ def record(
     from simulators.record import Recorder
     from simulators.recordings import RecordingWriter
 
-    settings = _settings(None, mqtt_host, mqtt_port)
+    settings = broker_settings(None, mqtt_host, mqtt_port)
     duration_s = None if for_ is None else parsed("--for", _duration_s, for_)
     hasher: MacHasher | None = MacHasher() if hash_macs else None
     rotate_bytes = None if rotate_mb is None else round(rotate_mb * 1_000_000)
@@ -134,7 +134,8 @@ def stopping() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _settings(data: Path | None, host: str | None, port: int | None) -> Settings:
+def broker_settings(data: Path | None, host: str | None, port: int | None) -> Settings:
+    """The settings, with the broker of the command line."""
     mqtt = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     return load_settings(data=data, mqtt=mqtt or None)
 
@@ -155,11 +156,11 @@ def _announce(span: Extent | None, speed: float) -> None:
     if span is not None and math.isfinite(speed):
         seconds = (span.last_ns - span.first_ns) / 1e9 / speed
         err.print(
-            f"{span.messages} messages; at this speed they take {_spoken(seconds)} (--speed max: as fast as it goes)."
+            f"{span.messages} messages; at this speed they take {_duration(seconds)} (--speed max: as fast as it goes)."
         )
 
 
-def _spoken(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     for unit, size_s in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size_s:
             return f"{seconds / size_s:.1f} {unit}"
@@ -210,11 +211,11 @@ def _report_replay(outcome: ReplayReport, *, as_json: bool) -> None:
         print(json.dumps(shown, indent=2))
         return
     rate = outcome.acknowledged / outcome.seconds if outcome.seconds else 0
-    print(f"sent {outcome.sent}, acknowledged {outcome.acknowledged} in {_spoken(outcome.seconds)} ({rate:.0f}/s)")
+    print(f"sent {outcome.sent}, acknowledged {outcome.acknowledged} in {_duration(outcome.seconds)} ({rate:.0f}/s)")
     for reason, number in outcome.refused.items():
         print(f"refused by the broker: {number} x {reason}")
-    _print_tally("skipped", outcome.skipped)
-    _print_tally("note", outcome.notes)
+    _print_counts("skipped", outcome.skipped)
+    _print_counts("note", outcome.notes)
 
 
 def _report_record(report: RecordReport, *, as_json: bool) -> None:
@@ -228,9 +229,9 @@ def _report_record(report: RecordReport, *, as_json: bool) -> None:
         print(json.dumps(shown, indent=2))
         return
     print(f"recorded {report.written} messages to {', '.join(str(path) for path in report.paths)}")
-    _print_tally("not recorded", report.skipped)
+    _print_counts("not recorded", report.skipped)
 
 
-def _print_tally(title: str, tally: ReasonCounts) -> None:
-    for line in tally.lines():
+def _print_counts(title: str, counts: ReasonCounts) -> None:
+    for line in counts.lines():
         print(f"{title}: {line}")

@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, new_app, out, parsed, store_of
-from cli.replay import HostOption, PortOption, stopping
+from cli.replay import HostOption, PortOption, broker_settings, stopping
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
     from schemas import Settings
+    from simulators.messages import TimedMessage
     from simulators.simulation import Simulation
     from simulators.truth.record import TruthRecord
     from simulators.truth.verify import Difference, Figures, Truth
@@ -86,13 +87,19 @@ def simulate(
         live=live,
     )
     run.fault_plan()
-    mqtt = {name: value for name, value in (("host", mqtt_host), ("port", mqtt_port)) if value is not None}
-    settings = load_settings(mqtt=mqtt or None)
-    with _truth_record(truth, run) as record:
+    settings = broker_settings(None, mqtt_host, mqtt_port)
+    with _truth_record(truth, run) as record, stopping() as stop, _progress(run) as advance:
         if rate is not None:
-            _hold_rate(settings, run, record, rate_per_s=rate, connections=connections, as_json=as_json)
+            messages = run.messages(readings_max=lambda _day: 1, truth=record, on_hub_day=advance)
+            figures = _hold_rate(settings, messages, rate_per_s=rate, connections=connections, stop=stop)
         else:
-            _publish(settings, run, record, speed=times_faster, live=live, as_json=as_json)
+            figures = _publish(settings, run, record, speed=times_faster, live=live, stop=stop, advance=advance)
+        stopped = stop()
+        if record is not None and not stopped:
+            record.close()
+    _report(figures | {"complete": not stopped}, as_json=as_json)
+    if stopped and not live and rate is None:
+        raise HubpulseError("stopped before the end: what was published stays, the truth has no end; simulate again")
 
 
 @app.command(epilog="Example: hubpulse simulate verify --truth truth.jsonl --wait 60")
@@ -168,15 +175,22 @@ def _truth_record(path: Path | None, run: Simulation) -> Iterator[TruthRecord | 
 
 
 def _publish(
-    settings: Settings, run: Simulation, truth: TruthRecord | None, *, speed: float, live: bool, as_json: bool
-) -> None:
+    settings: Settings,
+    run: Simulation,
+    truth: TruthRecord | None,
+    *,
+    speed: float,
+    live: bool,
+    stop: Callable[[], bool],
+    advance: Callable[[], None],
+) -> dict[str, Any]:
     from mqtt.publisher import Publisher
     from simulators.replay import Spacing
     from simulators.runner import READINGS_A_BATCH, RealTime, Runner
 
     paced = math.isfinite(speed)
     today = datetime.now(ZoneInfo(run.estate.timezone)).date()
-    with Publisher(settings.mqtt) as publisher, stopping() as stop, _progress(run) as advance:
+    with Publisher(settings.mqtt) as publisher:
         runner = Runner(
             run,
             publisher,
@@ -187,58 +201,36 @@ def _publish(
         )
         started_s = time.monotonic()
         published = runner.run(on_hub_day=advance)
-        seconds = time.monotonic() - started_s
-        stopped = stop()
-    if truth is not None and not stopped:
-        truth.close()
-    _report(
-        {
+        return {
             "messages": published.sent,
             "acknowledged": published.acknowledged,
             "connections_cut": published.cuts,
-            "seconds": round(seconds, 3),
-            "complete": not stopped,
-        },
-        as_json=as_json,
-    )
-    if stopped and not live:
-        raise HubpulseError("stopped before the end: what was published stays, the truth has no end; simulate again")
+            "seconds": round(time.monotonic() - started_s, 3),
+        }
 
 
 def _hold_rate(
     settings: Settings,
-    run: Simulation,
-    truth: TruthRecord | None,
+    messages: Iterator[TimedMessage],
     *,
     rate_per_s: float,
     connections: int,
-    as_json: bool,
-) -> None:
+    stop: Callable[[], bool],
+) -> dict[str, Any]:
     from simulators.load import hold_rate
 
-    with stopping() as stop, _progress(run) as advance:
-        messages = run.messages(readings_max=lambda _day: 1, truth=truth, on_hub_day=advance)
-        report = hold_rate(settings.mqtt, messages, rate_per_s=rate_per_s, connections=connections, stop=stop)
-        stopped = stop()
-    if truth is not None and not stopped:
-        truth.close()
-    _report(
-        {
-            "messages": report.sent,
-            "acknowledged": report.acknowledged,
-            "refused": sum(report.refused.values()),
-            "seconds": round(report.seconds, 3),
-            "rate_asked_per_s": rate_per_s,
-            "rate_held_per_s": round(report.rate_per_s, 1),
-            "latency_p50_ms": round(report.latency_p50_ms, 3),
-            "latency_p95_ms": round(report.latency_p95_ms, 3),
-            "latency_p99_ms": round(report.latency_p99_ms, 3),
-            "latency_max_ms": round(report.latency_max_ms, 3),
-            "connections": report.connections,
-            "complete": not stopped,
-        },
-        as_json=as_json,
-    )
+    report = hold_rate(settings.mqtt, messages, rate_per_s=rate_per_s, connections=connections, stop=stop)
+    latencies = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_max_ms")
+    return {
+        "messages": report.sent,
+        "acknowledged": report.acknowledged,
+        "refused": sum(report.refused.values()),
+        "seconds": round(report.seconds, 3),
+        "rate_asked_per_s": rate_per_s,
+        "rate_held_per_s": round(report.rate_per_s, 1),
+        **{name: round(getattr(report, name), 3) for name in latencies},
+        "connections": report.connections,
+    }
 
 
 def _report(figures: dict[str, Any], *, as_json: bool) -> None:

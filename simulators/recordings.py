@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -73,29 +74,23 @@ class RecordingWriter:
         self._open()
 
     def write(self, message: TimedMessage) -> None:
-        try:
+        with self._writing():
             if self._rotate_bytes is not None and self._size_bytes() >= self._rotate_bytes:
                 self._close()
                 self._open()
             self._stream().write(encode(message))
-        except OSError as error:
-            raise self._failure(error) from error
 
     def flush(self) -> None:
         """Hand everything to the operating system, so that a killed process loses nothing that was flushed."""
-        try:
+        with self._writing():
             self._stream().flush()
             if self._raw is not None:
                 self._raw.flush()
-        except OSError as error:
-            raise self._failure(error) from error
 
     def close(self) -> None:
         """End the file; what was written is on the disk then."""
-        try:
+        with self._writing():
             self._close()
-        except OSError as error:
-            raise self._failure(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -119,12 +114,8 @@ class RecordingWriter:
         if self._rotate_bytes is not None:
             name, _, endings = path.name.partition(".")
             path = path.with_name(f"{name}.{len(self.paths) + 1:04}.{endings}".rstrip("."))
-        try:
+        with self._writing():
             self._raw = path.open("xb")
-        except FileExistsError as error:
-            raise HubpulseError(f"{path} exists already: choose another name, or move it away") from error
-        except OSError as error:
-            raise self._failure(error) from error
         if path.suffix == ".gz":
             self._zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=self._raw, mtime=0)
         self.paths.append(path)
@@ -140,7 +131,13 @@ class RecordingWriter:
             raw.flush()
             os.fsync(raw.fileno())
 
-    def _failure(self, error: OSError) -> HubpulseError:
-        return HubpulseError(
-            f"can't write {self._path}: {error.strerror or error}; check folder, rights and free space"
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError as error:
+            raise HubpulseError(f"{error.filename} exists already: choose another name, or move it away") from error
+        except OSError as error:
+            raise HubpulseError(
+                f"can't write {self._path}: {error.strerror or error}; check folder, rights and free space"
+            ) from error

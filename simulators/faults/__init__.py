@@ -19,7 +19,7 @@ from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Lat
 from simulators.faults.values import Drift, Malformed, Spikes, Stuck, WrongUnit
 
 FAULTS: tuple[type[Fault], ...] = (
-    # First of all, since it moves a counter's zero for good: later resets start from there.
+    # First, since it moves a counter's zero for good: later resets start from there.
     Rollover,
     CounterResetMidnight,
     CounterResetReboot,
@@ -43,7 +43,7 @@ FAULTS: tuple[type[Fault], ...] = (
 CONNECTION_FAULTS: Mapping[str, tuple[float, str]] = MappingProxyType(
     {
         "redelivery": (0.0005, "the connection is cut and the last messages are sent again (share of messages)"),
-        "disconnect": (0.0005, "the connection is cut without a goodbye and made again (share of messages)"),
+        "disconnect": (0.0005, "the connection is cut without a DISCONNECT and made again (share of messages)"),
     }
 )
 """Default share and summary of what happens to the connection."""
@@ -68,12 +68,7 @@ def plan(wanted: Iterable[str], *, seed: int) -> FaultPlan:
     shares = dict(_parse(text) for text in wanted)
     return FaultPlan(
         tuple(fault(seed=seed, share=shares[fault.name]) for fault in FAULTS if fault.name in shares),
-        {
-            name: share if share is not None else default
-            for name, (default, _) in CONNECTION_FAULTS.items()
-            for share in [shares.get(name)]
-            if name in shares
-        },
+        {name: shares[name] or default for name, (default, _) in CONNECTION_FAULTS.items() if name in shares},
     )
 
 
