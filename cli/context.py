@@ -92,12 +92,10 @@ def estate_of(settings: Settings) -> Estate:
 
 
 def store_of(settings: Settings) -> Store:
-    """The store of the settings, prepared for reading and writing."""
+    """The store of the settings. Raises HubpulseError where there is none yet: a command that reads makes nothing."""
     from stores import open_store
 
-    store = open_store(settings)
-    store.prepare()
-    return store
+    return open_store(settings, must_exist=True)
 
 
 def parsed(option: str, parse: Callable[[str], T], text: str) -> T:

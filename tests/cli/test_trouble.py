@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stores.sqlite_store import SqliteStore
 from tests.cli.command import Answer, CommandLine
 from tests.real_parts import REPOSITORY
 from tests.servers import LOOPBACK, free_port
@@ -56,6 +57,13 @@ def test_a_data_folder_that_cannot_be_made(command: CommandLine, tmp_path: Path,
 def test_a_data_folder_without_a_buffer(command: CommandLine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert_failed(command.run(*arguments, "--data", "nowhere"), "nowhere/buffer.db", "check --data")
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("verb", ["export", "changes", "recompute"])
+def test_a_data_folder_without_a_store_is_named_and_not_made(command: CommandLine, tmp_path: Path, verb: str) -> None:
+    result = command.run("usage", verb, *DAYS, "--data", "typo")
+    assert_failed(result, "typo/store.db is not there", "check --data")
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("arguments", [("ledger",), ("quarantine", "list"), ("ingest",)], ids=" ".join)
@@ -170,8 +178,9 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None
     ],
 )
 def test_wrong_usage_ends_with_2_and_names_what_is_wrong(
-    command: CommandLine, arguments: tuple[str, ...], word: str
+    command: CommandLine, tmp_path: Path, arguments: tuple[str, ...], word: str
 ) -> None:
+    SqliteStore(tmp_path / "data" / "store.db").prepare()
     answer = command.run(*arguments)
     assert (answer.exit_code, answer.out) == (2, "")
     assert word in answer.err
