@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.buffer import Buffer, BufferReader
 from ingest.explain import explain
+from ingest.pipeline import Ingest
 from ingest.redrive import redrive
 from mqtt.messages import Message
 from schemas import Estate, Reason, Settings
@@ -188,6 +190,17 @@ def test_explain_says_what_a_message_without_a_reading_is() -> None:
 
     assert explained(b'{"join": 1}') == ([], [], "a device joins")
     assert explained(sent().payload) == ([], [], "nothing in it")
+
+
+def test_ingest_logs_which_source_can_not_be_decoded(tmp_path: Path) -> None:
+    file = tmp_path / "estate.yaml"
+    file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
+    with structlog.testing.capture_logs() as logs:
+        Ingest(Settings(data_dir=tmp_path, estate=file))._open_registry()
+
+    [entry] = logs
+    assert entry["event"] == "format_unavailable"
+    assert entry["error"].startswith("sources[1].format: format 'tts' is not installed")
 
 
 class PlainNative:
