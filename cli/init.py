@@ -79,7 +79,7 @@ def init(
     try:
         installed = load_estate(path)
         make_secrets(safe, installed, names=names)
-        safe.give_away()
+        safe.chown()
     except OSError as error:
         raise HubpulseError(
             f"{error.filename or folder} can't be written ({error.strerror}): run this as its owner, or with sudo"
@@ -122,7 +122,7 @@ class Safe:
         path = self.folder / name
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def give_away(self) -> None:
+    def chown(self) -> None:
         """As root, give each folder to the user that reads it."""
         if os.geteuid() != 0:
             return
