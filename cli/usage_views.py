@@ -42,17 +42,17 @@ def why_as_text(found: Why) -> Iterator[str]:
     figures = found.figures
     yield f"{found.hub}, {found.day.date:%A} {found.day.date}: {_opening(found)}"
     yield f"  entries {_people(figures['entries'])}, exits {_people(figures['exits'])}"
-    standing = "final" if figures["final"] else "not final yet"
-    yield f"  completeness {_shown(figures['completeness'])}, revision {figures['revision']}, {standing}"
+    status = "final" if figures["final"] else "not final yet"
+    yield f"  completeness {_shown(figures['completeness'])}, revision {figures['revision']}, {status}"
     for change in found.changes:
         yield f"  changed: {_change(change)}"
     yield "sensors"
     yield from (f"  {_sensor(sensor, found)}" for sensor in found.sensors)
     if not found.sensors:
-        yield "  none is in the estate file and none was heard"
+        yield "  none is in the estate file and none reported"
     yield "counters"
     if found.raw_is_gone:
-        yield "  their readings are no longer kept: these are the corrections kept beside the figures"
+        yield "  their readings are no longer kept: these are the corrections stored with the figures"
     for counter in found.counters:
         yield f"  {_counter(counter)}"
         yield from (f"    {_clock(c.time_ns, found)} {sentence(c)}" for c in counter.corrections)

@@ -123,14 +123,14 @@ def _hover(day: AnyDay, now: date) -> str:
 
 
 def _caveats(day: Day) -> list[str]:
-    said = []
+    caveats = []
     if day.state is DayState.PARTIAL and not day.today:
-        said.append(f"incomplete: {wording.percent(day.completeness)} of readings")
+        caveats.append(f"incomplete: {wording.percent(day.completeness)} of readings")
     if day.door_silent:
-        said.append("door counter silent now")
+        caveats.append("door counter silent now")
     if day.provisional and day.figures:
-        said.append("provisional")
-    return said
+        caveats.append("provisional")
+    return caveats
 
 
 def wifi(days: Sequence[Day], now: date) -> Figure:

@@ -1,4 +1,4 @@
-"""What a day at a hub was, as people are told it.
+"""What a day at a hub was, as people read it.
 
 Zero visitors, closed, and sensor dead are three different things: every page, chart and table goes by `DayState`, which
 has a word and a shape for each.
@@ -37,7 +37,7 @@ WORDS: Mapping[DayState, str] = {
 }
 
 WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
-"""The states that are told by their word alone."""
+"""The states that are shown by their word alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Day:
     begun: bool = True
     """False before the hub's first figures: nothing was measured yet, so nothing is missing."""
     door_silent: bool = False
-    """Today only: whether a door counter that should be heard is not."""
+    """Today only: whether a door counter that should be reporting is silent."""
     figures: Mapping[str, Number | None] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:
@@ -88,7 +88,7 @@ class Day:
 
     @property
     def _state_so_far(self) -> DayState:
-        """The day under way goes by who is heard now: its completeness is of a day that is not over."""
+        """The day under way goes by which sensors report now: its completeness is of a day that is not over."""
         if self.door_silent:
             return DayState.PARTIAL if self.entries else DayState.SILENT
         if self.entries:
@@ -121,14 +121,14 @@ class EstateDay:
     @property
     def state(self) -> DayState:
         """The estate's own state: closed where every hub was, incomplete where some hub was not counted in full."""
-        told = {state for state, hubs in self.states.items() if hubs and state is not DayState.BEFORE}
-        if not told:
+        reported = {state for state, hubs in self.states.items() if hubs and state is not DayState.BEFORE}
+        if not reported:
             return DayState.BEFORE
-        if told == {DayState.CLOSED}:
+        if reported == {DayState.CLOSED}:
             return DayState.CLOSED
         if self.entries is None:
             return DayState.SILENT
-        if told & {DayState.SILENT, DayState.PARTIAL}:
+        if reported & {DayState.SILENT, DayState.PARTIAL}:
             return DayState.PARTIAL
         return DayState.COUNTED if self.entries else DayState.ZERO
 

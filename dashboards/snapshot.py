@@ -36,12 +36,12 @@ _SHOWN = (Kind.FOOTFALL, Kind.WIFI, Kind.TEMPERATURE, Kind.HUMIDITY, Kind.CO2, K
 
 @dataclass(frozen=True, slots=True)
 class SensorNow:
-    """A sensor's last values and when it was last heard (local time); None where it never was."""
+    """A sensor's last values and when it was last seen (local time); None where it never was."""
 
     id: str
     zone: str | None
     kinds: frozenset[Kind]
-    heard: datetime | None
+    last_seen: datetime | None
     silent: bool
     values: Mapping[str, Number]
 
@@ -74,9 +74,9 @@ class HubNow:
         return self.days[-1]
 
     @property
-    def heard(self) -> datetime | None:
-        """When any of its sensors was last heard."""
-        return max((sensor.heard for sensor in self.sensors if sensor.heard), default=None)
+    def last_seen(self) -> datetime | None:
+        """When any of its sensors was last seen."""
+        return max((sensor.last_seen for sensor in self.sensors if sensor.last_seen), default=None)
 
     @property
     def silent_sensors(self) -> tuple[SensorNow, ...]:
@@ -105,8 +105,8 @@ class Snapshot:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was ever heard or counted."""
-        return not any(hub.heard or _measured(day.figures) for hub in self.hubs for day in hub.days)
+        """Whether nothing was ever received or counted."""
+        return not any(hub.last_seen or _measured(day.figures) for hub in self.hubs for day in hub.days)
 
     def hub(self, hub_id: str) -> HubNow | None:
         return next((hub for hub in self.hubs if hub.id == hub_id), None)
@@ -287,7 +287,7 @@ def _days(
 
 
 def _measured(figures: Mapping[str, Number | None]) -> bool:
-    """Whether any sensor told anything of a day, beside what is known of every day."""
+    """Whether any sensor reported a value on a day."""
     return any(value is not None for name, value in figures.items() if name not in _OF_EVERY_DAY)
 
 
@@ -299,14 +299,14 @@ def _sensors(hub: Hub | None, last: Mapping[str, list[_Last]], now: datetime) ->
 
 def _sensor(sensor_id: str, named: Sensor | None, last: Sequence[_Last], now: datetime) -> SensorNow:
     last = sorted(last, key=lambda one: one.time_ns)
-    heard = from_ns(last[-1].time_ns).astimezone(now.tzinfo) if last else None
+    last_seen = from_ns(last[-1].time_ns).astimezone(now.tzinfo) if last else None
     every_s = named.every_s if named else None
     patience_s = SILENT_UNKNOWN_NS / NS_A_SECOND if every_s is None else SILENT_INTERVALS * every_s
     return SensorNow(
         id=sensor_id,
         zone=(named.zone if named else None) or next((one.zone for one in last if one.zone), None),
         kinds=frozenset([*(named.kinds if named else ()), *(one.kind for one in last)]),
-        heard=heard,
-        silent=heard is None or now.timestamp() - heard.timestamp() > patience_s,
+        last_seen=last_seen,
+        silent=last_seen is None or now.timestamp() - last_seen.timestamp() > patience_s,
         values={name: value for one in last for name, value in one.values.items()},
     )

@@ -103,7 +103,7 @@ class SensorRow:
     zone: str
     measures: str
     values: str
-    heard: str
+    last_seen: str
     silent: bool
 
 
@@ -116,7 +116,7 @@ _MEASURES = {
     Kind.WIFI: "Wi-Fi",
     Kind.DEVICE: "its own battery and signal",
 }
-_SAID = {
+_VALUES = {
     "entries": ("{} in", None),
     "exits": ("{} out", None),
     "people": ("{} in view", None),
@@ -136,16 +136,16 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
             id=sensor.id,
             zone=sensor.zone or wording.NO_FIGURE,
             measures=", ".join(_MEASURES[kind] for kind in Kind if kind in sensor.kinds) or wording.NO_FIGURE,
-            values=", ".join(_said(sensor)) or wording.NO_FIGURE,
-            heard=wording.heard(sensor.heard, hub.now) if sensor.heard else "never",
+            values=", ".join(_values(sensor)) or wording.NO_FIGURE,
+            last_seen=wording.ago(sensor.last_seen, hub.now) if sensor.last_seen else "never",
             silent=sensor.silent,
         )
         for sensor in hub.sensors
     ]
 
 
-def _said(sensor: SensorNow) -> Iterator[str]:
-    for name, (form, unit) in _SAID.items():
+def _values(sensor: SensorNow) -> Iterator[str]:
+    for name, (form, unit) in _VALUES.items():
         value = sensor.values.get(name)
         if value is not None:
             yield form.format(wording.measure(value, unit) if unit else wording.number(value))

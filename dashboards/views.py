@@ -68,11 +68,11 @@ class HubRow:
     week: WeekCell
     spark: Sparkline
     cells: tuple[Cell, ...]
-    heard: str
+    last_seen: str
     silent: str
     sort_today: int
     sort_week: int
-    sort_heard: int
+    sort_last_seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Notice:
 def hub_row(hub: HubNow) -> HubRow:
     """A hub's line of the table."""
     week = total(hub.days[-1 - WEEK : -1])
-    heard = hub.heard
+    last_seen = hub.last_seen
     return HubRow(
         hub=hub,
         today=hub.today.text,
@@ -96,11 +96,11 @@ def hub_row(hub: HubNow) -> HubRow:
         week=WeekCell(wording.number(week.entries) if week.counted_days else wording.NO_FIGURE, missing(week)),
         spark=sparkline(hub.days),
         cells=cells(hub),
-        heard=wording.heard(heard, hub.now) if heard else "never",
+        last_seen=wording.ago(last_seen, hub.now) if last_seen else "never",
         silent=_silent_text(hub),
         sort_today=hub.today.entries if hub.today.entries is not None else -1,
         sort_week=week.entries if week.counted_days else -1,
-        sort_heard=int(heard.timestamp()) if heard else 0,
+        sort_last_seen=int(last_seen.timestamp()) if last_seen else 0,
     )
 
 
@@ -114,8 +114,8 @@ def _today_note(day: Day) -> str:
 
 def week_ago(day: Day | EstateDay, now: date) -> str:
     """What the same weekday a week ago came to: `Fri 13 Nov, whole day: 326`."""
-    told = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
-    return f"{wording.day(day.date, now)}, whole day: {told}"
+    shown = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
+    return f"{wording.day(day.date, now)}, whole day: {shown}"
 
 
 def missing(of: Total) -> str:
@@ -197,11 +197,11 @@ def notices(snapshot: Snapshot) -> list[Notice]:
 def _hub_notices(hub: HubNow) -> Iterator[Notice]:
     silent = hub.silent_sensors
     if silent and len(silent) == len(hub.sensors):
-        since = f"since {wording.heard(hub.heard, hub.now)}" if hub.heard else "and never heard"
-        yield Notice(hub, f"nothing heard {since}" if hub.heard else "nothing ever heard", _SILENT)
+        since = f"since {wording.ago(hub.last_seen, hub.now)}" if hub.last_seen else "and never seen"
+        yield Notice(hub, f"no reading {since}" if hub.last_seen else "no reading ever", _SILENT)
     else:
         for sensor in silent:
-            yield Notice(hub, f"{sensor.id} {_last_heard(sensor, hub)}", _SILENT)
+            yield Notice(hub, f"{sensor.id} {_last_seen_text(sensor, hub)}", _SILENT)
     co2, temperature = hub.value("co2_ppm"), hub.value("temperature_c")
     if _level("co2_ppm", co2) is _POOR_AIR:
         yield Notice(hub, f"CO₂ {wording.measure(co2, 'co2_ppm')}: open windows or raise ventilation", _POOR_AIR)
@@ -209,8 +209,8 @@ def _hub_notices(hub: HubNow) -> Iterator[Notice]:
         yield Notice(hub, f"{wording.measure(temperature, 'temperature_c')} while open", _COLD)
 
 
-def _last_heard(sensor: SensorNow, hub: HubNow) -> str:
-    return f"last heard {wording.heard(sensor.heard, hub.now)}" if sensor.heard else "never heard"
+def _last_seen_text(sensor: SensorNow, hub: HubNow) -> str:
+    return f"last seen {wording.ago(sensor.last_seen, hub.now)}" if sensor.last_seen else "never seen"
 
 
 @dataclass(frozen=True, slots=True)

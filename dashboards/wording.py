@@ -56,8 +56,8 @@ def clock(moment: datetime) -> str:
     return f"{moment:%H:%M}"
 
 
-def heard(moment: datetime, now: datetime) -> str:
-    """When something was last heard: `just now`, `12 min ago`, `14:05`, `yesterday 14:05`, `Tue 3 Nov 14:05`.
+def ago(moment: datetime, now: datetime) -> str:
+    """When something was last seen: `just now`, `12 min ago`, `14:05`, `yesterday 14:05`, `Tue 3 Nov 14:05`.
 
     Both are local times of the same zone.
     """

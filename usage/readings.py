@@ -42,7 +42,7 @@ class SensorReadings:
         return self.times_ns[bisect_left(self.times_ns, span.start_ns) : bisect_left(self.times_ns, span.stop_ns)]
 
     def interval_ns(self, span: Span) -> int | None:
-        """The usual time between the span's readings; None where they are too few to tell."""
+        """The usual time between the span's readings; None where they are too few."""
         gaps = [later - earlier for earlier, later in pairwise(self.within(span))]
         return median_low(gaps) if len(gaps) > 1 else None
 

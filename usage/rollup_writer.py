@@ -1,4 +1,4 @@
-r"""Keeps the roll-ups in the store: computes a hub's days anew and writes what they came to.
+r"""Writes the roll-ups to the store: computes a hub's days anew and writes what they came to.
 
     marked days (late data) ---------\
     today, ended, final, missed days -+-> recompute -> one batch a day: its row and its hours' -> the mark is done
@@ -40,7 +40,7 @@ AWAY_DAYS_MAX = 62
 
 
 class RollupWriter:
-    """Keeps the roll-ups of one hub.
+    """Writes the roll-ups of one hub.
 
     `retention_days` is how long the store keeps raw readings: a day that began before that is left as it is.
     """
@@ -79,7 +79,7 @@ class RollupWriter:
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         for number, rollup in enumerate(self._figures.rollups(due)):
             old = rows.get(rollup.day.span.start_ns)
-            yield rollup, self._keep(rollup, old, corrections) if number >= known_from else []
+            yield rollup, self._write(rollup, old, corrections) if number >= known_from else []
 
     def _is_known_on(self, day: Day, rows: Mapping[int, Figures]) -> bool:
         """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
@@ -91,7 +91,7 @@ class RollupWriter:
     def _has_raw(self, day: date) -> bool:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
 
-    def _keep(
+    def _write(
         self, rollup: Rollup, old: Figures | None, corrections: Mapping[tuple[str, ...], CounterCorrection]
     ) -> list[Change]:
         """Write what a day came to, all of it in one batch."""
@@ -163,5 +163,5 @@ def pending_marks(store: Store, *, now_ns: int, since_ns: int = 0) -> dict[str, 
 
 
 def finish_marks(store: Store, hub: str, marks: Mapping[int, Mark]) -> None:
-    """Say that the days, by midnight, are recomputed as of those marks."""
+    """Record that the days, by midnight, are recomputed as of those marks."""
     write(store, [done_line(hub, midnight_ns, mark) for midnight_ns, mark in marks.items()])

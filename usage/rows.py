@@ -1,4 +1,4 @@
-"""The roll-ups as they rest in the store, and the marks of the days that late data touched.
+"""The stored roll-ups, and the marks of the days that late data touched.
 
 A day's row is one point, so a reader sees the old figures or the new ones, never a mixture. A field that no sensor
 reported is left out of the point.
@@ -18,7 +18,7 @@ from usage.rollup import Figures
 
 DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
-_KEPT_BY_THE_KEEPER = frozenset({"final", "revision"})
+_STATUS_FIELDS = frozenset({"final", "revision"})
 
 
 class Mark(NamedTuple):
@@ -43,7 +43,7 @@ def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int,
 
 
 def _without_leftovers(row: Figures) -> Figures:
-    """A store cannot take a field back: of a day that was closed afterwards, the means of opening hours still rest."""
+    """A store cannot take a field back: a day closed afterwards still has its means of opening hours."""
     return row | dict.fromkeys(_OF_OPENING_HOURS) if row["open_minutes"] == 0 else row
 
 
@@ -80,9 +80,9 @@ def write(store: Store, lines: list[str]) -> None:
 
 
 def changes(old: Mapping[str, object], new: Figures) -> list[str]:
-    """The names of the figures that differ. A store cannot take a field back, so one that fell silent is no change."""
+    """The names of the figures that differ. A store cannot take a field back, so one that became empty is no change."""
     return [
         name
         for name, value in new.items()
-        if name not in _KEPT_BY_THE_KEEPER and value is not None and value != old.get(name)
+        if name not in _STATUS_FIELDS and value is not None and value != old.get(name)
     ]

@@ -64,7 +64,7 @@ def _status(
 
 
 def _batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
-    """What each sensor last said of its battery; a device row without that leaves what was known before."""
+    """What each sensor last reported of its battery; a device row without that leaves what was known before."""
     found: dict[tuple[str, str], float] = {}
     for measurement in (STATUS, Kind.DEVICE):
         for run in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):

@@ -57,20 +57,20 @@ def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | No
     return measure.stored(_RULES[measure.over_days](known)) if known else None
 
 
-_Known = Sequence[tuple[float, float]]
+_Weighted = Sequence[tuple[float, float]]
 """The days' values and opening minutes."""
 
 
-def _mean(known: _Known) -> float:
+def _mean(known: _Weighted) -> float:
     return sum(value for value, _ in known) / len(known)
 
 
-def _mean_by_opening(known: _Known) -> float:
+def _mean_by_opening(known: _Weighted) -> float:
     minutes = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / minutes if minutes else _mean(known)
 
 
-_RULES: Mapping[Aggregation, Callable[[_Known], float]] = {
+_RULES: Mapping[Aggregation, Callable[[_Weighted], float]] = {
     Aggregation.SUM: lambda known: sum(value for value, _ in known),
     Aggregation.MEAN: _mean,
     Aggregation.MEAN_BY_OPENING: _mean_by_opening,

@@ -26,7 +26,7 @@ from usage.source import HubSource
 
 @dataclass(frozen=True, slots=True)
 class SensorDay:
-    """What came from one sensor and kind on the day. `kind` is None for a silent sensor whose kinds nobody named."""
+    """What came from one sensor and kind on the day. `kind` is None for a silent sensor whose kinds are unknown."""
 
     sensor: str
     kind: Kind | None

@@ -76,14 +76,14 @@ document.addEventListener("click", (event) => {
 
 async function refresh() {
   if (document.hidden) return;
-  const told = document.getElementById("refresh");
+  const status = document.getElementById("refresh");
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20_000) });
     if (!answer.ok) throw new Error(String(answer.status));
     bringIn(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    told.textContent = "not refreshed: the board can't be reached, or can't read its store; figures are of the time shown";
-    told.classList.add("stale");
+    status.textContent = "not refreshed: the board can't be reached, or can't read its store; figures are of the time shown";
+    status.classList.add("stale");
   }
 }
 

@@ -167,14 +167,14 @@ def test_a_silent_door_counter_is_named_and_its_count_not_taken_for_whole(
     page = browse(filled).get("/").text
     assert shown in page
     assert "1 sensor silent" in hub_line(page, "armley")
-    assert "silent Armley Community Hub door-1 last heard 09:05" in text_of(page)
+    assert "silent Armley Community Hub door-1 last seen 09:05" in text_of(page)
 
 
 def test_a_hub_that_fell_silent_as_a_whole_is_one_notice(filled: Filled, browse: Browse) -> None:
     filled.put_day("armley", TODAY - timedelta(days=1), 80)
     filled.put_reading("armley", "footfall", "door-1", timedelta(days=1), entries=1)
     words = text_of(browse(filled).get("/").text)
-    assert "silent Armley Community Hub nothing heard since yesterday 14:05" in words
+    assert "silent Armley Community Hub no reading since yesterday 14:05" in words
 
 
 @pytest.mark.parametrize("co2_ppm, verdict", [(799.0, None), (800.0, "fair"), (1499.0, "fair"), (1500.0, "poor")])
