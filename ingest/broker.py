@@ -63,7 +63,7 @@ class EmbeddedBroker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers. Raises HubpulseError, with what the broker said."""
+        """Start it and wait until it answers. Raises HubpulseError, with the broker's last line."""
         if _answers(self.port):
             raise HubpulseError(
                 f"port {self.port} is taken: is another broker or Hubpulse running? Choose another with --mqtt-port, or"
@@ -91,8 +91,10 @@ class EmbeddedBroker:
         while not _answers(self.port):
             if not self.running or time.monotonic() > until_s:
                 self.stop()
-                said = log_path.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-                raise HubpulseError(f"{self.name} did not start on port {self.port}; it said: {said[0][:300]}")
+                last_line = log_path.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+                raise HubpulseError(
+                    f"{self.name} did not start on port {self.port}; its last line: {last_line[0][:300]}"
+                )
 
     def stop(self) -> None:
         """End it; it keeps its sessions on disk."""

@@ -129,13 +129,12 @@ class Connection:
         client.connect_async(
             settings.host or LOCALHOST, settings.port, keepalive=settings.keepalive_s, **self._session_options()
         )
+        self._go(State.CONNECTING)
         try:
             client.reconnect()
         except _SOCKET_ERRORS as error:
             self._end(Ending.UNREACHABLE, _unreachable(error, place_of(settings)))
-            return
         self._answer_by_s = self._monotonic_s() + self._timeout_s
-        self._go(State.CONNECTING)
 
     def turn(self, timeout_s: float) -> None:
         """Wait for the socket, at most so long; read, write and keep the connection alive."""

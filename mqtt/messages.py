@@ -34,5 +34,5 @@ class Message(NamedTuple):
         return self._replace(payload=self.payload[:KEPT_BYTES], cut_from_bytes=self.payload_bytes)
 
     def digest(self) -> bytes:
-        """Tells this message from others of its packet id."""
+        """Distinguishes this message from others of its packet id."""
         return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()

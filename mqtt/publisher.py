@@ -41,7 +41,7 @@ class Publisher:
     """Publishes messages over one connection at a time; a context manager that connects on entering.
 
     `patience_s` is how long the broker may stay away, or acknowledge nothing, before `publish_all` gives up;
-    `window_messages` how many may be unacknowledged at a time (fewer where the broker says so).
+    `window_messages` how many may be unacknowledged at a time (fewer where the broker allows fewer).
     """
 
     def __init__(

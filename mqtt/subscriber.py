@@ -1,4 +1,4 @@
-"""A subscription that survives its connections: it connects again, subscribes again, and says why it can't.
+"""A subscription that survives its connections: it connects again, subscribes again, and reports why it can not.
 
 One thread: `receive` connects, keeps alive and reads; `acknowledge` answers what the last `receive` gave. A new
 connection begins inside `receive` only; what was not acknowledged on the one before, the broker delivers again.

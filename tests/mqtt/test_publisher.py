@@ -24,12 +24,12 @@ MakeMosquitto = Callable[..., Mosquitto]
 def test_every_message_arrives_once_and_in_order(make_mosquitto: MakeMosquitto, inflight: int) -> None:
     broker = make_mosquitto(max_inflight_messages=inflight)
     messages = numbered(3000)
-    told: list[int] = []
+    reported: list[int] = []
     with Listener(broker.port) as listener, Publisher(settings_of(broker.port)) as publisher:
-        report = publisher.publish_all(messages, on_sent=told.append)
+        report = publisher.publish_all(messages, on_sent=reported.append)
         listener.wait_for(3000)
     assert (report.sent, report.acknowledged, report.refused, report.complete) == (3000, 3000, {}, True)
-    assert sum(told) == 3000
+    assert sum(reported) == 3000
     assert [message.payload for message in messages] == listener.payloads
 
 
