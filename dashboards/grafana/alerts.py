@@ -15,11 +15,13 @@ from typing import Any, Literal
 
 import yaml
 
-from dashboards.grafana.query import BY_HUB, DATASOURCE, DATASOURCE_UID, SILENT_NOW, Term, source
+from dashboards.grafana.query import DATASOURCE, DATASOURCE_UID, HUB, INGEST, SENSOR, SILENT_NOW, Term, source
+from schemas.measures import BATTERY_LOW_PCT, CO2_POOR_PPM, POOR_AIR_MINUTES, WORKROOM_MIN_C
 
 FOLDER_TITLE, FOLDER_UID = "Hubpulse", "hubpulse"
 _EXPRESSION = "__expr__"
-BY_SENSOR, BY_INGEST = f'{BY_HUB}, "sensor"', '"ingest"'
+_AT_HUB = "{{ .Labels.hub }}"
+BY_SENSOR = f"{HUB}, {SENSOR}"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Rule:
     silence_is: Literal["OK", "Alerting"] = "OK"
     """What it means when the query returns nothing at all."""
     summary: str = ""
-    cure: str = ""
+    hint: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The rule in the form of Grafana's provisioning files."""
@@ -50,7 +52,7 @@ class Rule:
             "execErrState": "Error",
             "for": self.for_text,
             "labels": {"severity": self.severity, "app": "hubpulse"},
-            "annotations": {"summary": self.summary, "description": self.cure},
+            "annotations": {"summary": self.summary, "description": self.hint},
             "isPaused": False,
         }
 
@@ -104,41 +106,42 @@ def _count_sensors(formula: str, by: str, *, silent_only: bool) -> str:
 
 def _heard_sensors() -> str:
     """How many sensors of each hub are heard: all of them, less the silent ones."""
-    everyone = _count_sensors('count("silent") * 1', BY_HUB, silent_only=False)
-    silent = _count_sensors('count("silent") * -1', BY_HUB, silent_only=True)
-    return f'SELECT sum("sensors") FROM ({everyone}), ({silent}) WHERE time > now() - 15m GROUP BY {BY_HUB}'
+    everyone = _count_sensors('count("silent") * 1', HUB, silent_only=False)
+    silent = _count_sensors('count("silent") * -1', HUB, silent_only=True)
+    return f'SELECT sum("sensors") FROM ({everyone}), ({silent}) WHERE time > now() - 15m GROUP BY {HUB}'
 
 
 def _damp_share() -> str:
     """The damp share of the last day's opening hours, as far as they are over."""
     share = 'sum("damp_minutes") / sum("open_minutes")'
     over = "time > now() - 25h AND time <= now() - 1h"
-    return f'SELECT {share} FROM "usage"."usage_hourly" WHERE {over} GROUP BY {BY_HUB}'
+    return f"SELECT {share} FROM {source('usage_hourly')} WHERE {over} GROUP BY {HUB}"
 
 
 def _refused_share() -> str:
     share = 'spread("messages_refused") / spread("messages_received")'
-    return f'SELECT {share} FROM "pipeline_status" WHERE time > now() - 1h GROUP BY {BY_INGEST}'
+    return f'SELECT {share} FROM "pipeline_status" WHERE time > now() - 1h GROUP BY {INGEST}'
 
 
 HUB_RULES = (
     Rule(
         uid="hubpulse-co2",
-        title="CO2 over 1500 ppm for 20 minutes",
-        query=_recent("usage_hourly", [Term("co2_minutes_over_1500", "sum")], "2h", BY_HUB),
-        above=19.9,
+        title=f"CO2 over {CO2_POOR_PPM} ppm for {POOR_AIR_MINUTES} minutes",
+        query=_recent("usage_hourly", [Term("co2_minutes_over_1500", "sum")], "2h", HUB),
+        above=POOR_AIR_MINUTES - 0.1,
         range_s=7200,
-        summary="{{ .Labels.hub }}: CO2 was over 1500 ppm for 20 minutes or more in this opening hour and the last.",
-        cure="Open windows or raise the ventilation; look at the hub's CO2 for which room it is.",
+        summary=f"{_AT_HUB}: CO2 was over {CO2_POOR_PPM} ppm for {POOR_AIR_MINUTES} minutes or more in this "
+        "opening hour and the last.",
+        hint="Open windows or raise the ventilation; look at the hub's CO2 for which room it is.",
     ),
     Rule(
         uid="hubpulse-cold",
-        title="Under 16 °C in opening hours",
-        query=_recent("usage_hourly", [Term("temperature_mean_c", "last")], "1h", BY_HUB),
-        below=16,
+        title=f"Under {WORKROOM_MIN_C} °C in opening hours",
+        query=_recent("usage_hourly", [Term("temperature_mean_c", "last")], "1h", HUB),
+        below=WORKROOM_MIN_C,
         for_text="30m",
-        summary="{{ .Labels.hub }} is under 16 °C, the least for a workroom, while open.",
-        cure="See to the heating; the limit is for the mean of the hub's sensors over the running hour.",
+        summary=f"{_AT_HUB} is under {WORKROOM_MIN_C} °C, the least for a workroom, while open.",
+        hint="See to the heating; the limit is for the mean of the hub's sensors over the running hour.",
     ),
     Rule(
         uid="hubpulse-damp",
@@ -148,7 +151,7 @@ HUB_RULES = (
         range_s=90_000,
         for_text="4h",
         summary="{{ .Labels.hub }} was damp enough for mould in all opening hours of the last 24.",
-        cure="Air and heat the rooms, look for leaks and for mould on cold walls.",
+        hint="Air and heat the rooms, look for leaks and for mould on cold walls.",
     ),
     Rule(
         uid="hubpulse-sensor-silent",
@@ -158,7 +161,7 @@ HUB_RULES = (
         range_s=900,
         for_text="10m",
         summary="{{ .Labels.sensor }} at {{ .Labels.hub }} missed three readings.",
-        cure="Look at its battery, its power and the gateway; `hubpulse sensors list` says when it was last heard.",
+        hint="Look at its battery, its power and the gateway; `hubpulse sensors list` says when it was last heard.",
     ),
     Rule(
         uid="hubpulse-hub-silent",
@@ -169,15 +172,15 @@ HUB_RULES = (
         for_text="5m",
         severity="critical",
         summary="No sensor of {{ .Labels.hub }} is heard.",
-        cure="Look at the hub's gateway, its power and its line. Its sensors may send their history later.",
+        hint="Look at the hub's gateway, its power and its line. Its sensors may send their history later.",
     ),
     Rule(
         uid="hubpulse-battery",
-        title="Battery under 15 %",
+        title=f"Battery under {BATTERY_LOW_PCT} %",
         query=_recent("sensor_status", [Term("battery_pct", "last")], "1h", BY_SENSOR),
-        below=15,
-        summary="The battery of {{ .Labels.sensor }} at {{ .Labels.hub }} is under 15 %.",
-        cure="Change it at the next visit.",
+        below=BATTERY_LOW_PCT,
+        summary=f"The battery of {{{{ .Labels.sensor }}}} at {_AT_HUB} is under {BATTERY_LOW_PCT} %.",
+        hint="Change it at the next visit.",
     ),
 )
 
@@ -185,14 +188,14 @@ PIPELINE_RULES = (
     Rule(
         uid="hubpulse-buffer",
         title="Buffer older than 5 minutes",
-        query=_recent("pipeline_status", [Term("buffer_oldest_s", "last")], "5m", BY_INGEST),
+        query=_recent("pipeline_status", [Term("buffer_oldest_s", "last")], "5m", INGEST),
         above=300,
         range_s=300,
         for_text="1m",
         severity="critical",
         silence_is="Alerting",
         summary="Readings wait for the store for more than 5 minutes, or ingest says nothing.",
-        cure="Nothing is lost while the disk has room: `hubpulse doctor` says what is wrong with the store or ingest.",
+        hint="Nothing is lost while the disk has room: `hubpulse doctor` says what is wrong with the store or ingest.",
     ),
     Rule(
         uid="hubpulse-quarantine",
@@ -200,19 +203,19 @@ PIPELINE_RULES = (
         query=_refused_share(),
         above=0.01,
         summary="More than one message in a hundred was refused in the last hour.",
-        cure="`hubpulse quarantine list` says which and why; mend the cause, then `hubpulse quarantine redrive`.",
+        hint="`hubpulse quarantine list` says which and why; mend the cause, then `hubpulse quarantine redrive`.",
     ),
     Rule(
         uid="hubpulse-ledger",
         title="Ledger out of balance",
         query=_recent(
-            "pipeline_status", [Term("messages_received", "count")], "5m", BY_INGEST, where='"balanced" = false'
+            "pipeline_status", [Term("messages_received", "count")], "5m", INGEST, where='"balanced" = false'
         ),
         above=0,
         range_s=300,
         severity="critical",
         summary="The ledger of {{ .Labels.ingest }} does not balance: a message or a reading is unaccounted for.",
-        cure="This must never happen: keep the data folder as it is and report it with `hubpulse ledger --json`.",
+        hint="This must never happen: keep the data folder as it is and report it with `hubpulse ledger --json`.",
     ),
 )
 

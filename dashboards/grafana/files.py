@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.grafana import alerts, building_health, daily_usage, hub, pipeline
-from dashboards.grafana.layout import as_json
+from dashboards.grafana.layout import Content
+from dashboards.grafana.query import ZONE
 from schemas import HubpulseError
 
 FOLDER = Path(__file__).parent
@@ -19,21 +17,18 @@ _PROVISIONING = FOLDER.parents[1] / "deploy/grafana/provisioning"
 DEFAULT_ZONE = "Europe/London"
 """The time zone of the committed files; another estate renders its own with `hubpulse dashboards render`."""
 
-DASHBOARDS: Mapping[str, Callable[[str], Dashboard]] = {
-    "daily-usage": daily_usage.build,
-    "hub": hub.build,
-    "building-health": building_health.build,
-    "pipeline": pipeline.build,
+DASHBOARDS: Mapping[str, Content] = {
+    "daily-usage": daily_usage.DASHBOARD,
+    "hub": hub.DASHBOARD,
+    "building-health": building_health.DASHBOARD,
+    "pipeline": pipeline.DASHBOARD,
 }
 
 
 def render(zone: str = DEFAULT_ZONE) -> dict[str, str]:
     """The text of every dashboard file, by its name, for an estate in that time zone."""
-    return {f"{name}.json": _text(as_json(build(zone).build())) for name, build in DASHBOARDS.items()}
-
-
-def _text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    texts = {f"{name}.json": json.dumps(content, indent=2, ensure_ascii=False) for name, content in DASHBOARDS.items()}
+    return {name: text.replace(ZONE, zone) + "\n" for name, text in texts.items()}
 
 
 def write(folder: Path | None = None, zone: str = DEFAULT_ZONE) -> list[Path]:

@@ -2,364 +2,292 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import timeseries
+from typing import Any
+
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.daily_usage import DAY_UNIT, NO_FIGURES, entries_by_day
-from dashboards.grafana.layout import Annotation, Row, dashboard, hub_variable
+from dashboards.grafana.daily_usage import ENTRIES_BY_DAY, NO_FIGURES, entries_by_day
+from dashboards.grafana.layout import Annotation, dashboard, hub_variable, row
 from dashboards.grafana.panels import (
-    AIR_STEPS,
-    COLD_STEPS,
-    COMPLETE_STEPS,
-    HUMIDITY_STEPS,
+    DAY_COLUMN,
+    MINUTES,
+    PEOPLE,
     PERSON,
     QUIET,
+    UNSTACKED,
+    Look,
     Placed,
-    Steps,
+    Properties,
     bars,
-    big_number,
     colour,
-    coloured_text,
     columns,
     lines,
+    look,
+    number,
     panel,
     prop,
-    shown_as,
+    props,
 )
-from dashboards.grafana.query import (
-    BY_DAY,
-    BY_HOUR,
-    BY_INTERVAL,
-    CHOSEN_HUBS,
-    InfluxQuery,
-    Term,
-    select,
-)
+from dashboards.grafana.query import DAY, HOUR, INTERVAL, SENSOR, InfluxQuery, Term, select, series, table
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
 
 TODAY = "now/d"
-LATELY = "2h"
 OPEN = "open (minutes of the hour)"
+STEP = props(lineInterpolation="stepAfter")
+SHADED: Properties = [
+    colour(QUIET),
+    prop("unit", MINUTES.unit),
+    prop("min", 0),
+    prop("max", 60),
+    *props(drawStyle="line", lineInterpolation="stepAfter", lineWidth=0, fillOpacity=12, showPoints="never"),
+    UNSTACKED,
+    *props(axisPlacement="hidden", hideFrom={"legend": True, "tooltip": True, "viz": False}),
+]
+"""Opening hours behind the other series: pale steps on an axis of their own, out of the legend."""
+COMPLETENESS: Properties = [
+    *look("completeness")._replace(steps=()).column(),
+    prop("min", 0),
+    prop("max", 1),
+    *props(drawStyle="points", pointSize=5, axisPlacement="right"),
+    UNSTACKED,
+    colour("green"),
+]
 
 
-def build(zone: str) -> builders.Dashboard:
-    """The dashboard for an estate in that time zone."""
-    return dashboard(
-        uid="hubpulse-hub",
-        title="One hub",
-        description="One hub: who came, and how its air was.",
-        zone=zone,
-        variables=[hub_variable(multi=False)],
-        annotations=[_closed_days(zone), _counter_resets(zone)],
-        rows=[
-            Row(
-                4,
-                [
-                    _entries_today(zone),
-                    _peak_today(zone),
-                    _wifi_now(zone),
-                    _now(zone, "Temperature", "temperature", "temperature_c", "celsius", 1, "blue", COLD_STEPS),
-                    _now(zone, "Humidity", "humidity", "relative_humidity_pct", "percent", 0, "yellow", HUMIDITY_STEPS),
-                    _now(zone, "CO₂", "co2", "co2_ppm", "ppm", 0, "green", AIR_STEPS),
-                ],
-            ),
-            Row(9, [_today_by_the_hour(zone), _occupancy(zone)]),
-            Row(10, [_entries_per_day(zone)]),
-            Row(9, [_temperature(zone), _co2(zone)]),
-            Row(9, [_humidity(zone), _pressure(zone)]),
-            Row(9, [_wifi(zone), _minutes_over_limits(zone)]),
-            Row(12, [_day_by_day(zone)]),
-            Row(9, [_corrections(zone)]),
-        ],
-    )
-
-
-def _closed_days(zone: str) -> Annotation:
-    query = select("usage_daily", [Term("open_minutes")], where=[CHOSEN_HUBS, '"open_minutes" = 0'], zone=zone)
-    return Annotation("Closed days", query, QUIET)
-
-
-def _counter_resets(zone: str) -> Annotation:
-    conditions = [CHOSEN_HUBS, "\"cause\" = 'reset'", '"withdrawn" = false']
-    return Annotation(
-        "Counter resets", select("counter_corrections", [Term("counted")], where=conditions, zone=zone), "red"
-    )
-
-
-def _entries_today(zone: str) -> Placed:
-    query = select("usage_daily", [Term("entries", "sum", "People in today")], zone=zone)
-    return panel(
-        big_number(InfluxQuery(query), unit="locale").time_from(TODAY),
-        title="People in today, so far",
-        description="People who entered since local midnight. Provisional: late readings may still come.",
-        no_data="no count yet",
-        width=4,
-    )
-
-
-def _peak_today(zone: str) -> Placed:
-    query = select("usage_daily", [Term("peak_occupancy", "max", "Peak occupancy")], zone=zone)
-    return panel(
-        big_number(InfluxQuery(query), unit="locale").time_from(TODAY),
-        title="Most at once today",
-        description="The greatest number of people in the building at once: entries less exits since local midnight.",
-        no_data="no count yet",
-        width=4,
-    )
-
-
-def _wifi_now(zone: str) -> Placed:
-    query = select("wifi", [Term("clients", "last")], by=['"sensor"'], zone=zone)
-    return panel(
-        big_number(InfluxQuery(query, alias="$tag_sensor"), unit="none").time_from(LATELY),
-        title="Wi-Fi clients",
-        description="Devices connected, at each access point's last reading of the last two hours.",
-        no_data="not heard for 2 h",
-        width=4,
-    )
+def _today(title: str, term: Term, says: str) -> Placed:
+    kind = number(PEOPLE)
+    return panel(4, title, kind, series("usage_daily", term), says=says, empty="no count yet", time_from=TODAY)
 
 
 def _now(
-    zone: str, title: str, measurement: str, field: str, unit: str, decimals: int, base: str, steps: Steps
+    title: str, measurement: str, field: str, says: str = "Each sensor's last reading of the last two hours."
 ) -> Placed:
-    query = select(measurement, [Term(field, "last")], by=['"sensor"'], zone=zone)
-    return panel(
-        big_number(
-            InfluxQuery(query, alias="$tag_sensor"), unit=unit, decimals=decimals, base=base, steps=steps
-        ).time_from(LATELY),
-        title=title,
-        description="Each sensor's last reading of the last two hours.",
-        no_data="not heard for 2 h",
-        width=4,
-    )
+    query = series(measurement, Term(field, "last"), by=[SENSOR])
+    return panel(4, title, number(look(field)), query, says=says, empty="not heard for 2 h", time_from="2h")
 
 
-def _open_hours(zone: str, ref_id: str = "O") -> InfluxQuery:
-    terms = [Term("open_minutes", "max", OPEN)]
-    query = select("usage_hourly", terms, by=[BY_HOUR], zone=zone, tail="fill(none)")
-    return InfluxQuery(query, ref_id=ref_id, alias="$col")
+def _shaded(
+    title: str, kind: Any, query: InfluxQuery, overrides: dict[str, Properties] | None = None, **texts: Any
+) -> Placed:
+    """A panel with the opening hours behind its series."""
+    open_hours = series("usage_hourly", Term("open_minutes", "max", OPEN), by=[HOUR])
+    open_hours.ref_id = "O"
+    return panel(12, title, kind, query, open_hours, overrides={OPEN: SHADED} | (overrides or {}), **texts)
 
 
-def _shaded(built: timeseries.Panel) -> timeseries.Panel:
-    """Let the opening hours stand behind the other series: pale steps on an axis of their own, out of the legend."""
-    return built.override_by_name(
-        OPEN,
-        [
-            colour(QUIET),
-            prop("unit", "m"),
-            prop("min", 0),
-            prop("max", 60),
-            prop("custom.drawStyle", "line"),
-            prop("custom.lineInterpolation", "stepAfter"),
-            prop("custom.lineWidth", 0),
-            prop("custom.fillOpacity", 12),
-            prop("custom.showPoints", "never"),
-            prop("custom.stacking", {"mode": "none"}),
-            prop("custom.axisPlacement", "hidden"),
-            prop("custom.hideFrom", {"legend": True, "tooltip": True, "viz": False}),
-        ],
-    )
+def _readings(
+    title: str, measurement: str, field: str, function: str, shown: Look, says: str, empty: str, **options: Any
+) -> Placed:
+    """A field's readings by sensor, with its limits."""
+    query = series(measurement, Term(field, function), by=[INTERVAL, SENSOR], fill="null")
+    return _shaded(title, lines(shown), query, says=says, empty=empty, interval="15m", **options)
 
 
-def _today_by_the_hour(zone: str) -> Placed:
-    terms = [Term("entries", "sum", "In"), Term("exits", "sum", "Out")]
-    query = select("usage_hourly", terms, by=[BY_HOUR], zone=zone, tail="fill(none)")
-    return panel(
-        _shaded(bars(InfluxQuery(query, alias="$col"), _open_hours(zone), unit="locale"))
-        .override_by_name("In", [colour(PERSON)])
-        .override_by_name("Out", [colour("light-purple"), prop("custom.stacking", {"mode": "none"})])
-        .time_from(TODAY),
-        title="Today by the hour",
-        description="People in and out in each clock hour since midnight. Shaded: opening hours.",
-        no_data="No hourly figures today: see whether `hubpulse jobs` runs.",
-        width=12,
-    )
+def _texts(**texts: tuple[str, str]) -> list[models.DynamicConfigValue]:
+    """Words and colours in place of values: `final=("final", "green")` for `true`."""
+    results = {value: models.ValueMappingResult(text=text, color=name) for value, (text, name) in texts.items()}
+    return [prop("mappings", [models.ValueMap(options=results).to_json()])]
 
 
-def _occupancy(zone: str) -> Placed:
-    terms = [Term("peak_occupancy", "max", "Most at once")]
-    query = select("usage_hourly", terms, by=[BY_HOUR], zone=zone, tail="fill(none)")
-    return panel(
-        _shaded(lines(InfluxQuery(query, alias="$col"), _open_hours(zone), unit="locale"))
-        .min(0)
-        .override_by_name("Most at once", [colour(PERSON), prop("custom.lineInterpolation", "stepAfter")])
-        .time_from("7d"),
-        title="Occupancy",
-        description="The most people inside at once in each hour of the last seven days. Shaded: opening hours.",
-        no_data="No hourly figures in the last seven days.",
-        width=12,
-    )
-
-
-def _entries_per_day(zone: str) -> Placed:
-    terms = [Term("completeness", "mean", "Completeness")]
-    query = select("usage_daily", terms, by=[BY_DAY], zone=zone, tail="fill(none)")
-    complete = [
-        *shown_as("percentunit"),
-        prop("min", 0),
-        prop("max", 1),
-        prop("custom.drawStyle", "points"),
-        prop("custom.pointSize", 5),
-        prop("custom.axisPlacement", "right"),
-        prop("custom.stacking", {"mode": "none"}),
-        colour("green"),
-    ]
-    return panel(
-        entries_by_day(zone)
-        .with_target(InfluxQuery(query, ref_id="C", alias="$col"))
-        .override_by_name("Completeness", complete),
-        title="People entering per day",
-        description="By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
-        "Marked on the time axis: closed days.",
-        no_data=NO_FIGURES,
-        width=24,
-    )
-
-
-def _raw(zone: str, measurement: str, field: str, function: str = "mean") -> InfluxQuery:
-    query = select(measurement, [Term(field, function)], by=[BY_INTERVAL, '"sensor"'], zone=zone, tail="fill(null)")
-    return InfluxQuery(query, alias="$tag_sensor")
-
-
-def _temperature(zone: str) -> Placed:
-    return panel(
+DASHBOARD = dashboard(
+    "hubpulse-hub",
+    "One hub",
+    "One hub: who came, and how its air was.",
+    row(
+        4,
+        _today(
+            "People in today, so far",
+            Term("entries", "sum", "People in today"),
+            "People who entered since local midnight. Provisional: late readings may still come.",
+        ),
+        _today(
+            "Most at once today",
+            Term("peak_occupancy", "max", "Peak occupancy"),
+            "The greatest number of people in the building at once: entries less exits since local midnight.",
+        ),
+        _now(
+            "Wi-Fi clients",
+            "wifi",
+            "clients",
+            "Devices connected, at each access point's last reading of the last two hours.",
+        ),
+        _now("Temperature", "temperature", "temperature_c"),
+        _now("Humidity", "humidity", "relative_humidity_pct"),
+        _now("CO₂", "co2", "co2_ppm"),
+    ),
+    row(
+        9,
         _shaded(
-            lines(
-                _raw(zone, "temperature", "temperature_c"),
-                _open_hours(zone),
-                unit="celsius",
-                decimals=1,
-                base="blue",
-                steps=[(16, "green")],
-            )
-        ).interval("15m"),
-        title="Temperature",
-        description="By sensor. Dashed: 16 °C, the least for a workroom. Shaded: opening hours.",
-        no_data="No temperature in this time range.",
-        width=12,
-    )
-
-
-def _co2(zone: str) -> Placed:
-    return panel(
+            "Today by the hour",
+            bars(PEOPLE),
+            series("usage_hourly", Term("entries", "sum", "In"), Term("exits", "sum", "Out"), by=[HOUR]),
+            {"In": [colour(PERSON)], "Out": [colour("light-purple"), UNSTACKED]},
+            says="People in and out in each clock hour since midnight. Shaded: opening hours.",
+            empty="No hourly figures today: see whether `hubpulse jobs` runs.",
+            time_from=TODAY,
+        ),
         _shaded(
-            lines(_raw(zone, "co2", "co2_ppm", "max"), _open_hours(zone), unit="ppm", base="green", steps=AIR_STEPS)
-        ).interval("15m"),
-        title="CO₂",
-        description="By sensor, the highest of each step. Under 800 ppm is likely well ventilated, above 1500 ppm poor "
-        "(HSE guide, while occupied). Shaded: opening hours.",
-        no_data="No CO₂ in this time range.",
-        width=12,
-    )
-
-
-def _humidity(zone: str) -> Placed:
-    return panel(
-        _shaded(
-            lines(
-                _raw(zone, "humidity", "relative_humidity_pct"),
-                _open_hours(zone),
-                unit="percent",
-                base="yellow",
-                steps=HUMIDITY_STEPS,
-            )
-        ).interval("15m"),
-        title="Relative humidity",
-        description="By sensor. Dashed: the comfort band from 40 to 70 %. Shaded: opening hours.",
-        no_data="No humidity in this time range.",
-        width=12,
-    )
-
-
-def _pressure(zone: str) -> Placed:
-    terms = [Term("pressure_mean_hpa", "mean", "Mean of the day")]
-    query = select("usage_daily", terms, by=[BY_DAY], zone=zone, tail="fill(none)")
-    return panel(
-        lines(InfluxQuery(query, alias="$col"), unit="pressurehpa", decimals=1),
-        title="Atmospheric pressure",
-        description="Mean of each day's opening hours, at sea level where the hub's altitude is known.",
-        no_data="No pressure in this time range.",
-        width=12,
-    )
-
-
-def _wifi(zone: str) -> Placed:
-    return panel(
-        _shaded(lines(_raw(zone, "wifi", "clients", "max"), _open_hours(zone), unit="none")).min(0).interval("15m"),
-        title="Wi-Fi clients",
-        description="By access point, the most connected at once in each step. Shaded: opening hours.",
-        no_data="No Wi-Fi readings in this time range.",
-        width=12,
-    )
-
-
-def _minutes_over_limits(zone: str) -> Placed:
-    terms = [
-        Term("co2_minutes_over_800", "sum", "CO₂ over 800 ppm"),
-        Term("co2_minutes_over_1500", "sum", "CO₂ over 1500 ppm"),
-        Term("damp_minutes", "sum", "damp"),
-    ]
-    query = select("usage_daily", terms, by=[BY_DAY], zone=zone, tail="fill(none)")
-    beside = prop("custom.stacking", {"mode": "none"})
-    return panel(
-        bars(InfluxQuery(query, alias="$col"), unit="m")
-        .override_by_name("CO₂ over 800 ppm", [colour("yellow"), beside])
-        .override_by_name("CO₂ over 1500 ppm", [colour("red"), beside])
-        .override_by_name("damp", [colour("blue"), beside]),
-        title="Minutes over limits",
-        description="Minutes of each day's opening hours over the CO₂ guide values, and of air damp enough for mould.",
-        no_data=NO_FIGURES,
-        width=12,
-    )
-
-
-def _day_by_day(zone: str) -> Placed:
-    terms = [
-        Term("entries", label="In"),
-        Term("exits", label="Out"),
-        Term("peak_occupancy", label="Most at once"),
-        Term("wifi_peak_clients", label="Wi-Fi peak"),
-        Term("temperature_mean_c", label="Temperature"),
-        Term("co2_max_ppm", label="CO₂ highest"),
-        Term("open_minutes", label="Open"),
-        Term("completeness", label="Completeness"),
-        Term("final", label="State"),
-        Term("revision", label="Revision"),
-    ]
-    query = select("usage_daily", terms, zone=zone)
-    state = [models.ValueMap(options={"true": _text("final", "green"), "false": _text("provisional", "orange")})]
-    closed = [models.ValueMap(options={"0": _text("closed", QUIET)})]
-    return panel(
-        columns(InfluxQuery(query, table=True), sort_by="Time")
-        .override_by_name("Time", [prop("custom.hidden", False), prop("unit", DAY_UNIT), prop("displayName", "Day")])
-        .override_by_name("Temperature", shown_as("celsius", 1))
-        .override_by_name("CO₂ highest", [*shown_as("ppm"), *coloured_text("green", AIR_STEPS)])
-        .override_by_name("Open", [*shown_as("m"), prop("mappings", [m.to_json() for m in closed])])
-        .override_by_name("Completeness", [*shown_as("percentunit"), *coloured_text("red", COMPLETE_STEPS)])
-        .override_by_name("State", [prop("mappings", [m.to_json() for m in state])]),
-        title="Day by day",
-        description="Every figure of the day as it is exported. An empty count is no data, 0 is nobody; "
-        "revision counts the changes since the day ended.",
-        no_data=NO_FIGURES,
-        width=24,
-    )
-
-
-def _corrections(zone: str) -> Placed:
-    terms = [Term("before", label="From"), Term("after", label="To"), Term("counted", label="Counted")]
-    conditions = [CHOSEN_HUBS, '"withdrawn" = false']
-    query = select("counter_corrections", terms, where=conditions, by=['"sensor"', '"counter"', '"cause"'], zone=zone)
-    return panel(
-        columns(InfluxQuery(query, table=True), sort_by="Time")
-        .override_by_name("Time", [prop("custom.hidden", False), prop("displayName", "Time")])
-        .override_by_regexp("/From|To|Counted/", shown_as("locale")),
-        title="Counter corrections",
-        description="Where a people counter's total did not simply grow: reset, rolled over, swapped, or a gap split "
-        "over days. Counted: the people taken from it.",
-        no_data="No counter had to be corrected in this time range.",
-        width=24,
-    )
-
-
-def _text(text: str, colour_name: str) -> models.ValueMappingResult:
-    return models.ValueMappingResult(text=text, color=colour_name)
+            "Occupancy",
+            lines(PEOPLE),
+            series("usage_hourly", Term("peak_occupancy", "max", "Most at once"), by=[HOUR]),
+            {"Most at once": [colour(PERSON), *STEP]},
+            says="The most people inside at once in each hour of the last seven days. Shaded: opening hours.",
+            empty="No hourly figures in the last seven days.",
+            min=0,
+            time_from="7d",
+        ),
+    ),
+    row(
+        10,
+        panel(
+            24,
+            "People entering per day",
+            bars(PEOPLE),
+            *entries_by_day(),
+            series("usage_daily", Term("completeness", "mean", "Completeness"), by=[DAY]),
+            says="By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
+            "Marked on the time axis: closed days.",
+            empty=NO_FIGURES,
+            overrides=ENTRIES_BY_DAY | {"Completeness": COMPLETENESS},
+        ),
+    ),
+    row(
+        9,
+        _readings(
+            "Temperature",
+            "temperature",
+            "temperature_c",
+            "mean",
+            look("temperature_c")._replace(steps=look("temperature_c").steps[:1]),
+            f"By sensor. Dashed: {WORKROOM_MIN_C} °C, the least for a workroom. Shaded: opening hours.",
+            "No temperature in this time range.",
+        ),
+        _readings(
+            "CO₂",
+            "co2",
+            "co2_ppm",
+            "max",
+            look("co2_ppm"),
+            f"By sensor, the highest of each step. Under {CO2_FAIR_PPM} ppm is likely well ventilated, above "
+            f"{CO2_POOR_PPM} ppm poor (HSE guide, while occupied). Shaded: opening hours.",
+            "No CO₂ in this time range.",
+        ),
+    ),
+    row(
+        9,
+        _readings(
+            "Relative humidity",
+            "humidity",
+            "relative_humidity_pct",
+            "mean",
+            look("relative_humidity_pct"),
+            f"By sensor. Dashed: the comfort band from {COMFORT_MIN_PCT} to {COMFORT_MAX_PCT} %. "
+            "Shaded: opening hours.",
+            "No humidity in this time range.",
+        ),
+        panel(
+            12,
+            "Atmospheric pressure",
+            lines(look("pressure_mean_hpa")),
+            series("usage_daily", Term("pressure_mean_hpa", "mean", "Mean of the day"), by=[DAY]),
+            says="Mean of each day's opening hours, at sea level where the hub's altitude is known.",
+            empty="No pressure in this time range.",
+        ),
+    ),
+    row(
+        9,
+        _readings(
+            "Wi-Fi clients",
+            "wifi",
+            "clients",
+            "max",
+            look("clients"),
+            "By access point, the most connected at once in each step. Shaded: opening hours.",
+            "No Wi-Fi readings in this time range.",
+            min=0,
+        ),
+        panel(
+            12,
+            "Minutes over limits",
+            bars(MINUTES),
+            series(
+                "usage_daily",
+                Term("co2_minutes_over_800", "sum", f"CO₂ over {CO2_FAIR_PPM} ppm"),
+                Term("co2_minutes_over_1500", "sum", f"CO₂ over {CO2_POOR_PPM} ppm"),
+                Term("damp_minutes", "sum", "damp"),
+                by=[DAY],
+            ),
+            says="Minutes of each day's opening hours over the CO₂ guide values, and of air damp enough for mould.",
+            empty=NO_FIGURES,
+            overrides={
+                f"CO₂ over {CO2_FAIR_PPM} ppm": [colour("yellow"), UNSTACKED],
+                f"CO₂ over {CO2_POOR_PPM} ppm": [colour("red"), UNSTACKED],
+                "damp": [colour("blue"), UNSTACKED],
+            },
+        ),
+    ),
+    row(
+        12,
+        panel(
+            24,
+            "Day by day",
+            columns("Time"),
+            table(
+                "usage_daily",
+                Term("entries", label="In"),
+                Term("exits", label="Out"),
+                Term("peak_occupancy", label="Most at once"),
+                Term("wifi_peak_clients", label="Wi-Fi peak"),
+                Term("temperature_mean_c", label="Temperature"),
+                Term("co2_max_ppm", label="CO₂ highest"),
+                Term("open_minutes", label="Open"),
+                Term("completeness", label="Completeness"),
+                Term("final", label="State"),
+                Term("revision", label="Revision"),
+            ),
+            says="Every figure of the day as it is exported. An empty count is no data, 0 is nobody; "
+            "revision counts the changes since the day ended.",
+            empty=NO_FIGURES,
+            overrides={
+                "Time": DAY_COLUMN,
+                "Temperature": look("temperature_mean_c")._replace(steps=()).column(),
+                "CO₂ highest": look("co2_max_ppm").column(),
+                "Open": [*MINUTES.column(), *_texts(**{"0": ("closed", QUIET)})],
+                "Completeness": look("completeness").column(),
+                "State": _texts(true=("final", "green"), false=("provisional", "orange")),
+            },
+        ),
+    ),
+    row(
+        9,
+        panel(
+            24,
+            "Counter corrections",
+            columns("Time"),
+            table(
+                "counter_corrections",
+                Term("before", label="From"),
+                Term("after", label="To"),
+                Term("counted", label="Counted"),
+                where='"withdrawn" = false',
+                by=[SENSOR, '"counter"', '"cause"'],
+            ),
+            says="Where a people counter's total did not simply grow: reset, rolled over, swapped, or a gap split "
+            "over days. Counted: the people taken from it.",
+            empty="No counter had to be corrected in this time range.",
+            overrides={
+                "Time": [prop("custom.hidden", False), prop("displayName", "Time")],
+                "/From|To|Counted/": PEOPLE.column(),
+            },
+        ),
+    ),
+    variable=hub_variable(multi=False),
+    annotations=[
+        Annotation("Closed days", select("usage_daily", Term("open_minutes"), where='"open_minutes" = 0'), QUIET),
+        Annotation(
+            "Counter resets",
+            select("counter_corrections", Term("counted"), where='"cause" = \'reset\' AND "withdrawn" = false'),
+            "red",
+        ),
+    ],
+)

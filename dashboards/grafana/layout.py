@@ -4,71 +4,81 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.panels import Placed
-from dashboards.grafana.query import DATASOURCE, InfluxQuery
+from dashboards.grafana.query import DATASOURCE, ZONE, InfluxQuery
 
 TAG = "hubpulse"
 GRID_COLUMNS = 24
-Part = TypeVar("Part")
+Content = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Panels side by side, of one height."""
 
     height: int
     panels: Sequence[Placed]
 
 
-@dataclass(frozen=True)
-class Annotation:
+def row(height: int, *panels: Placed) -> Row:
+    """Panels side by side, of one height."""
+    return Row(height, panels)
+
+
+class Annotation(NamedTuple):
     """Marks on the time axis: one for each point that the query returns."""
 
     name: str
     query: str
     colour: str
 
+    def content(self) -> Content:
+        return {
+            "name": self.name,
+            "enable": True,
+            "hide": False,
+            "iconColor": self.colour,
+            "datasource": DATASOURCE.to_json(),
+            "target": InfluxQuery(self.query, table=True, ref_id="Anno").to_json() | {"fromAnnotations": True},
+        }
+
 
 def dashboard(
-    *,
     uid: str,
     title: str,
     description: str,
-    zone: str,
-    rows: Sequence[Row],
-    variables: Sequence[Builder[models.VariableModel]] = (),
+    *rows: Row,
+    variable: builders.QueryVariable | None = None,
     annotations: Sequence[Annotation] = (),
     time_from: str = "now-30d/d",
-) -> builders.Dashboard:
-    """Put rows of panels together, in the estate's time zone. Raises ValueError for a row that leaves a gap."""
-    built = (
+) -> Content:
+    """A dashboard as Grafana takes it, in the time zone ZONE. Raises ValueError for a row that leaves a gap."""
+    building = (
         builders.Dashboard(title)
         .uid(uid)
         .description(description)
         .tags([TAG])
-        .timezone(zone)
+        .timezone(ZONE)
         .week_start("monday")
         .time(time_from, "now")
         .refresh("1m")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .readonly()
-        .link(_Built(_to_the_others()))
     )
-    for variable in variables:
-        built = built.with_variable(variable)
-    for annotation in annotations:
-        built = built.annotation(_Built(_AnnotationQuery(annotation)))
-    for panel in _placed(title, rows):
-        built = built.with_panel(_Built(panel))
-    return built
+    if variable is not None:
+        building = building.with_variable(variable)
+    built = building.build()
+    built.links = [_to_the_others()]
+    built.panels = list(_placed(title, rows))
+    content: Content = json.loads(json.dumps(built, cls=JSONEncoder))
+    if annotations:
+        content["annotations"] = {"list": [annotation.content() for annotation in annotations]}
+    return content
 
 
 def _placed(title: str, rows: Sequence[Row]) -> list[models.Panel]:
@@ -76,11 +86,11 @@ def _placed(title: str, rows: Sequence[Row]) -> list[models.Panel]:
     y = 0
     for row in rows:
         x = 0
-        for placed in row.panels:
-            placed.panel.id_val = len(panels) + 1
-            placed.panel.grid_pos = models.GridPos(x=x, y=y, w=placed.width, h=row.height)
-            panels.append(placed.panel)
-            x += placed.width
+        for panel, width in row.panels:
+            panel.id_val = len(panels) + 1
+            panel.grid_pos = models.GridPos(x=x, y=y, w=width, h=row.height)
+            panels.append(panel)
+            x += width
         if x != GRID_COLUMNS:
             raise ValueError(f"{title}: the row at {y} is {x} columns wide, not {GRID_COLUMNS}")
         y += row.height
@@ -89,42 +99,8 @@ def _placed(title: str, rows: Sequence[Row]) -> list[models.Panel]:
 
 def _to_the_others() -> models.DashboardLink:
     """Links to the dashboards of our tag, in view on top rather than in a menu."""
-    return models.DashboardLink(
-        title="Hubpulse",
-        type_val=models.DashboardLinkType.DASHBOARDS,
-        tags=[TAG],
-        keep_time=True,
-        include_vars=True,
-    )
-
-
-class _Built(Builder[Part]):
-    """A part that is built already, for a dashboard that takes builders."""
-
-    def __init__(self, built: Part) -> None:
-        self._built = built
-
-    def build(self) -> Part:
-        return self._built
-
-
-class _AnnotationQuery(models.AnnotationQuery):
-    """An annotation of the InfluxDB data source, in the form that its plugin reads."""
-
-    def __init__(self, annotation: Annotation) -> None:
-        super().__init__()
-        self._annotation = annotation
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "name": self._annotation.name,
-            "enable": True,
-            "hide": False,
-            "iconColor": self._annotation.colour,
-            "datasource": DATASOURCE.to_json(),
-            "target": InfluxQuery(self._annotation.query, ref_id="Anno", table=True).to_json()
-            | {"fromAnnotations": True},
-        }
+    kind = models.DashboardLinkType.DASHBOARDS
+    return models.DashboardLink(title="Hubpulse", type_val=kind, tags=[TAG], keep_time=True, include_vars=True)
 
 
 def hub_variable(*, multi: bool) -> builders.QueryVariable:
@@ -142,9 +118,3 @@ def hub_variable(*, multi: bool) -> builders.QueryVariable:
         everything = models.VariableOption(selected=True, text=["All"], value=["$__all"])
         return variable.include_all(True).all_value(".*").current(everything)
     return variable
-
-
-def as_json(built: models.Dashboard) -> dict[str, Any]:
-    """A dashboard as Grafana's API and provisioning take it."""
-    content: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
-    return content

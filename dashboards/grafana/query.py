@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
@@ -17,10 +18,12 @@ from schemas import MEASUREMENTS, Policy
 
 DATASOURCE_UID = "hubpulse-influx"
 DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
+ZONE = "@zone@"
+"""Stands for the estate's time zone until a dashboard is rendered."""
 
 IN_RANGE = "$timeFilter"
-BY_DAY, BY_HOUR, BY_HUB = "time(1d)", "time(1h)", '"hub"'
-BY_INTERVAL = "time($__interval)"
+DAY, HOUR, INTERVAL = "time(1d)", "time(1h)", "time($__interval)"
+HUB, SENSOR, INGEST = '"hub"', '"sensor"', '"ingest"'
 SILENT_NOW = '"silent" = true'
 FINAL, PROVISIONAL = '"final" = true', '"final" = false'
 CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
@@ -32,9 +35,9 @@ class InfluxQuery(Dataquery, Builder[Dataquery]):
     """A raw InfluxQL query of a panel. `alias` names its series: `$tag_hub`, `$col`."""
 
     query: str
-    ref_id: str = "A"
     alias: str = ""
     table: bool = False
+    ref_id: str = ""
 
     def build(self) -> Dataquery:
         return self
@@ -50,8 +53,7 @@ class InfluxQuery(Dataquery, Builder[Dataquery]):
         }
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """A column of a query: a field of the schema, under a function or a formula around `{}`, and its name."""
 
     field: str
@@ -73,31 +75,36 @@ def source(measurement: str) -> str:
     return f'"{measurement}"' if policy is Policy.RAW else f'"{policy}"."{measurement}"'
 
 
-def select(
-    measurement: str,
-    terms: Sequence[Term],
-    *,
-    where: Sequence[str] = (CHOSEN_HUBS,),
-    by: Sequence[str] = (),
-    zone: str,
-    tail: str = "",
-) -> str:
-    """`SELECT terms FROM measurement WHERE the time range AND where GROUP BY by tail tz(zone)`."""
+def select(measurement: str, *terms: Term, where: str = "", by: Sequence[str] = (), fill: str = "none") -> str:
+    """The columns over the dashboard's time range and chosen hubs; `fill` is for steps of time without a point."""
     columns = ", ".join(term.text(measurement) for term in terms)
-    conditions = " AND ".join([IN_RANGE, *where])
+    hubs = [CHOSEN_HUBS] if "hub" in MEASUREMENTS[measurement].tags else []
+    conditions = " AND ".join([IN_RANGE, *hubs, *([where] if where else [])])
     ending = f" GROUP BY {', '.join(by)}" if by else ""
-    ending += f" {tail}" if tail else ""
-    return f"SELECT {columns} FROM {source(measurement)} WHERE {conditions}{ending} tz('{zone}')"
+    ending += f" fill({fill})" if any(step.startswith("time(") for step in by) else ""
+    return f"SELECT {columns} FROM {source(measurement)} WHERE {conditions}{ending} tz('{ZONE}')"
 
 
-def sensors_now(zone: str, measure: str = "", *, where: Sequence[str] = (CHOSEN_HUBS,)) -> str:
-    """Each sensor's last status in the time range; `measure` is one more field of it, under its own name."""
-    terms = [Term("silent", "last", "silent"), *([Term(measure, "last", measure)] if measure else [])]
-    return select("sensor_status", terms, where=where, by=[BY_HUB, '"sensor"'], zone=zone)
+def series(
+    measurement: str, *terms: Term, where: str = "", by: Sequence[str] = (), fill: str = "none", alias: str = ""
+) -> InfluxQuery:
+    """Series named by the tag that they are grouped by, else by their column."""
+    tag = next((f"$tag_{name.strip(chr(34))}" for name in by if name.startswith('"')), "$col" if by else "")
+    return InfluxQuery(select(measurement, *terms, where=where, by=by, fill=fill), alias or tag)
 
 
-def count_sensors(zone: str, label: str, *, condition: str = "", where: Sequence[str] = (CHOSEN_HUBS,)) -> str:
-    """How many sensors each hub has, or how many whose last status meets the condition."""
-    met = f"{condition} AND " if condition else ""
-    inner = sensors_now(zone, where=where)
-    return f'SELECT count("silent") AS "{label}" FROM ({inner}) WHERE {met}{IN_RANGE} GROUP BY {BY_HUB} tz(\'{zone}\')'
+def table(measurement: str, *terms: Term, where: str = "", by: Sequence[str] = ()) -> InfluxQuery:
+    """Rows of a table."""
+    return InfluxQuery(select(measurement, *terms, where=where, by=by), table=True)
+
+
+def sensors_now(*measures: str) -> str:
+    """Each sensor's last status in the time range; `measures` are more fields of it, under their own names."""
+    return select("sensor_status", *(Term(name, "last", name) for name in ("silent", *measures)), by=[HUB, SENSOR])
+
+
+def counted(what: str, inner: str, condition: str, *, label: str = "", by: str = "") -> str:
+    """How many rows of an inner query meet the condition."""
+    named = f' AS "{label}"' if label else ""
+    grouped = f" GROUP BY {by}" if by else ""
+    return f"SELECT count(\"{what}\"){named} FROM ({inner}) WHERE {condition} AND {IN_RANGE}{grouped} tz('{ZONE}')"
