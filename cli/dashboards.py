@@ -87,7 +87,7 @@ def check(
 
     wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
     with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
-        outcomes = _told(pushing.check(grafana, wanted))
+        outcomes = _printed(pushing.check(grafana, wanted))
     if any(outcome.is_drift for outcome in outcomes):
         raise HubpulseError(f"{url} is not as the code would have it: hubpulse dashboards push --url {url}")
 
@@ -110,21 +110,21 @@ def push(
 
     wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
     with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
-        *_, health = _told(pushing.push(grafana, wanted))
+        *_, health = _printed(pushing.push(grafana, wanted))
     if health.state != "OK":
         raise HubpulseError(
             "Grafana can't read InfluxDB: check --influx-url and the settings HUBPULSE_INFLUX__*, then push again"
         )
 
 
-def _told(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Say each outcome as it comes."""
-    said = []
+def _printed(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Print each outcome as it comes."""
+    printed = []
     for outcome in outcomes:
         detail = f" ({outcome.detail})" if outcome.detail else ""
         out.print(f"{outcome.part}: {outcome.state}{detail}")
-        said.append(outcome)
-    return said
+        printed.append(outcome)
+    return printed
 
 
 def _credentials(token: str | None, token_file: Path | None, user: str | None) -> Credentials:

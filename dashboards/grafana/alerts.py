@@ -26,7 +26,7 @@ BY_SENSOR = f"{HUB}, {SENSOR}"
 
 @dataclass(frozen=True)
 class Rule:
-    """What to ask, when to raise the alarm, and what to tell whoever gets it."""
+    """What to ask, when to raise the alarm, and what its message is."""
 
     uid: str
     title: str
@@ -104,8 +104,8 @@ def _count_sensors(formula: str, by: str, *, silent_only: bool) -> str:
     return f'SELECT {formula} AS "sensors" FROM ({last}) WHERE {which}time > now() - 15m GROUP BY {by}'
 
 
-def _heard_sensors() -> str:
-    """How many sensors of each hub are heard: all of them, less the silent ones."""
+def _reporting_sensors() -> str:
+    """How many sensors of each hub report: all of them, less the silent ones."""
     everyone = _count_sensors('count("silent") * 1', HUB, silent_only=False)
     silent = _count_sensors('count("silent") * -1', HUB, silent_only=True)
     return f'SELECT sum("sensors") FROM ({everyone}), ({silent}) WHERE time > now() - 15m GROUP BY {HUB}'
@@ -161,17 +161,17 @@ HUB_RULES = (
         range_s=900,
         for_text="10m",
         summary="{{ .Labels.sensor }} at {{ .Labels.hub }} missed three readings.",
-        hint="Look at its battery, its power and the gateway; `hubpulse sensors list` says when it was last heard.",
+        hint="Look at its battery, its power and the gateway; `hubpulse sensors list` shows when it last reported.",
     ),
     Rule(
         uid="hubpulse-hub-silent",
         title="Hub silent",
-        query=_heard_sensors(),
+        query=_reporting_sensors(),
         below=1,
         range_s=900,
         for_text="5m",
         severity="critical",
-        summary="No sensor of {{ .Labels.hub }} is heard.",
+        summary="No sensor of {{ .Labels.hub }} reports.",
         hint="Look at the hub's gateway, its power and its line. Its sensors may send their history later.",
     ),
     Rule(
@@ -194,8 +194,8 @@ PIPELINE_RULES = (
         for_text="1m",
         severity="critical",
         silence_is="Alerting",
-        summary="Readings wait for the store for more than 5 minutes, or ingest says nothing.",
-        hint="Nothing is lost while the disk has room: `hubpulse doctor` says what is wrong with the store or ingest.",
+        summary="Readings wait for the store for more than 5 minutes, or ingest reports nothing.",
+        hint="Nothing is lost while the disk has room: `hubpulse doctor` shows what is wrong with the store or ingest.",
     ),
     Rule(
         uid="hubpulse-quarantine",
@@ -203,7 +203,7 @@ PIPELINE_RULES = (
         query=_refused_share(),
         above=0.01,
         summary="More than one message in a hundred was refused in the last hour.",
-        hint="`hubpulse quarantine list` says which and why; mend the cause, then `hubpulse quarantine redrive`.",
+        hint="`hubpulse quarantine list` shows which and why; fix the cause, then `hubpulse quarantine redrive`.",
     ),
     Rule(
         uid="hubpulse-ledger",

@@ -138,7 +138,7 @@ DASHBOARD = dashboard(
             InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
             says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
             "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",
-            empty="Nothing was heard today: see `hubpulse doctor`.",
+            empty="No sensor reported today: see `hubpulse doctor`.",
             overrides={
                 "CO₂": look("co2_ppm").column(),
                 "Temperature": look("temperature_c").column(),
@@ -158,7 +158,7 @@ DASHBOARD = dashboard(
             "co2_max_ppm",
             "max",
             says=f"Highest CO₂ of each clock hour. Green under {CO2_FAIR_PPM} ppm, red over {CO2_POOR_PPM} ppm. "
-            "Blank: not heard.",
+            "Blank: no sensor reported.",
             empty="No hourly CO₂ in this time range.",
         ),
         _by_hour(
@@ -166,7 +166,7 @@ DASHBOARD = dashboard(
             "temperature_mean_c",
             "mean",
             says=f"Mean of each open clock hour. Blue under {WORKROOM_MIN_C} °C, yellow over {COMFORT_MAX_C} °C. "
-            "Blank: closed or not heard.",
+            "Blank: closed, or no sensor reported.",
             empty="No open hour with a temperature in this time range.",
         ),
     ),
@@ -191,9 +191,9 @@ DASHBOARD = dashboard(
             "Which sensors are silent",
             columns("Silent for"),
             InfluxQuery(SILENT_FOR, table=True),
-            says="Sensors that missed three readings, the longest silent first. One never heard at all is counted "
+            says="Sensors that missed three readings, the longest silent first. One that never reported is counted "
             "above and not listed here.",
-            empty="Every sensor is heard.",
+            empty="Every sensor reports.",
             overrides={"Silent for": Look("s").column()},
             time_from=LATELY,
         ),

@@ -59,7 +59,7 @@ def _entries(title: str, says: str, **options: Any) -> Placed:
 
 
 def entries_by_day() -> list[InfluxQuery]:
-    """Entries per day, final and provisional ones told apart."""
+    """Entries per day, final and provisional ones as two series."""
     return [
         series("usage_daily", Term("entries", "sum", label), where=condition, by=[DAY])
         for condition, label in ((FINAL, "Final"), (PROVISIONAL, "Provisional"))
@@ -133,7 +133,7 @@ DASHBOARD = dashboard(
             .mappings(value_texts(CODES)),
             InfluxQuery(hub_days(), "$tag_hub"),
             says="People entering by hub and local day. 0: open, and nobody came. closed: no opening hours and "
-            "nobody counted. no data: the hub was to open, but no door counter was heard.",
+            "nobody counted. no data: the hub was to open, but no door counter reported.",
             empty=NO_FIGURES,
         ),
     ),
@@ -153,7 +153,7 @@ DASHBOARD = dashboard(
                 Term("entries", "count", "Days counted"),
                 by=[HUB],
             ),
-            says="Each hub over the chosen days, with the completeness of its figures beside them. Days counted "
+            says="Each hub over the chosen days, with the completeness of its figures. Days counted "
             "leaves out days without data; closed days count as 0.",
             empty=NO_FIGURES,
             overrides={

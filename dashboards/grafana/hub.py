@@ -63,7 +63,7 @@ def _now(
     title: str, measurement: str, field: str, says: str = "Each sensor's last reading of the last two hours."
 ) -> Placed:
     query = series(measurement, Term(field, "last"), by=[SENSOR])
-    return panel(4, title, number(look(field)), query, says=says, empty="not heard for 2 h", time_from="2h")
+    return panel(4, title, number(look(field)), query, says=says, empty="silent for 2 h", time_from="2h")
 
 
 def _shaded(

@@ -168,7 +168,7 @@ def test_a_slow_answer_ends_at_the_timeout(fake: FakeGrafana) -> None:
         list(check(grafana, WANTED))
 
 
-def test_nobody_at_the_address_is_said_plainly() -> None:
+def test_nobody_at_the_address_is_a_plain_sentence() -> None:
     with (
         closing(Grafana("http://127.0.0.1:9", TOKEN)) as grafana,
         pytest.raises(GrafanaError, match="can't be reached"),
