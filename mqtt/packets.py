@@ -176,7 +176,11 @@ def sent_again(packet: bytes) -> bytes:
 
 def encode_acknowledgements(packet_ids: list[int]) -> bytes:
     """A PUBACK for each, in the order given."""
-    return b"".join([b"\x40\x02" + packet_id.to_bytes(2, "big") for packet_id in packet_ids])
+    run = bytearray()
+    for packet_id in packet_ids:
+        run += b"\x40\x02"
+        run += packet_id.to_bytes(2, "big")
+    return bytes(run)
 
 
 @lru_cache(maxsize=65_536)
