@@ -262,11 +262,12 @@ def _progress(run: Simulation) -> Iterator[Callable[[], None]]:
 
 def _figures(store: Store, truth: Truth) -> Iterator[tuple[str, date, Figures]]:
     """The store's daily figures for the truth's hubs and days."""
-    from usage import figures
+    from usage import Queries
 
+    queries = Queries(store, truth.estate, now_ns=time.time_ns())
     for hub in truth.estate.hubs:
         for first, last in truth.spans:
-            for day in figures(store, truth.estate, first=first, last=last, hub=hub.id, now_ns=time.time_ns()):
+            for day in queries.daily(first, last, hub=hub.id):
                 yield day.hub, day.date, day.figures
 
 

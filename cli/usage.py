@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, new_app, out, store_of
-from schemas import Estate
-from stores import Store
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from usage import Queries
 
 app = new_app(
     help="Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
@@ -63,6 +63,7 @@ def export(
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
     from cli.usage_views import print_csv, print_json
     from schemas.measurements import USAGE_FIELDS
+    from usage import Queries
     from usage.publication import suppress_small
 
     if hourly and per is not Per.DAY:
@@ -70,8 +71,8 @@ def export(
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
-        asked = {"first": begin, "last": end, "hub": hub, "now_ns": time.time_ns()}
-        labels, rows = _rows(store, estate_of(settings), hourly=hourly, per=per, **asked)
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        labels, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
         if small:
             rows = ({**row, **suppress_small({name: row[name] for name in USAGE_FIELDS})} for row in rows)
         if form is Format.JSON:
@@ -80,18 +81,19 @@ def export(
             print_csv(rows, [*labels, *USAGE_FIELDS])
 
 
-def _rows(store: Store, estate: Estate, *, hourly: bool, per: Per, **asked: Any) -> tuple[list[str], Iterator[Row]]:
+def _rows(
+    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
+) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns before the figures, and the rows."""
-    from usage import figures, hourly_figures
-    from usage.totals import Period, totals
+    from usage.queries import Period
 
     if hourly:
-        hours = hourly_figures(store, estate, **asked)
+        hours = queries.hourly(first, last, hub=hub)
         return ["hub", "time"], ({"hub": h.hub, "time": h.time.isoformat(), **h.figures} for h in hours)
-    days = figures(store, estate, **asked)
     if per is Per.DAY:
+        days = queries.daily(first, last, hub=hub)
         return ["hub", "date"], ({"hub": d.hub, "date": d.date.isoformat(), **d.figures} for d in days)
-    sums = totals(days, Period(per))
+    sums = queries.periods(Period(per), first, last, hub=hub)
     counted = ["days", "days_counted"]
     return ["hub", per.value, *counted], (
         {"hub": s.hub, per.value: s.period, "days": s.days, "days_counted": s.days_counted, **s.figures} for s in sums
@@ -108,15 +110,12 @@ def why(
 ) -> None:
     """Show how a day's figures came about: sensor by sensor, readings, resets, gaps, corrections, changes."""
     from cli.usage_views import why_as_json, why_as_text
-    from usage import hubs_asked
-    from usage import why as explain
+    from usage import Queries
 
-    asked, now_ns = _date("--date", day), time.time_ns()
+    asked = _date("--date", day)
     settings = load_settings(data=data, estate=estate)
-    known = estate_of(settings)
     with closing(store_of(settings)) as store, _wrong_usage():
-        hubs_asked(store, known, hub, now_ns)
-        found = explain(store, known, hub, asked, now_ns=now_ns)
+        found = Queries(store, estate_of(settings), now_ns=time.time_ns()).why(hub, asked)
     if found is None:
         _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
     if as_json:
@@ -136,15 +135,14 @@ def changes(
 ) -> None:
     """List the figures of past days that came out differently later, in the order in which they changed."""
     from cli.usage_views import change_as_json, change_as_text
-    from usage import HubCalendar, changes_between
+    from usage import Queries
 
     settings = load_settings(data=data, estate=estate)
-    known, now_ns = estate_of(settings), time.time_ns()
-    today = HubCalendar(known, hub or "").date_of(now_ns)
-    end = last or today.isoformat()
-    begin = first or (_date("--to", end) - timedelta(days=31)).isoformat()
     with closing(store_of(settings)) as store, _wrong_usage():
-        found = list(changes_between(store, known, *_range(begin, end), hub=hub, now_ns=now_ns))
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        end = last or queries.today(hub).isoformat()
+        begin = first or (_date("--to", end) - timedelta(days=31)).isoformat()
+        found = list(queries.changes(*_range(begin, end), hub=hub))
     if as_json:
         print(json.dumps([change_as_json(day, change) for day, change in found], indent=2))
         return
@@ -163,7 +161,7 @@ def recompute(
     estate: EstateOption = None,
 ) -> None:
     """Compute the roll-ups of these days anew from the readings, and store them."""
-    from usage import RollupWriter, hubs_asked
+    from usage import Queries, RollupWriter
     from usage.calendar import dates
 
     begin, end = _range(first, last)
@@ -172,7 +170,7 @@ def recompute(
     days = list(dates(begin, end))
     done = changed = 0
     with closing(store_of(settings)) as store, _wrong_usage():
-        hubs = hubs_asked(store, known, hub, now_ns)
+        hubs = Queries(store, known, now_ns=now_ns).hubs(hub)
         writers = [
             RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
         ]
@@ -185,7 +183,7 @@ def recompute(
     out.print(f"{done} days of {len(hubs)} hubs recomputed, {changed} of them changed")
     left = len(days) * len(hubs) - done
     if left:
-        out.print(f"{left} left as they are: to come, or older than the readings that are kept")
+        out.print(f"{left} left as they are: to come, or older than the readings that are stored")
 
 
 def _range(first: str, last: str) -> tuple[date, date]:

@@ -10,8 +10,9 @@ from datetime import date
 from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
-from usage import Change, Why
-from usage.why import CounterDay, SensorDay, sentence
+from usage.journal import Change
+from usage.queries import Why
+from usage.queries.why import CounterDay, SensorDay, sentence
 
 GAPS_SHOWN = 5
 
@@ -49,10 +50,10 @@ def why_as_text(found: Why) -> Iterator[str]:
     yield "sensors"
     yield from (f"  {_sensor(sensor, found)}" for sensor in found.sensors)
     if not found.sensors:
-        yield "  none is in the estate file and none reported"
+        yield "  none is in the estate file and none sent a reading"
     yield "counters"
     if found.raw_is_gone:
-        yield "  their readings are no longer kept: these are the corrections stored with the figures"
+        yield "  their readings have expired: these are the corrections stored with the figures"
     for counter in found.counters:
         yield f"  {_counter(counter)}"
         yield from (f"    {_clock(c.time_ns, found)} {sentence(c)}" for c in counter.corrections)

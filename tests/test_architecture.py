@@ -12,8 +12,9 @@ from fastapi.testclient import TestClient
 from jinja2 import ChoiceLoader, DictLoader
 
 import schemas.measures
-from dashboards import create_board, pages
-from dashboards.snapshot import SnapshotSource
+from dashboards import create_board
+from dashboards.web import pages
+from dashboards.web.snapshot import SnapshotSource
 from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas import Estate
@@ -86,7 +87,7 @@ def test_the_page_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def add_pages(app: FastAPI, source: SnapshotSource) -> None:
         exec(code["python"], {"app": app, "source": source, "pages": pages, "HTMLResponse": HTMLResponse})  # noqa: S102 - ours
 
-    monkeypatch.setattr("dashboards.board._add_pages", add_pages)
+    monkeypatch.setattr("dashboards.web.board._add_pages", add_pages)
     board = create_board(open_store=lambda: SqliteStore(tmp_path / "store.db"), estate=lambda: Estate(name="Leeds"))
 
     answer = TestClient(board).get("/start")

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date
+from itertools import chain
 from threading import Event
 
 import structlog
@@ -24,12 +25,11 @@ from schemas import Estate, HubpulseError
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
 from usage.counters import Step
-from usage.figures import last_seen
 from usage.journal import Change
 from usage.lease import Lease
+from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
-from usage.status import sensor_statuses, status_lines
 
 log = structlog.get_logger()
 
@@ -131,7 +131,7 @@ class Jobs:
     def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
         """Every hub's writer, and when the hub last sent a reading."""
         store, estate = self._opened(), self._estate()
-        seen = last_seen(store, now_ns)
+        seen = read_last_seen(store, now_ns)
         for hub in sorted({known.id for known in estate.hubs} | seen.keys()):
             yield self._writer(store, estate, hub, now_ns), seen.get(hub)
 
@@ -180,7 +180,8 @@ class Jobs:
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""
         store = self._opened()
-        lines = list(status_lines(sensor_statuses(store, self._estate(), now_ns), now_ns))
+        sensors = chain.from_iterable(read_sensors(store, self._estate(), now_ns).values())
+        lines = list(status_lines(sensors, now_ns))
         if lines:
             write(store, lines)
 

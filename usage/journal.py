@@ -7,16 +7,12 @@ overwrites itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
-from schemas import Estate
-from schemas.localtime import NS_AN_HOUR, Span, to_ns
+from schemas.localtime import Span
 from stores import SeriesChunk, Store
 from stores.lines import encode
-from usage.calendar import HubCalendar
 from usage.counters import Cause, Correction
-from usage.figures import hubs_asked
 from usage.people import Tally
 from usage.rollup import Figures
 from usage.rows import changes
@@ -87,23 +83,6 @@ def read_changes(store: Store, span: Span, hub: str | None = None) -> list[Chang
                 )
             )
     return sorted(found, key=lambda change: (change.changed_ns, change.hub, change.midnight_ns, change.figure))
-
-
-def changes_between(
-    store: Store, estate: Estate, first: date, last: date, *, hub: str | None = None, now_ns: int
-) -> Iterator[tuple[date, Change]]:
-    """Yield the changes of the local days from `first` to `last` with their day, in the order in which they were made.
-
-    Raises UnknownHubError and StoreError.
-    """
-    if hub is not None:
-        hubs_asked(store, estate, hub, now_ns)
-    # Whatever the hub's zone, its days start within a day of the same dates in UTC.
-    start, stop = (to_ns(datetime.combine(day, time(), UTC)) for day in (first, last))
-    for change in read_changes(store, Span(start - 24 * NS_AN_HOUR, stop + 48 * NS_AN_HOUR), hub):
-        day = HubCalendar(estate, change.hub).date_of(change.midnight_ns)
-        if first <= day <= last:
-            yield day, change
 
 
 def corrections_of(tallies: Iterable[Tally], day: Span) -> dict[tuple[str, ...], CounterCorrection]:

@@ -10,7 +10,7 @@ minima, maxima and counts the whole local day. The fields are `schemas.measures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas import Kind
@@ -184,6 +184,6 @@ class DayContext:
         )
 
 
-def has_data(figures: Figures) -> bool:
+def has_data(figures: Mapping[str, object]) -> bool:
     """Whether any sensor reported a value on the day."""
     return any(value is not None for name, value in figures.items() if name not in _NOT_FROM_SENSORS)

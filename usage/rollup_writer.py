@@ -18,7 +18,6 @@ from schemas import KINDS, Estate
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
-from usage.figures import HubFigures, with_status
 from usage.journal import (
     Change,
     CounterCorrection,
@@ -28,6 +27,7 @@ from usage.journal import (
     corrections_of,
     read_corrections,
 )
+from usage.queries.figures import HubFigures, with_status
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import DAILY, HOURLY, Mark, done_line, read_marks, read_rows, row_line, write
 

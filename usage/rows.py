@@ -6,7 +6,8 @@ reported is left out of the point.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from schemas.localtime import Span
@@ -32,14 +33,24 @@ class Mark(NamedTuple):
         return self.marked_ns != self.done_ns
 
 
+def read_rows_by_hub(
+    store: Store, measurement: str, span: Span, hub: str | None = None
+) -> Iterator[tuple[str, dict[int, Figures]]]:
+    """Each hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored."""
+    where = None if hub is None else {"hub": hub}
+    chunks = store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where)
+    for name, group in groupby(chunks, key=lambda chunk: chunk.tags["hub"]):
+        rows: dict[int, Figures] = {}
+        for chunk in group:
+            columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in USAGE_FIELDS]
+            for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
+                rows[time_ns] = _without_leftovers(dict(zip(USAGE_FIELDS, values, strict=True)))
+        yield name, rows
+
+
 def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int, Figures]:
-    """A hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored."""
-    rows: dict[int, Figures] = {}
-    for run in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
-        columns = [run.columns.get(name) or (None,) * len(run.times_ns) for name in USAGE_FIELDS]
-        for time_ns, *values in zip(run.times_ns, *columns, strict=True):
-            rows[time_ns] = _without_leftovers(dict(zip(USAGE_FIELDS, values, strict=True)))
-    return rows
+    """One hub's stored roll-ups within the span, by their time."""
+    return dict(read_rows_by_hub(store, measurement, span, hub)).get(hub, {})
 
 
 def _without_leftovers(row: Figures) -> Figures:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from fastapi.testclient import TestClient
 
-from dashboards.snapshot import take
+from dashboards.web.snapshot import take
 from schemas import Estate
 from schemas.localtime import midnight_ns
 from stores.protocol import StoreError
@@ -280,7 +280,7 @@ def test_a_sensor_is_silent_after_three_of_its_intervals(known: Filled, browse: 
 def test_a_fault_of_ours_is_a_plain_page_and_a_line_in_the_log(
     known: Filled, browse: Browse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dashboards.views.facts", lambda _snapshot: 1 / 0)
+    monkeypatch.setattr("dashboards.web.views.facts", lambda _snapshot: 1 / 0)
     page = browse(known).get("/")
     assert page.status_code == 500
     assert "The reason is in the board" in page.text

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dashboards import assets
+from dashboards.web import assets
 
 CSS = assets.load("board.css").content.decode()
 LIGHT, DARK, PRINT = (

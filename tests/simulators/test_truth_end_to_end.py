@@ -33,7 +33,7 @@ from tests.real_parts import require
 from tests.servers import Influxd, Mosquitto
 from tests.simulators.small_estate import document, played, week
 from tests.waiting import wait_until
-from usage import figures
+from usage import Queries
 
 pytestmark = pytest.mark.needs("mosquitto")
 
@@ -102,7 +102,7 @@ class Pipeline:
                     (day.hub, day.date, day.figures)
                     for hub in truth.estate.hubs
                     for first, last in truth.spans
-                    for day in figures(store, truth.estate, first=first, last=last, hub=hub.id, now_ns=time.time_ns())
+                    for day in Queries(store, truth.estate, now_ns=time.time_ns()).daily(first, last, hub=hub.id)
                 ),
             )
 

@@ -9,8 +9,8 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_A_SECOND, to_ns
 from stores import Accepted, SeriesChunk, Store
 from stores.lines import encode
+from usage import Queries
 from usage.calendar import HubCalendar
-from usage.figures import figures
 from usage.jobs import Jobs
 from usage.plan import HubPlan
 from usage.readings import by_sensor
@@ -96,7 +96,7 @@ def figures_of(
 ) -> Figures:
     """The figures of one hub and day from a store."""
     when = date.fromisoformat(day)
-    (found,) = figures(store, in_estate, first=when, last=when, hub=hub, now_ns=now_ns)
+    (found,) = Queries(store, in_estate, now_ns=now_ns).daily(when, when, hub=hub)
     return found.figures
 
 

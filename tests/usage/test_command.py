@@ -217,5 +217,5 @@ def test_why_tells_the_kept_corrections_where_the_readings_have_expired(store: S
     call("recompute", "--from", DAY, "--to", DAY, data=data)
     store.expire(MIDNIGHT_NS + 24 * HOUR_NS)
     said = call("why", "--hub", "armley", "--date", DAY, data=data).stdout
-    assert "their readings are no longer kept" in said
+    assert "their readings have expired" in said
     assert "02:00:00 reset, from 1203 to 2: counted 2" in said

@@ -6,7 +6,7 @@ from schemas import Estate, Kind
 from schemas.localtime import Span
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
-from usage import RollupWriter, changes_between
+from usage import Queries, RollupWriter
 from usage.counters import Cause
 from usage.journal import read_corrections
 
@@ -36,7 +36,7 @@ def corrected(store: Store) -> list[tuple[Cause, int, bool]]:
 
 
 def told(store: Store, now_ns: int = AFTER_NS) -> list[tuple[str, str, float | None, float, int]]:
-    found = changes_between(store, KNOWN, date(2026, 10, 1), date(2026, 10, 31), now_ns=now_ns)
+    found = Queries(store, KNOWN, now_ns=now_ns).changes(date(2026, 10, 1), date(2026, 10, 31))
     return [(day.isoformat(), c.figure, c.before, c.after, c.revision) for day, c in found]
 
 

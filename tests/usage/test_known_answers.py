@@ -12,9 +12,8 @@ import pytest
 from schemas import Kind
 from stores import Store
 from tests.usage.given import HOUR_NS, MUCH_LATER_NS, at, estate, put
-from usage import air
+from usage import Queries, air
 from usage.counters import Cause, CounterRules, growth
-from usage.figures import figures, hourly_figures
 
 DATA = Path(__file__).parent / "data"
 CALIT2 = estate(timezone="America/Los_Angeles")
@@ -67,7 +66,7 @@ def test_counters(vector: Any) -> None:
 def test_a_gap_is_split_over_the_days(vector: Any, store: Store) -> None:
     put(store, Kind.FOOTFALL, [(at(time), {"entries_total": total}) for time, total in vector["samples"]])
     first, last = date(2024, 6, 1), date(2024, 6, 2)
-    found = figures(store, estate(timezone=vector["tz"]), first=first, last=last, now_ns=MUCH_LATER_NS)
+    found = Queries(store, estate(timezone=vector["tz"]), now_ns=MUCH_LATER_NS).daily(first, last)
     told = ", ".join(f"{day.date} {day.figures['entries']}" for day in found)
     assert f"proportional: {told}" in vector["expected"]["options"]
 
@@ -93,10 +92,10 @@ def test_a_real_door_over_a_clock_change_has_the_sums_of_its_own_file(store: Sto
         fields = {name: count for name, count in counted.items() if count is not None}
         put(store, Kind.FOOTFALL, [(at(time, "America/Los_Angeles"), fields)], hub="calit2", sensor="door")
     days = [date.fromisoformat(day) for day in expected]
-    asked = {"first": days[0], "last": days[-1], "now_ns": MUCH_LATER_NS}
-    found = list(figures(store, CALIT2, **asked))  # type: ignore[arg-type] # a dict of mixed keywords
+    queries = Queries(store, CALIT2, now_ns=MUCH_LATER_NS)
+    found = list(queries.daily(days[0], days[-1]))
     assert {d.date.isoformat(): (d.figures["entries"], d.figures["exits"]) for d in found} == expected
-    hours = list(hourly_figures(store, CALIT2, **asked))  # type: ignore[arg-type] # likewise
+    hours = list(queries.hourly(days[0], days[-1]))
     assert len(hours) == 7 * 24 + 1
     assert sum(int(hour.figures["entries"] or 0) for hour in hours) == sum(entries for entries, _ in expected.values())
     drift = [entries - exits for entries, exits in expected.values()]

@@ -12,7 +12,7 @@ from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, hub, mark, put
 from tests.waiting import wait_until
-from usage import RollupWriter, changes_between, figures
+from usage import Queries, RollupWriter
 from usage.jobs import Jobs
 from usage.rows import DAILY, read_marks, read_rows
 
@@ -78,7 +78,7 @@ def test_figures_become_right_without_a_command_and_the_log_says_what_changed(st
     )
     jobs.stop()
 
-    found = changes_between(store, KNOWN, DAYS[0], DAYS[-1], now_ns=NOW_NS)
+    found = Queries(store, KNOWN, now_ns=NOW_NS).changes(DAYS[0], DAYS[-1])
     told = [(day, change.before, change.after, change.revision) for day, change in found if change.figure == "entries"]
     assert told == [(day, 288.0, 432.0, 2) for day in DAYS[1:4]]
 
@@ -88,5 +88,5 @@ def test_an_export_is_right_before_jobs_has_run(store: Store) -> None:
     for _ in RollupWriter(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):
         pass
     deliver(store, outage=True)
-    found = figures(store, KNOWN, first=DAYS[0], last=DAYS[-1], now_ns=NOW_NS)
+    found = Queries(store, KNOWN, now_ns=NOW_NS).daily(DAYS[0], DAYS[-1])
     assert [day.figures["entries"] for day in found] == [432] * 5

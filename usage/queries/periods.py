@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from schemas.measures import USAGE_MEASURES, Aggregation, Measure
-from usage.figures import DayFigures
+from usage.queries.figures import DayFigures
 from usage.rollup import Figures
 
 
@@ -42,7 +42,7 @@ class PeriodFigures:
     figures: Figures
 
 
-def totals(days: Iterable[DayFigures], period: Period) -> Iterator[PeriodFigures]:
+def periods(days: Iterable[DayFigures], period: Period) -> Iterator[PeriodFigures]:
     """Add up days, which come hub by hub and in order."""
     for (hub, name), part in groupby(days, key=lambda day: (day.hub, period.name_of(day.date))):
         rows = [day.figures for day in part]

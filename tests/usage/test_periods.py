@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.measurements import USAGE_FIELDS
-from usage.figures import DayFigures
 from usage.publication import suppress_small, suppressed
-from usage.totals import Period, totals
+from usage.queries import DayFigures
+from usage.queries.periods import Period, periods
 
 
 def day(text: str, hub: str = "armley", **figures: float | bool | None) -> DayFigures:
@@ -44,7 +44,7 @@ def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> No
             co2_max_ppm=1200.0,
         ),
     ]
-    (found,) = totals(days, Period.WEEK)
+    (found,) = periods(days, Period.WEEK)
     assert (found.hub, found.period, found.days, found.days_counted) == ("armley", "2026-W43", 2, 2)
     expected = {
         "entries": 8,
@@ -58,18 +58,18 @@ def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> No
 
 
 def test_a_day_that_no_sensor_told_of_is_left_out_and_said_to_be() -> None:
-    (found,) = totals([day("2026-10-19", entries=3), day("2026-10-20")], Period.MONTH)
+    (found,) = periods([day("2026-10-19", entries=3), day("2026-10-20")], Period.MONTH)
     assert (found.figures["entries"], found.days, found.days_counted) == (3, 2, 1)
     assert found.figures["exits"] is None
 
 
 def test_a_period_is_final_when_all_of_its_days_are() -> None:
-    (found,) = totals([day("2026-10-19"), day("2026-10-20", final=False)], Period.MONTH)
+    (found,) = periods([day("2026-10-19"), day("2026-10-20", final=False)], Period.MONTH)
     assert found.figures["final"] is False
 
 
 def test_hubs_are_told_apart() -> None:
-    found = totals([day("2026-10-19", entries=3), day("2026-10-19", "beeston", entries=4)], Period.MONTH)
+    found = periods([day("2026-10-19", entries=3), day("2026-10-19", "beeston", entries=4)], Period.MONTH)
     assert [(total.hub, total.figures["entries"]) for total in found] == [("armley", 3), ("beeston", 4)]
 
 
@@ -78,7 +78,7 @@ def test_months_and_weeks_add_up_to_the_same(entries: list[int]) -> None:
     first = date(2026, 1, 20)
     days = [day((first + timedelta(days=i)).isoformat(), entries=n) for i, n in enumerate(entries)]
     for period in Period:
-        assert sum(int(total.figures["entries"] or 0) for total in totals(days, period)) == sum(entries)
+        assert sum(int(total.figures["entries"] or 0) for total in periods(days, period)) == sum(entries)
 
 
 @pytest.mark.parametrize(

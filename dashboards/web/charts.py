@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from dashboards import wording
-from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
-from dashboards.snapshot import Hour
+from dashboards.web import wording
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
+from dashboards.web.snapshot import Hour
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
 
 Figure = dict[str, Any]

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dashboards import wording
-from dashboards.days import WITHOUT_COUNT, WORDS, Day
-from dashboards.snapshot import HubNow, SensorNow, Snapshot
+from dashboards.web import wording
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
+from dashboards.web.snapshot import HubNow, Snapshot
 from schemas import MEASURES, Kind
+from usage.queries import SensorState
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ _MEASURES = {
     Kind.WIFI: "Wi-Fi",
     Kind.DEVICE: "its own battery and signal",
 }
-_VALUES = {
+_SHOWN_VALUES = {
     "entries": ("{} in", None),
     "exits": ("{} out", None),
     "people": ("{} in view", None),
@@ -133,19 +134,19 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
     """A hub's sensors with their last values."""
     return [
         SensorRow(
-            id=sensor.id,
+            id=sensor.sensor,
             zone=sensor.zone or wording.NO_FIGURE,
             measures=", ".join(_MEASURES[kind] for kind in Kind if kind in sensor.kinds) or wording.NO_FIGURE,
             values=", ".join(_values(sensor)) or wording.NO_FIGURE,
-            last_seen=wording.ago(sensor.last_seen, hub.now) if sensor.last_seen else "never",
+            last_seen=wording.seen(sensor.last_seen_ns, hub.state.now),
             silent=sensor.silent,
         )
-        for sensor in hub.sensors
+        for sensor in hub.state.sensors
     ]
 
 
-def _values(sensor: SensorNow) -> Iterator[str]:
-    for name, (form, unit) in _VALUES.items():
+def _values(sensor: SensorState) -> Iterator[str]:
+    for name, (form, unit) in _SHOWN_VALUES.items():
         value = sensor.values.get(name)
         if value is not None:
             yield form.format(wording.measure(value, unit) if unit else wording.number(value))

@@ -1,4 +1,4 @@
-"""A hub's figures for any days, always up to date.
+"""One hub's figures for any days, always up to date.
 
     final and not marked since -> the stored roll-up
     anything else              -> from the readings, here and now
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from schemas import KINDS, Estate, HubpulseError
+from schemas import Estate, HubpulseError
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
@@ -51,71 +51,6 @@ class HourFigures:
     figures: Figures
 
 
-def figures(
-    store: Store,
-    estate: Estate,
-    *,
-    first: date,
-    last: date,
-    hub: str | None = None,
-    now_ns: int,
-    live: bool = True,
-) -> Iterator[DayFigures]:
-    """Yield the figures of each hub, in order of the ids, and each local day from `first` to `last`, up to today.
-
-    With `live=False` a stored roll-up is taken as it stands wherever there is one: a minute old at most where jobs
-    runs, and much cheaper for a page that shows many hubs. Raises UnknownHubError and StoreError.
-    """
-    hubs = hubs_asked(store, estate, hub, now_ns)
-    each = (HubFigures(store, estate, name, now_ns=now_ns, live=live) for name in hubs)
-    return (day for one in each for day in one.days(first, last))
-
-
-def hourly_figures(
-    store: Store,
-    estate: Estate,
-    *,
-    first: date,
-    last: date,
-    hub: str | None = None,
-    now_ns: int,
-    live: bool = True,
-) -> Iterator[HourFigures]:
-    """Yield the figures of each hub and clock hour, as `figures` does for days; a running day up to the hour now."""
-    hubs = hubs_asked(store, estate, hub, now_ns)
-    each = (HubFigures(store, estate, name, now_ns=now_ns, live=live) for name in hubs)
-    return (hour for one in each for hour in one.hours(first, last))
-
-
-def known_hubs(store: Store, estate: Estate, now_ns: int) -> list[str]:
-    """The ids of the hubs of the estate file and of those that the store has readings or figures of, sorted."""
-    with_figures = {run.tags["hub"] for run in store.latest(DAILY, before_ns=now_ns + CLOCK_SLACK_NS)}
-    return sorted({hub.id for hub in estate.hubs} | with_figures | last_seen(store, now_ns).keys())
-
-
-def last_seen(store: Store, now_ns: int) -> dict[str, int]:
-    """When each hub that the store has readings of last sent a reading."""
-    seen: dict[str, int] = {}
-    for kind in KINDS:
-        for run in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
-            hub = run.tags["hub"]
-            seen[hub] = max(seen.get(hub, run.times_ns[0]), run.times_ns[0])
-    return seen
-
-
-def hubs_asked(store: Store, estate: Estate, hub: str | None, now_ns: int) -> list[str]:
-    """The one hub asked for, or all. Raises UnknownHubError for one that nothing is known of."""
-    if hub is not None and any(known.id == hub for known in estate.hubs):
-        return [hub]
-    known = known_hubs(store, estate, now_ns)
-    if hub is None:
-        return known
-    if hub not in known:
-        choices = ", ".join(known) or "none yet, replay or ingest first"
-        raise UnknownHubError(f"no hub {hub!r} in the estate file or the store; choose from: {choices}")
-    return [hub]
-
-
 class HubFigures:
     """One hub's figures in a store, read where they are settled and computed where they are not."""
 
@@ -126,12 +61,11 @@ class HubFigures:
         hub: str,
         *,
         now_ns: int,
-        live: bool = True,
         grace_ns: int = GRACE_DEFAULT_NS,
     ) -> None:
         self.hub = hub
         self.calendar = HubCalendar(estate, hub)
-        self._store, self._now_ns, self._live, self._grace_ns = store, now_ns, live, grace_ns
+        self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
         self._plan = HubPlan.of(estate, hub)
         self._source = HubSource(store, hub, self.calendar, now_ns)
 
@@ -202,9 +136,6 @@ class HubFigures:
 
     def _settled(self, wanted: Sequence[date], rows: Mapping[date, Figures]) -> set[date]:
         """The days whose stored row can be taken as it stands."""
-        if not self._live:
-            today = self.calendar.date_of(self._now_ns)
-            return {day for day, row in rows.items() if row["revision"] or day == today}
         around = [wanted[0] - timedelta(days=1), wanted[-1] + timedelta(days=1)]
         marks = read_marks(self._store, self._span(around), self.hub).get(self.hub, {})
         due = [self.calendar.date_of(time_ns) for time_ns, mark in marks.items() if mark.is_pending]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dashboards import wording
-from dashboards.days import WORDS, Day, DayState
+from dashboards.web import wording
+from dashboards.web.days import WORDS, Day, DayState
 
 STEP_PX = 6
 HEIGHT_PX = 34

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from dashboards import wording
+from dashboards.web import wording
 from schemas.measures import COMPLETE_MIN
 from stores.protocol import Number
 
@@ -50,7 +50,7 @@ class Day:
     begun: bool = True
     """False before the hub's first figures: nothing was measured yet, so nothing is missing."""
     door_silent: bool = False
-    """Today only: whether a door counter that should be reporting is silent."""
+    """Today only: whether a door counter is silent."""
     figures: Mapping[str, Number | None] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:
@@ -88,7 +88,7 @@ class Day:
 
     @property
     def _state_so_far(self) -> DayState:
-        """The day under way goes by which sensors report now: its completeness is of a day that is not over."""
+        """The day under way goes by whether its counters report now: its completeness is of a day that is not over."""
         if self.door_silent:
             return DayState.PARTIAL if self.entries else DayState.SILENT
         if self.entries:

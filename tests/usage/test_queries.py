@@ -7,8 +7,8 @@ import pytest
 from schemas import Estate, Kind
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, figures_of, hub, mark, put
+from usage import Queries, UnknownHubError
 from usage.calendar import HubCalendar
-from usage.figures import UnknownHubError, figures, hourly_figures
 from usage.rollup_writer import RollupWriter
 
 DAY = date(2026, 10, 20)
@@ -46,14 +46,14 @@ def test_a_reading_a_second_before_midnight_and_one_at_midnight_are_on_different
         span = calendar.day(day).span
         edge = span.stop_ns - 1_000_000_000
         put(store, Kind.FOOTFALL, [(span.start_ns, {"entries": number}), (edge, {"entries": 100 * number})])
-    found = figures(store, known, first=days[0], last=days[-1], now_ns=at("2027-01-01T00:00"))
+    found = Queries(store, known, now_ns=at("2027-01-01T00:00")).daily(days[0], days[-1])
     assert [day.figures["entries"] for day in found] == [101 * number for number in range(1, 6)]
 
 
 def test_every_local_day_has_a_row_even_where_no_sensor_told(store: Store) -> None:
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
     known = estate(hub("armley"), hub("beeston", opening={"mon-fri": "09:00-17:00"}))
-    found = list(figures(store, known, first=date(2026, 10, 18), last=DAY, now_ns=NOON_NS + 5 * DAY_NS))
+    found = list(Queries(store, known, now_ns=NOON_NS + 5 * DAY_NS).daily(date(2026, 10, 18), DAY))
     assert [(day.hub, day.date.day) for day in found] == [(h, d) for h in ("armley", "beeston") for d in (18, 19, 20)]
     sunday, monday = found[3].figures, found[4].figures
     assert (sunday["entries"], sunday["open_minutes"]) == (None, 0)
@@ -62,18 +62,18 @@ def test_every_local_day_has_a_row_even_where_no_sensor_told(store: Store) -> No
 
 def test_days_to_come_have_no_row(store: Store) -> None:
     known = estate(hub())
-    found = figures(store, known, first=DAY, last=date(2030, 1, 1), now_ns=NOON_NS)
+    found = Queries(store, known, now_ns=NOON_NS).daily(DAY, date(2030, 1, 1))
     assert [day.date for day in found] == [DAY]
 
 
 def test_an_unknown_hub_is_refused_with_the_known_ones(store: Store) -> None:
     with pytest.raises(UnknownHubError, match=r"no hub 'leeds'.*armley"):
-        list(figures(store, estate(hub()), first=DAY, last=DAY, hub="leeds", now_ns=NOON_NS))
+        list(Queries(store, estate(hub()), now_ns=NOON_NS).daily(DAY, DAY, hub="leeds"))
 
 
 def test_without_an_estate_file_the_hubs_are_those_heard_of(store: Store) -> None:
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})], hub="door")
-    assert [day.hub for day in figures(store, estate(), first=DAY, last=DAY, now_ns=NOON_NS + 1)] == ["door"]
+    assert [day.hub for day in Queries(store, estate(), now_ns=NOON_NS + 1).daily(DAY, DAY)] == ["door"]
 
 
 def test_a_settled_day_is_read_from_its_rollup(store: Store) -> None:
@@ -111,11 +111,13 @@ def test_stored_rows_as_they_stand_serve_a_page_that_shows_many_hubs(store: Stor
     put(store, Kind.FOOTFALL, [(NOON_NS - HOUR_NS, {"entries": 3})])
     keep(store, estate(), DAY, now_ns=now_ns)
     put(store, Kind.FOOTFALL, [(NOON_NS - MINUTE_NS, {"entries": 4})])
-    asked = {"first": DAY, "last": DAY, "now_ns": now_ns}
-    assert [d.figures["entries"] for d in figures(store, estate(), **asked, live=False)] == [3]  # type: ignore[arg-type]
-    # Yesterday's row was written while the day ran: it does not stand for the whole day.
-    asked["now_ns"] = now_ns + DAY_NS
-    assert [d.figures["entries"] for d in figures(store, estate(), **asked, live=False)] == [7]  # type: ignore[arg-type]
+    queries = Queries(store, estate(), now_ns=now_ns)
+    assert [d.figures["entries"] for d in queries.stored_daily(DAY, DAY)] == [3]
+    assert [d.figures["entries"] for d in queries.daily(DAY, DAY)] == [7]
+    # Yesterday's row was written while the day ran: it does not stand for the whole day, and is not said to be final.
+    yesterday = Queries(store, estate(), now_ns=now_ns + DAY_NS)
+    assert [d.figures["entries"] for d in yesterday.daily(DAY, DAY)] == [7]
+    assert [d.figures["final"] for d in yesterday.stored_daily(DAY, DAY)] == [False]
 
 
 def test_hours_are_told_in_the_hubs_own_time_and_twice_in_autumn(store: Store) -> None:
@@ -123,20 +125,20 @@ def test_hours_are_told_in_the_hubs_own_time_and_twice_in_autumn(store: Store) -
     put(store, Kind.FOOTFALL, [(at("2026-10-25T01:30+00:00"), {"entries": 4})])
     sunday = date(2026, 10, 25)
     now_ns = at("2026-11-20T00:00")
-    computed = list(hourly_figures(store, estate(), first=sunday, last=sunday, now_ns=now_ns))
+    computed = list(Queries(store, estate(), now_ns=now_ns).hourly(sunday, sunday))
     assert [hour.time.isoformat() for hour in computed[1:3]] == [
         "2026-10-25T01:00:00+01:00",
         "2026-10-25T01:00:00+00:00",
     ]
     assert [hour.figures["entries"] for hour in computed[:4]] == [None, 3, 4, None]
     keep(store, estate(), sunday, now_ns=now_ns)
-    assert list(hourly_figures(store, estate(), first=sunday, last=sunday, now_ns=now_ns)) == computed
+    assert list(Queries(store, estate(), now_ns=now_ns).hourly(sunday, sunday)) == computed
 
 
 def test_a_gap_across_midnight_is_split_in_proportion(store: Store) -> None:
     put(store, Kind.FOOTFALL, [(at("2024-06-01T22:40"), {"entries_total": 500})])
     put(store, Kind.FOOTFALL, [(at("2024-06-01T23:20"), {"entries_total": 540})])
-    found = figures(store, estate(), first=date(2024, 6, 1), last=date(2024, 6, 2), now_ns=NOON_NS)
+    found = Queries(store, estate(), now_ns=NOON_NS).daily(date(2024, 6, 1), date(2024, 6, 2))
     assert [day.figures["entries"] for day in found] == [20, 20]
 
 
@@ -147,9 +149,7 @@ def test_a_counter_that_was_silent_for_days_shares_its_growth_over_them(store: S
     known = estate(timezone="UTC")
     first = DAY - timedelta(days=1)
     last = DAY + timedelta(days=silent_days)
-    found = [
-        d.figures["entries"] or 0 for d in figures(store, known, first=first, last=last, now_ns=NOON_NS + 90 * DAY_NS)
-    ]
+    found = [d.figures["entries"] or 0 for d in Queries(store, known, now_ns=NOON_NS + 90 * DAY_NS).daily(first, last)]
     alone = [
         figures_of(store, known, (first + timedelta(days=step)).isoformat())["entries"] or 0
         for step in range(silent_days + 2)
@@ -176,5 +176,5 @@ def test_totals_go_on_across_midnight_though_something_else_was_read_in_between(
     put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 6 * HOUR_NS, {"entries_total": 112})])
     days = [DAY - timedelta(days=1), DAY]
     alone = [figures_of(store, estate(), day.isoformat())["entries"] for day in days]
-    together = figures(store, estate(), first=days[0], last=days[1], now_ns=NOON_NS + 9 * DAY_NS)
+    together = Queries(store, estate(), now_ns=NOON_NS + 9 * DAY_NS).daily(days[0], days[1])
     assert [day.figures["entries"] for day in together] == alone == [6, 6]

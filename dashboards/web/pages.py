@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboards import assets, wording
-from dashboards.days import WORDS, DayState
+from dashboards.web import assets, wording
+from dashboards.web.days import WORDS, DayState
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 
 _ENVIRONMENT = Environment(

@@ -1,7 +1,7 @@
 r"""The web board: what the estate is doing, on pages that any browser on the network can read.
 
     browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
-                             \-> read_daily ---> store        /api/daily
+                             \-> Queries -------> store       /api/daily
 
 Nothing is fetched from elsewhere: plotly's script comes out of the installed package, fonts are the system's own.
 """
@@ -22,12 +22,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from dashboards import assets, pages, tables, views
-from dashboards.daily import read_daily
-from dashboards.snapshot import DAYS, SnapshotSource
+from dashboards.web import assets, pages, tables, views
+from dashboards.web.snapshot import DAYS, SnapshotSource
 from schemas import Estate
 from schemas.localtime import from_ns
 from stores.protocol import Store, StoreError
+from usage import Queries
 
 log = structlog.get_logger()
 
@@ -109,7 +109,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             hub=hub,
             row=views.hub_row(hub),
             charts=views.hub_charts(hub),
-            days=tables.day_rows(hub.days, hub.now.date()),
+            days=tables.day_rows(hub.days, hub.state.now.date()),
             day_columns=tables.DAY_COLUMNS,
             sensors=tables.sensor_rows(hub),
             before=snapshot.hubs[at - 1],
@@ -139,7 +139,7 @@ def _add_api(
         if not (0 <= (last - first).days < API_DAYS_MAX and first.year in _API_YEARS and last.year in _API_YEARS):
             raise HTTPException(400, f"from must not be after to, and at most {API_DAYS_MAX} days are given at once")
         with closing(open_store()) as store:
-            rows = read_daily(store, estate(), first, last, hub=hub)
+            rows = Queries(store, estate(), now_ns=clock_ns()).stored_daily(first, last, hub=hub)
             return JSONResponse([{"hub": row.hub, "date": row.date.isoformat(), **row.figures} for row in rows])
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dashboards import charts, wording
-from dashboards.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
-from dashboards.snapshot import Hour, HubNow, SensorNow, Snapshot
-from dashboards.sparkline import Sparkline, sparkline
+from dashboards.web import charts, wording
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
+from dashboards.web.snapshot import Hour, HubNow, Snapshot
+from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
+from schemas.localtime import NS_A_SECOND
 
 WEEK = 7
 
@@ -87,20 +88,19 @@ class Notice:
 def hub_row(hub: HubNow) -> HubRow:
     """A hub's line of the table."""
     week = total(hub.days[-1 - WEEK : -1])
-    last_seen = hub.last_seen
     return HubRow(
         hub=hub,
         today=hub.today.text,
         today_note=_today_note(hub.today),
-        week_ago=week_ago(hub.days[-1 - WEEK], hub.now.date()),
+        week_ago=week_ago(hub.days[-1 - WEEK], hub.state.now.date()),
         week=WeekCell(wording.number(week.entries) if week.counted_days else wording.NO_FIGURE, missing(week)),
         spark=sparkline(hub.days),
         cells=cells(hub),
-        last_seen=wording.ago(last_seen, hub.now) if last_seen else "never",
+        last_seen=wording.seen(hub.state.last_seen_ns, hub.state.now),
         silent=_silent_text(hub),
         sort_today=hub.today.entries if hub.today.entries is not None else -1,
         sort_week=week.entries if week.counted_days else -1,
-        sort_last_seen=int(last_seen.timestamp()) if last_seen else 0,
+        sort_last_seen=(hub.state.last_seen_ns or 0) // NS_A_SECOND,
     )
 
 
@@ -130,15 +130,15 @@ def missing(of: Total) -> str:
 
 def cells(hub: HubNow) -> tuple[Cell, ...]:
     """Wi-Fi and the air: now, and the day so far."""
-    temperature, humidity = hub.value("temperature_c"), hub.value("relative_humidity_pct")
-    co2, pressure = hub.value("co2_ppm"), hub.value("pressure_hpa")
+    temperature, humidity = hub.state.value("temperature_c"), hub.state.value("relative_humidity_pct")
+    co2, pressure = hub.state.value("co2_ppm"), hub.state.value("pressure_hpa")
     return (
-        Cell("Wi-Fi clients", wording.number(hub.wifi_now()), _so_far(hub, "peak", "wifi_peak_clients")),
+        Cell("Wi-Fi clients", wording.number(hub.state.value("clients")), _so_far(hub, "peak", "wifi_peak_clients")),
         Cell(
             "Temperature",
             wording.measure(temperature, "temperature_c"),
             _span(hub.today, "temperature_min_c", "temperature_max_c"),
-            _temperature_level(temperature, open_now=hub.opening.open),
+            _temperature_level(temperature, open_now=hub.state.opening.is_open),
         ),
         Cell(
             "Humidity",
@@ -150,7 +150,7 @@ def cells(hub: HubNow) -> tuple[Cell, ...]:
         Cell(
             "Pressure",
             wording.measure(pressure, "pressure_hpa"),
-            _so_far(hub, "sea level" if hub.sea_level else "mean", "pressure_mean_hpa"),
+            _so_far(hub, "sea level" if hub.state.sea_level else "mean", "pressure_mean_hpa"),
         ),
     )
 
@@ -178,10 +178,10 @@ def _temperature_level(value: float | None, *, open_now: bool) -> Level | None:
 
 
 def _silent_text(hub: HubNow) -> str:
-    silent = hub.silent_sensors
+    silent = hub.state.silent_sensors
     if not silent:
         return ""
-    if len(silent) == len(hub.sensors):
+    if len(silent) == len(hub.state.sensors):
         return "all sensors silent"
     return f"{wording.plural(len(silent), 'sensor')} silent"
 
@@ -195,22 +195,24 @@ def notices(snapshot: Snapshot) -> list[Notice]:
 
 
 def _hub_notices(hub: HubNow) -> Iterator[Notice]:
-    silent = hub.silent_sensors
-    if silent and len(silent) == len(hub.sensors):
-        since = f"since {wording.ago(hub.last_seen, hub.now)}" if hub.last_seen else "and never seen"
-        yield Notice(hub, f"no reading {since}" if hub.last_seen else "no reading ever", _SILENT)
+    state = hub.state
+    silent = state.silent_sensors
+    if silent and len(silent) == len(state.sensors):
+        seen = wording.seen(state.last_seen_ns, state.now)
+        yield Notice(hub, "no reading ever" if seen == wording.NEVER else f"no reading since {seen}", _SILENT)
     else:
         for sensor in silent:
-            yield Notice(hub, f"{sensor.id} {_last_seen_text(sensor, hub)}", _SILENT)
-    co2, temperature = hub.value("co2_ppm"), hub.value("temperature_c")
+            seen = wording.seen(sensor.last_seen_ns, state.now)
+            yield Notice(
+                hub,
+                f"{sensor.sensor} {seen} seen" if seen == wording.NEVER else f"{sensor.sensor} last seen {seen}",
+                _SILENT,
+            )
+    co2, temperature = hub.state.value("co2_ppm"), hub.state.value("temperature_c")
     if _level("co2_ppm", co2) is _POOR_AIR:
         yield Notice(hub, f"CO₂ {wording.measure(co2, 'co2_ppm')}: open windows or raise ventilation", _POOR_AIR)
-    if _temperature_level(temperature, open_now=hub.opening.open):
+    if _temperature_level(temperature, open_now=hub.state.opening.is_open):
         yield Notice(hub, f"{wording.measure(temperature, 'temperature_c')} while open", _COLD)
-
-
-def _last_seen_text(sensor: SensorNow, hub: HubNow) -> str:
-    return f"last seen {wording.ago(sensor.last_seen, hub.now)}" if sensor.last_seen else "never seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,7 @@ def facts(snapshot: Snapshot) -> Facts:
             )
             if part
         ),
-        open_hubs=f"{sum(hub.opening.open for hub in snapshot.hubs)} of {len(snapshot.hubs)}",
+        open_hubs=f"{sum(hub.state.opening.is_open for hub in snapshot.hubs)} of {len(snapshot.hubs)}",
         open_note=f"{closed} closed all day" if closed else "none closed all day",
     )
 
@@ -273,7 +275,7 @@ def estate_chart(snapshot: Snapshot) -> Chart:
 
 def hub_charts(hub: HubNow) -> list[Chart]:
     """A hub's month, a chart for each measure."""
-    days, now = hub.days, hub.now.date()
+    days, now = hub.days, hub.state.now.date()
     return [
         Chart("entries", "People entering", "people a day", _entries_words(days), charts.entries(days, now)),
         Chart("hours", "Today by the hour", "people entering", _hours_words(hub.hours), charts.hours(hub.hours)),
@@ -302,7 +304,7 @@ def hub_charts(hub: HubNow) -> list[Chart]:
         Chart(
             "pressure",
             "Pressure",
-            "hPa, at sea level" if hub.sea_level else "hPa, at the hub's altitude",
+            "hPa, at sea level" if hub.state.sea_level else "hPa, at the hub's altitude",
             _words(days, "pressure_mean_hpa", "pressure_hpa"),
             charts.pressure(days, now),
         ),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from schemas import MEASURES
+from schemas.localtime import from_ns
+from usage.queries import Opening
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
+NEVER = "never"
 _THIN_SPACE = "\u202f"
 _SPACE = "\u00a0"
 _MINUS = "\u2212"
@@ -72,3 +75,28 @@ def ago(moment: datetime, now: datetime) -> str:
     if moment.date() == now.date() - timedelta(days=1):
         return f"yesterday {clock(moment)}"
     return f"{day(moment.date(), now.date())} {clock(moment)}"
+
+
+def seen(time_ns: int | None, now: datetime) -> str:
+    """When a sensor was last seen, in UTC nanoseconds, as people at `now` say it; `never` where it was not."""
+    return NEVER if time_ns is None else ago(from_ns(time_ns).astimezone(now.tzinfo), now)
+
+
+def opening(now: Opening) -> str:
+    """`open until 17:00`, `opens 09:00`, `closed since 13:00`, `closed today`."""
+    if now.all_day:
+        return "open all day"
+    if now.is_open:
+        return f"open until {_closing(now)}"
+    if now.until is not None:
+        return f"opens {clock(now.until)}"
+    if now.since is not None:
+        return f"closed since {clock(now.since)}"
+    return "closed today" + (" (holiday)" if now.by_closure else "")
+
+
+def _closing(now: Opening) -> str:
+    until, since = now.until, now.since
+    if until is None or since is None:
+        return "midnight"
+    return "24:00" if until.date() > since.date() and until.time() == time() else clock(until)

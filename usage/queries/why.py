@@ -14,10 +14,10 @@ from stores import Store
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Cause, Correction
-from usage.figures import HubFigures
 from usage.journal import Change, CounterCorrection, read_changes, read_corrections
 from usage.people import Count
 from usage.plan import HubPlan
+from usage.queries.figures import HubFigures
 from usage.readings import SUSPECT, HubReadings
 from usage.rollup import Figures, Rollup, has_data, roll_up
 from usage.signals import HOLD_INTERVALS

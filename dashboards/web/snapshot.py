@@ -1,0 +1,188 @@
+"""One look at the store: everything that the board's pages show, read once for all who ask within a few seconds.
+
+    usage.Queries: stored roll-ups (31 days, all hubs), hub states -> Snapshot -> pages
+
+Only roll-ups and the latest reading of each series are read, so a page costs the same after a year.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from time import time_ns as system_clock_ns
+from zoneinfo import ZoneInfo
+
+from dashboards.web.days import Day, EstateDay, add_up
+from schemas import Estate, Kind
+from schemas.localtime import NS_AN_HOUR, Span, from_ns
+from stores.protocol import Store, StoreError
+from usage import HubCalendar, Queries
+from usage.queries import HubState
+from usage.rollup import Figures, has_data
+
+DAYS = 30
+"""Days before today that the board shows."""
+
+_A_DAY, _A_WEEK = timedelta(days=1), timedelta(days=7)
+_NO_FIGURES: Figures = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """People entering in one clock hour of today and of a week ago; None: not counted, or yet to come."""
+
+    start: datetime
+    entries: int | None
+    week_ago: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HubNow:
+    """A hub as it stands: its state, its last 30 days and today, oldest first, and today's hours."""
+
+    state: HubState
+    days: tuple[Day, ...]
+    hours: tuple[Hour, ...]
+
+    @property
+    def today(self) -> Day:
+        return self.days[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The estate at one moment."""
+
+    name: str
+    now: datetime
+    hubs: tuple[HubNow, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no reading was ever received and nothing was counted."""
+        return not any(
+            hub.state.last_seen_ns is not None or has_data(day.figures) for hub in self.hubs for day in hub.days
+        )
+
+    def hub(self, hub_id: str) -> HubNow | None:
+        return next((hub for hub in self.hubs if hub.state.id == hub_id), None)
+
+    @property
+    def days(self) -> tuple[EstateDay, ...]:
+        """The estate's days, oldest first. Hubs in other zones are taken by their own dates."""
+        by_date: dict[date, list[Day]] = defaultdict(list)
+        for hub in self.hubs:
+            for day in hub.days:
+                by_date[day.date].append(day)
+        return tuple(add_up(by_date[day]) for day in sorted(by_date))
+
+
+class SnapshotSource:
+    """Gives the snapshot of the last few seconds; the first to ask after that reads a new one while others wait.
+
+    A store that can't be read is not asked again for as long either: its StoreError is raised to all who ask.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_store: Callable[[], Store],
+        estate: Callable[[], Estate],
+        clock_ns: Callable[[], int] = system_clock_ns,
+        max_age_s: float = 5,
+    ) -> None:
+        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._max_age_ns = int(max_age_s * 1e9)
+        self._lock = threading.Lock()
+        self._taken_ns: int | None = None
+        self._taken: Snapshot | StoreError | None = None
+
+    def get(self) -> Snapshot:
+        """Raises StoreError."""
+        with self._lock:
+            now_ns = self._clock_ns()
+            if self._taken is None or self._taken_ns is None or not 0 <= now_ns - self._taken_ns <= self._max_age_ns:
+                self._taken = self._take(now_ns)
+                self._taken_ns = now_ns
+            if isinstance(self._taken, StoreError):
+                raise self._taken.with_traceback(None)
+            return self._taken
+
+    def _take(self, now_ns: int) -> Snapshot | StoreError:
+        try:
+            with closing(self._open_store()) as store:
+                return take(store, self._estate(), now_ns)
+        except StoreError as error:
+            return error
+
+
+def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
+    """Read a snapshot. Raises StoreError."""
+    queries = Queries(store, estate, now_ns=now_ns)
+    today = from_ns(now_ns).date()
+    figures: dict[str, dict[date, Figures]] = defaultdict(dict)
+    # A day more on either side: a hub's zone may be a day away from UTC.
+    for row in queries.stored_daily(today - (DAYS + 1) * _A_DAY, today + _A_DAY):
+        figures[row.hub][row.date] = row.figures
+    hours = _hourly_entries(queries, now_ns)
+    return Snapshot(
+        name=estate.name,
+        now=from_ns(now_ns).astimezone(ZoneInfo(estate.timezone)),
+        hubs=tuple(
+            _hub_now(estate, state, figures.get(state.id, {}), hours.get(state.id, {}))
+            for state in queries.hub_states(figures)
+        ),
+    )
+
+
+def _hourly_entries(queries: Queries, now_ns: int) -> dict[str, dict[int, int]]:
+    """People entering by hub and start of the hour: of the last day and of the one a week before."""
+    day_ns = 24 * NS_AN_HOUR
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for span in (Span(now_ns - 9 * day_ns, now_ns - 5 * day_ns), Span(now_ns - 2 * day_ns, now_ns + 1)):
+        for hub, rows in queries.stored_hourly(span).items():
+            entries = {time_ns: row["entries"] for time_ns, row in rows.items()}
+            found[hub] |= {time_ns: int(count) for time_ns, count in entries.items() if count is not None}
+    return found
+
+
+def _hub_now(estate: Estate, state: HubState, figures: Mapping[date, Figures], entries: Mapping[int, int]) -> HubNow:
+    calendar, today = HubCalendar(estate, state.id), state.now.date()
+    dates = [today - back * _A_DAY for back in range(DAYS, -1, -1)]
+    first = next((day for day in dates if has_data(figures.get(day, _NO_FIGURES))), today)
+    door_silent = any(Kind.FOOTFALL in sensor.kinds for sensor in state.silent_sensors)
+    days = tuple(
+        Day(
+            date=day,
+            opens=bool(calendar.day(day).open),
+            today=day == today,
+            begun=day >= first,
+            door_silent=door_silent and day == today,
+            figures=figures.get(day, _NO_FIGURES),
+        )
+        for day in dates
+    )
+    return HubNow(state, days, _hours(calendar, entries, today))
+
+
+def _hours(calendar: HubCalendar, entries: Mapping[int, int], today: date) -> tuple[Hour, ...]:
+    """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
+    before = {
+        _clock_time(span.start_ns, calendar): entries.get(span.start_ns) for span in calendar.day(today - _A_WEEK).hours
+    }
+    return tuple(
+        Hour(
+            start=from_ns(span.start_ns).astimezone(calendar.zone),
+            entries=entries.get(span.start_ns),
+            week_ago=before.get(_clock_time(span.start_ns, calendar)),
+        )
+        for span in calendar.day(today).hours
+    )
+
+
+def _clock_time(time_ns: int, calendar: HubCalendar) -> time:
+    return from_ns(time_ns).astimezone(calendar.zone).time()

@@ -1,0 +1,86 @@
+"""Each hub now: whether it is open, and what its sensors that are not silent measure together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas import Estate
+from schemas.localtime import from_ns
+from usage.calendar import HubCalendar
+from usage.queries.sensors import SensorState
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Whether a hub is open, as local times of its zone.
+
+    `all_day` says that it is open from midnight to midnight. Else `since` is when it last opened or closed today and
+    `until` when it next closes or opens today; None where it does not. `by_closure`: a closure or a bank holiday.
+    """
+
+    is_open: bool
+    all_day: bool
+    since: datetime | None
+    until: datetime | None
+    by_closure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """A hub now; `now` is its local time."""
+
+    id: str
+    name: str
+    sea_level: bool
+    """Whether its daily pressure is reduced to sea level: the hub's altitude is known."""
+    now: datetime
+    opening: Opening
+    sensors: tuple[SensorState, ...]
+
+    @property
+    def last_seen_ns(self) -> int | None:
+        """When any of its sensors was last seen."""
+        return max((s.last_seen_ns for s in self.sensors if s.last_seen_ns is not None), default=None)
+
+    @property
+    def silent_sensors(self) -> tuple[SensorState, ...]:
+        return tuple(sensor for sensor in self.sensors if sensor.silent)
+
+    def value(self, name: str) -> float | None:
+        """A reading's field over the sensors that are not silent: CO2 the highest, clients the sum, else the mean."""
+        values = [sensor.values[name] for sensor in self.sensors if name in sensor.values and not sensor.silent]
+        if not values:
+            return None
+        if name == "co2_ppm":
+            return max(values)
+        return sum(values) if name == "clients" else sum(values) / len(values)
+
+
+def hub_state(estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_ns: int) -> HubState:
+    """The state of a hub that has these sensors."""
+    calendar = HubCalendar(estate, hub_id)
+    hub = next((known for known in estate.hubs if known.id == hub_id), None)
+    return HubState(
+        id=hub_id,
+        name=(hub.name if hub else "") or hub_id,
+        sea_level=hub is not None and hub.altitude_m is not None,
+        now=from_ns(now_ns).astimezone(calendar.zone),
+        opening=_opening(calendar, now_ns),
+        sensors=tuple(sensors),
+    )
+
+
+def _opening(calendar: HubCalendar, now_ns: int) -> Opening:
+    today = calendar.day(calendar.date_of(now_ns))
+    is_open = any(start_ns <= now_ns < stop_ns for start_ns, stop_ns in today.open)
+    edges_ns = [edge_ns for span in today.open for edge_ns in span]
+    past, ahead = [edge for edge in edges_ns if edge <= now_ns], [edge for edge in edges_ns if edge > now_ns]
+
+    def local(edges: Sequence[int], at: int) -> datetime | None:
+        return from_ns(edges[at]).astimezone(calendar.zone) if edges else None
+
+    return Opening(
+        is_open, today.open == (today.span,), local(past, -1), local(ahead, 0), calendar.is_closed(today.date)
+    )

@@ -1,0 +1,121 @@
+"""The questions that can be asked of a store, for one estate at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+
+from schemas import KINDS, Estate
+from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, to_ns
+from stores import Store
+from usage.calendar import HubCalendar
+from usage.journal import Change, read_changes
+from usage.queries.figures import CLOCK_SLACK_NS, DayFigures, HourFigures, HubFigures, UnknownHubError
+from usage.queries.hubs import HubState, hub_state
+from usage.queries.periods import Period, PeriodFigures, periods
+from usage.queries.sensors import SensorState, read_sensors
+from usage.queries.why import Why, why
+from usage.rollup import Figures
+from usage.rows import DAILY, HOURLY, read_rows_by_hub
+
+
+class Queries:
+    """Answers from a store, which stays the caller's to close. Every answer may raise StoreError.
+
+    Days are a hub's own local days, both ends included, up to today; `hub=None` asks for every hub of the estate file
+    and every other that the store knows, in order of their ids. Figures go by the names of `USAGE_FIELDS`; None means
+    that no sensor reported a value. An answer about a hub that nothing is known of raises UnknownHubError.
+    """
+
+    def __init__(self, store: Store, estate: Estate, *, now_ns: int) -> None:
+        self._store, self._estate, self._now_ns = store, estate, now_ns
+
+    # --------------------------------------------------------------------------------------------------- always right
+
+    def daily(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DayFigures]:
+        """Every local day: its roll-up where that is settled, else computed here and now."""
+        each = [self._figures(name) for name in self.hubs(hub)]
+        return (day for one in each for day in one.days(first, last))
+
+    def hourly(self, first: date, last: date, *, hub: str | None = None) -> Iterator[HourFigures]:
+        """Every clock hour of the days, as `daily` does; a running day up to the hour now."""
+        each = [self._figures(name) for name in self.hubs(hub)]
+        return (hour for one in each for hour in one.hours(first, last))
+
+    def periods(self, period: Period, first: date, last: date, *, hub: str | None = None) -> Iterator[PeriodFigures]:
+        """Every week or month of the days; one that the range cuts short has the figures of the days asked for."""
+        return periods(self.daily(first, last, hub=hub), period)
+
+    def why(self, hub: str, day: date) -> Why | None:
+        """How a day's figures came about; None for a day that is still to come."""
+        self.hubs(hub)
+        return why(self._store, self._estate, hub, day, now_ns=self._now_ns)
+
+    def changes(self, first: date, last: date, *, hub: str | None = None) -> Iterator[tuple[date, Change]]:
+        """The changes of the days, with their day, in the order in which they were made."""
+        if hub is not None:
+            self.hubs(hub)
+        for change in read_changes(self._store, _around(first, last), hub):
+            day = HubCalendar(self._estate, change.hub).date_of(change.midnight_ns)
+            if first <= day <= last:
+                yield day, change
+
+    # ------------------------------------------------------------------------------------------------- as it is stored
+
+    def stored_daily(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DayFigures]:
+        """The roll-ups as they stand, for pages of many hubs: one read for all, at most a minute old where jobs runs.
+
+        A day without a roll-up is left out.
+        """
+        for name, rows in read_rows_by_hub(self._store, DAILY, _around(first, last), hub):
+            zone = self._estate.zone_of(name)
+            for time_ns, figures in rows.items():
+                day = local_day(time_ns, zone)
+                if first <= day <= last:
+                    yield DayFigures(name, day, figures)
+
+    def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
+        """The hours' roll-ups as they stand, by hub and the hour's start in UTC nanoseconds."""
+        return dict(read_rows_by_hub(self._store, HOURLY, span, hub))
+
+    # ------------------------------------------------------------------------------------------------------------- now
+
+    @cached_property
+    def sensors(self) -> Mapping[str, tuple[SensorState, ...]]:
+        """Every sensor now, by hub: those of the estate file in its order, then the others that sent readings."""
+        return read_sensors(self._store, self._estate, self._now_ns)
+
+    def hub_states(self, ids: Iterable[str] = ()) -> list[HubState]:
+        """Every hub now: those of the estate file in its order, then `ids` and those that sent readings."""
+        named = [hub.id for hub in self._estate.hubs]
+        others = sorted((self.sensors.keys() | set(ids)) - set(named))
+        return [hub_state(self._estate, hub, self.sensors.get(hub, ()), self._now_ns) for hub in (*named, *others)]
+
+    def hubs(self, hub: str | None = None) -> list[str]:
+        """The id of the hub asked for, or of all. Raises UnknownHubError for one that nothing is known of."""
+        named = {known.id for known in self._estate.hubs}
+        if hub is not None and hub in named:
+            return [hub]
+        before_ns = self._now_ns + CLOCK_SLACK_NS
+        stored = (chunk for name in (DAILY, *KINDS) for chunk in self._store.latest(name, before_ns=before_ns))
+        known = sorted(named | {chunk.tags["hub"] for chunk in stored})
+        if hub is None:
+            return known
+        if hub not in known:
+            choices = ", ".join(known) or "none yet, replay or ingest first"
+            raise UnknownHubError(f"no hub {hub!r} in the estate file or the store; choose from: {choices}")
+        return [hub]
+
+    def today(self, hub: str | None = None) -> date:
+        """The local date now, of a hub or of the estate."""
+        return from_ns(self._now_ns).astimezone(self._estate.zone_of(hub or "")).date()
+
+    def _figures(self, hub: str) -> HubFigures:
+        return HubFigures(self._store, self._estate, hub, now_ns=self._now_ns)
+
+
+def _around(first: date, last: date) -> Span:
+    """All instants at which a local day of the range may start: whatever the zone, within a day of UTC's midnight."""
+    start_ns, stop_ns = (to_ns(datetime.combine(day, time(), UTC)) for day in (first, last))
+    return Span(start_ns - 24 * NS_AN_HOUR, stop_ns + 48 * NS_AN_HOUR)

@@ -1,0 +1,139 @@
+"""Each sensor now: when it was last seen, whether it is silent, its battery, its latest values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas import KINDS, Estate, Hub, Kind
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from stores import Store
+from stores.lines import encode
+from stores.protocol import Number
+from usage.plan import HubPlan
+from usage.queries.figures import CLOCK_SLACK_NS
+
+SENSOR_STATUS = "sensor_status"
+SILENT_INTERVALS = 3
+"""A sensor is silent when it has missed so many readings."""
+SILENT_UNKNOWN_NS = 24 * NS_AN_HOUR
+"""A sensor whose interval is not known is silent after this."""
+GONE_NS = 30 * 24 * NS_AN_HOUR
+"""A sensor that the estate file does not name is gone after this."""
+
+_STATUS_EVERY_NS = 600 * NS_A_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """One sensor now.
+
+    `last_seen_ns` is the time of its latest reading of any kind, in UTC and never after now; None where it never sent
+    one. `every_s` is its interval as the estate file says it, in seconds. `values` are its latest by field name, in
+    the units of the fields.
+    """
+
+    hub: str
+    sensor: str
+    zone: str | None
+    kinds: frozenset[Kind]
+    last_seen_ns: int | None
+    every_s: int | None
+    silent: bool
+    battery_pct: float | None
+    values: Mapping[str, Number]
+
+
+class _Latest(NamedTuple):
+    """The latest reading of one series."""
+
+    time_ns: int
+    kind: Kind
+    zone: str | None
+    values: Mapping[str, Number]
+
+
+def read_sensors(store: Store, estate: Estate, now_ns: int) -> dict[str, tuple[SensorState, ...]]:
+    """Every sensor by hub: those that the estate file names in its order, then the others by id."""
+    latest = _read_latest(store, now_ns)
+    batteries = _read_batteries(store, now_ns)
+    hubs = {hub.id: hub for hub in estate.hubs}
+    return {
+        hub: tuple(_hub_sensors(hub, hubs.get(hub), HubPlan.of(estate, hub), latest.get(hub, {}), batteries, now_ns))
+        for hub in (*hubs, *sorted(latest.keys() - hubs.keys()))
+    }
+
+
+def read_last_seen(store: Store, now_ns: int) -> dict[str, int]:
+    """When any sensor of each hub was last seen, in UTC nanoseconds."""
+    return {
+        hub: max(one.time_ns for series in sensors.values() for one in series)
+        for hub, sensors in _read_latest(store, now_ns).items()
+    }
+
+
+def _read_latest(store: Store, now_ns: int) -> dict[str, dict[str, list[_Latest]]]:
+    """The latest reading of each series by hub and sensor."""
+    found: dict[str, dict[str, list[_Latest]]] = {}
+    for kind in KINDS:
+        for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
+            values = {name: column[0] for name, column in chunk.columns.items() if column[0] is not None}
+            latest = _Latest(min(chunk.times_ns[0], now_ns), kind, chunk.tags.get("zone"), values)
+            found.setdefault(chunk.tags["hub"], {}).setdefault(chunk.tags["sensor"], []).append(latest)
+    return found
+
+
+def _read_batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
+    """Each sensor's latest battery level; a device reading without one leaves what was known before."""
+    found: dict[tuple[str, str], float] = {}
+    for measurement in (SENSOR_STATUS, Kind.DEVICE):
+        for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):
+            level = chunk.columns.get("battery_pct", (None,))[0]
+            if level is not None:
+                found[chunk.tags["hub"], chunk.tags["sensor"]] = float(level)
+    return found
+
+
+def _hub_sensors(
+    hub_id: str,
+    hub: Hub | None,
+    plan: HubPlan,
+    latest: Mapping[str, Sequence[_Latest]],
+    batteries: Mapping[tuple[str, str], float],
+    now_ns: int,
+) -> Iterator[SensorState]:
+    named = [sensor.id for sensor in hub.sensors] if hub else []
+    for sensor in (*named, *sorted(latest.keys() - set(named))):
+        series = sorted(latest.get(sensor, ()), key=lambda one: one.time_ns)
+        last_seen_ns = series[-1].time_ns if series else None
+        age_ns = None if last_seen_ns is None else now_ns - last_seen_ns
+        if sensor not in plan.sensors and age_ns is not None and age_ns > GONE_NS:
+            continue
+        every_ns = plan.every_ns(sensor)
+        known = plan.sensors.get(sensor)
+        yield SensorState(
+            hub=hub_id,
+            sensor=sensor,
+            zone=(known.zone if known else None) or next((one.zone for one in reversed(series) if one.zone), None),
+            kinds=frozenset([*(known.kinds if known else ()), *(one.kind for one in series)]),
+            last_seen_ns=last_seen_ns,
+            every_s=None if every_ns is None else every_ns // NS_A_SECOND,
+            silent=age_ns is None or age_ns > (SILENT_INTERVALS * every_ns if every_ns else SILENT_UNKNOWN_NS),
+            battery_pct=batteries.get((hub_id, sensor)),
+            values={name: value for one in series for name, value in one.values.items()},
+        )
+
+
+def status_lines(sensors: Iterable[SensorState], now_ns: int) -> Iterator[str]:
+    """The states as lines for the store: a row for each ten minutes, overwritten until the next begins."""
+    row_ns = now_ns - now_ns % _STATUS_EVERY_NS
+    for state in sensors:
+        known = {
+            "last_seen_s": None if state.last_seen_ns is None else (now_ns - state.last_seen_ns) // NS_A_SECOND,
+            "expected_every_s": state.every_s,
+            "silent": state.silent,
+            "battery_pct": state.battery_pct,
+        }
+        fields = {name: value for name, value in known.items() if value is not None}
+        yield encode(SENSOR_STATUS, {"hub": state.hub, "sensor": state.sensor}, fields, row_ns)
