@@ -15,7 +15,7 @@ from tests.cli.command import Running
 from tests.e2e.test_stopping import assert_clean_end
 from tests.servers import free_port
 
-pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_the_demo_runs_from_the_wheel(environment: Path, tmp_path: Path) -> None
     port, mqtt_port = free_port(), free_port()
     arguments = ("--days", "1", "--port", str(port), "--mqtt-port", str(mqtt_port), "--data", "demo")
     with Running([environment / "hubpulse", "demo", *arguments], tmp_path, settings) as demo:
-        demo.wait_for("Ctrl-C stops everything", 120)
+        demo.wait_for("Ctrl-C stops everything", 200)
         page = requests.get(f"http://127.0.0.1:{port}/", timeout=30)
         hub = requests.get(f"http://127.0.0.1:{port}/hubs/armley", timeout=30)
         parts = demo.children
