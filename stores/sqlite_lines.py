@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import methodcaller
-from typing import NamedTuple
 
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
@@ -35,23 +34,14 @@ _count_spaces = methodcaller("count", b" ")
 _VALUE_CHARACTERS = b"0123456789.-i"
 
 
-class _Type(NamedTuple):
-    """How the values of one type are written, and their limits."""
-
-    pattern: re.Pattern[bytes]
-    wanted: str
-    low: float
-    high: float
-
-
-_TYPES: Mapping[FieldType, _Type] = {
-    FieldType.INTEGER: _Type(
-        re.compile(f"{INTEGER_PATTERN}i".encode()), "an integer such as 3i", -INT64_MAX - 1, INT64_MAX
-    ),
-    FieldType.FLOAT: _Type(re.compile(FLOAT_PATTERN.encode()), "a float such as 21.5", -FLOAT_MAX, FLOAT_MAX),
-    FieldType.BOOLEAN: _Type(re.compile(rb"true|false"), "true or false", 0, 1),
+_WRITTEN: Mapping[FieldType, tuple[re.Pattern[bytes], str]] = {
+    FieldType.INTEGER: (re.compile(f"{INTEGER_PATTERN}i".encode()), "an integer such as 3i"),
+    FieldType.FLOAT: (re.compile(FLOAT_PATTERN.encode()), "a float such as 21.5"),
+    FieldType.BOOLEAN: (re.compile(rb"true|false"), "true or false"),
 }
-_TIME = _Type(re.compile(INTEGER_PATTERN.encode()), "a time in nanoseconds", -INT64_MAX - 1, INT64_MAX)
+"""How the values of a type are written, in line protocol and in words."""
+
+_TIME = re.compile(INTEGER_PATTERN.encode())
 
 
 class Shape:
@@ -87,8 +77,14 @@ class Shape:
         """Raise ValueError naming the line where it does not fit."""
         _, fields, time = line.split(b" ")
         for text, (name, kind) in zip(fields.split(b","), self.fields, strict=True):
-            _require(text.removeprefix(name), _TYPES[kind], name.decode().rstrip("="), line)
-        _require(time, _TIME, "then", line)
+            pattern, wanted = _WRITTEN[kind]
+            value = text.removeprefix(name)
+            if not pattern.fullmatch(value):
+                raise _not_ours(line, f"wanted: {name.decode()[:-1]} {wanted}")
+            _require_64_bits(line, value if kind is not FieldType.BOOLEAN else b"0")
+        if not _TIME.fullmatch(time):
+            raise _not_ours(line, "wanted: a time in nanoseconds at its end")
+        _require_64_bits(line, time + b"i")
 
 
 class _Lines:
@@ -250,20 +246,17 @@ def _integers(texts: Sequence[bytes]) -> list[int]:
     if b"".join(texts).translate(None, b"0123456789-"):
         raise ValueError(texts)
     numbers = list(map(int, texts))
-    if max(map(len, texts)) > INTEGER_DIGITS_MAX and not all(map(_TIME.pattern.fullmatch, texts)):
+    if max(map(len, texts)) > INTEGER_DIGITS_MAX and not all(map(_TIME.fullmatch, texts)):
         raise ValueError(texts)
     if min(numbers) < -INT64_MAX - 1 or max(numbers) > INT64_MAX:
         raise ValueError(texts)
     return numbers
 
 
-def _require(text: bytes, wanted: _Type, name: str, line: bytes) -> None:
-    if not wanted.pattern.fullmatch(text):
-        raise _not_ours(line, f"wanted: {name} {wanted.wanted}")
-    if wanted.pattern is not _TYPES[FieldType.BOOLEAN].pattern:
-        number = float(text) if wanted.pattern is _TYPES[FieldType.FLOAT].pattern else int(text.rstrip(b"i"))
-        if not wanted.low <= number <= wanted.high:
-            raise _not_ours(line, f"{text.decode()} does not fit 64 bits")
+def _require_64_bits(line: bytes, text: bytes) -> None:
+    fits = -INT64_MAX - 1 <= int(text[:-1]) <= INT64_MAX if text.endswith(b"i") else abs(float(text)) <= FLOAT_MAX
+    if not fits:
+        raise _not_ours(line, f"{text.decode()} does not fit 64 bits")
 
 
 def _not_ours(line: bytes, why: str) -> ValueError:
