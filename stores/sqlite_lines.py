@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import methodcaller
+from typing import Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
@@ -64,14 +65,14 @@ class Shape:
             f"ON CONFLICT (series, time_ns) DO UPDATE SET {updates}"
         )
 
-    def rows(self, lines: _Lines) -> list[Row]:
-        """Convert the lines column by column. Raises ValueError where one does not fit."""
-        parts = b",".join(lines.fields).split(b",")
+    def rows(self, numbers: Sequence[int], fields: Sequence[bytes], times: Sequence[bytes]) -> list[Row]:
+        """Convert lines by the column; `numbers` are those of their series. Raises ValueError where one is not ours."""
+        parts = b",".join(fields).split(b",")
         width = len(self.fields)
         columns = [
             _column(b"," + b",".join(parts[place::width]), name, kind) for place, (name, kind) in enumerate(self.fields)
         ]
-        return list(zip(lines.series, *columns, _integers(lines.times), strict=True))
+        return list(zip(numbers, *columns, _integers(times), strict=True))
 
     def require_fit(self, line: bytes) -> None:
         """Raise ValueError naming the line where it does not fit."""
@@ -87,27 +88,17 @@ class Shape:
         _require_64_bits(line, time + b"i")
 
 
-class _Lines:
-    """Lines of one shape: the number of each one's series, its fields and its time."""
-
-    __slots__ = ("fields", "series", "times")
-
-    def __init__(self) -> None:
-        self.series: list[int] = []
-        self.fields: list[bytes] = []
-        self.times: list[bytes] = []
-
-
 class _Series:
-    """A series that was seen. `shape` is that of its last line, as long as `flush` is the current one."""
+    """A series that was seen. The places of its lines go to `places`, where those of `shape` are, in this `flush`."""
 
-    __slots__ = ("flush", "measurement", "number", "shape", "shapes")
+    __slots__ = ("flush", "measurement", "number", "places", "shape", "shapes")
 
     def __init__(self, number: int, measurement: Measurement, shapes: dict[bytes, Shape]) -> None:
         self.number = number
         self.measurement = measurement
         self.shapes = shapes
         self.shape: Shape | None = None
+        self.places: list[int] = []
         self.flush = 0
 
 
@@ -140,32 +131,31 @@ class LineReader:
         keys, fields, times = parts[0::3], parts[1::3], parts[2::3]
         # Lines that name the same fields nearly always have the same text but for their digits.
         texts = b"\n".join(fields).translate(None, _VALUE_CHARACTERS).split(b"\n")
-        pending: dict[Shape, _Lines] = {}
+        numbers: list[int] = []
+        pending: dict[Shape, list[int]] = {}
         flush = next(self._flushes)
         known = self._series.get
-        for line, key, text, field, time in zip(whole, keys, texts, fields, times, strict=True):
-            series = known(key) or self._learn(line, key, series_id)
-            shape = series.shapes.get(text) or self._learn_shape(line, series, text, field)
-            if series.shape is not shape:
+        for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
+            series = known(key) or self._learn(whole[place], key, series_id)
+            shape = series.shapes.get(text) or self._learn_shape(whole[place], series, text, fields[place])
+            if series.flush != flush or series.shape is not shape:
                 if series.flush == flush:
                     # This series names other fields now: its lines before this one must be stored before it.
-                    yield from self._rows(pending, whole)
-                    pending.clear()
+                    yield from self._rows(pending, whole, numbers, fields, times)
+                    pending = {}
                     flush = next(self._flushes)
-                series.shape = shape
-            series.flush = flush
-            group = pending.get(shape)
-            if group is None:
-                group = pending[shape] = _Lines()
-            group.series.append(series.number)
-            group.fields.append(field)
-            group.times.append(time)
-        yield from self._rows(pending, whole)
+                series.flush, series.shape = flush, shape
+                series.places = pending.setdefault(shape, [])
+            series.places.append(place)
+            numbers.append(series.number)
+        yield from self._rows(pending, whole, numbers, fields, times)
 
-    def _rows(self, pending: Mapping[Shape, _Lines], whole: Sequence[bytes]) -> Iterator[tuple[str, list[Row]]]:
-        for shape, found in pending.items():
+    def _rows(
+        self, pending: Mapping[Shape, Sequence[int]], whole: Sequence[bytes], *columns: Sequence[Any]
+    ) -> Iterator[tuple[str, list[Row]]]:
+        for shape, places in pending.items():
             try:
-                rows = shape.rows(found)
+                rows = shape.rows(*([column[place] for place in places] for column in columns))
             except ValueError:
                 self._require_fit(whole)
                 raise

@@ -283,9 +283,9 @@ def test_writing_goes_on_while_a_read_is_half_way(store: Store) -> None:
 
 WRITER = """
 import itertools
-from schemas import Settings
+from schemas.settings import read_settings
 from stores import Accepted, open_store
-store = open_store(Settings())
+store = open_store(read_settings())
 for batch in itertools.count():
     lines = "\\n".join(f"co2,hub=armley,sensor=air-{n} co2_ppm=400.5 {batch}" for n in range(50))
     assert store.write(lines.encode()) == Accepted()
