@@ -46,24 +46,19 @@ def hours(of: Sequence[Hour]) -> Figure:
     """Today's hours beside those of a week ago. Each keeps its place: on a day of a clock change there are 23 or 25."""
     places = list(range(len(of)))
     labels = [wording.clock(hour.start) for hour in of]
-    today = {
+    today = _trace(places, [f"<b>{labels[i]}</b><br>{_people(hour.entries)}" for i, hour in enumerate(of)]) | {
         "type": "bar",
         "name": "today, so far",
-        "x": places,
         "y": [hour.entries for hour in of],
         "marker": _outlined(),
-        "customdata": [f"<b>{labels[i]}</b><br>{_people(hour.entries)}" for i, hour in enumerate(of)],
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
-    week_ago = {
+    texts = [f"<b>{labels[i]}</b> a week ago<br>{_people(hour.week_ago)}" for i, hour in enumerate(of)]
+    week_ago = _trace(places, texts) | {
         "type": "scatter",
         "mode": "lines",
         "name": "a week ago",
-        "x": places,
         "y": [hour.week_ago for hour in of],
         "line": {"color": "--quiet", "width": 1.5, "shape": "hvh", "dash": "dot"},
-        "customdata": [f"<b>{labels[i]}</b> a week ago<br>{_people(hour.week_ago)}" for i, hour in enumerate(of)],
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
     ticks = places[::3]
     axis = _axis() | {
@@ -78,16 +73,22 @@ def _people(count: int | None) -> str:
     return "no count" if count is None else f"{wording.plural(count, 'person', 'people')} in"
 
 
+def _trace(x: Sequence[str | int], texts: Sequence[str]) -> Figure:
+    """What every trace of figures has: where its points are, and what each says under the pointer."""
+    return {"x": x, "customdata": texts, "hovertemplate": "%{customdata}<extra></extra>"}
+
+
+def _by_day(days: Sequence[AnyDay], texts: Sequence[str]) -> Figure:
+    return _trace([day.date.isoformat() for day in days], texts)
+
+
 def _bars(name: str, days: Sequence[AnyDay], now: date, marker: dict[str, Any]) -> Figure:
-    return {
+    return _by_day(days, [_hover(day, now) for day in days]) | {
         "type": "bar",
         "name": name,
-        "x": [d.date.isoformat() for d in days],
-        "y": [d.entries for d in days],
+        "y": [day.entries for day in days],
         "width": _BAR_MS,
         "marker": marker,
-        "customdata": [_hover(d, now) for d in days],
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
@@ -102,16 +103,13 @@ def _outlined() -> dict[str, Any]:
 
 def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
     symbol, colour, name = _SHAPES[state]
-    return {
+    return _by_day(days, [_hover(day, now) for day in days]) | {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [d.date.isoformat() for d in days],
         "y": [0] * len(days),
         "cliponaxis": False,
         "marker": {"symbol": symbol, "color": colour, "size": 9, "line": {"width": 2, "color": colour}},
-        "customdata": [_hover(d, now) for d in days],
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
@@ -136,8 +134,8 @@ def _caveats(day: Day) -> list[str]:
 def wifi(days: Sequence[Day], now: date) -> Figure:
     """The most Wi-Fi clients connected at once, and the mean over opening hours."""
     traces = [
-        _dots("most at once", days, "wifi_peak_clients", "clients", now, "--wifi", lines=True),
-        _dots("mean while open", days, "wifi_mean_clients", "clients", now, "--wifi", hollow=True),
+        _dots("most at once", days, "wifi_peak_clients", now, "--wifi", lines=True),
+        _dots("mean while open", days, "wifi_mean_clients", now, "--wifi", hollow=True),
     ]
     return _figure(traces, days, now)
 
@@ -145,60 +143,50 @@ def wifi(days: Sequence[Day], now: date) -> Figure:
 def temperature(days: Sequence[Day], now: date) -> Figure:
     """Each day's range and mean, beside the lowest temperature for a workroom."""
     traces = [
-        _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), "temperature_c", now, "--heat"),
-        _dots("mean while open", days, "temperature_mean_c", "temperature_c", now, "--heat"),
+        _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), now, "--heat"),
+        _dots("mean while open", days, "temperature_mean_c", now, "--heat"),
+        _limit(days, WORKROOM_MIN_C, f"{WORKROOM_MIN_C} °C, the least for a workroom", "--cold"),
     ]
-    cold = _limit(days, WORKROOM_MIN_C, f"{WORKROOM_MIN_C} °C, the least for a workroom", "--cold")
-    return _figure([*traces, cold], days, now, from_zero=False)
+    return _figure(traces, days, now, from_zero=False)
 
 
 def humidity(days: Sequence[Day], now: date) -> Figure:
     """Each day's mean, beside the comfort band."""
     low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
     traces = [
-        _dots("mean while open", days, "relative_humidity_mean_pct", "relative_humidity_pct", now, "--damp", lines=True)
+        _band(days, low, high, f"comfort, {low} to {high} %"),
+        _dots("mean while open", days, "relative_humidity_mean_pct", now, "--damp", lines=True),
     ]
-    band = _band(days, low, high, f"comfort, {low} to {high} %")
-    return _figure([band, *traces], days, now, from_zero=False)
+    return _figure(traces, days, now, from_zero=False)
 
 
 def co2(days: Sequence[Day], now: date) -> Figure:
     """Each day's mean and maximum, beside the two guide values."""
     traces = [
-        _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), "co2_ppm", now, "--air"),
-        _dots("mean while open", days, "co2_mean_ppm", "co2_ppm", now, "--air"),
-    ]
-    guides = [
+        _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), now, "--air"),
+        _dots("mean while open", days, "co2_mean_ppm", now, "--air"),
         _limit(days, CO2_FAIR_PPM, f"{CO2_FAIR_PPM} ppm, well ventilated below", "--quiet"),
         _limit(days, CO2_POOR_PPM, f"{wording.number(CO2_POOR_PPM)} ppm, poor above", "--alarm"),
     ]
-    return _figure([*traces, *guides], days, now, from_zero=False)
+    return _figure(traces, days, now, from_zero=False)
 
 
 def pressure(days: Sequence[Day], now: date) -> Figure:
     """Each day's mean."""
-    traces = [_dots("mean", days, "pressure_mean_hpa", "pressure_hpa", now, "--air-mass", lines=True)]
-    return _figure(traces, days, now, from_zero=False)
+    return _figure(
+        [_dots("mean", days, "pressure_mean_hpa", now, "--air-mass", lines=True)], days, now, from_zero=False
+    )
 
 
 def _dots(
-    name: str,
-    days: Sequence[Day],
-    figure: str,
-    unit: str,
-    now: date,
-    colour: str,
-    *,
-    lines: bool = False,
-    hollow: bool = False,
+    name: str, days: Sequence[Day], figure: str, now: date, colour: str, *, lines: bool = False, hollow: bool = False
 ) -> Figure:
-    values = [day.figure(figure) for day in days]
-    return {
+    texts = _texts(days, now, lambda day: f"{name}: {wording.measure(day.figure(figure), figure)}")
+    return _by_day(days, texts) | {
         "type": "scatter",
         "mode": "lines+markers" if lines else "markers",
         "name": name,
-        "x": [day.date.isoformat() for day in days],
-        "y": values,
+        "y": [day.figure(figure) for day in days],
         "connectgaps": False,
         "cliponaxis": False,
         "line": {"color": colour, "width": 2},
@@ -208,32 +196,20 @@ def _dots(
             "size": 7,
             "line": {"width": 1.5, "color": colour},
         },
-        "customdata": _texts(days, now, lambda day: f"{name}: {wording.measure(day.figure(figure), unit)}"),
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
-def _range(name: str, days: Sequence[Day], ends: tuple[str, str], unit: str, now: date, colour: str) -> Figure:
+def _range(name: str, days: Sequence[Day], ends: tuple[str, str], now: date, colour: str) -> Figure:
     """Floating bars: a gap stays a gap, where a filled band would be drawn across it."""
-    low = [day.figure(ends[0]) for day in days]
-    high = [day.figure(ends[1]) for day in days]
-    both = [(a, b) if a is not None and b is not None else None for a, b in zip(low, high, strict=True)]
-    return {
+    pairs = [[day.figure(end) for end in ends] for day in days]
+    texts = _texts(days, now, lambda day: f"{name}: {' to '.join(wording.measure(day.figure(e), e) for e in ends)}")
+    return _by_day(days, texts) | {
         "type": "bar",
         "name": name,
-        "x": [day.date.isoformat() for day in days],
-        "base": [pair[0] if pair else None for pair in both],
-        "y": [pair[1] - pair[0] if pair else None for pair in both],
+        "base": [None if high is None else low for low, high in pairs],
+        "y": [None if low is None or high is None else high - low for low, high in pairs],
         "marker": {"color": f"{colour}-pale", "line": {"color": colour, "width": 1}},
         "width": _RANGE_MS,
-        "customdata": _texts(
-            days,
-            now,
-            lambda day: (
-                f"{name}: {wording.measure(day.figure(ends[0]), unit)} to {wording.measure(day.figure(ends[1]), unit)}"
-            ),
-        ),
-        "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
@@ -269,13 +245,7 @@ def _band(days: Sequence[Day], low: float, high: float, name: str) -> Figure:
     }
 
 
-def _figure(
-    traces: list[Figure],
-    days: Sequence[AnyDay],
-    now: date,
-    *,
-    from_zero: bool = True,
-) -> Figure:
+def _figure(traces: list[Figure], days: Sequence[AnyDay], now: date, *, from_zero: bool = True) -> Figure:
     mondays = [d.date for d in days if d.date.weekday() == 0]
     axis = _axis() | {
         "type": "date",

@@ -276,38 +276,18 @@ def estate_chart(snapshot: Snapshot) -> Chart:
 def hub_charts(hub: HubNow) -> list[Chart]:
     """A hub's month, a chart for each measure."""
     days, now = hub.days, hub.state.now.date()
+    hpa = "hPa, at sea level" if hub.state.sea_level else "hPa, at the hub's altitude"
+    measures = (
+        ("wifi", "Wi-Fi", "clients connected", "wifi_peak_clients", charts.wifi),
+        ("temperature", "Temperature", "°C", "temperature_mean_c", charts.temperature),
+        ("co2", "CO₂", "ppm", "co2_max_ppm", charts.co2),
+        ("humidity", "Relative humidity", "%", "relative_humidity_mean_pct", charts.humidity),
+        ("pressure", "Pressure", hpa, "pressure_mean_hpa", charts.pressure),
+    )
     return [
         Chart("entries", "People entering", "people a day", _entries_words(days), charts.entries(days, now)),
         Chart("hours", "Today by the hour", "people entering", _hours_words(hub.hours), charts.hours(hub.hours)),
-        Chart(
-            "wifi",
-            "Wi-Fi",
-            "clients connected",
-            _words(days, "wifi_peak_clients", "clients"),
-            charts.wifi(days, now),
-        ),
-        Chart(
-            "temperature",
-            "Temperature",
-            "°C",
-            _words(days, "temperature_mean_c", "temperature_c"),
-            charts.temperature(days, now),
-        ),
-        Chart("co2", "CO₂", "ppm", _words(days, "co2_max_ppm", "co2_ppm"), charts.co2(days, now)),
-        Chart(
-            "humidity",
-            "Relative humidity",
-            "%",
-            _words(days, "relative_humidity_mean_pct", "relative_humidity_pct"),
-            charts.humidity(days, now),
-        ),
-        Chart(
-            "pressure",
-            "Pressure",
-            "hPa, at sea level" if hub.state.sea_level else "hPa, at the hub's altitude",
-            _words(days, "pressure_mean_hpa", "pressure_hpa"),
-            charts.pressure(days, now),
-        ),
+        *(Chart(id_, title, unit, _words(days, name), draw(days, now)) for id_, title, unit, name, draw in measures),
     ]
 
 
@@ -326,8 +306,8 @@ def _hours_words(hours: Sequence[Hour]) -> str:
     return f"Busiest so far from {wording.clock(busiest.start)}, with {wording.number(busiest.entries)} people."
 
 
-def _words(days: Sequence[Day], name: str, unit: str) -> str:
+def _words(days: Sequence[Day], name: str) -> str:
     values = [value for day in days if (value := day.figure(name)) is not None]
     if not values:
         return "No day was measured yet."
-    return f"{wording.measure(min(values), unit)} to {wording.measure(max(values), unit)} over the last 30 days."
+    return f"{wording.measure(min(values), name)} to {wording.measure(max(values), name)} over the last 30 days."

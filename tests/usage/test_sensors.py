@@ -34,8 +34,17 @@ def test_a_reading_of_any_kind_counts(store: Store) -> None:
     put(store, Kind.DEVICE, [(NOW_NS - MINUTE_NS, {"battery_pct": 71.0})], sensor="air")
     air = sensor(store, "air")
     assert (air.last_seen_ns, air.silent, air.battery_pct) == (NOW_NS - MINUTE_NS, False, 71.0)
-    assert air.values == {"co2_ppm": 500.0, "battery_pct": 71.0}
     assert air.kinds == {Kind.CO2, Kind.DEVICE}
+
+
+def test_an_old_value_of_a_sensor_that_still_reports_its_battery_is_no_value_now(store: Store) -> None:
+    put(store, Kind.DEVICE, [(NOW_NS, {"battery_pct": 71.0})], sensor="air")
+    for minutes, values in ((30, {"co2_ppm": 1700.0, "battery_pct": 71.0}), (31, {"battery_pct": 71.0})):
+        put(store, Kind.CO2, [(NOW_NS - minutes * MINUTE_NS, {"co2_ppm": 1700.0})], sensor="air", hub=f"hub-{minutes}")
+        put(store, Kind.DEVICE, [(NOW_NS, {"battery_pct": 71.0})], sensor="air", hub=f"hub-{minutes}")
+        known = estate(hub(f"hub-{minutes}", sensors=[{"id": "air", "every": "10m"}]))
+        (air,) = Queries(store, known, now_ns=NOW_NS).sensors[f"hub-{minutes}"]
+        assert air.values == values
 
 
 def test_a_clock_that_runs_ahead_was_seen_now(store: Store) -> None:

@@ -31,7 +31,8 @@ class SensorState:
 
     `last_seen_ns` is the time of its latest reading of any kind, in UTC and never after now; None where it never sent
     one. `every_s` is its interval as the estate file says it, in seconds. `values` are its latest by field name, in
-    the units of the fields.
+    the units of the fields; of a sensor that is not silent, a
+    kind that it sends no more has none.
     """
 
     hub: str
@@ -111,6 +112,8 @@ def _hub_sensors(
         if sensor not in plan.sensors and age_ns is not None and age_ns > GONE_NS:
             continue
         every_ns = plan.every_ns(sensor)
+        patience_ns = SILENT_INTERVALS * every_ns if every_ns else SILENT_UNKNOWN_NS
+        silent = age_ns is None or age_ns > patience_ns
         known = plan.sensors.get(sensor)
         yield SensorState(
             hub=hub_id,
@@ -119,9 +122,14 @@ def _hub_sensors(
             kinds=frozenset([*(known.kinds if known else ()), *(one.kind for one in series)]),
             last_seen_ns=last_seen_ns,
             every_s=None if every_ns is None else every_ns // NS_A_SECOND,
-            silent=age_ns is None or age_ns > (SILENT_INTERVALS * every_ns if every_ns else SILENT_UNKNOWN_NS),
+            silent=silent,
             battery_pct=batteries.get((hub_id, sensor)),
-            values={name: value for one in series for name, value in one.values.items()},
+            values={
+                name: value
+                for one in series
+                if silent or now_ns - one.time_ns <= patience_ns
+                for name, value in one.values.items()
+            },
         )
 
 
