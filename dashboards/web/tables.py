@@ -120,6 +120,8 @@ _MEASURES = {
 _SHOWN_VALUES = {
     "entries": ("{} in", None),
     "exits": ("{} out", None),
+    "entries_total": ("{} in on the counter", None),
+    "exits_total": ("{} out on the counter", None),
     "people": ("{} in view", None),
     "clients": ("{} clients", None),
     "devices": ("{} devices", None),
