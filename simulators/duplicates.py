@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from enum import Enum, auto
 
 _BATCH = 10_000
-
-
-class Match(Enum):
-    """What a reading is to those before it."""
-
-    NEW = auto()
-    DUPLICATE = auto()
-    """The same sensor, time and values: sending it again would change nothing."""
-    CONFLICT = auto()
-    """The same sensor and time with other values: sending it would overwrite the first."""
 
 
 class DuplicateIndex:
@@ -36,23 +25,23 @@ class DuplicateIndex:
     def close(self) -> None:
         self._db.close()
 
-    def note(self, series: int, time_ns: int, value: int) -> Match:
-        """Note a reading; return what it is to those before it."""
+    def note(self, series: int, time_ns: int, value: int) -> int | None:
+        """Note a reading, unless there was one of its series and time before: then return that one's value."""
         if time_ns > self._latest_ns.get(series, time_ns - 1):
             # Later than everything before, as nearly every row is: new for certain, and noted by the batch.
             self._latest_ns[series] = time_ns
             self._waiting.append((series, time_ns, value))
             if len(self._waiting) >= _BATCH:
                 self._flush()
-            return Match.NEW
+            return None
         self._flush()
         known = self._db.execute(
             "SELECT value FROM seen WHERE series = ? AND time_ns = ?", (series, time_ns)
         ).fetchone()
         if known is None:
             self._waiting.append((series, time_ns, value))
-            return Match.NEW
-        return Match.DUPLICATE if known[0] == value else Match.CONFLICT
+            return None
+        return int(known[0])
 
     def _flush(self) -> None:
         if self._waiting:

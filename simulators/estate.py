@@ -1,6 +1,6 @@
 """The simulated estate as messages: a past to load in batches, and a present to follow reading by reading.
 
-    SimulatedHub.day -> observations -> batches (history) or single readings in order of time (live) -> messages
+    SimulatedHub.day -> transmissions -> batches (history) or single readings in order of time (live) -> messages
 
 Both describe the same estate: with the same seed, `live` from the instant at which `history` stopped neither repeats
 nor leaves out a reading, and a history generated again, from any start, holds the same readings for the same time.
@@ -18,7 +18,7 @@ from schemas import Estate
 from sensors.estate_file import load_estate
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
-from simulators.transmissions import batch_payload, payload, topic_of
+from simulators.transmissions import messages_of, transmissions_of
 
 READINGS_A_MESSAGE = 1000
 """At about 90 bytes a reading a message of history stays below 100 KB."""
@@ -54,12 +54,9 @@ def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterat
     first = min((hub.local_day(start_ns) for hub in simulated.hubs), default=date.max)
     last = max((hub.local_day(stop_ns - 1) for hub in simulated.hubs), default=date.min)
     for hub_day in simulated.days(first, last):
-        for series in hub_day.series:
-            kept = [o for o in series.observations if start_ns <= o.time_ns < stop_ns]
-            topic = topic_of(hub_day.hub.id, series.kind, series.sensor.id)
-            for at in range(0, len(kept), READINGS_A_MESSAGE):
-                batch = kept[at : at + READINGS_A_MESSAGE]
-                yield TimedMessage(batch[-1].time_ns, topic, batch_payload(batch))
+        for transmissions in transmissions_of(hub_day):
+            kept = [t for t in transmissions if start_ns <= t.sent_ns < stop_ns]
+            yield from messages_of(kept, readings_max=READINGS_A_MESSAGE)
 
 
 def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[TimedMessage]:
@@ -71,15 +68,6 @@ def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[TimedMessage]:
 def _hub_live(hub: SimulatedHub, start_ns: int) -> Iterator[TimedMessage]:
     day = hub.local_day(start_ns)
     while True:
-        messages = [
-            TimedMessage(
-                observation.time_ns,
-                topic_of(hub.hub.id, series.kind, series.sensor.id),
-                payload(observation.time_ns, observation.fields),
-            )
-            for series in hub.day(day).series
-            for observation in series.observations
-            if observation.time_ns >= start_ns
-        ]
-        yield from sorted(messages)
+        sent = [t for series in transmissions_of(hub.day(day)) for t in series if t.sent_ns >= start_ns]
+        yield from sorted(messages_of(sent, readings_max=1))
         day += timedelta(days=1)

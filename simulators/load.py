@@ -1,6 +1,6 @@
 """Load: a steady rate of messages from several connections, so that capacity can be measured.
 
-messages -> dealt out, each due at its number / rate -> publishers, one thread each -> report
+messages -> message n due n / rate after the start -> dealt out to publishers, one thread each -> report
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from mqtt.publisher import Publisher
 from mqtt.window import Report
+from schemas.localtime import NS_A_SECOND
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
+from simulators.runner import RealTime
 
 _FIRST_S = 1e-5
 _GROWTH = 1.02
@@ -84,10 +87,8 @@ def hold_rate(
     or machine are slower than the rate, `rate_per_s` of the report is below it: late messages are sent, not dropped.
     Raises HubpulseError from the broker.
     """
-    limits = [
-        math.inf if messages_max is None else messages_max,
-        math.inf if duration_s is None else duration_s * rate_per_s,
-    ]
+    limits = [messages_max, None if duration_s is None else math.ceil(duration_s * rate_per_s)]
+    bounded = islice(messages, min((limit for limit in limits if limit is not None), default=None))
     latencies, lock = Latencies(), threading.Lock()
     failed = threading.Event()
 
@@ -99,24 +100,28 @@ def hold_rate(
     publishers = [Publisher(settings) for _ in range(connections)]
     for publisher in publishers:
         publisher.connect()
-    deal = _Deal(messages, rate_per_s, min(limits))
+    start_ns = time.monotonic_ns()
+    steady = (
+        message._replace(time_ns=start_ns + round(n * NS_A_SECOND / rate_per_s)) for n, message in enumerate(bounded)
+    )
+    shared, pace = _Shared(steady), RealTime(time.monotonic_ns)
 
     def publish(publisher: Publisher) -> Report:
-        hand = _Hand(deal)
         try:
             with publisher:
-                return publisher.publish_all(hand, pace=hand, on_latency_s=note, stop=lambda: failed.is_set() or stop())
+                return publisher.publish_all(
+                    shared, pace=pace, on_latency_s=note, stop=lambda: failed.is_set() or stop()
+                )
         except BaseException:
             failed.set()
             raise
 
-    start_s = time.monotonic()
     with ThreadPoolExecutor(connections, thread_name_prefix="load") as pool:
         reports = list(pool.map(publish, publishers))
     refused = sum((Counter(report.refused) for report in reports), Counter[str]())
     return LoadReport(
         connections=connections,
-        seconds=time.monotonic() - start_s,
+        seconds=(time.monotonic_ns() - start_ns) / NS_A_SECOND,
         sent=sum(report.sent for report in reports),
         acknowledged=sum(report.acknowledged for report in reports),
         refused=dict(refused),
@@ -127,40 +132,16 @@ def hold_rate(
     )
 
 
-class _Deal:
-    """One source for several threads; message n is due n / rate after the start."""
+class _Shared:
+    """One source of messages for several threads."""
 
-    def __init__(self, messages: Iterable[TimedMessage], rate_per_s: float, number_max: float) -> None:
-        self._source = iter(messages)
-        self._rate_per_s = rate_per_s
-        self._number_max = number_max
-        self._number = 0
-        self._start_s = time.monotonic()
+    def __init__(self, messages: Iterator[TimedMessage]) -> None:
+        self._messages = messages
         self._lock = threading.Lock()
-
-    def next(self) -> tuple[TimedMessage, float]:
-        with self._lock:
-            if self._number >= self._number_max:
-                raise StopIteration
-            message = next(self._source)
-            due_s = self._start_s + self._number / self._rate_per_s
-            self._number += 1
-            return message, due_s
-
-
-class _Hand:
-    """What one connection is dealt: its messages, and when the latest of them is due."""
-
-    def __init__(self, deal: _Deal) -> None:
-        self._deal = deal
-        self._due_s = 0.0
 
     def __iter__(self) -> Iterator[TimedMessage]:
         return self
 
     def __next__(self) -> TimedMessage:
-        message, self._due_s = self._deal.next()
-        return message
-
-    def due_s(self, _message: TimedMessage) -> float:
-        return self._due_s
+        with self._lock:
+            return next(self._messages)

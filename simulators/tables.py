@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from schemas import KINDS, HubpulseError
 from schemas.ids import is_id
 from schemas.localtime import rfc3339
-from simulators.duplicates import DuplicateIndex, Match
+from simulators.duplicates import DuplicateIndex
 from simulators.local_times import RowOrder, RowTime, TimeReader
 from simulators.mapping import FILE_COLUMN, MappingError, ReadingColumns, TableMapping
 from simulators.messages import TimedMessage
@@ -225,9 +225,10 @@ class _ReadingMaker:
             raise _Skip(NO_NAME, f": {error}") from error
         time_ns = target.order.place(moment)
         values = self._values(row)
-        match = duplicates.note(target.number, time_ns, hash(values))
-        if match is not Match.NEW:
-            raise _Skip(DUPLICATE if match is Match.DUPLICATE else CONFLICT, "")
+        value = hash(values)
+        before = duplicates.note(target.number, time_ns, value)
+        if before is not None:
+            raise _Skip(DUPLICATE if before == value else CONFLICT, "")
         return TimedMessage(time_ns, target.topic, f'{{"time":"{_rfc3339(time_ns)}",{values}}}'.encode())
 
     def _values(self, row: Sequence[str]) -> str:

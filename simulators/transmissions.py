@@ -37,7 +37,8 @@ class Transmission(NamedTuple):
 
     @property
     def topic(self) -> str:
-        return topic_of(self.hub, self.kind, self.sensor.id)
+        """The native topic of the sensor's readings."""
+        return f"hubs/{self.hub}/{self.kind}/{self.sensor.id}"
 
 
 def transmissions_of(day: HubDay) -> list[list[Transmission]]:
@@ -71,7 +72,7 @@ _sent_ns = attrgetter("sent_ns")
 
 
 def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> Iterator[TimedMessage]:
-    """Deliveries in sending order as messages of up to so many readings of one topic.
+    """Transmissions in sending order as messages of up to so many readings of one topic.
 
     A reading with a payload of its own travels alone: what is refused with it would be refused for its neighbours too.
     """
@@ -88,19 +89,9 @@ def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> 
     yield from sorted(messages)
 
 
-def topic_of(hub: str, kind: Kind, sensor: str) -> str:
-    """The native topic of a sensor's readings."""
-    return f"hubs/{hub}/{kind}/{sensor}"
-
-
 def payload(time_ns: int, fields: Mapping[str, object]) -> bytes:
     """One reading as a native payload, its time in milliseconds since 1970."""
     return dump({"time": time_ns // NS_A_MS, **fields})
-
-
-def batch_payload(observations: Iterable[Observation]) -> bytes:
-    """Several readings in one payload."""
-    return dump([{"time": o.time_ns // NS_A_MS, **o.fields} for o in observations])
 
 
 def dump(value: object) -> bytes:
@@ -110,7 +101,9 @@ def dump(value: object) -> bytes:
 
 def _batch(transmissions: Sequence[Transmission]) -> TimedMessage:
     last = transmissions[-1]
-    return TimedMessage(last.sent_ns, last.topic, batch_payload([d.observation for d in transmissions]))
+    observations = (transmission.observation for transmission in transmissions)
+    content = dump([{"time": o.time_ns // NS_A_MS, **o.fields} for o in observations])
+    return TimedMessage(last.sent_ns, last.topic, content)
 
 
 def _single(transmission: Transmission) -> TimedMessage:
