@@ -19,9 +19,9 @@ from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
     from simulators.privacy import MacHasher
-    from simulators.reason_counts import ReasonCounts
     from simulators.record import RecordReport
-    from simulators.replay import Extent, MessageSource, ReplayReport
+    from simulators.replay import Extent, ReplayReport
+    from simulators.source import MessageSource, ReasonCounts
 
 HostOption = Annotated[str | None, typer.Option("--mqtt-host", help="The broker; else HUBPULSE_MQTT__HOST.")]
 PortOption = Annotated[int | None, typer.Option("--mqtt-port", help="Its port; else HUBPULSE_MQTT__PORT.")]
@@ -175,15 +175,15 @@ def _file_progress(source: MessageSource) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[sent]} messages"))
     sent = 0
     with Progress(*columns, TimeElapsedColumn(), console=err.console) as progress:
-        task = progress.add_task("", total=max(1, source.file.size_bytes), sent=0)
+        task = progress.add_task("", total=max(1, source.size_bytes), sent=0)
 
         def advance(more: int) -> None:
             nonlocal sent
             sent += more
-            progress.update(task, completed=source.file.position_bytes, sent=sent)
+            progress.update(task, completed=source.position_bytes, sent=sent)
 
         yield advance
-        progress.update(task, completed=source.file.position_bytes)
+        progress.update(task, completed=source.position_bytes)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from schemas import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 from simulators.messages import TimedMessage
 from simulators.privacy import MacHasher, holds_mac
-from simulators.reason_counts import ReasonCounts
 from simulators.recordings import RecordingWriter
+from simulators.source import ReasonCounts
 
 FLUSH_EVERY_S = 1.0
 TURN_MAX_S = 0.2

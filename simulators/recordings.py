@@ -12,51 +12,36 @@ from typing import BinaryIO, Self
 
 from schemas import HubpulseError
 from simulators.messages import TimedMessage, decode, encode
-from simulators.reason_counts import ReasonCounts
-from simulators.source_file import SourceFile
+from simulators.source import MessageSource
 
 LINE_BYTES_MAX = 64 * 1024**2
 NO_MESSAGE = "line that is no message"
 _COMPRESSION = 6
 
 
-class Recording:
+class Recording(MessageSource):
     """The messages of a recording, streamed."""
 
     fingerprint = "recording"
 
-    def __init__(self, path: Path) -> None:
-        self.file = SourceFile(path)
-        self.skipped = ReasonCounts()
-        self.notes = ReasonCounts()
-
-    def messages(self) -> Generator[TimedMessage]:
-        """Every message, from the start. Raises HubpulseError where the file can't be read or is no recording."""
-        self.skipped, self.notes = ReasonCounts(), ReasonCounts()
+    def _messages(self) -> Generator[TimedMessage]:
         started = False
-        with self.file.opened() as stream:
-            for number, line in _lines(stream):
+        with self._opened() as stream:
+            # A line beyond the limit comes in parts, which are no messages.
+            for number, line in enumerate(iter(lambda: stream.readline(LINE_BYTES_MAX), b""), start=1):
+                if not line.strip():
+                    continue
                 try:
                     message = decode(line)
                 except ValueError as error:
                     if not started:
                         raise HubpulseError(
-                            f"{self.file.path}:{number}: no recording ({error}); "
-                            "a table needs a mapping: --mapping M.yaml"
+                            f"{self.path}:{number}: no recording ({error}); a table needs a mapping: --mapping M.yaml"
                         ) from error
                     self.skipped.add(NO_MESSAGE, f"line {number}: {error}")
                     continue
                 started = True
                 yield message
-
-
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that hold something; a line beyond the limit comes in parts, which are no messages."""
-    number = 0
-    while line := stream.readline(LINE_BYTES_MAX):
-        number += 1
-        if line.strip():
-            yield number, line
 
 
 class RecordingWriter:

@@ -11,42 +11,24 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
 from simulators.mapping import TableMapping
 from simulators.messages import TimedMessage, time_ns_of
-from simulators.reason_counts import ReasonCounts
 from simulators.recordings import Recording
-from simulators.source_file import SourceFile
+from simulators.source import MessageSource, ReasonCounts
 from simulators.tables import Table
 
 BOOKMARK_EVERY_S = 1.0
 NOT_SHIFTED = "payload sent with its old times: only native JSON can be shifted"
 _SAMPLE_BYTES = 64 * 1024
-
-
-class MessageSource(Protocol):
-    """Where messages come from. `messages()` starts from the beginning and yields the same messages each time.
-
-    `skipped` and `notes` count what the latest pass left out or altered; `fingerprint` names what, apart from the file,
-    decides which messages come.
-    """
-
-    file: SourceFile
-    skipped: ReasonCounts
-    notes: ReasonCounts
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def messages(self) -> Generator[TimedMessage]: ...
 
 
 def open_source(path: Path, mapping: TableMapping | None = None, *, readings_per_message: int = 1) -> MessageSource:
@@ -147,15 +129,15 @@ class Bookmark:
 
 def _identity(source: MessageSource) -> str:
     """A name for exactly this file, mapping and options."""
-    digest = hashlib.sha256(f"{source.file.size_bytes} {source.fingerprint}".encode())
+    digest = hashlib.sha256(f"{source.size_bytes} {source.fingerprint}".encode())
     try:
-        with source.file.path.open("rb") as raw:
+        with source.path.open("rb") as raw:
             digest.update(raw.read(_SAMPLE_BYTES))
-            raw.seek(max(0, source.file.size_bytes - _SAMPLE_BYTES))
+            raw.seek(max(0, source.size_bytes - _SAMPLE_BYTES))
             digest.update(raw.read(_SAMPLE_BYTES))
     except OSError as error:
-        raise HubpulseError(f"can't read {source.file.path}: {error.strerror}; check the path") from error
-    return f"{source.file.stem}-{digest.hexdigest()[:16]}"
+        raise HubpulseError(f"can't read {source.path}: {error.strerror}; check the path") from error
+    return f"{source.stem}-{digest.hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,7 @@ from simulators.duplicates import DuplicateIndex
 from simulators.local_times import RowOrder, RowTime, TimeReader
 from simulators.mapping import FILE_COLUMN, MappingError, ReadingColumns, TableMapping
 from simulators.messages import TimedMessage
-from simulators.reason_counts import ReasonCounts
-from simulators.source_file import SourceFile
+from simulators.source import MessageSource
 
 TOPICS_MAX = 100_000
 _NO_ID = re.compile(r"[^a-z0-9_-]+")
@@ -50,24 +49,19 @@ class _Skip(Exception):  # noqa: N818 - no error: a reading that is left out
         self.reason, self.detail = reason, detail
 
 
-class Table:
+class Table(MessageSource):
     """The messages of a table: one for each reading, or arrays of up to `readings_per_message` of the same topic."""
 
     def __init__(self, path: Path, mapping: TableMapping, *, readings_per_message: int = 1) -> None:
-        self.file = SourceFile(path)
+        super().__init__(path)
         self._mapping = mapping
         self._readings_per_message = readings_per_message
-        self.skipped = ReasonCounts()
-        self.notes = ReasonCounts()
 
     @property
     def fingerprint(self) -> str:
-        """What, apart from the file itself, decides which messages come in which order."""
         return f"{self._mapping.model_dump_json()} {self._readings_per_message}"
 
-    def messages(self) -> Generator[TimedMessage]:
-        """Every message, from the start. Raises HubpulseError where file or mapping is wrong."""
-        self.skipped, self.notes = ReasonCounts(), ReasonCounts()
+    def _messages(self) -> Generator[TimedMessage]:
         readings = self._readings()
         return readings if self._readings_per_message == 1 else _arrays(readings, self._readings_per_message)
 
@@ -98,8 +92,8 @@ class Table:
 
     def _rows(self) -> Generator[tuple[int, list[str]]]:
         """(0, column names), then (line, cells) of every row of the right width, the file's own name the last cell."""
-        mapping, name, stem = self._mapping, self.file.path.name, self.file.stem
-        with self.file.opened() as stream:
+        mapping, name, stem = self._mapping, self.path.name, self.stem
+        with self._opened() as stream:
             text = io.TextIOWrapper(stream, encoding=mapping.encoding, newline="")
             reader = csv.reader(text, delimiter=mapping.delimiter)
             try:
@@ -135,7 +129,7 @@ class Table:
             if columns.count(name) != 1:
                 what = "is not in the table" if name not in columns else "is there twice"
                 raise MappingError(
-                    f"{self.file.path.name}: column {name!r} {what}; it has {', '.join(columns[:-1])}: "
+                    f"{self.path.name}: column {name!r} {what}; it has {', '.join(columns[:-1])}: "
                     "correct the mapping, or name the columns there with `columns: [...]`"
                 )
         return {name: at for at, name in enumerate(columns)}

@@ -135,4 +135,4 @@ def test_a_large_table_is_streamed(data_set: DataSet) -> None:
     cameras = Table(path, load_mapping("leeds_footfall")[0])
     stream = cameras.messages()
     next(stream)
-    assert cameras.file.position_bytes < cameras.file.size_bytes / 10
+    assert cameras.position_bytes < cameras.size_bytes / 10
