@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.measures import CLIENTS, DEVICES, PEOPLE, USAGE_MEASURES
+
 SUPPRESSED = "*"
 SMALL_MAX = 7
 NEAREST = 5
 PEOPLE_FIELDS = frozenset(
-    {
-        "entries",
-        "exits",
-        "peak_occupancy",
-        "occupancy_drift",
-        "wifi_peak_clients",
-        "wifi_mean_clients",
-        "wifi_devices",
-    }
+    name for name, measure in USAGE_MEASURES.items() if measure.unit in (PEOPLE, CLIENTS, DEVICES)
 )
+"""The figures that are of people or of the devices they carry."""
 
 
 def suppress_small(figures: Mapping[str, object]) -> dict[str, object]:

@@ -51,14 +51,6 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class WeekCell:
-    """The entries of seven whole days, and what is missing in them."""
-
-    text: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class HubRow:
     """A hub as the estate's table shows it; the `sort_*` are what its columns are sorted by."""
 
@@ -66,7 +58,8 @@ class HubRow:
     today: str
     today_note: str
     week_ago: str
-    week: WeekCell
+    week: str
+    week_missing: str
     spark: Sparkline
     cells: tuple[Cell, ...]
     last_seen: str
@@ -93,7 +86,8 @@ def hub_row(hub: HubNow) -> HubRow:
         today=hub.today.text,
         today_note=_today_note(hub.today),
         week_ago=week_ago(hub.days[-1 - WEEK], hub.state.now.date()),
-        week=WeekCell(wording.number(week.entries) if week.counted_days else wording.NO_FIGURE, missing(week)),
+        week=wording.number(week.entries) if week.counted_days else wording.NO_FIGURE,
+        week_missing=missing(week),
         spark=sparkline(hub.days),
         cells=cells(hub),
         last_seen=wording.seen(hub.state.last_seen_ns, hub.state.now),
@@ -119,39 +113,23 @@ def week_ago(day: Day | EstateDay, now: date) -> str:
 
 
 def missing(of: Total) -> str:
-    """`1 day no data, 2 incomplete`; empty where nothing is missing."""
-    parts = []
-    if of.silent_days:
-        parts.append(f"{wording.plural(of.silent_days, 'day')} {WORDS[DayState.SILENT]}")
-    if of.partial_days:
-        parts.append(f"{wording.plural(of.partial_days, 'day')} {WORDS[DayState.PARTIAL]}")
-    return ", ".join(parts)
+    """`1 day no data, 2 days incomplete`; empty where nothing is missing."""
+    states = ((of.silent_days, DayState.SILENT), (of.partial_days, DayState.PARTIAL))
+    return ", ".join(f"{wording.plural(days, 'day')} {WORDS[state]}" for days, state in states if days)
 
 
 def cells(hub: HubNow) -> tuple[Cell, ...]:
     """Wi-Fi and the air: now, and the day so far."""
-    temperature, humidity = hub.state.value("temperature_c"), hub.state.value("relative_humidity_pct")
-    co2, pressure = hub.state.value("co2_ppm"), hub.state.value("pressure_hpa")
-    return (
-        Cell("Wi-Fi clients", wording.number(hub.state.value("clients")), _so_far(hub, "peak", "wifi_peak_clients")),
-        Cell(
-            "Temperature",
-            wording.measure(temperature, "temperature_c"),
-            _span(hub.today, "temperature_min_c", "temperature_max_c"),
-            _temperature_level(temperature, open_now=hub.state.opening.is_open),
-        ),
-        Cell(
-            "Humidity",
-            wording.measure(humidity, "relative_humidity_pct"),
-            _so_far(hub, "mean", "relative_humidity_mean_pct"),
-            _level("relative_humidity_pct", humidity),
-        ),
-        Cell("CO₂", wording.measure(co2, "co2_ppm"), _so_far(hub, "highest", "co2_max_ppm"), _level("co2_ppm", co2)),
-        Cell(
-            "Pressure",
-            wording.measure(pressure, "pressure_hpa"),
-            _so_far(hub, "sea level" if hub.state.sea_level else "mean", "pressure_mean_hpa"),
-        ),
+    days = {
+        "clients": _so_far(hub, "peak", "wifi_peak_clients"),
+        "temperature_c": _span(hub.today, "temperature_min_c", "temperature_max_c"),
+        "relative_humidity_pct": _so_far(hub, "mean", "relative_humidity_mean_pct"),
+        "co2_ppm": _so_far(hub, "highest", "co2_max_ppm"),
+        "pressure_hpa": _so_far(hub, "sea level" if hub.state.sea_level else "mean", "pressure_mean_hpa"),
+    }
+    return tuple(
+        Cell(MEASURES[name].label, wording.measure(hub.state.value(name), name), day, _level(hub, name))
+        for name, day in days.items()
     )
 
 
@@ -167,14 +145,12 @@ def _span(day: Day, low: str, high: str) -> str:
     return f"{wording.number(day.figure(low), 1)} to {wording.number(day.figure(high), 1)}"
 
 
-def _level(name: str, value: float | None) -> Level | None:
-    """The verdict on a value now, by the measure's bands; None where nothing is wrong."""
-    band = MEASURES[name].band(value)
+def _level(hub: HubNow, name: str) -> Level | None:
+    """The verdict on a value now, by the measure's bands; None where nothing is wrong. A closed hub may be cold."""
+    if name == "temperature_c" and not hub.state.opening.is_open:
+        return None
+    band = MEASURES[name].band(hub.state.value(name))
     return None if band is None else _LEVELS.get(band.meaning)
-
-
-def _temperature_level(value: float | None, *, open_now: bool) -> Level | None:
-    return _level("temperature_c", value) if open_now else None
 
 
 def _silent_text(hub: HubNow) -> str:
@@ -203,16 +179,13 @@ def _hub_notices(hub: HubNow) -> Iterator[Notice]:
     else:
         for sensor in silent:
             seen = wording.seen(sensor.last_seen_ns, state.now)
-            yield Notice(
-                hub,
-                f"{sensor.sensor} {seen} seen" if seen == wording.NEVER else f"{sensor.sensor} last seen {seen}",
-                _SILENT,
-            )
-    co2, temperature = hub.state.value("co2_ppm"), hub.state.value("temperature_c")
-    if _level("co2_ppm", co2) is _POOR_AIR:
-        yield Notice(hub, f"CO₂ {wording.measure(co2, 'co2_ppm')}: open windows or raise ventilation", _POOR_AIR)
-    if _temperature_level(temperature, open_now=hub.state.opening.is_open):
-        yield Notice(hub, f"{wording.measure(temperature, 'temperature_c')} while open", _COLD)
+            words = "never seen" if seen == wording.NEVER else f"last seen {seen}"
+            yield Notice(hub, f"{sensor.sensor} {words}", _SILENT)
+    if _level(hub, "co2_ppm") is _POOR_AIR:
+        co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
+        yield Notice(hub, f"CO₂ {co2}: open windows or raise ventilation", _POOR_AIR)
+    if _level(hub, "temperature_c") is _COLD:
+        yield Notice(hub, f"{wording.measure(state.value('temperature_c'), 'temperature_c')} while open", _COLD)
 
 
 @dataclass(frozen=True, slots=True)
