@@ -185,22 +185,22 @@ def _publish(
     advance: Callable[[], None],
 ) -> dict[str, Any]:
     from mqtt.publisher import Publisher
+    from simulators import runner
     from simulators.replay import Spacing
-    from simulators.runner import READINGS_A_BATCH, RealTime, Runner
 
     paced = math.isfinite(speed)
     today = datetime.now(ZoneInfo(run.estate.timezone)).date()
     with Publisher(settings.mqtt) as publisher:
-        runner = Runner(
+        started_s = time.monotonic()
+        published = runner.run(
             run,
             publisher,
-            readings_max=lambda day: 1 if paced or (live and day >= today) else READINGS_A_BATCH,
-            pace=Spacing(speed) if paced else RealTime() if live else None,
+            readings_max=lambda day: 1 if paced or (live and day >= today) else runner.READINGS_A_BATCH,
+            pace=Spacing(speed) if paced else runner.RealTime() if live else None,
             truth=truth,
+            on_hub_day=advance,
             stop=stop,
         )
-        started_s = time.monotonic()
-        published = runner.run(on_hub_day=advance)
         return {
             "messages": published.sent,
             "acknowledged": published.acknowledged,

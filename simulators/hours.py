@@ -27,17 +27,15 @@ def _at(day: date, minute: int, zone: ZoneInfo) -> int:
     return to_ns(datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone))
 
 
-def is_closed(estate: Estate, hub: Hub, day: date) -> bool:
-    """Whether a closure or a bank holiday keeps the hub shut that day, whatever its week says."""
-    if any(closure.first <= day <= closure.last for closure in hub.closures):
-        return True
-    calendar = estate.holidays
-    return calendar is not None and day in _bank_holidays(calendar.country, calendar.subdivision, day.year)
-
-
 def open_spans(estate: Estate, hub: Hub, day: date) -> tuple[Span, ...]:
-    """The hub's opening times on a local day; a hub without `opening` is open from midnight to midnight."""
-    if is_closed(estate, hub, day):
+    """The hub's opening times on a local day; a hub without `opening` is open from midnight to midnight.
+
+    A closure or a bank holiday keeps it shut, whatever its week says.
+    """
+    calendar = estate.holidays
+    if any(closure.first <= day <= closure.last for closure in hub.closures):
+        return ()
+    if calendar is not None and day in _bank_holidays(calendar.country, calendar.subdivision, day.year):
         return ()
     zone = estate.zone_of(hub.id)
     if hub.opening is None:

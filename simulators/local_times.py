@@ -35,18 +35,17 @@ class RowTime(NamedTuple):
     skipped: bool = False
 
 
-class TimeReader:
-    """Reads the times of one file. `formats` are tried in order: strptime directives, `iso` or `unix`."""
+def time_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[str], RowTime]:
+    """What reads the times of one file. `formats` are tried in order: strptime directives, `iso` or `unix`.
 
-    def __init__(self, formats: Sequence[str], zone: ZoneInfo | None) -> None:
-        self._parsers = [_parser(format_) for format_ in formats]
-        self._zone = zone
-        self.read: Callable[[str], RowTime] = lru_cache(maxsize=65536)(self._read)
-        """The moment of a text. Raises ValueError with what is wrong."""
+    It raises ValueError with what is wrong.
+    """
+    parsers = [_parser(format_) for format_ in formats]
 
-    def _read(self, text: str) -> RowTime:
+    @lru_cache(maxsize=65536)
+    def read(text: str) -> RowTime:
         text = " ".join(text.replace('"', " ").split())  # a stray quote or line break is no part of a time
-        for parse in self._parsers:
+        for parse in parsers:
             try:
                 parsed = parse(text)
             except (ValueError, OverflowError):
@@ -55,10 +54,12 @@ class TimeReader:
                 return RowTime(parsed)
             if parsed.tzinfo is not None:
                 return RowTime(to_ns(parsed))
-            if self._zone is None:
+            if zone is None:
                 raise ValueError(f"{text!r} has no offset: name the file's zone as time.timezone in the mapping")
-            return local_row_time(parsed, self._zone)
+            return local_row_time(parsed, zone)
         raise ValueError(f"{text!r} is in none of the formats of time.format")
+
+    return read
 
 
 class RowOrder:

@@ -37,7 +37,6 @@ FILE_COLUMN = "file"
 """A column that every table has: the file's name without its endings."""
 
 _COLUMN = re.compile(r"\{([^{}]*)\}")
-_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
 _LEVELS = 4
 
 
@@ -61,13 +60,6 @@ def _formats(value: object) -> object:
     return many
 
 
-def _column_or_number(value: object) -> object:
-    """The number that a text of the file is; any other text is a column."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return int(value) if value.lstrip("-").isdigit() else float(value)
-    return value
-
-
 def _some(value: Sized) -> Sized:
     if not value:
         raise ValueError("is empty: write at least one")
@@ -75,6 +67,8 @@ def _some(value: Sized) -> Sized:
 
 
 NotEmpty = AfterValidator(_some)
+ColumnOrNumber = Annotated[int | Annotated[float, Field(allow_inf_nan=False)] | str, Field(union_mode="left_to_right")]
+"""The number that a text of the file is; any other text is a column."""
 
 
 class TimeColumns(_MappingPart):
@@ -93,7 +87,7 @@ class ReadingColumns(_MappingPart):
     """
 
     topic: str
-    fields: Annotated[dict[str, Annotated[str | int | float, BeforeValidator(_column_or_number)]], NotEmpty]
+    fields: Annotated[dict[str, ColumnOrNumber], NotEmpty]
     where: dict[str, str] = {}
 
     @property

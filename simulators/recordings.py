@@ -53,24 +53,23 @@ class RecordingWriter:
     def __init__(self, path: Path, *, rotate_bytes: int | None = None) -> None:
         self._path = path
         self._rotate_bytes = rotate_bytes
-        self._raw: BinaryIO | None = None
         self._zipped: gzip.GzipFile | None = None
         self.paths: list[Path] = []
         self._open()
 
     def write(self, message: TimedMessage) -> None:
         with self._writing():
-            if self._rotate_bytes is not None and self._size_bytes() >= self._rotate_bytes:
+            if self._rotate_bytes is not None and self._raw.tell() >= self._rotate_bytes:
                 self._close()
                 self._open()
-            self._stream().write(encode(message))
+            (self._zipped or self._raw).write(encode(message))
 
     def flush(self) -> None:
         """Hand everything to the operating system, so that a killed process loses nothing that was flushed."""
         with self._writing():
-            self._stream().flush()
-            if self._raw is not None:
-                self._raw.flush()
+            if self._zipped is not None:
+                self._zipped.flush()
+            self._raw.flush()
 
     def close(self) -> None:
         """End the file; what was written is on the disk then."""
@@ -85,36 +84,25 @@ class RecordingWriter:
     ) -> None:
         self.close()
 
-    def _stream(self) -> BinaryIO | gzip.GzipFile:
-        stream = self._zipped or self._raw
-        if stream is None:
-            raise HubpulseError(f"the recording {self._path} is closed already")
-        return stream
-
-    def _size_bytes(self) -> int:
-        return self._raw.tell() if self._raw is not None else 0
-
     def _open(self) -> None:
         path = self._path
         if self._rotate_bytes is not None:
             name, _, endings = path.name.partition(".")
             path = path.with_name(f"{name}.{len(self.paths) + 1:04}.{endings}".rstrip("."))
         with self._writing():
-            self._raw = path.open("xb")
+            self._raw: BinaryIO = path.open("xb")
         if path.suffix == ".gz":
             self._zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=self._raw, mtime=0)
         self.paths.append(path)
 
     def _close(self) -> None:
-        if self._raw is None:
+        if self._raw.closed:
             return
-        raw, zipped = self._raw, self._zipped
-        self._raw = self._zipped = None
-        with raw:
-            if zipped is not None:
-                zipped.close()
-            raw.flush()
-            os.fsync(raw.fileno())
+        with self._raw:
+            if self._zipped is not None:
+                self._zipped.close()
+            self._raw.flush()
+            os.fsync(self._raw.fileno())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -11,13 +11,14 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from mqtt.publisher import Publisher
+from mqtt.window import Report
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
 from simulators.mapping import TableMapping
@@ -141,16 +142,12 @@ def _identity(source: MessageSource) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayReport:
+class ReplayReport(Report):
     """What a replay did. `before` messages had been sent before the break that it took up."""
 
     before: int
-    sent: int
-    acknowledged: int
-    refused: Mapping[str, int]
     skipped: ReasonCounts
     notes: ReasonCounts
-    complete: bool
     seconds: float
 
 
@@ -194,16 +191,8 @@ def replay(
             bookmark.remove()
         else:
             bookmark.save()
-    return ReplayReport(
-        before,
-        report.sent,
-        report.acknowledged,
-        report.refused,
-        source.skipped,
-        source.notes,
-        complete=report.complete,
-        seconds=clock_s() - start_s,
-    )
+    seconds = clock_s() - start_s
+    return ReplayReport(**asdict(report), before=before, skipped=source.skipped, notes=source.notes, seconds=seconds)
 
 
 def _shift_all(messages: Iterator[TimedMessage], source: MessageSource, shift_ns: int) -> Iterator[TimedMessage]:
@@ -228,14 +217,10 @@ def _shifted_native(payload: bytes, shift_ns: int) -> bytes | None:
     """The native payload with its times moved; None where it is no JSON, or a time in it is none."""
     try:
         content = json.loads(payload)
-        timed = [item for item in _items(content) if "time" in item]
+        items = content if isinstance(content, list) else [content]
+        timed = [item for item in items if isinstance(item, dict) and "time" in item]
         for item in timed:
             item["time"] = rfc3339(time_ns_of(item["time"]) + shift_ns)
     except (ValueError, OverflowError, RecursionError):
         return None
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() if timed else payload
-
-
-def _items(content: object) -> list[dict[str, object]]:
-    items = content if isinstance(content, list) else [content]
-    return [item for item in items if isinstance(item, dict)]

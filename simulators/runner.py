@@ -42,57 +42,45 @@ class RealTime:
         return time.monotonic() + (message.time_ns - self.clock_ns()) / NS_A_SECOND
 
 
-class Runner:
-    """Publishes one simulation."""
+def run(
+    simulation: Simulation,
+    publisher: Publisher,
+    *,
+    readings_max: Callable[[date], int] = lambda _day: READINGS_A_BATCH,
+    pace: Pace | None = None,
+    truth: TruthRecord | None = None,
+    on_hub_day: Callable[[], None] = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Published:
+    """Publish every message of a simulation, and wait until the broker has each of them."""
+    shares = simulation.fault_plan().connection
+    rng = seeded_rng(simulation.seed, "connection")
+    messages = simulation.messages(readings_max=readings_max, truth=truth, on_hub_day=on_hub_day)
+    taken = sent = acknowledged = cuts = 0
+    last: deque[TimedMessage] = deque(maxlen=_REPEATED_MAX)
+    again: list[TimedMessage] = []
+    cut: list[str] = []
 
-    def __init__(
-        self,
-        simulation: Simulation,
-        publisher: Publisher,
-        *,
-        readings_max: Callable[[date], int] = lambda _day: READINGS_A_BATCH,
-        pace: Pace | None = None,
-        truth: TruthRecord | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._simulation = simulation
-        self._publisher = publisher
-        self._readings_max = readings_max
-        self._pace = pace
-        self._truth = truth
-        self._stop = stop
-        self._connection = simulation.fault_plan().connection
-        self._rng = seeded_rng(simulation.seed, "connection")
-        self._taken = 0
-        self._last: deque[TimedMessage] = deque(maxlen=_REPEATED_MAX)
-
-    def run(self, *, on_hub_day: Callable[[], None] = lambda: None) -> Published:
-        """Publish every message, and wait until the broker has each of them."""
-        messages = self._simulation.messages(readings_max=self._readings_max, truth=self._truth, on_hub_day=on_hub_day)
-        sent = acknowledged = cuts = 0
-        again: list[TimedMessage] = []
-        cut: list[str] = []
-        while True:
-            stretch = chain(again, self._until_cut(messages, cut))
-            report = self._publisher.publish_all(stretch, pace=self._pace, stop=self._stop)
-            sent, acknowledged = sent + report.sent, acknowledged + report.acknowledged
-            if not cut or self._stop():
-                break
-            self._publisher.abort()
-            cuts += 1
-            fault = cut.pop()
-            again = list(self._last) if fault == "redelivery" else []
-            if self._truth is not None:
-                self._truth.connection(fault, after_messages=self._taken, repeated=len(again))
-        return Published(sent, acknowledged, cuts)
-
-    def _until_cut(self, messages: Iterator[TimedMessage], cut: list[str]) -> Iterator[TimedMessage]:
+    def until_cut() -> Iterator[TimedMessage]:
         """Messages until a fault of the connection strikes, which is then named in `cut`."""
+        nonlocal taken
         for message in messages:
-            self._taken += 1
-            self._last.append(message)
+            taken += 1
+            last.append(message)
             yield message
-            struck = [fault for fault, share in self._connection.items() if self._rng.random() < share]
+            struck = [fault for fault, share in shares.items() if rng.random() < share]
             if struck:
                 cut.append(struck[0])
                 return
+
+    while True:
+        report = publisher.publish_all(chain(again, until_cut()), pace=pace, stop=stop)
+        sent, acknowledged = sent + report.sent, acknowledged + report.acknowledged
+        if not cut or stop():
+            return Published(sent, acknowledged, cuts)
+        publisher.abort()
+        cuts += 1
+        fault = cut.pop()
+        again = list(last) if fault == "redelivery" else []
+        if truth is not None:
+            truth.connection(fault, after_messages=taken, repeated=len(again))

@@ -22,7 +22,7 @@ from schemas import KINDS, HubpulseError
 from schemas.ids import is_id
 from schemas.localtime import rfc3339
 from simulators.duplicates import DuplicateIndex
-from simulators.local_times import RowOrder, RowTime, TimeReader
+from simulators.local_times import RowOrder, RowTime, time_reader
 from simulators.mapping import FILE_COLUMN, MappingError, ReadingColumns, TableMapping
 from simulators.messages import TimedMessage
 from simulators.source import MessageSource
@@ -67,7 +67,7 @@ class Table(MessageSource):
 
     def _readings(self) -> Generator[TimedMessage]:
         mapping = self._mapping
-        times = TimeReader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
+        time_of = time_reader(mapping.time.formats, ZoneInfo(mapping.time.timezone) if mapping.time.timezone else None)
         topics = Topics(mapping.names)
         with closing(self._rows()) as rows, closing(DuplicateIndex()) as duplicates:
             columns = self._positions(next(rows)[1])
@@ -75,7 +75,7 @@ class Table(MessageSource):
             plans = [_ReadingMaker(reading, columns, mapping, topics) for reading in mapping.readings]
             for line, row in rows:
                 try:
-                    moment = times.read(" ".join([row[at] for at in time_at]))
+                    moment = time_of(" ".join([row[at] for at in time_at]))
                 except ValueError as error:
                     self.skipped.add(NO_TIME, f"line {line}, {error}", len(plans))
                     continue
@@ -259,8 +259,7 @@ def _arrays(readings: Iterator[TimedMessage], readings_max: int) -> Generator[Ti
         group.append(reading)
         if len(group) == readings_max:
             yield _array(waiting.pop(reading.topic))
-    for group in waiting.values():
-        yield _array(group)
+    yield from map(_array, waiting.values())
 
 
 def _array(group: Sequence[TimedMessage]) -> TimedMessage:

@@ -74,9 +74,7 @@ class Drift(SensorFault):
     name, share, kinds = "drift", 0.2, AIR
     summary = "an air sensor reads a little more each day (share of sensors)"
 
-    def __init__(self, *, seed: int, share: float | None = None) -> None:
-        super().__init__(seed=seed, share=share)
-        self._since_ns: int | None = None
+    _since_ns: int | None = None
 
     def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         self._since_ns = day.bounds.start_ns if self._since_ns is None else self._since_ns

@@ -22,9 +22,9 @@ from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import Settings
 from schemas.settings import InfluxSettings, MqttSettings
+from simulators import runner
 from simulators.faults import describe
 from simulators.messages import TimedMessage
-from simulators.runner import Runner
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord
 from simulators.truth.verify import Difference, Truth, differences, read_truth
@@ -67,9 +67,8 @@ class Pipeline:
         path = self.folder / "truth.jsonl"
         with path.open("w") as file, Publisher(self.settings.mqtt) as publisher:
             truth = TruthRecord(file, run.estate, run.header())
-            self.published += (
-                Runner(run, publisher, readings_max=lambda _day: readings_max, truth=truth).run().acknowledged
-            )
+            published = runner.run(run, publisher, readings_max=lambda _day: readings_max, truth=truth)
+            self.published += published.acknowledged
             truth.close()
         self.wait_until_stored()
         return read_truth(path)
