@@ -46,7 +46,6 @@ from schemas.measures import (
 
 TODAY, LATELY = "now/d", "15m"
 OVER = f"Over {CO2_POOR_PPM} ppm"
-NO_DAYS = "No daily figures in this time range."
 SILENT_FOR = (
     f'SELECT "last_seen_s" AS "Silent for" FROM ({sensors_now("last_seen_s")}) WHERE {SILENT_NOW} AND {IN_RANGE} '
     f"GROUP BY {HUB}, {SENSOR} tz('{ZONE}')"
@@ -74,7 +73,7 @@ def _by_hour(title: str, field: str, function: str, **texts: Any) -> Placed:
 
 def _minutes(title: str, field: str, says: str) -> Placed:
     query = series("usage_daily", Term(field, "sum"), by=[DAY, HUB])
-    return panel(12, title, bars(MINUTES), query, says=says, empty=NO_DAYS)
+    return panel(12, title, bars(MINUTES), query, says=says)
 
 
 DASHBOARD = dashboard(
@@ -138,7 +137,6 @@ DASHBOARD = dashboard(
             InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
             says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
             "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",
-            empty="No sensor reported today: see `hubpulse doctor`.",
             overrides={
                 "CO₂": look("co2_ppm").column(),
                 "Temperature": look("temperature_c").column(),
@@ -159,7 +157,6 @@ DASHBOARD = dashboard(
             "max",
             says=f"Highest CO₂ of each clock hour. Green under {CO2_FAIR_PPM} ppm, red over {CO2_POOR_PPM} ppm. "
             "Blank: no sensor reported.",
-            empty="No hourly CO₂ in this time range.",
         ),
         _by_hour(
             "Temperature in opening hours",
@@ -167,7 +164,6 @@ DASHBOARD = dashboard(
             "mean",
             says=f"Mean of each open clock hour. Blue under {WORKROOM_MIN_C} °C, yellow over {COMFORT_MAX_C} °C. "
             "Blank: closed, or no sensor reported.",
-            empty="No open hour with a temperature in this time range.",
         ),
     ),
     row(
@@ -203,7 +199,6 @@ DASHBOARD = dashboard(
             columns("Battery", descending=False),
             table("sensor_status", Term("battery_pct", "last", "Battery"), by=[HUB, SENSOR]),
             says="Last battery reading of today, the flattest first. Sensors on mains power have none.",
-            empty="No sensor reported a battery today.",
             overrides={"Battery": [*look("battery_pct").column(), prop("min", 0), prop("max", 100)]},
             time_from=TODAY,
         ),

@@ -46,7 +46,6 @@ from dashboards.grafana.query import (
 )
 from schemas.measures import COMPLETE_MIN
 
-NO_FIGURES = "No daily figures in this time range: choose another, or see whether `hubpulse jobs` runs."
 COMPLETE = look("completeness")
 GAUGE = [prop("custom.cellOptions", {"type": "gauge", "mode": "basic"}), colour(PERSON), prop("min", 0)]
 CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": ("0", "yellow")}
@@ -55,7 +54,7 @@ NO_LEGEND = common.VizLegendOptions().show_legend(False)
 
 def _entries(title: str, says: str, **options: Any) -> Placed:
     query = series("usage_daily", Term("entries", "sum", "People entering"))
-    return panel(5, title, number(PEOPLE), query, says=says, empty="no figures", **options)
+    return panel(5, title, number(PEOPLE), query, says=says, **options)
 
 
 def entries_by_day() -> list[InfluxQuery]:
@@ -92,7 +91,6 @@ DASHBOARD = dashboard(
             series("usage_daily", Term("completeness", "mean", "Completeness")),
             says="Readings received of those expected, over the chosen hubs and days. "
             f"Sound from {COMPLETE_MIN * 100:g} % on.",
-            empty="no figures",
         ),
         panel(
             4,
@@ -112,7 +110,6 @@ DASHBOARD = dashboard(
             *entries_by_day(),
             says="All chosen hubs together, by local day. Pale: provisional, may still change. A day without a bar "
             "was closed or has no data: see the next panel.",
-            empty=NO_FIGURES,
             overrides=ENTRIES_BY_DAY,
         ),
     ),
@@ -134,7 +131,6 @@ DASHBOARD = dashboard(
             InfluxQuery(hub_days(), "$tag_hub"),
             says="People entering by hub and local day. 0: open, and nobody came. closed: no opening hours and "
             "nobody counted. no data: the hub was to open, but no door counter reported.",
-            empty=NO_FIGURES,
         ),
     ),
     row(
@@ -155,7 +151,6 @@ DASHBOARD = dashboard(
             ),
             says="Each hub over the chosen days, with the completeness of its figures. Days counted "
             "leaves out days without data; closed days count as 0.",
-            empty=NO_FIGURES,
             overrides={
                 "People": [*PEOPLE.column(), *GAUGE],
                 "A day": PEOPLE.column(),
@@ -180,7 +175,6 @@ DASHBOARD = dashboard(
             .show_legend(),
             series("usage_hourly", Term("entries", "sum"), by=[HOUR, HUB]),
             says="People entering by hub and clock hour over the last seven days.",
-            empty="No hourly figures in the last seven days.",
         ),
         panel(
             8,
@@ -205,7 +199,6 @@ DASHBOARD = dashboard(
             .legend(NO_LEGEND),
             table("usage_hourly", Term("entries", "sum", "People"), by=[HOUR]),
             says="People entering in each clock hour, added up over the chosen days and hubs.",
-            empty="No hourly figures in this time range.",
         ),
     ),
     row(
@@ -216,7 +209,6 @@ DASHBOARD = dashboard(
             lines(look("wifi_peak_clients")),
             series("usage_daily", Term("wifi_peak_clients", "max"), by=[DAY, HUB]),
             says="The most devices connected at once on each day. Devices are not people: some have two, some none.",
-            empty="No Wi-Fi figures in this time range.",
             min=0,
         ),
         panel(
@@ -226,7 +218,6 @@ DASHBOARD = dashboard(
             series("usage_daily", Term("completeness", "mean"), by=[DAY, HUB]),
             says=f"Readings received of those expected. Under the dashed line, {COMPLETE_MIN * 100:g} %, a day's "
             "figures are incomplete.",
-            empty=NO_FIGURES,
             min=0,
             max=1,
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.daily_usage import ENTRIES_BY_DAY, NO_FIGURES, entries_by_day
+from dashboards.grafana.daily_usage import ENTRIES_BY_DAY, entries_by_day
 from dashboards.grafana.layout import Annotation, dashboard, hub_variable, row
 from dashboards.grafana.panels import (
     DAY_COLUMN,
@@ -56,14 +56,14 @@ COMPLETENESS: Properties = [
 
 def _today(title: str, term: Term, says: str) -> Placed:
     kind = number(PEOPLE)
-    return panel(4, title, kind, series("usage_daily", term), says=says, empty="no count yet", time_from=TODAY)
+    return panel(4, title, kind, series("usage_daily", term), says=says, time_from=TODAY)
 
 
 def _now(
     title: str, measurement: str, field: str, says: str = "Each sensor's last reading of the last two hours."
 ) -> Placed:
     query = series(measurement, Term(field, "last"), by=[SENSOR])
-    return panel(4, title, number(look(field)), query, says=says, empty="silent for 2 h", time_from="2h")
+    return panel(4, title, number(look(field)), query, says=says, time_from="2h")
 
 
 def _shaded(
@@ -76,11 +76,11 @@ def _shaded(
 
 
 def _readings(
-    title: str, measurement: str, field: str, function: str, shown: Look, says: str, empty: str, **options: Any
+    title: str, measurement: str, field: str, function: str, shown: Look, says: str, **options: Any
 ) -> Placed:
     """A field's readings by sensor, with its limits."""
     query = series(measurement, Term(field, function), by=[INTERVAL, SENSOR], fill="null")
-    return _shaded(title, lines(shown), query, says=says, empty=empty, interval="15m", **options)
+    return _shaded(title, lines(shown), query, says=says, interval="15m", **options)
 
 
 def _texts(**texts: tuple[str, str]) -> list[models.DynamicConfigValue]:
@@ -123,7 +123,6 @@ DASHBOARD = dashboard(
             series("usage_hourly", Term("entries", "sum", "In"), Term("exits", "sum", "Out"), by=[HOUR]),
             {"In": [colour(PERSON)], "Out": [colour("light-purple"), UNSTACKED]},
             says="People in and out in each clock hour since midnight. Shaded: opening hours.",
-            empty="No hourly figures today: see whether `hubpulse jobs` runs.",
             time_from=TODAY,
         ),
         _shaded(
@@ -132,7 +131,6 @@ DASHBOARD = dashboard(
             series("usage_hourly", Term("peak_occupancy", "max", "Most at once"), by=[HOUR]),
             {"Most at once": [colour(PERSON), *STEP]},
             says="The most people inside at once in each hour of the last seven days. Shaded: opening hours.",
-            empty="No hourly figures in the last seven days.",
             min=0,
             time_from="7d",
         ),
@@ -147,7 +145,6 @@ DASHBOARD = dashboard(
             series("usage_daily", Term("completeness", "mean", "Completeness"), by=[DAY]),
             says="By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
             "Marked on the time axis: closed days.",
-            empty=NO_FIGURES,
             overrides=ENTRIES_BY_DAY | {"Completeness": COMPLETENESS},
         ),
     ),
@@ -160,7 +157,6 @@ DASHBOARD = dashboard(
             "mean",
             look("temperature_c")._replace(steps=look("temperature_c").steps[:1]),
             f"By sensor. Dashed: {WORKROOM_MIN_C} °C, the least for a workroom. Shaded: opening hours.",
-            "No temperature in this time range.",
         ),
         _readings(
             "CO₂",
@@ -170,7 +166,6 @@ DASHBOARD = dashboard(
             look("co2_ppm"),
             f"By sensor, the highest of each step. Under {CO2_FAIR_PPM} ppm is likely well ventilated, above "
             f"{CO2_POOR_PPM} ppm poor (HSE guide, while occupied). Shaded: opening hours.",
-            "No CO₂ in this time range.",
         ),
     ),
     row(
@@ -183,7 +178,6 @@ DASHBOARD = dashboard(
             look("relative_humidity_pct"),
             f"By sensor. Dashed: the comfort band from {COMFORT_MIN_PCT} to {COMFORT_MAX_PCT} %. "
             "Shaded: opening hours.",
-            "No humidity in this time range.",
         ),
         panel(
             12,
@@ -191,7 +185,6 @@ DASHBOARD = dashboard(
             lines(look("pressure_mean_hpa")),
             series("usage_daily", Term("pressure_mean_hpa", "mean", "Mean of the day"), by=[DAY]),
             says="Mean of each day's opening hours, at sea level where the hub's altitude is known.",
-            empty="No pressure in this time range.",
         ),
     ),
     row(
@@ -203,7 +196,6 @@ DASHBOARD = dashboard(
             "max",
             look("clients"),
             "By access point, the most connected at once in each step. Shaded: opening hours.",
-            "No Wi-Fi readings in this time range.",
             min=0,
         ),
         panel(
@@ -218,7 +210,6 @@ DASHBOARD = dashboard(
                 by=[DAY],
             ),
             says="Minutes of each day's opening hours over the CO₂ guide values, and of air damp enough for mould.",
-            empty=NO_FIGURES,
             overrides={
                 f"CO₂ over {CO2_FAIR_PPM} ppm": [colour("yellow"), UNSTACKED],
                 f"CO₂ over {CO2_POOR_PPM} ppm": [colour("red"), UNSTACKED],
@@ -247,7 +238,6 @@ DASHBOARD = dashboard(
             ),
             says="Every figure of the day as it is exported. An empty count is no data, 0 is nobody; "
             "revision counts the changes since the day ended.",
-            empty=NO_FIGURES,
             overrides={
                 "Time": DAY_COLUMN,
                 "Temperature": look("temperature_mean_c")._replace(steps=()).column(),

@@ -66,7 +66,7 @@ def panel(
     kind: Any,
     *queries: InfluxQuery,
     says: str,
-    empty: str,
+    empty: str = "",
     overrides: Mapping[str, Properties] | None = None,
     **options: Any,
 ) -> Placed:
@@ -74,7 +74,7 @@ def panel(
 
     `options` are the builder's own, such as `time_from`; a name of `overrides` that begins with a slash is a pattern.
     """
-    built = kind.title(title).description(says).no_value(empty).datasource(DATASOURCE)
+    built = kind.title(title).description(says).no_value(empty or _empty(kind, queries[0])).datasource(DATASOURCE)
     for letter, query in zip("ABCDEFGH", queries, strict=False):
         query.ref_id = query.ref_id or letter
         built.with_target(query)
@@ -83,6 +83,17 @@ def panel(
     for name, value in options.items():
         getattr(built, name)(value)
     return Placed(built.build(), width)
+
+
+def _empty(kind: Any, query: InfluxQuery) -> str:
+    """What to think of a panel that has nothing to show, by where its figures come from."""
+    is_number = isinstance(kind, stat.Panel)
+    match query.measurement:
+        case "usage_daily" | "usage_hourly":
+            return "no figures" if is_number else "No figures in this time range: see whether `hubpulse jobs` runs."
+        case "pipeline_status":
+            return "no report" if is_number else "No report in this time range: see whether `hubpulse ingest` runs."
+    return "no reading" if is_number else "No reading in this time range: see `hubpulse doctor`."
 
 
 # ------------------------------------------------------------------------------------------------------ kinds of panel

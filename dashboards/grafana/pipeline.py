@@ -21,7 +21,6 @@ from dashboards.grafana.query import INGEST, INTERVAL, ZONE, InfluxQuery, Term, 
 
 STATUS, LATELY, RED = "pipeline_status", "5m", [colour("red")]
 PER_SECOND = "non_negative_derivative(max({}), 1s)"
-NO_REPORT = "No report from ingest in this time range: see whether `hubpulse ingest` runs, then `hubpulse doctor`."
 LAG = Look("s", 0, "green", [(60, "yellow"), (600, "red")])
 LEDGER = {
     "messages_received": "Messages received",
@@ -39,7 +38,7 @@ def _now(
     title: str, field: str, shown: Look, says: str = "As each ingest process last reported in the last five minutes."
 ) -> Placed:
     query = series(STATUS, Term(field, "last"), by=[INGEST])
-    return panel(4, title, number(shown), query, says=says, empty="silent for 5 min", time_from=LATELY)
+    return panel(4, title, number(shown), query, says=says, time_from=LATELY)
 
 
 def _yes_or_no(title: str, field: str, yes: str, no: str) -> Placed:
@@ -50,7 +49,6 @@ def _yes_or_no(title: str, field: str, yes: str, no: str) -> Placed:
         number(Look(steps=[(1, "green")])).mappings(texts),
         series(STATUS, Term(field, "last"), by=[INGEST]),
         says=f"{yes.capitalize()} or not, as each ingest process reports it every ten seconds.",
-        empty="silent for 5 min",
         time_from=LATELY,
     )
 
@@ -81,7 +79,6 @@ DASHBOARD = dashboard(
             number(Look("percentunit", 2, "green", [(0.001, "yellow"), (0.01, "red")])),
             InfluxQuery(REFUSED_SHARE, "$tag_ingest"),
             says="Messages refused of those received in the last hour. `hubpulse quarantine list` shows why.",
-            empty="no message in the last hour",
             time_from="1h",
         ),
     ),
@@ -97,7 +94,6 @@ DASHBOARD = dashboard(
                 Term("messages_refused", PER_SECOND, "refused"),
             ),
             says="What the broker delivered, and what became of it. Received equals accepted and refused together.",
-            empty=NO_REPORT,
             overrides={"/refused/": RED},
             min=0,
             interval="20s",
@@ -113,7 +109,6 @@ DASHBOARD = dashboard(
             ),
             says="Readings taken into the buffer and written to the store. Stored runs behind accepted while the "
             "store is away, and ahead of it while the buffer drains.",
-            empty=NO_REPORT,
             overrides={"/rejected/": RED},
             min=0,
             interval="20s",
@@ -138,7 +133,6 @@ DASHBOARD = dashboard(
             lines(PEOPLE),
             _over_time(Term("readings_pending", "max", "waiting")),
             says="Committed on disk and acknowledged, not yet taken by the store.",
-            empty=NO_REPORT,
             min=0,
             interval="10s",
         ),
@@ -151,7 +145,6 @@ DASHBOARD = dashboard(
             lines(Look("s", 0, "green", [(300, "red")])),
             _over_time(Term("buffer_oldest_s", "max", "oldest")),
             says="Dashed: five minutes, from where on an alert is raised. The store is away, or can't keep up.",
-            empty=NO_REPORT,
             min=0,
             interval="10s",
         ),
@@ -161,7 +154,6 @@ DASHBOARD = dashboard(
             lines(Look("bytes")),
             _over_time(Term("buffer_bytes", "max", "buffer")),
             says="What the buffer takes of the disk. When it is full the broker keeps the rest: nothing is dropped.",
-            empty=NO_REPORT,
             min=0,
             interval="10s",
         ),
@@ -184,7 +176,6 @@ DASHBOARD = dashboard(
             bars(COUNT),
             _over_time(Term("store_errors", "non_negative_difference(max({}))", "not taken")),
             says="Batches that the store did not take, in each step; they wait in the buffer and are sent again.",
-            empty=NO_REPORT,
             overrides={"/not taken/": RED},
             interval="1m",
         ),
@@ -198,7 +189,6 @@ DASHBOARD = dashboard(
             table(STATUS, *(Term(field, "last", label) for field, label in LEDGER.items()), by=[INGEST]),
             says="Counts since each buffer was made. Messages received = accepted + refused; readings accepted = "
             "stored + rejected by the store + waiting.",
-            empty=NO_REPORT,
             overrides={
                 "ingest": [prop("displayName", "Ingest")],
                 "/^(Messages|Readings|accepted|refused|stored|rejected|waiting)/": PEOPLE.column(),

@@ -38,6 +38,7 @@ class InfluxQuery(Dataquery, Builder[Dataquery]):
     alias: str = ""
     table: bool = False
     ref_id: str = ""
+    measurement: str = "usage_daily"
 
     def build(self) -> Dataquery:
         return self
@@ -90,12 +91,14 @@ def series(
 ) -> InfluxQuery:
     """Series named by the tag that they are grouped by, else by their column."""
     tag = next((f"$tag_{name.strip(chr(34))}" for name in by if name.startswith('"')), "$col" if by else "")
-    return InfluxQuery(select(measurement, *terms, where=where, by=by, fill=fill), alias or tag)
+    return InfluxQuery(
+        select(measurement, *terms, where=where, by=by, fill=fill), alias or tag, measurement=measurement
+    )
 
 
 def table(measurement: str, *terms: Term, where: str = "", by: Sequence[str] = ()) -> InfluxQuery:
     """Rows of a table."""
-    return InfluxQuery(select(measurement, *terms, where=where, by=by), table=True)
+    return InfluxQuery(select(measurement, *terms, where=where, by=by), table=True, measurement=measurement)
 
 
 def sensors_now(*measures: str) -> str:
