@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, hub_variable, row
-from dashboards.grafana.panels import (
-    MINUTES,
-    Look,
-    Placed,
-    bars,
-    columns,
-    look,
-    number,
-    panel,
-    prop,
-    state_rows,
-)
+from dashboards.grafana.panels import Look, bars, columns, number, panel, prop, state_rows
 from dashboards.grafana.query import (
     DAY,
     HOUR,
@@ -45,35 +33,36 @@ from schemas.measures import (
 )
 
 TODAY, LATELY = "now/d", "15m"
-OVER = f"Over {CO2_POOR_PPM} ppm"
 SILENT_FOR = (
     f'SELECT "last_seen_s" AS "Silent for" FROM ({sensors_now("last_seen_s")}) WHERE {SILENT_NOW} AND {IN_RANGE} '
     f"GROUP BY {HUB}, {SENSOR} tz('{ZONE}')"
 )
 
 
-def _count(title: str, query: str, tone: str, says: str, *, width: int = 5, time_from: str = TODAY) -> Placed:
-    kind = number(Look(steps=[(1, tone)]))
-    return panel(width, title, kind, InfluxQuery(query), says=says, empty="0", time_from=time_from)
+def _count(title: str, query: str, tone: str, says: str, *, time_from: str = TODAY) -> models.Panel:
+    """A number that is coloured from one on."""
+    shown = Look(steps=[(1, tone)])
+    return panel(number, InfluxQuery(query), title=title, says=says, empty="0", shown=shown, time_from=time_from)
 
 
-def _hubs_today(function: str, field: str, condition: str) -> str:
+def _hubs_today(term: Term, condition: str) -> str:
     """How many hubs have a figure of today that meets the condition on `value`."""
-    return counted("value", select("usage_daily", Term(field, function, "value"), by=[HUB]), condition)
+    return counted("value", select("usage_daily", term._replace(label="value"), by=[HUB]), condition)
 
 
-def _last(measurement: str, function: str, field: str, label: str) -> InfluxQuery:
-    return table(measurement, Term(field, function, label), by=[HUB])
+def _hubs_joined(shown: Look) -> tables.Panel:
+    """A table with a row for each hub, its columns from several queries."""
+    joined = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
+    return columns("CO₂")(shown).with_transformation(joined)
 
 
-def _by_hour(title: str, field: str, function: str, **texts: Any) -> Placed:
-    query = series("usage_hourly", Term(field, function), by=[HOUR, HUB])
-    return panel(12, title, state_rows(look(field)), query, **texts)
+def _by_hour(title: str, term: Term, says: str) -> models.Panel:
+    return panel(state_rows, series("usage_hourly", term, by=[HOUR, HUB]), title=title, says=says)
 
 
-def _minutes(title: str, field: str, says: str) -> Placed:
-    query = series("usage_daily", Term(field, "sum"), by=[DAY, HUB])
-    return panel(12, title, bars(MINUTES), query, says=says)
+def _minutes(title: str, field: str, what: str) -> models.Panel:
+    says = f"Minutes of each day's opening hours with {what}, hubs on top of each other."
+    return panel(bars, series("usage_daily", Term(field, "sum"), by=[DAY, HUB]), title=title, says=says)
 
 
 DASHBOARD = dashboard(
@@ -84,20 +73,20 @@ DASHBOARD = dashboard(
         4,
         _count(
             "Hubs with poor air today",
-            _hubs_today("sum", "co2_minutes_over_1500", f'"value" >= {POOR_AIR_MINUTES}'),
+            _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {POOR_AIR_MINUTES}'),
             "red",
             f"Hubs with CO₂ over {CO2_POOR_PPM} ppm for {POOR_AIR_MINUTES} minutes or more of today's opening hours.",
         ),
         _count(
             "Cold hubs today",
-            _hubs_today("min", "temperature_mean_c", f'"value" < {WORKROOM_MIN_C}'),
+            _hubs_today(Term("temperature_mean_c", "min"), f'"value" < {WORKROOM_MIN_C}'),
             "blue",
             f"Hubs whose mean temperature over today's opening hours is under {WORKROOM_MIN_C} °C, the least for a "
             "workroom.",
         ),
         _count(
             "Damp hubs today",
-            _hubs_today("sum", "damp_minutes", '"value" > 0'),
+            _hubs_today(Term("damp_minutes", "sum"), '"value" > 0'),
             "yellow",
             "Hubs with air damp enough for mould in today's opening hours: an indicator, not the wall.",
         ),
@@ -117,35 +106,23 @@ DASHBOARD = dashboard(
             ),
             "yellow",
             f"Sensors whose last battery reading of today is under {BATTERY_LOW_PCT} %.",
-            width=4,
         ),
     ),
     row(
         14,
         panel(
-            24,
-            "Every hub today",
-            columns("CO₂").with_transformation(
-                models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
-            ),
-            _last("co2", "last", "co2_ppm", "CO₂"),
-            _last("temperature", "last", "temperature_c", "Temperature"),
-            _last("humidity", "last", "relative_humidity_pct", "Humidity"),
-            _last("usage_daily", "sum", "co2_minutes_over_1500", OVER),
-            _last("usage_daily", "sum", "damp_minutes", "Damp"),
-            _last("usage_daily", "mean", "completeness", "Completeness"),
+            _hubs_joined,
+            table("co2", Term("co2_ppm", "last"), by=[HUB]),
+            table("temperature", Term("temperature_c", "last"), by=[HUB]),
+            table("humidity", Term("relative_humidity_pct", "last"), by=[HUB]),
+            table("usage_daily", Term("co2_minutes_over_1500", "sum"), by=[HUB]),
+            table("usage_daily", Term("damp_minutes", "sum"), by=[HUB]),
+            table("usage_daily", Term("completeness", "mean"), by=[HUB]),
             InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
+            title="Every hub today",
             says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
             "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",
-            overrides={
-                "CO₂": look("co2_ppm").column(),
-                "Temperature": look("temperature_c").column(),
-                "Humidity": look("relative_humidity_pct").column(),
-                OVER: look("co2_minutes_over_1500").column(),
-                "Damp": look("damp_minutes").column(),
-                "Completeness": look("completeness")._replace(steps=()).column(),
-                "Silent sensors": Look(base="green", steps=[(1, "red")]).column(),
-            },
+            overrides={"Silent sensors": Look(base="green", steps=[(1, "red")]).column()},
             time_from=TODAY,
         ),
     ),
@@ -153,40 +130,28 @@ DASHBOARD = dashboard(
         10,
         _by_hour(
             "CO₂ by the hour",
-            "co2_max_ppm",
-            "max",
-            says=f"Highest CO₂ of each clock hour. Green under {CO2_FAIR_PPM} ppm, red over {CO2_POOR_PPM} ppm. "
+            Term("co2_max_ppm", "max"),
+            f"Highest CO₂ of each clock hour. Green under {CO2_FAIR_PPM} ppm, red over {CO2_POOR_PPM} ppm. "
             "Blank: no sensor reported.",
         ),
         _by_hour(
             "Temperature in opening hours",
-            "temperature_mean_c",
-            "mean",
-            says=f"Mean of each open clock hour. Blue under {WORKROOM_MIN_C} °C, yellow over {COMFORT_MAX_C} °C. "
+            Term("temperature_mean_c", "mean"),
+            f"Mean of each open clock hour. Blue under {WORKROOM_MIN_C} °C, yellow over {COMFORT_MAX_C} °C. "
             "Blank: closed, or no sensor reported.",
         ),
     ),
     row(
         9,
-        _minutes(
-            "Minutes of poor air",
-            "co2_minutes_over_1500",
-            f"Minutes of each day's opening hours with CO₂ over {CO2_POOR_PPM} ppm, hubs on top of each other.",
-        ),
-        _minutes(
-            "Damp minutes",
-            "damp_minutes",
-            "Minutes of each day's opening hours with air damp enough for mould (Hukka and Viitanen), "
-            "hubs on top of each other.",
-        ),
+        _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {CO2_POOR_PPM} ppm"),
+        _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
     ),
     row(
         10,
         panel(
-            12,
-            "Which sensors are silent",
             columns("Silent for"),
             InfluxQuery(SILENT_FOR, table=True),
+            title="Which sensors are silent",
             says="Sensors that missed three readings, the longest silent first. One that never reported is counted "
             "above and not listed here.",
             empty="Every sensor reports.",
@@ -194,12 +159,11 @@ DASHBOARD = dashboard(
             time_from=LATELY,
         ),
         panel(
-            12,
-            "Batteries",
             columns("Battery", descending=False),
-            table("sensor_status", Term("battery_pct", "last", "Battery"), by=[HUB, SENSOR]),
+            table("sensor_status", Term("battery_pct", "last"), by=[HUB, SENSOR]),
+            title="Batteries",
             says="Last battery reading of today, the flattest first. Sensors on mains power have none.",
-            overrides={"Battery": [*look("battery_pct").column(), prop("min", 0), prop("max", 100)]},
+            overrides={"Battery": [prop("min", 0), prop("max", 100)]},
             time_from=TODAY,
         ),
     ),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.panels import Placed
 from dashboards.grafana.query import DATASOURCE, ZONE, InfluxQuery
 
 TAG = "hubpulse"
 GRID_COLUMNS = 24
+LINK = models.DashboardLinkType.DASHBOARDS
 Content = dict[str, Any]
 
 
@@ -22,30 +23,26 @@ class Row(NamedTuple):
     """Panels side by side, of one height."""
 
     height: int
-    panels: Sequence[Placed]
+    panels: Sequence[models.Panel]
+    widths: Sequence[int]
 
 
-def row(height: int, *panels: Placed) -> Row:
-    """Panels side by side, of one height."""
-    return Row(height, panels)
+def row(height: int, *panels: models.Panel, widths: Sequence[int] = ()) -> Row:
+    """Panels side by side, of one height, and of one width where no others are given."""
+    width, rest = divmod(GRID_COLUMNS, len(panels))
+    return Row(height, panels, widths or [width + (place < rest) for place in range(len(panels))])
 
 
-class Annotation(NamedTuple):
+def annotation(name: str, query: str, colour: str) -> Content:
     """Marks on the time axis: one for each point that the query returns."""
-
-    name: str
-    query: str
-    colour: str
-
-    def content(self) -> Content:
-        return {
-            "name": self.name,
-            "enable": True,
-            "hide": False,
-            "iconColor": self.colour,
-            "datasource": DATASOURCE.to_json(),
-            "target": InfluxQuery(self.query, table=True, ref_id="Anno").to_json() | {"fromAnnotations": True},
-        }
+    return {
+        "name": name,
+        "enable": True,
+        "hide": False,
+        "iconColor": colour,
+        "datasource": DATASOURCE.to_json(),
+        "target": InfluxQuery(query, table=True, ref_id="Anno").to_json() | {"fromAnnotations": True},
+    }
 
 
 def dashboard(
@@ -54,10 +51,10 @@ def dashboard(
     description: str,
     *rows: Row,
     variable: builders.QueryVariable | None = None,
-    annotations: Sequence[Annotation] = (),
+    annotations: Sequence[Content] = (),
     time_from: str = "now-30d/d",
 ) -> Content:
-    """A dashboard as Grafana takes it, in the time zone ZONE. Raises ValueError for a row that leaves a gap."""
+    """A dashboard as Grafana takes it, in the time zone ZONE; rows lie below one another."""
     building = (
         builders.Dashboard(title)
         .uid(uid)
@@ -73,34 +70,23 @@ def dashboard(
     if variable is not None:
         building = building.with_variable(variable)
     built = building.build()
-    built.links = [_to_the_others()]
-    built.panels = list(_placed(title, rows))
+    built.links = [models.DashboardLink("Hubpulse", LINK, tags=[TAG], keep_time=True, include_vars=True)]
+    built.panels = list(_placed(rows))
     content: Content = json.loads(json.dumps(built, cls=JSONEncoder))
     if annotations:
-        content["annotations"] = {"list": [annotation.content() for annotation in annotations]}
+        content["annotations"] = {"list": list(annotations)}
     return content
 
 
-def _placed(title: str, rows: Sequence[Row]) -> list[models.Panel]:
-    panels: list[models.Panel] = []
-    y = 0
-    for row in rows:
+def _placed(rows: Sequence[Row]) -> Iterator[models.Panel]:
+    ids, y = count(1), 0
+    for height, panels, widths in rows:
         x = 0
-        for panel, width in row.panels:
-            panel.id_val = len(panels) + 1
-            panel.grid_pos = models.GridPos(x=x, y=y, w=width, h=row.height)
-            panels.append(panel)
+        for panel, width in zip(panels, widths, strict=True):
+            panel.id_val, panel.grid_pos = next(ids), models.GridPos(x=x, y=y, w=width, h=height)
             x += width
-        if x != GRID_COLUMNS:
-            raise ValueError(f"{title}: the row at {y} is {x} columns wide, not {GRID_COLUMNS}")
-        y += row.height
-    return panels
-
-
-def _to_the_others() -> models.DashboardLink:
-    """Links to the dashboards of our tag, in view on top rather than in a menu."""
-    kind = models.DashboardLinkType.DASHBOARDS
-    return models.DashboardLink(title="Hubpulse", type_val=kind, tags=[TAG], keep_time=True, include_vars=True)
+            yield panel
+        y += height
 
 
 def hub_variable(*, multi: bool) -> builders.QueryVariable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import common, stat, statetimeline, timeseries
@@ -18,82 +18,88 @@ from schemas.measures import MEASURES, Tone
 Properties = Sequence[models.DynamicConfigValue]
 Steps = Sequence[tuple[float, str]]
 
+NO_LEGEND = common.VizLegendOptions().show_legend(False)
 PERSON, QUIET = "blue", "#8e8e8e"
-DAY_UNIT = "time:ddd D MMM"
 _COLOURS = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.POOR: "orange", Tone.ALARM: "red", Tone.COLD: "blue"}
 
 
 class Look(NamedTuple):
     """How a value is shown: `base` is its colour below the first step, then each step's from its value on."""
 
-    unit: str = "none"
+    unit: str = "locale"
     decimals: int = 0
     base: str = "text"
     steps: Steps = ()
 
+    def thresholds(self) -> Builder[models.ThresholdsConfig]:
+        """Colours by value."""
+        steps = [models.Threshold(value=value, color=name) for value, name in ((None, self.base), *self.steps)]
+        return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
+
     def column(self) -> list[models.DynamicConfigValue]:
         """The same for a column of a table."""
         shown = [prop("unit", self.unit), prop("decimals", self.decimals)]
-        if not self.steps:
-            return shown
-        given: list[dict[str, object]] = [{"value": None, "color": self.base}]
-        given += [{"value": value, "color": name} for value, name in self.steps]
-        return [
-            *shown,
-            prop("thresholds", {"mode": "absolute", "steps": given}),
-            prop("custom.cellOptions", {"type": "color-text"}),
-        ]
+        if self.steps:
+            shown.append(prop("thresholds", self.thresholds().build().to_json()))
+            shown.append(prop("custom.cellOptions", {"type": "color-text"}))
+        return shown
 
 
-def look(name: str) -> Look:
-    """A measure as the catalogue has it: unit, decimals, and a colour for each band."""
-    measure = MEASURES[name]
+def look(field: str) -> Look:
+    """A field as the catalogue has it: unit, decimals, and a colour for each band; else a plain number."""
+    measure = MEASURES.get(field)
+    if measure is None:
+        return Look()
     colours = [_COLOURS[band.tone] for band in measure.bands]
     steps = [(band.start, tone) for band, tone in zip(measure.bands, colours, strict=True) if band.start is not None]
     return Look(measure.unit.grafana, measure.decimals, colours[0] if colours else "text", steps)
 
 
-class Placed(NamedTuple):
-    """A panel and its width in a row of 24 columns."""
-
-    panel: models.Panel
-    width: int
+Kind = Callable[[Look], Any]
+"""Makes the builder of a panel that shows values so."""
 
 
 def panel(
-    width: int,
-    title: str,
-    kind: Any,
+    kind: Kind,
     *queries: InfluxQuery,
     says: str,
+    title: str = "",
     empty: str = "",
+    shown: Look | None = None,
     overrides: Mapping[str, Properties] | None = None,
     **options: Any,
-) -> Placed:
-    """A panel of a kind: its title, what it means, what to think when it is empty, its queries and columns.
+) -> models.Panel:
+    """A panel of a kind: its queries and what it means. The rest follows from the first query's field.
 
-    `options` are the builder's own, such as `time_from`; a name of `overrides` that begins with a slash is a pattern.
+    Its title, unit, decimals and colours are the catalogue's, as are those of a table's columns. `overrides` are for
+    single series or columns, by name, or by pattern where it begins with a slash. `options` are the builder's own.
     """
-    built = kind.title(title).description(says).no_value(empty or _empty(kind, queries[0])).datasource(DATASOURCE)
+    first = queries[0]
+    field = first.terms[0].field if first.terms else ""
+    built = kind(shown or look(field)).title(title or MEASURES[field].label).description(says).datasource(DATASOURCE)
+    built.no_value(empty or _empty(built, first))
     for letter, query in zip("ABCDEFGH", queries, strict=False):
         query.ref_id = query.ref_id or letter
         built.with_target(query)
-    for name, properties in (overrides or {}).items():
+    columns = [(term.label, look(term.field).column()) for query in queries if query.table for term in query.terms]
+    for name, properties in [*columns, *(overrides or {}).items()]:
         (built.override_by_regexp if name.startswith("/") else built.override_by_name)(name, list(properties))
     for name, value in options.items():
         getattr(built, name)(value)
-    return Placed(built.build(), width)
+    result: models.Panel = built.build()
+    return result
 
 
-def _empty(kind: Any, query: InfluxQuery) -> str:
+def _empty(built: Any, query: InfluxQuery) -> str:
     """What to think of a panel that has nothing to show, by where its figures come from."""
-    is_number = isinstance(kind, stat.Panel)
     match query.measurement:
         case "usage_daily" | "usage_hourly":
-            return "no figures" if is_number else "No figures in this time range: see whether `hubpulse jobs` runs."
+            what, see = "figures", "whether `hubpulse jobs` runs"
         case "pipeline_status":
-            return "no report" if is_number else "No report in this time range: see whether `hubpulse ingest` runs."
-    return "no reading" if is_number else "No reading in this time range: see `hubpulse doctor`."
+            what, see = "report", "whether `hubpulse ingest` runs"
+        case _:
+            what, see = "reading", "`hubpulse doctor`"
+    return f"no {what}" if isinstance(built, stat.Panel) else f"No {what} in this time range: see {see}."
 
 
 # ------------------------------------------------------------------------------------------------------ kinds of panel
@@ -109,7 +115,7 @@ def number(shown: Look) -> stat.Panel:
         .graph_mode(common_models.BigValueGraphMode.NONE)
         .color_mode(coloured)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(thresholds(shown))
+        .thresholds(shown.thresholds())
     )
 
 
@@ -131,7 +137,7 @@ def lines(shown: Look) -> timeseries.Panel:
     built = _over_time(shown).show_points(common_models.VisibilityMode.AUTO).span_nulls(False)
     if shown.steps:
         dashed = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
-        built = built.thresholds(thresholds(shown)).thresholds_style(dashed)
+        built = built.thresholds(shown.thresholds()).thresholds_style(dashed)
     return built
 
 
@@ -154,20 +160,20 @@ def state_rows(shown: Look) -> statetimeline.Panel:
         statetimeline.Panel()
         .unit(shown.unit)
         .decimals(shown.decimals)
-        .thresholds(thresholds(shown))
+        .thresholds(shown.thresholds())
         .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .show_value(common_models.VisibilityMode.NEVER)
         .row_height(0.85)
         .line_width(0)
         .merge_values(False)
-        .legend(common.VizLegendOptions().show_legend(False))
+        .legend(NO_LEGEND)
     )
 
 
-def columns(sort_by: str, *, descending: bool = True) -> tables.Panel:
+def columns(sort_by: str, *, descending: bool = True) -> Callable[[Look], tables.Panel]:
     """A table; the column of times is hidden, since each row stands for the whole time range."""
     to_hub = {"title": "This hub", "url": "/d/hubpulse-hub?var-hub=${__value.raw}&${__url_time_range}"}
-    return (
+    return lambda _: (
         tables.Panel()
         .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
         .override_by_regexp("/^Time/", [prop("custom.hidden", True)])
@@ -178,13 +184,6 @@ def columns(sort_by: str, *, descending: bool = True) -> tables.Panel:
 # --------------------------------------------------------------------------------------------------- parts of a panel
 
 
-def thresholds(shown: Look) -> Builder[models.ThresholdsConfig]:
-    """Colours by value."""
-    given = [models.Threshold(value=None, color=shown.base)]
-    given += [models.Threshold(value=value, color=name) for value, name in shown.steps]
-    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(given)
-
-
 def value_texts(texts: Mapping[str, tuple[str, str]]) -> list[models.ValueMapping]:
     """Words and colours in place of single values: `{"-1": ("closed", "#888")}`."""
     results = {
@@ -192,6 +191,11 @@ def value_texts(texts: Mapping[str, tuple[str, str]]) -> list[models.ValueMappin
         for index, (value, (text, name)) in enumerate(texts.items())
     }
     return [models.ValueMap(options=results)]
+
+
+def texts(given: Mapping[str, tuple[str, str]]) -> Properties:
+    """The same for a column of a table."""
+    return [prop("mappings", [mapping.to_json() for mapping in value_texts(given)])]
 
 
 def prop(name: str, value: object) -> models.DynamicConfigValue:
@@ -210,5 +214,4 @@ def props(**values: object) -> list[models.DynamicConfigValue]:
 
 
 UNSTACKED = prop("custom.stacking", {"mode": "none"})
-DAY_COLUMN: Properties = [prop("custom.hidden", False), prop("unit", DAY_UNIT), prop("displayName", "Day")]
-PEOPLE, COUNT, MINUTES = Look("locale"), Look("none"), Look("m")
+DAY_COLUMN: Properties = [prop("custom.hidden", False), prop("unit", "time:ddd D MMM"), prop("displayName", "Day")]

@@ -15,6 +15,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from schemas import MEASUREMENTS, Policy
+from schemas.measures import MEASURES
 
 DATASOURCE_UID = "hubpulse-influx"
 DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
@@ -28,30 +29,6 @@ SILENT_NOW = '"silent" = true'
 FINAL, PROVISIONAL = '"final" = true', '"final" = false'
 CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
 """The hubs that the dashboard's variable `hub` chooses; its "All" is `.*`, so that a hub long gone hides nothing."""
-
-
-@dataclass
-class InfluxQuery(Dataquery, Builder[Dataquery]):
-    """A raw InfluxQL query of a panel. `alias` names its series: `$tag_hub`, `$col`."""
-
-    query: str
-    alias: str = ""
-    table: bool = False
-    ref_id: str = ""
-    measurement: str = "usage_daily"
-
-    def build(self) -> Dataquery:
-        return self
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "refId": self.ref_id,
-            "datasource": DATASOURCE.to_json(),
-            "query": self.query,
-            "rawQuery": True,
-            "resultFormat": "table" if self.table else "time_series",
-            **({"alias": self.alias} if self.alias else {}),
-        }
 
 
 class Term(NamedTuple):
@@ -68,6 +45,31 @@ class Term(NamedTuple):
         formula = self.function if "{}" in self.function else f"{self.function}({{}})" if self.function else "{}"
         call = formula.format(field)
         return f'{call} AS "{self.label}"' if self.label else call
+
+
+@dataclass
+class InfluxQuery(Dataquery, Builder[Dataquery]):
+    """A raw InfluxQL query of a panel. `alias` names its series: `$tag_hub`, `$col`."""
+
+    query: str
+    alias: str = ""
+    table: bool = False
+    ref_id: str = ""
+    measurement: str = "usage_daily"
+    terms: Sequence[Term] = ()
+
+    def build(self) -> Dataquery:
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "refId": self.ref_id,
+            "datasource": DATASOURCE.to_json(),
+            "query": self.query,
+            "rawQuery": True,
+            "resultFormat": "table" if self.table else "time_series",
+            **({"alias": self.alias} if self.alias else {}),
+        }
 
 
 def source(measurement: str) -> str:
@@ -91,14 +93,15 @@ def series(
 ) -> InfluxQuery:
     """Series named by the tag that they are grouped by, else by their column."""
     tag = next((f"$tag_{name.strip(chr(34))}" for name in by if name.startswith('"')), "$col" if by else "")
-    return InfluxQuery(
-        select(measurement, *terms, where=where, by=by, fill=fill), alias or tag, measurement=measurement
-    )
+    query = select(measurement, *terms, where=where, by=by, fill=fill)
+    return InfluxQuery(query, alias or tag, measurement=measurement, terms=terms)
 
 
 def table(measurement: str, *terms: Term, where: str = "", by: Sequence[str] = ()) -> InfluxQuery:
-    """Rows of a table."""
-    return InfluxQuery(select(measurement, *terms, where=where, by=by), table=True, measurement=measurement)
+    """Rows of a table; a column without a label has that of the catalogue."""
+    labelled = [term._replace(label=term.label or MEASURES[term.field].label) for term in terms]
+    query = select(measurement, *labelled, where=where, by=by)
+    return InfluxQuery(query, table=True, measurement=measurement, terms=labelled)
 
 
 def sensors_now(*measures: str) -> str:
