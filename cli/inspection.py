@@ -5,25 +5,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out, read_bytes
-from schemas import Settings
-
-if TYPE_CHECKING:
-    from ingest.doctor import Finding
-
-
-class Service(StrEnum):
-    """A process of ours that a health check may ask about."""
-
-    INGEST = "ingest"
-    JOBS = "jobs"
-    BOARD = "board"
-
 
 app = new_app()
 
@@ -104,13 +90,12 @@ def doctor(
     data: DataOption = None,
     estate: EstateOption = None,
     as_json: JsonOption = False,
-    service: Annotated[Service | None, typer.Option(help="Look at one process only, for health checks.")] = None,
 ) -> None:
     """Look at estate file, disk, broker, ingest and store: a line each, what is wrong, what to do. 1 on trouble."""
     from ingest.doctor import State, examine
 
     settings = load_settings(data=data, estate=estate)
-    findings = list(examine(settings)) if service is None else [_service_finding(service, settings)]
+    findings = list(examine(settings))
     if as_json:
         rows = [{"part": f.part, "state": f.state.value, "detail": f.detail} for f in findings]
         print(json.dumps(rows, indent=2))
@@ -121,15 +106,3 @@ def doctor(
             out.print(f" {finding.part:12} {finding.detail}")
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)
-
-
-def _service_finding(service: Service, settings: Settings) -> Finding:
-    from ingest.doctor import board_finding, heartbeat_finding, ingest_finding
-
-    match service:
-        case Service.INGEST:
-            return ingest_finding(settings, clock_ns=time.time_ns)
-        case Service.JOBS:
-            return heartbeat_finding("jobs", settings.data_dir, clock_ns=time.time_ns)
-        case Service.BOARD:
-            return board_finding(settings)

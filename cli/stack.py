@@ -14,7 +14,7 @@ from cli.context import make_data_dir
 from dashboards import BoardServer, create_board
 from ingest import Ingest
 from ingest.broker import HOST, EmbeddedBroker
-from ingest.doctor import beat
+from ingest.heartbeat import beat
 from schemas import Estate, HubpulseError, Settings
 from sensors.estate_file import EstateFile
 from stores import open_store
@@ -77,7 +77,7 @@ class JobsService:
     def _beat(self) -> None:
         while True:
             try:
-                beat("jobs", self._settings.data_dir, clock_ns=time.time_ns)
+                beat("jobs", self._settings.data_dir)
             except OSError as error:
                 log.warning("heartbeat_failed", folder=str(self._settings.data_dir), error=error.strerror)
             if self._ended.wait(_BEAT_EVERY_S):

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from urllib.request import urlopen
 
 from ingest.buffer import BufferReader
 from mqtt.connection import connect
 from schemas.errors import HubpulseError
-from schemas.localtime import NS_A_SECOND, rfc3339
+from schemas.localtime import NS_A_SECOND
 from schemas.settings import Settings
 from sensors.estate_file import load_estate
 from sensors.times import text_ns
@@ -23,7 +21,6 @@ from stores import open_store
 
 _BROKER_DEADLINE_S = 5.0
 _ALIVE_WITHIN_S = 30
-_BEAT_WITHIN_S = 180
 _GB = 1024**3
 
 
@@ -79,35 +76,6 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
     if writer and writer["state"].startswith("holding"):
         return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
     return Finding("ingest", State.OK, f"receiving from {subscriber['broker']}; {figures}; the ledger balances")
-
-
-def beat(name: str, data_dir: Path, *, clock_ns: Callable[[], int]) -> None:
-    """Leave a sign of life of a process that has no buffer of its own."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    (data_dir / f"{name}.alive").write_text(rfc3339(clock_ns()), encoding="ascii")
-
-
-def heartbeat_finding(name: str, data_dir: Path, *, clock_ns: Callable[[], int]) -> Finding:
-    """Whether `beat` was called lately."""
-    try:
-        age_s = (clock_ns() - text_ns((data_dir / f"{name}.alive").read_text(encoding="ascii"))) // NS_A_SECOND
-    except (OSError, ValueError):
-        return Finding(name, State.FAILED, f"never ran on this folder: start `hubpulse {name}`")
-    if age_s > _BEAT_WITHIN_S:
-        return Finding(name, State.FAILED, f"last sign of life {age_s} s ago: start `hubpulse {name}` again")
-    return Finding(name, State.OK, f"last sign of life {age_s} s ago")
-
-
-def board_finding(settings: Settings) -> Finding:
-    """Whether the board answers."""
-    url = f"http://{settings.board.host}:{settings.board.port}/healthz"
-    try:
-        with urlopen(url, timeout=_BROKER_DEADLINE_S) as answer:
-            return Finding("board", State.OK, f"{url} answers {answer.status}")
-    except OSError as error:
-        return Finding(
-            "board", State.FAILED, f"{url} does not answer well ({error}): start `hubpulse board`, see its log"
-        )
 
 
 def _estate(settings: Settings) -> Finding:

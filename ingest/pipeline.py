@@ -28,6 +28,7 @@ import structlog
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferFullError
 from ingest.decoder import Decoder
+from ingest.heartbeat import beat
 from ingest.privacy import masked_trace
 from ingest.writer import Writer
 from mqtt.messages import Message
@@ -199,7 +200,8 @@ class Ingest:
         self._reported_s, self._reported_problem = now_s, problem
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
-        with suppress(BufferFullError):
+        with suppress(BufferFullError, OSError):
+            beat("ingest", self._settings.data_dir, problem)
             buffer.status.set("subscriber", json.dumps(status))
 
 

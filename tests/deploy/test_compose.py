@@ -279,9 +279,10 @@ def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
 def test_our_services_are_started_and_examined_by_commands_that_exist(name: str) -> None:
     check = SERVICES[name]["healthcheck"]["test"]
 
-    assert check[:2] == ["CMD", "hubpulse"]
-    for arguments in (SERVICES[name]["command"], check[2:]):
-        asked = subprocess.run(
-            [sys.executable, "-m", "hubpulse", *arguments, "--help"], capture_output=True, text=True, check=False
-        )
-        assert (asked.returncode, asked.stderr) == (0, "")
+    assert check[:4] == ["CMD", "python", "-m", "cli.probe"]
+    arguments = SERVICES[name]["command"]
+    asked = subprocess.run(
+        [sys.executable, "-m", "hubpulse", *arguments, "--help"], capture_output=True, text=True, check=False
+    )
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert arguments[0] == check[4]
