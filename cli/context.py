@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -104,6 +105,19 @@ def parsed(option: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except HubpulseError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+@contextmanager
+def progress_bar(title: str, count: str, *, total: int | None, **fields: Any) -> Iterator[Callable[..., None]]:
+    """A bar where a person looks; call it with what changed of it: `advance=1`, `completed=`, or the `fields`.
+
+    `count` is what stands beside the bar, such as `{task.completed} days`.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn(title), BarColumn(), TextColumn(count), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err.console, transient=True, disable=not err.is_terminal) as bar:
+        yield partial(bar.update, bar.add_task("", total=total, **fields))
 
 
 def make_data_dir(settings: Settings) -> None:

@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import timedelta
-from importlib.resources import files
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -22,7 +20,7 @@ from mqtt.publisher import Publisher
 from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
 from sensors.estate_file import DEFAULT_PATH, load_estate
-from simulators.estate import history, live
+from simulators.estate import LEEDS, history, live
 from simulators.messages import TimedMessage
 from simulators.runner import RealTime
 from stores import open_store
@@ -36,13 +34,12 @@ _POLL_S = 0.1
 
 def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Event) -> None:
     """Run everything on the simulated estate until asked to stop."""
-    estate_path = Path(str(files("simulators") / "estates" / "leeds.yaml"))
-    settings = settings.model_copy(update={"estate": estate_path, "store": "sqlite"})
-    estate = load_estate(estate_path)
+    settings = settings.model_copy(update={"estate": LEEDS, "store": "sqlite"})
+    estate = load_estate(LEEDS)
     with Stack(settings) as stack:
         # Beside its data, so that every command on this folder knows whose figures they are.
         if not (own := settings.data_dir / DEFAULT_PATH).exists():
-            shutil.copyfile(estate_path, own)
+            shutil.copyfile(LEEDS, own)
         stack.wait_until_receiving(stopping)
         now_ns = time.time_ns()
         # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.

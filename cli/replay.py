@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed
+from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed, progress_bar
 from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
     from simulators.privacy import MacHasher
     from simulators.record import RecordReport
     from simulators.replay import Extent, ReplayReport
-    from simulators.source import MessageSource, ReasonCounts
+    from simulators.source import ReasonCounts
 
 HostOption = Annotated[str | None, typer.Option("--mqtt-host", help="The broker; else HUBPULSE_MQTT__HOST.")]
 PortOption = Annotated[int | None, typer.Option("--mqtt-port", help="Its port; else HUBPULSE_MQTT__PORT.")]
@@ -71,8 +71,13 @@ def replay(
     if span is not None and shift_to_now and not bookmark.shift_ns:
         bookmark.shift_ns = shift_to(time.time_ns(), span, times_faster)
     _announce(span, times_faster)
-    with Publisher(settings.mqtt) as publisher, stopping() as stop, _file_progress(source) as advance:
-        outcome = replay_source(source, publisher, bookmark, speed=times_faster, on_progress=advance, stop=stop)
+    progress = progress_bar("replaying", "{task.fields[sent]} messages", total=source.size_bytes, sent=0)
+    with Publisher(settings.mqtt) as publisher, stopping() as stop, progress as update:
+
+        def show(_more: int) -> None:
+            update(completed=source.position_bytes, sent=publisher.settled)
+
+        outcome = replay_source(source, publisher, bookmark, speed=times_faster, on_progress=show, stop=stop)
     _report_replay(outcome, as_json=as_json)
     if not outcome.complete:
         raise HubpulseError("stopped before the end: `--resume` with the same options goes on from here")
@@ -108,9 +113,15 @@ def record(
     duration_s = None if for_ is None else parsed("--for", _duration_s, for_)
     hasher: MacHasher | None = MacHasher() if hash_macs else None
     rotate_bytes = None if rotate_mb is None else round(rotate_mb * 1_000_000)
-    with RecordingWriter(file, rotate_bytes=rotate_bytes) as writer, stopping() as stop, _count_progress() as show:
+    progress = progress_bar("recording", "{task.completed} messages (Ctrl-C ends it)", total=None)
+    with RecordingWriter(file, rotate_bytes=rotate_bytes) as writer, stopping() as stop, progress as update:
         recorder = Recorder(settings.mqtt, writer, topics=topic or ["#"], hasher=hasher)
-        report = recorder.run(messages_max=count, duration_s=duration_s, on_progress=show, stop=stop)
+        report = recorder.run(
+            messages_max=count,
+            duration_s=duration_s,
+            on_progress=lambda written: update(completed=written),
+            stop=stop,
+        )
     _report_record(report, as_json=as_json)
 
 
@@ -165,35 +176,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size_s:
             return f"{seconds / size_s:.1f} {unit}"
     return f"{seconds:.0f} seconds"
-
-
-@contextmanager
-def _file_progress(source: MessageSource) -> Iterator[Callable[[int], None]]:
-    """A bar over the bytes of the file; call it with how many more messages were sent."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[sent]} messages"))
-    sent = 0
-    with Progress(*columns, TimeElapsedColumn(), console=err.console) as progress:
-        task = progress.add_task("", total=max(1, source.size_bytes), sent=0)
-
-        def advance(more: int) -> None:
-            nonlocal sent
-            sent += more
-            progress.update(task, completed=source.position_bytes, sent=sent)
-
-        yield advance
-        progress.update(task, completed=source.position_bytes)
-
-
-@contextmanager
-def _count_progress() -> Iterator[Callable[[int], None]]:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("recording: {task.fields[written]} messages (Ctrl-C ends it)"))
-    with Progress(*columns, TimeElapsedColumn(), console=err.console) as progress:
-        task = progress.add_task("", total=None, written=0)
-        yield lambda written: progress.update(task, written=written)
 
 
 def _report_replay(outcome: ReplayReport, *, as_json: bool) -> None:

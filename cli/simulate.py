@@ -9,13 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from cli.context import DataOption, EstateOption, JsonOption, err, load_settings, new_app, out, parsed, store_of
+from cli.context import (
+    DataOption,
+    EstateOption,
+    JsonOption,
+    load_settings,
+    new_app,
+    out,
+    parsed,
+    progress_bar,
+    store_of,
+)
 from cli.replay import HostOption, PortOption, broker_settings, stopping
 from schemas import HubpulseError
 
@@ -88,7 +99,10 @@ def simulate(
     )
     run.fault_plan()
     settings = broker_settings(None, mqtt_host, mqtt_port)
-    with _truth_record(truth, run) as record, stopping() as stop, _progress(run) as advance:
+    hub_days = run.hub_days()
+    progress = progress_bar("simulating", f"{{task.completed}}/{hub_days or '?'} hub days", total=hub_days)
+    with _truth_record(truth, run) as record, stopping() as stop, progress as update:
+        advance = partial(update, advance=1)
         if rate is not None:
             messages = run.messages(readings_max=lambda _day: 1, truth=record, on_hub_day=advance)
             figures = _hold_rate(settings, messages, rate_per_s=rate, connections=connections, stop=stop)
@@ -239,25 +253,6 @@ def _report(figures: dict[str, Any], *, as_json: bool) -> None:
         return
     for name, value in figures.items():
         out.print(f"{name.replace('_', ' '):18} {value}")
-
-
-@contextmanager
-def _progress(run: Simulation) -> Iterator[Callable[[], None]]:
-    """A bar over the local days of all hubs."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("hub days"))
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err.console, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("", total=run.hub_days())
-        yield lambda: progress.advance(task)
 
 
 def _figures(store: Store, truth: Truth) -> Iterator[tuple[str, date, Figures]]:

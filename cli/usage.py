@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, new_app, out, store_of
+from cli.context import (
+    DataOption,
+    EstateOption,
+    JsonOption,
+    err,
+    estate_of,
+    load_settings,
+    new_app,
+    out,
+    progress_bar,
+    store_of,
+)
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from usage import Queries
 
 app = new_app(
@@ -174,12 +183,12 @@ def recompute(
         writers = [
             RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
         ]
-        with _progress() as progress:
-            task = progress.add_task("days", total=sum(len(writer.computable(days)) for writer in writers))
+        total = sum(len(writer.computable(days)) for writer in writers)
+        with progress_bar("recomputing", f"{{task.completed}}/{total}", total=total) as update:
             for writer in writers:
                 for _, found in writer.recompute(days):
                     done, changed = done + 1, changed + bool(found)
-                    progress.advance(task)
+                    update(advance=1)
     out.print(f"{done} days of {len(hubs)} hubs recomputed, {changed} of them changed")
     left = len(days) * len(hubs) - done
     if left:
@@ -214,10 +223,3 @@ def _wrong_usage() -> Iterator[None]:
 def _refuse(message: str) -> NoReturn:
     err.print(f"error: {message}")
     raise typer.Exit(2)
-
-
-def _progress() -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("recomputing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err.console, transient=True, disable=not err.is_terminal)

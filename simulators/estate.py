@@ -15,7 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from schemas import Estate
-from sensors.estate_file import load_estate
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
 from simulators.transmissions import messages_of, transmissions_of
@@ -23,14 +22,8 @@ from simulators.transmissions import messages_of, transmissions_of
 READINGS_A_MESSAGE = 1000
 """At about 90 bytes a reading a message of history stays below 100 KB."""
 
-
 LEEDS = Path(str(files("simulators") / "estates" / "leeds.yaml"))
-"""The model estate's file."""
-
-
-def leeds() -> Estate:
-    """The model estate: 22 digital health hubs of one city."""
-    return load_estate(LEEDS)
+"""The model estate's file: 22 digital health hubs of one city."""
 
 
 class SimulatedEstate:

@@ -11,7 +11,8 @@ import pytest
 
 from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_A_SECOND, to_ns
-from simulators.estate import SimulatedEstate, history, leeds, live
+from sensors.estate_file import load_estate
+from simulators.estate import LEEDS, SimulatedEstate, history, live
 from simulators.messages import TimedMessage
 
 HOUR_NS = 3600 * NS_A_SECOND
@@ -116,7 +117,7 @@ def test_totals_grow_by_exactly_what_the_intervals_count_even_over_midnight() ->
 
 
 def test_the_model_estate_has_22_hubs_and_its_readings_are_within_every_limit() -> None:
-    estate = leeds()
+    estate = load_estate(LEEDS)
     assert len(estate.hubs) == 22
     messages = list(history(estate, start_ns=at("2026-02-09T00:00"), stop_ns=at("2026-02-13T00:00"), seed=7))
     assert max(len(message.payload) for message in messages) < 100_000
@@ -131,7 +132,7 @@ def test_the_model_estate_has_22_hubs_and_its_readings_are_within_every_limit() 
 
 
 def test_nobody_comes_when_the_hub_is_closed() -> None:
-    estate = leeds()
+    estate = load_estate(LEEDS)
     gipton = next(h for h in SimulatedEstate(estate, seed=7).hubs if h.hub.id == "gipton")
     closed = [date(2026, 11, 9), date(2026, 12, 25), date(2026, 5, 4), date(2026, 11, 8)]
     assert [len(gipton.day(day).visits) for day in closed] == [0, 0, 0, 0]
@@ -147,7 +148,7 @@ def test_everybody_is_out_by_midnight_and_stays_at_least_a_second() -> None:
 
 
 def test_a_16_bit_counter_wraps_and_a_plain_one_sends_intervals() -> None:
-    estate = leeds()
+    estate = load_estate(LEEDS)
     found = readings(history(estate, start_ns=at("2026-06-01T00:00"), stop_ns=at("2026-06-02T00:00"), seed=7))
     shapes = {
         (hub.id, sensor.id): sensor.counter_bits

@@ -18,7 +18,8 @@ import pytest
 
 from schemas import Kind
 from schemas.localtime import from_ns
-from simulators.estate import SimulatedEstate, leeds
+from sensors.estate_file import load_estate
+from simulators.estate import LEEDS, SimulatedEstate
 from simulators.hub import HubDay
 from simulators.people import Occupancy
 
@@ -51,7 +52,7 @@ def real_room(folder: Path, number: int) -> Room:
 
 @pytest.fixture(scope="module", name="hub_days")
 def _hub_days() -> dict[str, list[HubDay]]:
-    hubs = SimulatedEstate(leeds(), seed=7).hubs[:8]
+    hubs = SimulatedEstate(load_estate(LEEDS), seed=7).hubs[:8]
     return {hub.hub.id: [hub.day(day) for day in DAYS] for hub in hubs}
 
 
@@ -136,7 +137,7 @@ def test_door_counters_drift_like_a_real_one(data_set: DataSet) -> None:
         rows = [(int(row["in_count"] or 0), int(row["out_count"] or 0)) for row in csv.DictReader(file)]
     real = 1 - sum(left for _, left in rows) / sum(came for came, _ in rows)
     drifts = []
-    for hub in SimulatedEstate(leeds(), seed=7).hubs:
+    for hub in SimulatedEstate(load_estate(LEEDS), seed=7).hubs:
         before, after = (hub.people.totals_until(day).by_door[0] for day in (FIRST, FIRST + timedelta(days=105)))
         drifts.append(1 - (after.exits - before.exits) / (after.entries - before.entries))
     assert min(drifts) < real / 2
@@ -153,7 +154,7 @@ def test_every_hub_is_busy_when_open_and_workdays_differ(hub_days: dict[str, lis
 
 
 def test_rooms_are_warm_when_open_and_the_year_has_seasons() -> None:
-    hub = SimulatedEstate(leeds(), seed=7).hubs[0]
+    hub = SimulatedEstate(load_estate(LEEDS), seed=7).hubs[0]
     means = {}
     for month in (1, 7):
         degrees = [
