@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -105,6 +107,26 @@ def parsed(option: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except HubpulseError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+@contextmanager
+def stop_signal(also: Callable[[], None] = lambda: None, *, again_ends: bool = False) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second one does nothing more, or with `again_ends` ends the command."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+        also()
+        if again_ends:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed, progress_bar
+from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed, progress_bar, stop_signal
 from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
-    from simulators.privacy import MacHasher
     from simulators.record import RecordReport
     from simulators.replay import Extent, ReplayReport
     from simulators.source import ReasonCounts
@@ -72,12 +67,12 @@ def replay(
         bookmark.shift_ns = shift_to(time.time_ns(), span, times_faster)
     _announce(span, times_faster)
     progress = progress_bar("replaying", "{task.fields[sent]} messages", total=source.size_bytes, sent=0)
-    with Publisher(settings.mqtt) as publisher, stopping() as stop, progress as update:
+    with Publisher(settings.mqtt) as publisher, stop_signal(again_ends=True) as stopping, progress as update:
 
         def show(_more: int) -> None:
             update(completed=source.position_bytes, sent=publisher.settled)
 
-        outcome = replay_source(source, publisher, bookmark, speed=times_faster, on_progress=show, stop=stop)
+        outcome = replay_source(source, publisher, bookmark, speed=times_faster, on_progress=show, stop=stopping.is_set)
     _report_replay(outcome, as_json=as_json)
     if not outcome.complete:
         raise HubpulseError("stopped before the end: `--resume` with the same options goes on from here")
@@ -105,44 +100,27 @@ def record(
     as_json: JsonOption = False,
 ) -> None:
     """Write what the broker delivers to a file, until Ctrl-C. Messages with a MAC address are refused and counted."""
-    from simulators.privacy import MacHasher
-    from simulators.record import Recorder
+    from simulators.record import MacHasher, Recorder
     from simulators.recordings import RecordingWriter
 
     settings = broker_settings(None, mqtt_host, mqtt_port)
     duration_s = None if for_ is None else parsed("--for", _duration_s, for_)
-    hasher: MacHasher | None = MacHasher() if hash_macs else None
+    hasher = MacHasher() if hash_macs else None
     rotate_bytes = None if rotate_mb is None else round(rotate_mb * 1_000_000)
     progress = progress_bar("recording", "{task.completed} messages (Ctrl-C ends it)", total=None)
-    with RecordingWriter(file, rotate_bytes=rotate_bytes) as writer, stopping() as stop, progress as update:
+    with (
+        RecordingWriter(file, rotate_bytes=rotate_bytes) as writer,
+        stop_signal(again_ends=True) as stopping,
+        progress as update,
+    ):
         recorder = Recorder(settings.mqtt, writer, topics=topic or ["#"], hasher=hasher)
         report = recorder.run(
             messages_max=count,
             duration_s=duration_s,
             on_progress=lambda written: update(completed=written),
-            stop=stop,
+            stop=stopping.is_set,
         )
     _report_record(report, as_json=as_json)
-
-
-@contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM asked to stop; a second one ends the command at once."""
-    asked = threading.Event()
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(_number: int, _frame: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    for number in previous:
-        signal.signal(number, ask)
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def broker_settings(data: Path | None, host: str | None, port: int | None) -> Settings:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.context import DataOption, EstateOption, load_settings, new_app, out
+from cli.context import DataOption, EstateOption, load_settings, new_app, out, stop_signal
 from schemas import Settings
 
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the board.")]
@@ -102,20 +98,3 @@ def _service_settings(
     if mqtt_port is not None:
         update["mqtt"] = settings.mqtt.model_copy(update={"port": mqtt_port})
     return settings.model_copy(update=update)
-
-
-@contextmanager
-def stop_signal(also: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C does nothing more."""
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()
-        also()
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

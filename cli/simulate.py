@@ -25,9 +25,10 @@ from cli.context import (
     out,
     parsed,
     progress_bar,
+    stop_signal,
     store_of,
 )
-from cli.replay import HostOption, PortOption, broker_settings, stopping
+from cli.replay import HostOption, PortOption, broker_settings
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
@@ -101,14 +102,16 @@ def simulate(
     settings = broker_settings(None, mqtt_host, mqtt_port)
     hub_days = run.hub_days()
     progress = progress_bar("simulating", f"{{task.completed}}/{hub_days or '?'} hub days", total=hub_days)
-    with _truth_record(truth, run) as record, stopping() as stop, progress as update:
+    with _truth_record(truth, run) as record, stop_signal(again_ends=True) as stopping, progress as update:
         advance = partial(update, advance=1)
         if rate is not None:
             messages = run.messages(readings_max=lambda _day: 1, truth=record, on_hub_day=advance)
-            figures = _hold_rate(settings, messages, rate_per_s=rate, connections=connections, stop=stop)
+            figures = _hold_rate(settings, messages, rate_per_s=rate, connections=connections, stop=stopping.is_set)
         else:
-            figures = _publish(settings, run, record, speed=times_faster, live=live, stop=stop, advance=advance)
-        stopped = stop()
+            figures = _publish(
+                settings, run, record, speed=times_faster, live=live, stop=stopping.is_set, advance=advance
+            )
+        stopped = stopping.is_set()
         if record is not None and not stopped:
             record.close()
     _report(figures | {"complete": not stopped}, as_json=as_json)

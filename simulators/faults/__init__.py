@@ -13,10 +13,9 @@ from types import MappingProxyType
 
 from schemas import HubpulseError
 from simulators.faults.base import Fault, Injection
-from simulators.faults.clocks import ClockSkew, WrongZone
 from simulators.faults.counters import CounterResetMidnight, CounterResetReboot, Rollover, SwappedDevice
 from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Late, Outage, OutOfOrder
-from simulators.faults.values import Drift, Malformed, Spikes, Stuck, WrongUnit
+from simulators.faults.values import ClockSkew, Drift, Malformed, Spikes, Stuck, WrongUnit, WrongZone
 
 FAULTS: tuple[type[Fault], ...] = (
     # First, since it moves a counter's zero for good: later resets start from there.

@@ -12,10 +12,9 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from schemas import Kind
 from schemas.localtime import NS_A_SECOND, Span, from_ns
 from simulators.people import Counted
-from simulators.truth.received import HubReadings, ReceivedReading, ReceivedSeries
+from simulators.truth.received import ReceivedReading, ReceivedSeries
 
 _QUARTER_NS = 900 * NS_A_SECOND
 
@@ -52,11 +51,11 @@ def _half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def counted(readings: HubReadings, hours: Hours) -> tuple[list[CountAt], list[CountAt]]:
+def counted(counters: Iterable[ReceivedSeries], hours: Hours) -> tuple[list[CountAt], list[CountAt]]:
     """All entries and all exits that the hub's counters report of a day, in order of time."""
     entries: list[CountAt] = []
     exits: list[CountAt] = []
-    for series in readings.series(Kind.FOOTFALL):
+    for series in counters:
         entries += _counts(series, hours, lambda counted: counted.entries)
         exits += _counts(series, hours, lambda counted: counted.exits)
     return sorted(entries), sorted(exits)
@@ -71,11 +70,11 @@ def _counts(series: ReceivedSeries, hours: Hours, way: Callable[[Counted], int])
         yield from hours.spread(reading, way(reading.counted))
 
 
-def transferred(readings: HubReadings, hours: Hours) -> list[CountAt]:
+def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[CountAt]:
     """The bytes that the hub's access points report of a day."""
     return [
         count
-        for series in readings.series(Kind.WIFI)
+        for series in access_points
         for reading in series.steps(hours.day)
         for number in reading.counted
         for count in hours.spread(reading, number)

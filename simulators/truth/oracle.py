@@ -21,7 +21,7 @@ from simulators.transmissions import Transmission
 from simulators.truth import air
 from simulators.truth.air import StepSignal
 from simulators.truth.counts import Hours, counted, peak, total, transferred
-from simulators.truth.received import HubReadings
+from simulators.truth.received import ReceivedSeries
 
 _CARRIED_NS = 86400 * NS_A_SECOND
 _POOR_PPM, _BAD_PPM = 800, 1500
@@ -36,27 +36,35 @@ class HubOracle:
         self._estate = estate
         self._hub = hub
         self._zone: ZoneInfo = estate.zone_of(hub.id)
-        self._readings = HubReadings()
+        self._received: dict[tuple[str, Kind], ReceivedSeries] = {}
 
     def take(self, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series' transmissions on one day."""
         if transmissions:
-            self._readings.take(transmissions)
+            first = transmissions[0]
+            new = ReceivedSeries(first.sensor, first.kind)
+            self._received.setdefault((first.sensor.id, first.kind), new).take(transmissions)
 
     def is_final(self, day: date) -> bool:
         """Whether no transmission to come can change a day, provided that some of the next days were taken in."""
-        return self._readings.all_reported_until(day_span(day, self._zone)[1])
+        counters = [series for kind in (Kind.FOOTFALL, Kind.WIFI) for series in self._series(kind) if series.readings]
+        return all(series.readings[-1].time_ns >= day_span(day, self._zone).stop_ns for series in counters)
 
     def forget(self, day: date) -> None:
         """Let go of what only the days before this one need."""
-        self._readings.forget(day_span(day, self._zone)[0] - _CARRIED_NS)
+        for series in self._received.values():
+            series.forget(day_span(day, self._zone).start_ns - _CARRIED_NS)
+
+    def _series(self, kind: Kind) -> list[ReceivedSeries]:
+        """The series of a kind, in order of the sensors' ids."""
+        return [series for (_, found), series in sorted(self._received.items()) if found is kind]
 
     def row(self, day: date) -> Row:
         """The figures of a local day."""
         bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
         hours = Hours(bounds, self._zone)
-        entries, exits = counted(self._readings, hours)
+        entries, exits = counted(self._series(Kind.FOOTFALL), hours)
         came, went = total(entries), total(exits)
         clients = self._signals(Kind.WIFI, bounds)
         temperature = self._signals(Kind.TEMPERATURE, bounds)
@@ -71,7 +79,7 @@ class HubOracle:
             "wifi_peak_clients": air.peak_together(clients),
             "wifi_mean_clients": air.sum_of_means(clients, opening),
             "wifi_devices": air.peak_together(self._signals(Kind.WIFI, bounds, "devices")),
-            "wifi_bytes": total(transferred(self._readings, hours)),
+            "wifi_bytes": total(transferred(self._series(Kind.WIFI), hours)),
             "temperature_mean_c": air.mean(temperature, opening),
             "temperature_min_c": min(degrees, default=None),
             "temperature_max_c": max(degrees, default=None),
@@ -90,16 +98,12 @@ class HubOracle:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
     def _signals(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
-        signals = (StepSignal(series, day, field) for series in self._readings.series(kind))
+        signals = (StepSignal(series, day, field) for series in self._series(kind))
         return [signal for signal in signals if signal]
 
     def _completeness(self, day: Span) -> float | None:
         """Readings received of those due, each sensor and kind up to what is due of it; health readings don't count."""
-        received = {
-            (series.sensor.id, series.kind): len(series.within(day))
-            for kind in Kind
-            for series in self._readings.series(kind)
-        }
+        received = {key: len(series.within(day)) for key, series in self._received.items()}
         due = {
             (sensor.id, kind): (day.stop_ns - day.start_ns) // every_ns(sensor)
             for sensor in self._hub.sensors

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -129,34 +129,3 @@ def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
         for known in KINDS[kind].fields
     }
     return {name: limit for name, limit in limits.items() if limit != (-math.inf, math.inf)}
-
-
-class HubReadings:
-    """Everything received of one hub."""
-
-    def __init__(self) -> None:
-        self._series: dict[tuple[str, Kind], ReceivedSeries] = {}
-
-    def take(self, transmissions: Sequence[Transmission]) -> None:
-        """Take in a day's transmissions of one series."""
-        first = transmissions[0]
-        key = (first.sensor.id, first.kind)
-        if key not in self._series:
-            self._series[key] = ReceivedSeries(first.sensor, first.kind)
-        self._series[key].take(transmissions)
-
-    def forget(self, before_ns: int) -> None:
-        """Keep the readings from an instant on, and the last one of each sensor."""
-        for series in self._series.values():
-            series.forget(before_ns)
-
-    def all_reported_until(self, time_ns: int) -> bool:
-        """Whether every counter that ever reported has reported what came until an instant."""
-        counters = (t for t in self._series.values() if t.kind in (Kind.FOOTFALL, Kind.WIFI) and t.readings)
-        return all(series.readings[-1].time_ns >= time_ns for series in counters)
-
-    def series(self, kind: Kind) -> Iterator[ReceivedSeries]:
-        """The series of a kind, in order of the sensors' ids."""
-        for (_, found), series in sorted(self._series.items()):
-            if found is kind:
-                yield series

@@ -14,8 +14,7 @@ from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from simulators import record as recording_module
 from simulators.messages import TimedMessage
-from simulators.privacy import MacHasher, holds_mac
-from simulators.record import Recorder, RecordReport
+from simulators.record import MacHasher, Recorder, RecordReport, holds_mac
 from simulators.recordings import Recording, RecordingWriter
 from tests.servers import Mosquitto, free_port
 from tests.simulators.listening import numbered, settings_of
