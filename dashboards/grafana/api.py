@@ -1,31 +1,27 @@
 """An adapter over grafana-api-client: a timeout on every request, and every failure in a plain sentence.
 
-The library has traps: no timeout, request objects that grow with each use, errors that lose their status, JSON errors
-for empty and HTML bodies. Only its one function that sends a request is used, and only here.
+The library has traps: no timeout, request objects that grow with each use, errors that have their status in their text
+only, JSON errors for empty and HTML bodies. Only its one function that sends a request is used, and only here.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from grafana_api_client import (
-    GrafanaBadInputError,
-    GrafanaClient,
-    GrafanaClientError,
-    GrafanaPreconditionFailedError,
-    GrafanaServerError,
-    GrafanaUnauthorizedError,
-)
+from grafana_api_client import GrafanaClient, GrafanaClientError, GrafanaServerError
 
 from schemas import HubpulseError
 
-TIMEOUT_S = 10.0
-_NOT_FOUND = "404"
-_STATUS = re.compile(r"(?:Client|Server) Error (\d{3}): ?(.*)", re.DOTALL)
 _DETAIL_CHARS_MAX = 200
+_NOT_FOUND = "404"
+_HINTS = {
+    "Unauthorized": "it does not know these credentials: give a valid --token",
+    "Precondition failed": "a dashboard of that title or a newer one is there",
+    "403": "the token needs the role Admin",
+    _NOT_FOUND: "check the address and Grafana's version",
+}
 
 Json = dict[str, Any]
 Credentials = str | tuple[str, str] | None
@@ -42,24 +38,20 @@ class _MissingError(GrafanaError):
 class Grafana:
     """A Grafana server's HTTP API. `credentials` is a service account's token, or user and password."""
 
-    def __init__(self, url: str, credentials: Credentials, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, credentials: Credentials, *, timeout_s: float = 10.0) -> None:
         try:
             parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise GrafanaError(f"{url!r} is no address ({error}): write for example http://127.0.0.1:3000") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            is_address = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+            is_address = is_address and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
             raise GrafanaError(f"{url!r} is no address of a Grafana: write for example http://127.0.0.1:3000")
         self.url = url.rstrip("/")
         self._client = GrafanaClient(
-            credentials,
-            host=f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname,
-            port=port,
-            url_path_prefix=parts.path.strip("/"),
-            protocol=parts.scheme,
+            credentials, host=parts.netloc, url_path_prefix=parts.path.strip("/"), protocol=parts.scheme
         )
-        self._client.custom_requests_params["timeout"] = timeout_s
-        self._timeout_s = timeout_s
+        self._client.custom_requests_params["timeout"] = self._timeout_s = timeout_s
 
     def close(self) -> None:
         """Close the connections."""
@@ -67,28 +59,21 @@ class Grafana:
 
     def get(self, path: str) -> Json:
         """What is at the path. Raises GrafanaError."""
-        return self._ask("get", path, {})
+        return self.send("get", path, {})
 
     def find(self, path: str) -> Json | None:
         """What is at the path, or None. Raises GrafanaError."""
         try:
-            return self._ask("get", path, {})
+            return self.get(path)
         except _MissingError:
             return None
 
-    def create(self, path: str, content: Json) -> Json:
-        """POST. Raises GrafanaError."""
-        return self._ask("post", path, content)
-
-    def replace(self, path: str, content: Json) -> Json:
-        """PUT. Raises GrafanaError."""
-        return self._ask("put", path, content)
-
-    def _ask(self, method: str, path: str, content: Json) -> Json:
+    def send(self, method: str, path: str, content: Json) -> Json:
+        """The answer to a request with content, such as a `post`. Raises GrafanaError."""
         try:
             answer = self._client.make_raw_request(method, path, content)
         except (GrafanaClientError, GrafanaServerError) as error:
-            raise self._refusal(path, error) from error
+            raise self._refusal(path, str(error)) from error
         except requests.Timeout as error:
             raise GrafanaError(
                 f"Grafana at {self.url} did not answer {path} within {self._timeout_s:g} s: is it overloaded?"
@@ -102,26 +87,13 @@ class Grafana:
             reason = type(error).__name__
             raise GrafanaError(f"Grafana at {self.url} can't be reached ({reason}): check the address") from error
         if not isinstance(answer, dict):
-            raise GrafanaError(
-                f"{self.url} answered {path} with a list where an object was due: is it a Grafana 9 to 12?"
-            )
+            raise GrafanaError(f"{self.url} answered {path} with a list, not an object: is it a Grafana 9 to 12?")
         return answer
 
-    def _refusal(self, path: str, error: Exception) -> GrafanaError:
-        found = _STATUS.match(str(error))
-        status, detail = found.groups() if found else ("", str(error))
-        detail = detail.strip()[:_DETAIL_CHARS_MAX]
-        match error:
-            case GrafanaUnauthorizedError():
-                return GrafanaError(f"Grafana at {self.url} does not know these credentials: give a valid --token")
-            case GrafanaPreconditionFailedError():
-                return GrafanaError(
-                    f"Grafana refused {path}: {detail}; a dashboard of that title or a newer one is there"
-                )
-            case GrafanaBadInputError():
-                return GrafanaError(f"Grafana refused {path}: {detail}")
-        if status == _NOT_FOUND:
-            return _MissingError(f"Grafana at {self.url} has no {path}: check the address and its version")
-        if status == "403":
-            return GrafanaError(f"Grafana does not let these credentials do {path}: the token needs the role Admin")
-        return GrafanaError(f"Grafana answered {path} with {status or 'an error'}: {detail or 'nothing more'}")
+    def _refusal(self, path: str, text: str) -> GrafanaError:
+        """The error for a library's text, such as `Client Error 404: {...}`."""
+        text = text.removeprefix("Client Error ").removeprefix("Server Error ")
+        hint = next((f"; {hint}" for start, hint in _HINTS.items() if text.startswith(start)), "")
+        kind = _MissingError if text.startswith(_NOT_FOUND) else GrafanaError
+        detail = " ".join(text[:_DETAIL_CHARS_MAX].split())
+        return kind(f"Grafana at {self.url} answered {path} with {detail}{hint}")

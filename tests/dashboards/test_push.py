@@ -95,6 +95,7 @@ def test_a_data_source_without_its_database_where_grafana_9_reads_it_is_mended(
 def test_a_dashboard_in_another_folder_comes_back(fake: FakeGrafana, grafana: Grafana) -> None:
     list(push(grafana, WANTED))
     fake.dashboards["hubpulse-hub"]["meta"]["folderUid"] = "attic"
+    assert [o.detail for o in check(grafana, WANTED) if o.is_drift] == ["at meta.folderUid"]
     assert states(push(grafana, WANTED))["dashboard 'One hub'"] == "updated"
     assert fake.dashboards["hubpulse-hub"]["meta"]["folderUid"] == "hubpulse"
 
