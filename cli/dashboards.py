@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import EstateOption, estate_of, load_settings, new_app, out
+from cli.context import EstateOption, estate_of, load_settings, new_app, out, read_bytes
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
-    from dashboards.grafana.api import Credentials
-    from dashboards.grafana.push import Outcome
+    from dashboards.grafana.api import Credentials, Grafana
+    from dashboards.grafana.push import Outcome, Wanted
 
 app = new_app(help="Grafana's dashboards: render them, check them, push them.")
 
-UrlOption = Annotated[
-    str | None, typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
-]
+_URL = typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
 TokenOption = Annotated[
     str | None,
     typer.Option("--token", envvar="HUBPULSE_GRAFANA__TOKEN", help="Token of a service account with the role Admin."),
@@ -54,7 +52,7 @@ def render(
     """Write the dashboards as JSON, in the estate's time zone, and the alert rules as YAML."""
     from dashboards.grafana import files
 
-    for path in files.write(folder, _zone(estate)):
+    for path in files.write(folder, _zone(estate, files.DEFAULT_ZONE)):
         out.print(f"wrote {path}")
 
 
@@ -66,7 +64,7 @@ def check(
         Path | None, typer.Option("--folder", help="Folder of the files.", show_default="where they are committed")
     ] = None,
     estate: EstateOption = None,
-    url: UrlOption = None,
+    url: Annotated[str | None, _URL] = None,
     token: TokenOption = None,
     token_file: TokenFileOption = None,
     user: UserOption = None,
@@ -77,26 +75,22 @@ def check(
     from dashboards.grafana import files
 
     if url is None:
-        lines = files.drift(folder, _zone(estate))
+        lines = files.drift(folder, _zone(estate, files.DEFAULT_ZONE))
         if lines:
             raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))
         out.print("The dashboards are what the code makes.")
         return
-    from dashboards.grafana import push as pushing
-    from dashboards.grafana.api import Grafana
+    from dashboards.grafana import push
 
-    wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
-    with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
-        outcomes = _printed(pushing.check(grafana, wanted))
+    wanted = push.Wanted(_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    outcomes = _outcomes(push.check, url, _credentials(token, token_file, user), wanted)
     if any(outcome.is_drift for outcome in outcomes):
         raise HubpulseError(f"{url} is not as the code would have it: hubpulse dashboards push --url {url}")
 
 
 @app.command("push", epilog="Example: hubpulse dashboards push --url http://127.0.0.1:3000 --token-file grafana-token")
 def push(
-    url: Annotated[
-        str, typer.Option("--url", envvar="HUBPULSE_GRAFANA__URL", help="Grafana, such as http://127.0.0.1:3000.")
-    ],
+    url: Annotated[str, _URL],
     estate: EstateOption = None,
     token: TokenOption = None,
     token_file: TokenFileOption = None,
@@ -105,34 +99,34 @@ def push(
     alerts: AlertsOption = False,
 ) -> None:
     """Give an existing Grafana the folder, the data source and the dashboards; a second push changes nothing."""
-    from dashboards.grafana import push as pushing
-    from dashboards.grafana.api import Grafana
+    from dashboards.grafana import push
 
-    wanted = pushing.Wanted(_estates_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
-    with closing(Grafana(url, _credentials(token, token_file, user))) as grafana:
-        *_, health = _printed(pushing.push(grafana, wanted))
+    wanted = push.Wanted(_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    *_, health = _outcomes(push.push, url, _credentials(token, token_file, user), wanted)
     if health.state != "OK":
         raise HubpulseError(
             "Grafana can't read InfluxDB: check --influx-url and the settings HUBPULSE_INFLUX__*, then push again"
         )
 
 
-def _printed(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Print each outcome as it comes."""
-    printed = []
-    for outcome in outcomes:
-        detail = f" ({outcome.detail})" if outcome.detail else ""
-        out.print(f"{outcome.part}: {outcome.state}{detail}")
-        printed.append(outcome)
-    return printed
+def _outcomes(
+    do: Callable[[Grafana, Wanted], Iterator[Outcome]], url: str, credentials: Credentials, wanted: Wanted
+) -> list[Outcome]:
+    """Push or check, and print each outcome as it comes."""
+    from dashboards.grafana.api import Grafana
+
+    outcomes = []
+    with closing(Grafana(url, credentials)) as grafana:
+        for outcome in do(grafana, wanted):
+            detail = f" ({outcome.detail})" if outcome.detail else ""
+            out.print(f"{outcome.part}: {outcome.state}{detail}")
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _credentials(token: str | None, token_file: Path | None, user: str | None) -> Credentials:
     if token_file is not None:
-        try:
-            return token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise HubpulseError(f"can't read {token_file}: {error.strerror}; check the path and its mode") from error
+        token = read_bytes(str(token_file)).decode("utf-8", "replace").strip()
     if token:
         return token
     name, colon, password = (user or "").partition(":")
@@ -141,13 +135,8 @@ def _credentials(token: str | None, token_file: Path | None, user: str | None) -
     return name, password
 
 
-def _zone(estate: Path | None) -> str:
-    """The time zone to render in: that of the estate asked for, else that of the committed files."""
-    from dashboards.grafana import files
-
-    return _estates_zone(estate) if estate else files.DEFAULT_ZONE
-
-
-def _estates_zone(estate: Path | None) -> str:
-    """The time zone of the estate asked for, else of the one in force."""
+def _zone(estate: Path | None, default: str | None = None) -> str:
+    """The time zone of the estate asked for, else the default, else that of the estate in force."""
+    if default is not None and estate is None:
+        return default
     return estate_of(load_settings(estate=estate)).timezone
