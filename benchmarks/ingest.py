@@ -2,16 +2,17 @@
 
 python -m benchmarks.ingest [MESSAGES]
 
-Seconds of decoding and splitting are those of the processor, which a busy machine does not lengthen; those of commits
-and of the whole way are of the clock. The whole way takes from a real mosquitto what it kept for us at QoS 1 (MQTT 5):
-receive, decode, commit durably, acknowledge. Beside it, in the same round and from the same broker, stock paho does
-nothing but count in `on_message`.
+Seconds of splitting, receiving and decoding are those of the processor, which a busy machine does not lengthen; those
+of commits and of the whole way are of the clock. The whole way takes from a real mosquitto what it kept for us at QoS 1
+(MQTT 5): receive, decode, commit durably, acknowledge. Beside it, in the same round and from the same broker, stock
+paho does nothing but count in `on_message`.
 """
 
 from __future__ import annotations
 
 import gc
 import random
+import socket
 import statistics
 import sys
 import tempfile
@@ -38,6 +39,7 @@ from schemas.localtime import rfc3339
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.registry import Registry
 from simulators.messages import TimedMessage as Sent
+from tests.mqtt.packets import CONNACK_5
 from tests.mqtt.packets import publish as publish_packet
 from tests.real_parts import find
 from tests.servers import Mosquitto
@@ -128,6 +130,39 @@ def splitting() -> None:
         splitter.take_messages()
 
     say("split packets", BATCH / processor_s(split))
+
+
+def receiving() -> None:
+    """Receive and acknowledge, without a decoder: the messages are in the socket before the clock starts."""
+    with socket.create_server((LOCALHOST, 0)) as server:
+        subscriber = Subscriber(
+            mqtt_settings=MqttSettings(host=LOCALHOST, port=server.getsockname()[1]),
+            ingest_settings=IngestSettings(),
+            filters=["hubs/#"],
+            rng=random.Random(1),
+        )
+        subscriber.receive(0)
+        broker, _ = server.accept()
+        broker.settimeout(5)
+    for answer in (CONNACK_5, b"\x90\x04\x00\x01\x00\x01"):
+        broker.recv(65_536)
+        broker.sendall(answer)
+        subscriber.receive(1)
+        subscriber.receive(0)  # writes what the answer brought about
+    for size in (500, 20, 1):
+        stream = b"".join(publish_packet(numeric(n)) for n in range(size))
+        seconds = []
+        for _ in range(500):
+            broker.sendall(stream)
+            start, received = time.process_time(), 0
+            while received < size:
+                received += len(subscriber.receive(IDLE_S))
+            subscriber.acknowledge()
+            seconds.append(time.process_time() - start)
+            broker.recv(4 * size, socket.MSG_WAITALL)  # so long is a PUBACK
+        say(f"receive and acknowledge: {size} at a time", size / min(seconds))
+    subscriber.close()
+    broker.close()
 
 
 def committing() -> None:
@@ -252,6 +287,7 @@ def main() -> None:
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
     print(f"{'':<44} {'messages':>12} {'each':>10}")
     splitting()
+    receiving()
     decoding()
     committing()
     whole_way(messages)

@@ -122,9 +122,10 @@ class FastClient(StockClient):
         with self._msgtime_mutex:
             self._last_bytes_received = time.monotonic()
         try:
-            return MQTTErrorCode(self.inbox.feed(data))
+            failure = self.inbox.feed(data)
         except (MalformedPacketError, MalformedPacket):
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return MQTTErrorCode(failure) if failure else MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _hand_over(self, head: int, body: bytes) -> int:
         """Let paho handle any other packet as if it had read it itself."""

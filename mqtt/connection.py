@@ -9,6 +9,7 @@ acknowledged on another.
 
 from __future__ import annotations
 
+import math
 import select
 import ssl
 import time
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -101,7 +101,8 @@ class Connection:
             keeps_session=keeps_session,
             payload_bytes_max=limits.message_bytes_max,
         )
-        self._answer_by_s = self._maintain_at_s = 0.0
+        self._answer_by_s = math.inf
+        self._maintain_at_s = 0.0
         self._unacknowledged: list[int] = []
         self._subscribing: tuple[int | None, Sequence[str]] = (None, ())
         self._refusal: ReasonCode | None = None
@@ -134,7 +135,8 @@ class Connection:
             client.reconnect()
         except _SOCKET_ERRORS as error:
             self._end(Ending.UNREACHABLE, _unreachable(error, place_of(settings)))
-        self._answer_by_s = self._monotonic_s() + self._timeout_s
+        if self.state is State.CONNECTING:
+            self._answer_by_s = self._monotonic_s() + self._timeout_s
 
     def turn(self, timeout_s: float) -> None:
         """Wait for the socket, at most so long; read, write and keep the connection alive."""
@@ -144,7 +146,7 @@ class Connection:
         if now_s >= self._maintain_at_s:
             self._maintain_at_s = now_s + _MAINTAIN_EVERY_S
             self._client.loop_misc()
-        if self.state is State.CONNECTING and now_s > self._answer_by_s:
+        if now_s > self._answer_by_s:
             place = place_of(self._settings)
             problem = f"what listens at {place} does not answer in MQTT within {self._timeout_s:g} s"
             self._end(Ending.SILENT, f"{problem}: check host and port")
@@ -239,9 +241,7 @@ class Connection:
         client, inbox, limits = self._client, self._client.inbox, self._limits
         while len(inbox.messages) < limits.batch_messages_max and inbox.messages_bytes < limits.held_bytes_max:
             before = len(inbox.messages), len(inbox.answers)
-            if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
-                break
-            if before == (len(inbox.messages), len(inbox.answers)):
+            if client.loop_read() or before == (len(inbox.messages), len(inbox.answers)) or client.socket() is None:
                 break
 
     def _go(self, state: State) -> None:
@@ -249,6 +249,7 @@ class Connection:
         if state not in _MAY_FOLLOW[self.state]:
             raise RuntimeError(f"a connection can't go from {self.state.name} to {state.name}")
         before, self.state = self.state, state
+        self._answer_by_s = math.inf
         self.on_state(before, state)
 
     def _end(self, ending: Ending, problem: str) -> None:

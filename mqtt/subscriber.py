@@ -29,6 +29,7 @@ _SUBSCRIBE_AGAIN_S = 30.0
 _STABLE_AFTER_S = 10.0
 """A connection that was lost sooner did no good: the waits between tries go on growing."""
 _LOSSES_SUSPECT = 3
+_NOT_OPEN = (State.DISCONNECTED, State.CLOSED)
 
 
 class Subscriber:
@@ -76,7 +77,7 @@ class Subscriber:
     def receive(self, timeout_s: float) -> list[Message]:
         """The messages that came, waiting up to `timeout_s` for the first; [] where none did."""
         connection = self._connection
-        if connection.state in (State.DISCONNECTED, State.CLOSED):
+        if connection.state in _NOT_OPEN:
             self._connect(timeout_s)
             return []
         connection.turn(timeout_s)
