@@ -36,3 +36,14 @@ class Message(NamedTuple):
     def digest(self) -> bytes:
         """Distinguishes this message from others of its packet id."""
         return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()
+
+
+def covers(topic_filter: str, topic: str) -> bool:
+    """Whether a subscription to the filter gets messages of the topic (MQTT 5.0, section 4.7)."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    if wanted[-1] == "#":
+        wanted.pop()
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(name in ("+", level) for name, level in zip(wanted, levels, strict=True))

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from mqtt.messages import covers
 from schemas.estate import Estate, Hub, Sensor
 from schemas.ids import is_id
 from schemas.kinds import Kind
@@ -60,10 +61,7 @@ class Registry:
 
     def format_of(self, topic: str) -> tuple[str, Format] | Rejection:
         """Name and decoder of the format that messages of a topic have, or why none of them can be taken."""
-        # `estate check` takes a registry and needs no paho, which is slow to import.
-        from paho.mqtt.client import topic_matches_sub  # noqa: PLC0415
-
-        source = next((s for s in self._estate.sources if topic_matches_sub(s.topic, topic)), None)
+        source = next((s for s in self._estate.sources if covers(s.topic, topic)), None)
         if source is None:
             return _bad_topic("no source of the estate file covers this topic: add one")
         found = self._formats[source.format]
