@@ -20,9 +20,9 @@ from mqtt.publisher import Publisher
 from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
 from sensors.estate_file import DEFAULT_PATH, load_estate
-from simulators.estate import LEEDS, history, live
 from simulators.messages import TimedMessage
 from simulators.runner import RealTime
+from simulators.simulation import LEEDS, history, live
 from stores import open_store
 from usage.rollup_writer import pending_marks
 

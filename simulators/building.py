@@ -23,6 +23,9 @@ from simulators.weather import OUTDOOR_CO2_PPM, Weather, saturation_g_m3, statio
 
 STEP_NS = 300 * NS_A_SECOND
 
+_PEOPLE_USUAL = 22.0
+"""What the rooms of a hub were built for: the people usually inside at a busy hour."""
+
 _STEP_H = STEP_NS / NS_A_SECOND / 3600
 _CO2_M3_H_PERSON = 0.0052 * 3.6
 _VAPOUR_G_M3_PER_PPM = 40 / (_CO2_M3_H_PERSON * 1e6)
@@ -68,13 +71,12 @@ class RoomDay:
 class Building:
     """The rooms of one hub: one for each zone that has an air sensor."""
 
-    def __init__(self, estate: Estate, hub: Hub, *, seed: int, rooms: Sequence[str], people_usual: float) -> None:
-        """`people_usual` is what the rooms were built for: the people usually inside at a busy hour."""
+    def __init__(self, estate: Estate, hub: Hub, *, seed: int, rooms: Sequence[str]) -> None:
         self._estate = estate
         self._hub = hub
         self._seed = seed
         self._zone = estate.zone_of(hub.id)
-        self.rooms = {name: _room(seed, hub.id, name, people_usual / max(len(rooms), 1), len(rooms)) for name in rooms}
+        self.rooms = {name: _room(seed, hub.id, name, _PEOPLE_USUAL / max(len(rooms), 1), len(rooms)) for name in rooms}
 
     def day(self, name: str, day: date, occupancy: Occupancy) -> RoomDay:
         """The air of a room over a local day."""

@@ -25,7 +25,6 @@ from simulators.devices import (
 from simulators.people import OPENED, Counted, HubPeople, Occupancy, Visit
 
 _AIR = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2, Kind.DEVICE)
-_PEOPLE_USUAL = 22.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class SimulatedHub:
         self._aps = [(s, AccessPoint(seed, hub.id, s, share=1 / len(aps))) for s in aps]
         self._airs = [(s, AirSensor(seed, hub.id, s)) for s in airs]
         self._clocks = {sensor.id: Clock(seed, hub.id, sensor) for sensor in hub.sensors}
-        self._building = Building(estate, hub, seed=seed, rooms=rooms, people_usual=_PEOPLE_USUAL)
+        self._building = Building(estate, hub, seed=seed, rooms=rooms)
 
     def local_day(self, time_ns: int) -> date:
         """The hub's local day at an instant."""

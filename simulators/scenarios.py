@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from schemas import Estate, HubpulseError
+from schemas.localtime import NS_AN_HOUR, day_span
 from sensors.estate_file import load_estate
-from simulators.estate import LEEDS
 from simulators.faults import describe
 from simulators.people import OPENED
-from simulators.simulation import Days, Simulation
+from simulators.simulation import LEEDS, Days, Simulation
 
 HUBS_MAX = 1000
 _AROUND_A_CHANGE_DAYS = 3
@@ -42,16 +42,12 @@ def _until(last: date, days: int) -> Days:
 
 def _around_changes(zone: ZoneInfo, last: date, _days: int) -> tuple[Days, ...]:
     """Some days around each of the last two clock changes before `last`."""
-    changes = [day for day in (last - timedelta(days=back) for back in range(3, 800)) if _changes_clock(zone, day)]
+    days = (last - timedelta(days=back) for back in range(3, 800))
+    changes = [day for day in days if day_span(day, zone).length_ns != 24 * NS_AN_HOUR]
     if not changes:
         raise HubpulseError(f"the clocks of {zone.key} don't change: give an estate file of a zone where they do")
     around = timedelta(days=_AROUND_A_CHANGE_DAYS)
     return tuple((day - around, day + around) for day in sorted(changes[:2]))
-
-
-def _changes_clock(zone: ZoneInfo, day: date) -> bool:
-    midnight, next_midnight = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (day, day + timedelta(days=1)))
-    return midnight.utcoffset() != next_midnight.utcoffset()
 
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(

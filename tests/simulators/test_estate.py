@@ -12,8 +12,8 @@ import pytest
 from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_A_SECOND, to_ns
 from sensors.estate_file import load_estate
-from simulators.estate import LEEDS, SimulatedEstate, history, live
 from simulators.messages import TimedMessage
+from simulators.simulation import LEEDS, SimulatedEstate, history, live
 
 HOUR_NS = 3600 * NS_A_SECOND
 DAY_NS = 24 * HOUR_NS

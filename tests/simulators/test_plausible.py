@@ -19,9 +19,9 @@ import pytest
 from schemas import Kind
 from schemas.localtime import from_ns
 from sensors.estate_file import load_estate
-from simulators.estate import LEEDS, SimulatedEstate
 from simulators.hub import HubDay
 from simulators.people import Occupancy
+from simulators.simulation import LEEDS, SimulatedEstate
 
 ROOMS = (1, 2, 3)
 FIRST = date(2025, 9, 8)

@@ -8,9 +8,9 @@ import yaml
 
 from schemas import Estate, HubpulseError
 from sensors.estate_file import load_estate
-from simulators.estate import SimulatedEstate
 from simulators.faults import describe
 from simulators.scenarios import SCENARIOS, estate_document, simulation
+from simulators.simulation import SimulatedEstate
 from tests.real_parts import REPOSITORY
 from tests.simulators.small_estate import document, week
 
