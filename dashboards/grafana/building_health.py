@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, hub_variable, row
@@ -33,6 +32,8 @@ from schemas.measures import (
 )
 
 TODAY, LATELY = "now/d", "15m"
+_BY_HUB = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
+"""Joins the rows of several queries to one for each hub."""
 SILENT_FOR = (
     f'SELECT "last_seen_s" AS "Silent for" FROM ({sensors_now("last_seen_s")}) WHERE {SILENT_NOW} AND {IN_RANGE} '
     f"GROUP BY {HUB}, {SENSOR} tz('{ZONE}')"
@@ -42,7 +43,7 @@ SILENT_FOR = (
 def _count(title: str, query: str, tone: str, says: str, *, time_from: str = TODAY) -> models.Panel:
     """A number that is coloured from one on."""
     shown = Look(steps=[(1, tone)])
-    return panel(number, InfluxQuery(query), title=title, says=says, empty="0", shown=shown, time_from=time_from)
+    return panel(number(), InfluxQuery(query), title=title, says=says, empty="0", shown=shown, time_from=time_from)
 
 
 def _hubs_today(term: Term, condition: str) -> str:
@@ -50,19 +51,13 @@ def _hubs_today(term: Term, condition: str) -> str:
     return counted("value", select("usage_daily", term._replace(label="value"), by=[HUB]), condition)
 
 
-def _hubs_joined(shown: Look) -> tables.Panel:
-    """A table with a row for each hub, its columns from several queries."""
-    joined = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
-    return columns("CO₂")(shown).with_transformation(joined)
-
-
 def _by_hour(title: str, term: Term, says: str) -> models.Panel:
-    return panel(state_rows, series("usage_hourly", term, by=[HOUR, HUB]), title=title, says=says)
+    return panel(state_rows(), series("usage_hourly", term, by=[HOUR, HUB]), title=title, says=says)
 
 
 def _minutes(title: str, field: str, what: str) -> models.Panel:
     says = f"Minutes of each day's opening hours with {what}, hubs on top of each other."
-    return panel(bars, series("usage_daily", Term(field, "sum"), by=[DAY, HUB]), title=title, says=says)
+    return panel(bars(), series("usage_daily", Term(field, "sum"), by=[DAY, HUB]), title=title, says=says)
 
 
 DASHBOARD = dashboard(
@@ -70,7 +65,6 @@ DASHBOARD = dashboard(
     "Building health",
     "Air, damp and sensors of every hub: what wants a visit.",
     row(
-        4,
         _count(
             "Hubs with poor air today",
             _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {POOR_AIR_MINUTES}'),
@@ -109,9 +103,8 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        14,
         panel(
-            _hubs_joined,
+            columns("CO₂").with_transformation(_BY_HUB),
             table("co2", Term("co2_ppm", "last"), by=[HUB]),
             table("temperature", Term("temperature_c", "last"), by=[HUB]),
             table("humidity", Term("relative_humidity_pct", "last"), by=[HUB]),
@@ -125,9 +118,9 @@ DASHBOARD = dashboard(
             overrides={"Silent sensors": Look(base="green", steps=[(1, "red")]).column()},
             time_from=TODAY,
         ),
+        height=14,
     ),
     row(
-        10,
         _by_hour(
             "CO₂ by the hour",
             Term("co2_max_ppm", "max"),
@@ -142,12 +135,10 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {CO2_POOR_PPM} ppm"),
         _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
     ),
     row(
-        10,
         panel(
             columns("Silent for"),
             InfluxQuery(SILENT_FOR, table=True),

@@ -17,7 +17,6 @@ from dashboards.grafana.panels import (
     NO_LEGEND,
     PERSON,
     QUIET,
-    Look,
     Properties,
     bars,
     colour,
@@ -36,13 +35,13 @@ CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": (
 
 
 def _entries(says: str, **options: Any) -> models.Panel:
-    return panel(number, series("usage_daily", Term("entries", "sum", "People entering")), says=says, **options)
+    return panel(number(), series("usage_daily", Term("entries", "sum", "People entering")), says=says, **options)
 
 
 def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Properties] | None = None) -> models.Panel:
     """Bars of final days, pale bars of provisional ones, and what else is given."""
     return panel(
-        bars,
+        bars(),
         series("usage_daily", Term("entries", "sum", "Final"), where=FINAL, by=[DAY]),
         series("usage_daily", Term("entries", "sum", "Provisional"), where=PROVISIONAL, by=[DAY]),
         *queries,
@@ -56,34 +55,30 @@ def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Prope
     )
 
 
-def _calendar(shown: Look) -> statushistory.Panel:
+def _calendar() -> statushistory.Panel:
     return (
         statushistory.Panel()
-        .unit(shown.unit)
-        .decimals(shown.decimals)
         .min(0)
         .show_value(common_models.VisibilityMode.AUTO)
         .row_height(0.9)
         .legend(NO_LEGEND)
         .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BLUES))
-        .thresholds(Look(base=PERSON).thresholds())
         .mappings(value_texts(CODES))
     )
 
 
-def _heatmap(shown: Look) -> heatmap.Panel:
+def _heatmap() -> heatmap.Panel:
     return (
         heatmap.Panel()
         .time_from("7d")
         .calculate(False)
-        .unit(shown.unit)
         .cell_gap(1)
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64))
         .show_legend()
     )
 
 
-def _by_clock_hour(shown: Look) -> barchart.Panel:
+def _by_clock_hour() -> barchart.Panel:
     """Bars of the hours 00 to 23, each hour's values of all days added up by Grafana."""
     sums = {"Time": {"operation": "groupby"}, "People": {"operation": "aggregate", "aggregations": ["sum"]}}
     steps: dict[str, Any] = {
@@ -97,8 +92,6 @@ def _by_clock_hour(shown: Look) -> barchart.Panel:
             [models.DataTransformerConfig(id_val=kind, options=options) for kind, options in steps.items()]
         )
         .x_field("Time")
-        .unit(shown.unit)
-        .decimals(shown.decimals)
         .min(0)
         .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(PERSON))
         .legend(NO_LEGEND)
@@ -110,20 +103,19 @@ DASHBOARD = dashboard(
     "Daily usage",
     "How many people used each hub, each day, and how complete the figures are.",
     row(
-        4,
         _entries("All chosen hubs and days."),
         _entries(
             "The same stretch of days, seven days earlier: the same weekdays.", title="A week before", time_shift="7d"
         ),
         _entries("The same dates of the month before.", title="A month before", time_shift="1M"),
         panel(
-            number,
+            number(),
             series("usage_daily", Term("completeness", "mean", "Completeness")),
             says="Readings received of those expected, over the chosen hubs and days. "
             f"Sound from {COMPLETE_MIN * 100:g} % on.",
         ),
         panel(
-            number,
+            number(),
             series("usage_daily", Term("entries", "count", "Provisional"), where=PROVISIONAL),
             title="Hub days still provisional",
             says="Days that are not over, or whose late readings may still come: their figures may change.",
@@ -131,24 +123,22 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         entries_per_day(
             "All chosen hubs together, by local day. Pale: provisional, may still change. A day without a bar "
             "was closed or has no data: see the next panel."
         ),
     ),
     row(
-        16,
         panel(
-            _calendar,
+            _calendar(),
             InfluxQuery(hub_days(), "$tag_hub"),
             title="Every hub, every day",
             says="People entering by hub and local day. 0: open, and nobody came. closed: no opening hours and "
             "nobody counted. no data: the hub was to open, but no door counter reported.",
         ),
+        height=16,
     ),
     row(
-        13,
         panel(
             columns("People"),
             table(
@@ -166,33 +156,33 @@ DASHBOARD = dashboard(
             "leaves out days without data; closed days count as 0.",
             overrides={"People": GAUGE},
         ),
+        height=13,
     ),
     row(
-        12,
         panel(
-            _heatmap,
+            _heatmap(),
             series("usage_hourly", Term("entries", "sum"), by=[HOUR, HUB]),
             title="Busiest hours",
             says="People entering by hub and clock hour over the last seven days.",
         ),
         panel(
-            _by_clock_hour,
+            _by_clock_hour(),
             table("usage_hourly", Term("entries", "sum", "People"), by=[HOUR]),
             title="By hour of the day",
             says="People entering in each clock hour, added up over the chosen days and hubs.",
         ),
         widths=(16, 8),
+        height=12,
     ),
     row(
-        9,
         panel(
-            lines,
+            lines(),
             series("usage_daily", Term("wifi_peak_clients", "max"), by=[DAY, HUB]),
             says="The most devices connected at once on each day. Devices are not people: some have two, some none.",
             min=0,
         ),
         panel(
-            lines,
+            lines(),
             series("usage_daily", Term("completeness", "mean"), by=[DAY, HUB]),
             title="Completeness by hub",
             says="Readings received of those expected. Under the upper dashed line, "
@@ -202,7 +192,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         panel(
             columns("Time"),
             table(

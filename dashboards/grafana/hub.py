@@ -13,7 +13,6 @@ from dashboards.grafana.panels import (
     PERSON,
     QUIET,
     UNSTACKED,
-    Kind,
     Properties,
     bars,
     colour,
@@ -62,15 +61,15 @@ OVER_LIMITS = {"co2_minutes_over_800": "yellow", "co2_minutes_over_1500": "red",
 
 
 def _today(title: str, term: Term, says: str) -> models.Panel:
-    return panel(number, series("usage_daily", term), title=title, says=says, time_from=TODAY)
+    return panel(number(), series("usage_daily", term), title=title, says=says, time_from=TODAY)
 
 
 def _now(measurement: str, field: str, says: str = "Each sensor's last reading of the last two hours.") -> models.Panel:
-    return panel(number, series(measurement, Term(field, "last"), by=[SENSOR]), says=says, time_from="2h")
+    return panel(number(), series(measurement, Term(field, "last"), by=[SENSOR]), says=says, time_from="2h")
 
 
 def _shaded(
-    kind: Kind, query: InfluxQuery, says: str, overrides: dict[str, Properties] | None = None, **options: Any
+    kind: Any, query: InfluxQuery, says: str, overrides: dict[str, Properties] | None = None, **options: Any
 ) -> models.Panel:
     """A panel with the opening hours behind its series."""
     open_hours = series("usage_hourly", Term("open_minutes", "max", OPEN), by=[HOUR])
@@ -82,7 +81,7 @@ def _shaded(
 def _readings(measurement: str, term: Term, says: str, title: str, **options: Any) -> models.Panel:
     """A field's readings by sensor, with its limits."""
     query = series(measurement, term, by=[INTERVAL, SENSOR], fill="null")
-    return _shaded(lines, query, says, title=title, interval="15m", **options)
+    return _shaded(lines(), query, says, title=title, interval="15m", **options)
 
 
 DASHBOARD = dashboard(
@@ -90,7 +89,6 @@ DASHBOARD = dashboard(
     "One hub",
     "One hub: who came, and how its air was.",
     row(
-        4,
         _today(
             "People in today, so far",
             Term("entries", "sum", "People in today"),
@@ -107,9 +105,8 @@ DASHBOARD = dashboard(
         _now("co2", "co2_ppm"),
     ),
     row(
-        9,
         _shaded(
-            bars,
+            bars(),
             series("usage_hourly", Term("entries", "sum", "In"), Term("exits", "sum", "Out"), by=[HOUR]),
             "People in and out in each clock hour since midnight.",
             {"In": [colour(PERSON)], "Out": [colour("light-purple"), UNSTACKED]},
@@ -117,7 +114,7 @@ DASHBOARD = dashboard(
             time_from=TODAY,
         ),
         _shaded(
-            lines,
+            lines(),
             series("usage_hourly", Term("peak_occupancy", "max", "Most at once"), by=[HOUR]),
             "The most people inside at once in each hour of the last seven days.",
             {"Most at once": [colour(PERSON), *STEP]},
@@ -127,7 +124,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        10,
         entries_per_day(
             "By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
             "Marked on the time axis: closed days.",
@@ -136,7 +132,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _readings(
             "temperature",
             Term("temperature_c", "mean"),
@@ -153,7 +148,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _readings(
             "humidity",
             Term("relative_humidity_pct", "mean"),
@@ -161,14 +155,13 @@ DASHBOARD = dashboard(
             "Relative humidity",
         ),
         panel(
-            lines,
+            lines(),
             series("usage_daily", Term("pressure_mean_hpa", "mean", "Mean of the day"), by=[DAY]),
             title="Atmospheric pressure",
             says="Mean of each day's opening hours, at sea level where the hub's altitude is known.",
         ),
     ),
     row(
-        9,
         _readings(
             "wifi",
             Term("clients", "max"),
@@ -177,7 +170,7 @@ DASHBOARD = dashboard(
             min=0,
         ),
         panel(
-            bars,
+            bars(),
             series(
                 "usage_daily",
                 *(Term(field, "sum", MEASURES[field].label) for field in OVER_LIMITS),
@@ -189,7 +182,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        12,
         panel(
             columns("Time"),
             table(
@@ -214,9 +206,9 @@ DASHBOARD = dashboard(
                 "State": texts({"true": ("final", "green"), "false": ("provisional", "orange")}),
             },
         ),
+        height=12,
     ),
     row(
-        9,
         panel(
             columns("Time"),
             table(

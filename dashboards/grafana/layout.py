@@ -27,10 +27,11 @@ class Row(NamedTuple):
     widths: Sequence[int]
 
 
-def row(height: int, *panels: models.Panel, widths: Sequence[int] = ()) -> Row:
-    """Panels side by side, of one height, and of one width where no others are given."""
+def row(*panels: models.Panel, height: int = 0, widths: Sequence[int] = ()) -> Row:
+    """Panels side by side: of one width, and low for numbers, where nothing else is said."""
     width, rest = divmod(GRID_COLUMNS, len(panels))
-    return Row(height, panels, widths or [width + (place < rest) for place in range(len(panels))])
+    low = panels[0].type_val == "stat"
+    return Row(height or (4 if low else 9), panels, widths or [width + (i < rest) for i in range(len(panels))])
 
 
 def annotation(name: str, query: str, colour: str) -> Content:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import common, stat, statetimeline, timeseries
@@ -55,12 +55,8 @@ def look(field: str) -> Look:
     return Look(measure.unit.grafana, measure.decimals, colours[0] if colours else "text", steps)
 
 
-Kind = Callable[[Look], Any]
-"""Makes the builder of a panel that shows values so."""
-
-
 def panel(
-    kind: Kind,
+    kind: Any,
     *queries: InfluxQuery,
     says: str,
     title: str = "",
@@ -69,28 +65,31 @@ def panel(
     overrides: Mapping[str, Properties] | None = None,
     **options: Any,
 ) -> models.Panel:
-    """A panel of a kind: its queries and what it means. The rest follows from the first query's field.
+    """A panel of a kind, which is a builder: its queries and what it means. The rest follows from the first query.
 
-    Its title, unit, decimals and colours are the catalogue's, as are those of a table's columns. `overrides` are for
-    single series or columns, by name, or by pattern where it begins with a slash. `options` are the builder's own.
+    Title, unit, decimals and colours are those of its field in the catalogue, as are those of a table's columns.
+    `overrides` are for single series or columns, by name, or by pattern where it begins with a slash. `options` are
+    the builder's own.
     """
     first = queries[0]
     field = first.terms[0].field if first.terms else ""
-    built = kind(shown or look(field)).title(title or MEASURES[field].label).description(says).datasource(DATASOURCE)
-    built.no_value(empty or _empty(built, first))
+    values = shown or look(field)
+    kind.title(title or MEASURES[field].label).description(says).datasource(DATASOURCE)
+    kind.unit(values.unit).decimals(values.decimals).thresholds(values.thresholds())
+    kind.no_value(empty or _empty(kind, first))
     for letter, query in zip("ABCDEFGH", queries, strict=False):
         query.ref_id = query.ref_id or letter
-        built.with_target(query)
+        kind.with_target(query)
     columns = [(term.label, look(term.field).column()) for query in queries if query.table for term in query.terms]
     for name, properties in [*columns, *(overrides or {}).items()]:
-        (built.override_by_regexp if name.startswith("/") else built.override_by_name)(name, list(properties))
+        (kind.override_by_regexp if name.startswith("/") else kind.override_by_name)(name, list(properties))
     for name, value in options.items():
-        getattr(built, name)(value)
-    result: models.Panel = built.build()
+        getattr(kind, name)(value)
+    result: models.Panel = kind.build()
     return result
 
 
-def _empty(built: Any, query: InfluxQuery) -> str:
+def _empty(kind: Any, query: InfluxQuery) -> str:
     """What to think of a panel that has nothing to show, by where its figures come from."""
     match query.measurement:
         case "usage_daily" | "usage_hourly":
@@ -99,30 +98,26 @@ def _empty(built: Any, query: InfluxQuery) -> str:
             what, see = "report", "whether `hubpulse ingest` runs"
         case _:
             what, see = "reading", "`hubpulse doctor`"
-    return f"no {what}" if isinstance(built, stat.Panel) else f"No {what} in this time range: see {see}."
+    return f"no {what}" if isinstance(kind, stat.Panel) else f"No {what} in this time range: see {see}."
 
 
 # ------------------------------------------------------------------------------------------------------ kinds of panel
 
 
-def number(shown: Look) -> stat.Panel:
+def number() -> stat.Panel:
     """One number for each series, coloured where there are steps."""
-    coloured = common_models.BigValueColorMode.VALUE if shown.steps else common_models.BigValueColorMode.NONE
     return (
         stat.Panel()
-        .unit(shown.unit)
-        .decimals(shown.decimals)
         .graph_mode(common_models.BigValueGraphMode.NONE)
-        .color_mode(coloured)
+        .color_mode(common_models.BigValueColorMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(shown.thresholds())
     )
 
 
-def bars(shown: Look) -> timeseries.Panel:
+def bars() -> timeseries.Panel:
     """Bars on a time axis, each beginning at its own time, series on top of each other."""
     return (
-        _over_time(shown)
+        _over_time()
         .min(0)
         .draw_style(common_models.GraphDrawStyle.BARS)
         .bar_width_factor(0.8)
@@ -132,35 +127,27 @@ def bars(shown: Look) -> timeseries.Panel:
     )
 
 
-def lines(shown: Look) -> timeseries.Panel:
+def lines() -> timeseries.Panel:
     """Lines on a time axis; with steps, dashed at their values. A gap in the data stays a gap."""
-    built = _over_time(shown).show_points(common_models.VisibilityMode.AUTO).span_nulls(False)
-    if shown.steps:
-        dashed = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
-        built = built.thresholds(shown.thresholds()).thresholds_style(dashed)
-    return built
+    dashed = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+    return _over_time().show_points(common_models.VisibilityMode.AUTO).span_nulls(False).thresholds_style(dashed)
 
 
-def _over_time(shown: Look) -> timeseries.Panel:
+def _over_time() -> timeseries.Panel:
     legend = common.VizLegendOptions().display_mode(common_models.LegendDisplayMode.LIST).show_legend(True)
     tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
     return (
         timeseries.Panel()
-        .unit(shown.unit)
-        .decimals(shown.decimals)
         .line_width(1)
         .legend(legend.placement(common_models.LegendPlacement.BOTTOM))
         .tooltip(tooltip.sort(common_models.SortOrder.DESCENDING))
     )
 
 
-def state_rows(shown: Look) -> statetimeline.Panel:
+def state_rows() -> statetimeline.Panel:
     """A row for each series, coloured by value along the time axis."""
     return (
         statetimeline.Panel()
-        .unit(shown.unit)
-        .decimals(shown.decimals)
-        .thresholds(shown.thresholds())
         .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .show_value(common_models.VisibilityMode.NEVER)
         .row_height(0.85)
@@ -170,10 +157,10 @@ def state_rows(shown: Look) -> statetimeline.Panel:
     )
 
 
-def columns(sort_by: str, *, descending: bool = True) -> Callable[[Look], tables.Panel]:
+def columns(sort_by: str, *, descending: bool = True) -> tables.Panel:
     """A table; the column of times is hidden, since each row stands for the whole time range."""
     to_hub = {"title": "This hub", "url": "/d/hubpulse-hub?var-hub=${__value.raw}&${__url_time_range}"}
-    return lambda _: (
+    return (
         tables.Panel()
         .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
         .override_by_regexp("/^Time/", [prop("custom.hidden", True)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, row
 from dashboards.grafana.panels import Look, bars, colour, columns, lines, number, panel, prop, value_texts
 from dashboards.grafana.query import IN_RANGE, INGEST, INTERVAL, ZONE, InfluxQuery, Term, series, source, table
 
-STATUS, LATELY, RED = "pipeline_status", "5m", [colour("red")]
+STATUS, LATELY = "pipeline_status", "5m"
+RED = {"/refused|rejected|not taken/": [colour("red")]}
 PER_SECOND = "non_negative_derivative(max({}), 1s)"
 LAG = Look("s", 1, "green", [(60, "yellow"), (600, "red")])
 REFUSED_SHARE = (
@@ -23,17 +23,14 @@ REFUSED_SHARE = (
 def _now(title: str, field: str, shown: Look) -> models.Panel:
     query = series(STATUS, Term(field, "last"), by=[INGEST])
     says = "As each ingest process last reported in the last five minutes."
-    return panel(number, query, title=title, says=says, shown=shown, time_from=LATELY)
+    return panel(number(), query, title=title, says=says, shown=shown, time_from=LATELY)
 
 
 def _yes_or_no(title: str, field: str, no: str) -> models.Panel:
     texts = {"true": (field, "green"), "false": (no, "red"), "1": (field, "green"), "0": (no, "red")}
-
-    def kind(shown: Look) -> stat.Panel:
-        return number(shown).mappings(value_texts(texts))
-
     query = series(STATUS, Term(field, "last"), by=[INGEST])
     says = f"{field.capitalize()} or not, as each ingest process reports it every ten seconds."
+    kind = number().mappings(value_texts(texts))
     return panel(kind, query, title=title, says=says, shown=Look(steps=[(1, "green")]), time_from=LATELY)
 
 
@@ -41,15 +38,16 @@ def _over_time(
     title: str,
     says: str,
     *terms: Term,
-    kind: Any = lines,
+    kind: Any = None,
     shown: Look | None = None,
     interval: str = "10s",
     **options: Any,
 ) -> models.Panel:
     """The terms of each ingest process; what is refused, rejected or not taken is red."""
     query = series(STATUS, *terms, by=[INTERVAL, INGEST], alias="$tag_ingest: $col")
-    red = {"/refused|rejected|not taken/": RED}
-    return panel(kind, query, title=title, says=says, shown=shown, overrides=red, min=0, interval=interval, **options)
+    return panel(
+        kind or lines(), query, title=title, says=says, shown=shown, overrides=RED, min=0, interval=interval, **options
+    )
 
 
 DASHBOARD = dashboard(
@@ -57,14 +55,13 @@ DASHBOARD = dashboard(
     "Pipeline",
     "From the broker to the store: nothing lost, nothing counted twice, nothing hidden.",
     row(
-        4,
         _yes_or_no("Ledger", "balanced", "OUT OF BALANCE"),
         _yes_or_no("Broker", "connected", "NOT CONNECTED"),
         _now("Readings waiting", "readings_pending", Look(base="green", steps=[(100_000, "yellow")])),
         _now("Oldest waits for", "buffer_oldest_s", Look("s", 0, "green", [(60, "yellow"), (300, "red")])),
         _now("Device to store, now", "lag_s", LAG),
         panel(
-            number,
+            number(),
             InfluxQuery(REFUSED_SHARE, "$tag_ingest", measurement=STATUS),
             title="Refused, last hour",
             says="Messages refused of those received in the last hour. `hubpulse quarantine list` shows why.",
@@ -74,7 +71,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _over_time(
             "Messages per second",
             "What the broker delivered, and what became of it. Received equals accepted and refused together.",
@@ -96,7 +92,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _over_time(
             "Device to store",
             "The longest time from a device's own clock to the store, of the readings under an hour old that "
@@ -112,7 +107,6 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         _over_time(
             "Age of the oldest batch that waits",
             "Dashed: five minutes, from where on an alert is raised. The store is away, or can't keep up.",
@@ -127,9 +121,8 @@ DASHBOARD = dashboard(
         ),
     ),
     row(
-        9,
         panel(
-            lines,
+            lines(),
             series("quarantine_status", Term("waiting", "max"), by=[INTERVAL, '"reason"']),
             title="Quarantine by reason",
             says="Refused messages, kept: `hubpulse quarantine list` shows them, `redrive` sends them again.",
@@ -141,12 +134,11 @@ DASHBOARD = dashboard(
             "Store errors",
             "Batches that the store did not take, in each step; they wait in the buffer and are sent again.",
             Term("store_errors", "non_negative_difference(max({}))", "not taken"),
-            kind=bars,
+            kind=bars(),
             interval="1m",
         ),
     ),
     row(
-        8,
         panel(
             columns("ingest", descending=False),
             table(
