@@ -19,8 +19,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from schemas.errors import HubpulseError
 
 HOST = "127.0.0.1"
@@ -41,6 +39,12 @@ max_inflight_messages 0
 log_type error
 log_type warning
 {user}"""
+_AMQTT_CONF = """\
+listeners:
+  default: {{type: tcp, bind: "{host}:{port}", max_connections: 100}}
+plugins:
+  amqtt.plugins.authentication.AnonymousAuthPlugin: {{allow_anonymous: true}}
+"""
 
 
 class EmbeddedBroker:
@@ -109,29 +113,19 @@ class EmbeddedBroker:
             process.wait()
 
     def _command(self) -> list[str]:
-        if self._mosquitto:
-            conf = self._folder / "mosquitto.conf"
-            conf.write_text(
-                _MOSQUITTO_CONF.format(
-                    port=self.port,
-                    host=HOST,
-                    folder=self._folder.resolve(),
-                    queued=_QUEUED_MESSAGES_MAX,
-                    # Started by root it would become another user, who may not write its sessions into our folder.
-                    user="user root\n" if os.geteuid() == 0 else "",
-                )
-            )
-            return [self._mosquitto, "-c", str(conf)]
-        conf = self._folder / "amqtt.yaml"
+        conf = self._folder / f"{self.name}.conf"
         conf.write_text(
-            yaml.safe_dump(
-                {
-                    "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}", "max_connections": 100}},
-                    "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-                }
+            (_MOSQUITTO_CONF if self._mosquitto else _AMQTT_CONF).format(
+                port=self.port,
+                host=HOST,
+                folder=self._folder.resolve(),
+                queued=_QUEUED_MESSAGES_MAX,
+                # Started by root it would become another user, who may not write its sessions into our folder.
+                user="user root\n" if os.geteuid() == 0 else "",
             )
         )
-        return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(conf)]
+        program = [self._mosquitto] if self._mosquitto else [sys.executable, "-m", "amqtt.scripts.broker_script"]
+        return [*program, "-c", str(conf)]
 
 
 def _answers(port: int) -> bool:

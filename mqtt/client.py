@@ -7,8 +7,10 @@ stock client where they are not. Connecting, keepalive and subscriptions are pah
 from __future__ import annotations
 
 import inspect
+import ssl
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -18,6 +20,7 @@ from paho.mqtt.exception import MalformedPacket
 
 from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX, Inbox, MalformedPacketError, PacketSplitter, encode_acknowledgements
+from schemas.errors import HubpulseError
 
 log = structlog.get_logger("hubpulse.mqtt")
 
@@ -150,6 +153,27 @@ def paho_differences() -> list[str]:
     if not set(_IN_PACKET) <= set(getattr(client, "_in_packet", ())):
         found.append("the keys of _in_packet")
     return found
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed where the handshake fails; paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of what it overrides
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def tls_context(ca_file: Path) -> ssl.SSLContext:
+    """Trust brokers whose certificate this authority signed. Raises HubpulseError."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        raise HubpulseError(f"can't use {ca_file} ({error}): give a PEM file as HUBPULSE_MQTT__CA_FILE") from error
+    context.sslsocket_class = _TlsSocket
+    return context
 
 
 @cache

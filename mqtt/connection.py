@@ -10,13 +10,13 @@ acknowledged on another.
 from __future__ import annotations
 
 import math
+import random
 import select
 import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -25,10 +25,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from mqtt.client import client_class
+from mqtt.client import client_class, tls_context
 from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX
 from mqtt.protocol import Ending, ProtocolFallback
+from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 
@@ -37,6 +38,7 @@ _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malfo
 _BAD_CLIENT_ID = 133
 _TURN_MAX_S = 0.2
 _MAINTAIN_EVERY_S = 1.0
+_RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 2.0
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
@@ -93,7 +95,8 @@ class Connection:
         self._settings = settings
         self._keeps_session = keeps_session
         self._timeout_s = timeout_s
-        self._limits = limits
+        self._messages_max = limits.batch_messages_max
+        self._bytes_max = limits.held_bytes_max
         self._monotonic_s = monotonic_s
         self._client = client_class()(
             client_id=client_id,
@@ -238,10 +241,10 @@ class Connection:
         return bool(events & ~select.POLLOUT) or not timeout_s
 
     def _read(self) -> None:
-        client, inbox, limits = self._client, self._client.inbox, self._limits
-        while len(inbox.messages) < limits.batch_messages_max and inbox.messages_bytes < limits.held_bytes_max:
+        client, inbox = self._client, self._client.inbox
+        while len(inbox.messages) < self._messages_max and inbox.messages_bytes < self._bytes_max:
             before = len(inbox.messages), len(inbox.answers)
-            if client.loop_read() or before == (len(inbox.messages), len(inbox.answers)) or client.socket() is None:
+            if client.loop_read() or before == (len(inbox.messages), len(inbox.answers)):
                 break
 
     def _go(self, state: State) -> None:
@@ -346,30 +349,28 @@ def connect(
             raise HubpulseError(connection.problem)
 
 
+def connect_again(
+    make: Callable[[], Connection], *, after: str, patience_s: float, stop: Callable[[], bool]
+) -> Connection:
+    """What `make` gives in place of a lost connection, tried until the patience ends or `stop()` is true.
+
+    Raises HubpulseError, which says after what the connection was lost.
+    """
+    deadline_s = time.monotonic() + patience_s
+    backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S, random.SystemRandom())
+    while True:
+        try:
+            return make()
+        except HubpulseError as error:
+            wait_s = backoff.next_s()
+            if stop() or time.monotonic() + wait_s > deadline_s:
+                raise HubpulseError(f"the connection was lost after {after}, and now {error}") from error
+        time.sleep(wait_s)
+
+
 def place_of(settings: MqttSettings) -> str:
     """Where the broker is, for messages."""
     return f"{settings.host or LOCALHOST}:{settings.port}"
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closed where the handshake fails; paho would leave it open."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of what it overrides
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-def tls_context(ca_file: Path) -> ssl.SSLContext:
-    """Trust brokers whose certificate this authority signed. Raises HubpulseError."""
-    try:
-        context = ssl.create_default_context(cafile=str(ca_file))
-    except OSError as error:
-        raise HubpulseError(f"can't use {ca_file} ({error}): give a PEM file as HUBPULSE_MQTT__CA_FILE") from error
-    context.sslsocket_class = _TlsSocket
-    return context
 
 
 def _unreachable(error: OSError | ValueError, place: str) -> str:

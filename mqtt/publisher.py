@@ -10,23 +10,20 @@ acknowledged it, over however many connections that takes.
 from __future__ import annotations
 
 import math
-import random
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from mqtt.connection import Connection, State, connect, place_of
+from mqtt.connection import Connection, State, connect, connect_again, place_of
 from mqtt.window import Outgoing, Report, Window
-from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.settings import MqttSettings
 
 RUN_MESSAGES = 250  # packets handed to the socket at once
 TURN_MAX_S = 0.2  # the longest wait, so that a stop is noticed soon
-RETRY_FIRST_S = 0.1
-RETRY_MAX_S = 2.0
 
 
 class Pace(Protocol):
@@ -72,10 +69,11 @@ class Publisher:
         else:
             self.abort()
 
-    def connect(self) -> None:
+    def connect(self) -> Connection:
         """Connect, unless connected. Raises HubpulseError that says what to do."""
         if self._connection is None or self._connection.state is State.CLOSED:
             self._connection = connect(self._settings, client_id=self._client_id)
+        return self._connection
 
     def close(self) -> None:
         """Disconnect, once everything is sent."""
@@ -111,9 +109,8 @@ class Publisher:
         flight is still waited for, and likewise where the source raises, before that is raised here.
         Raises HubpulseError when the broker stays away, or silent, past the patience.
         """
-        self.connect()
         window = self._window = Window(self._window_messages)
-        window.open(self._connection_now().terms)
+        window.open(self.connect().terms)
         feed = _Feed(messages, pace)
         reported = 0
         while not (feed.ended and window.empty):
@@ -133,40 +130,22 @@ class Publisher:
             raise feed.error
         return window.report(complete=not feed.stopped)
 
-    def _connection_now(self) -> Connection:
-        if self._connection is None:
-            raise HubpulseError("the publisher was closed while publishing")
-        return self._connection
-
     def _live_connection(self, window: Window, stop: Callable[[], bool]) -> Connection:
         """The connection, or a new one where it was lost: what it left unanswered is due again."""
-        connection = self._connection_now()
+        connection = self._connection
+        if connection is None:
+            raise HubpulseError("the publisher was closed while publishing")
         if connection.state is State.CLOSED:
             lost_s = time.monotonic()
             self._disconnect_reason = connection.disconnect_reason
-            connection = self._connection = self._connect_again(connection, stop)
+            # Packets that are sent again are of the version of the lost connection.
+            make = partial(connect, self._settings, client_id=self._client_id, version_5=connection.terms.is_v5)
+            after = f"{window.done} messages"
+            connection = connect_again(make, after=after, patience_s=self._patience_s, stop=stop)
+            self._connection = connection
             window.open(connection.terms)
             window.progress_s += time.monotonic() - lost_s
         return connection
-
-    def _connect_again(self, lost: Connection, stop: Callable[[], bool]) -> Connection:
-        deadline = time.monotonic() + self._patience_s
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, random.SystemRandom())
-        while True:
-            try:
-                # Packets that are sent again are of the version of the lost connection.
-                return connect(self._settings, client_id=self._client_id, version_5=lost.terms.is_v5)
-            except HubpulseError as error:
-                wait_s = backoff.next_s()
-                if time.monotonic() + wait_s > deadline:
-                    raise HubpulseError(
-                        f"the connection was lost, and for {self._patience_s:g} s now {error}"
-                    ) from error
-                if stop():
-                    raise HubpulseError(
-                        f"stopped while the broker was away, with messages unacknowledged: {error}"
-                    ) from error
-            time.sleep(wait_s)
 
     def _check_patience(self, window: Window) -> None:
         if not window.empty and time.monotonic() - window.progress_s > self._patience_s:
@@ -195,25 +174,23 @@ class _Feed:
 
     def take(self, now_s: float) -> Outgoing | None:
         """The next message, where there is one and it is due."""
-        if self.ended:
+        if self._held is None and not self.ended:
+            self._held = self._next(now_s)
+        if self._held is None or self._held[1] > now_s:
             return None
-        if self._held is not None:
-            message, due_s = self._held
-        else:
-            taken = self._next()
-            if taken is None:
-                return None
-            message, due_s = taken, self._pace.due_s(taken) if self._pace is not None else now_s
-        self._held = (message, due_s) if due_s > now_s else None
-        return message if self._held is None else None
+        (message, _), self._held = self._held, None
+        return message
 
-    def _next(self) -> Outgoing | None:
+    def _next(self, now_s: float) -> tuple[Outgoing, float] | None:
+        """A message and when it is due."""
         try:
             message = next(self._source, None)
         except Exception as error:  # noqa: BLE001 - raised once what came before it is acknowledged
             self.error, message = error, None
         self.ended = message is None
-        return message
+        if message is None:
+            return None
+        return message, self._pace.due_s(message) if self._pace is not None else now_s
 
     def wait_s(self, now_s: float) -> float:
         """How long nothing will be due."""

@@ -30,6 +30,7 @@ _STABLE_AFTER_S = 10.0
 """A connection that was lost sooner did no good: the waits between tries go on growing."""
 _LOSSES_SUSPECT = 3
 _NOT_OPEN = (State.DISCONNECTED, State.CLOSED)
+_CONNECTED = State.CONNECTED  # looked up once and not with each receive
 
 
 class Subscriber:
@@ -81,7 +82,7 @@ class Subscriber:
             self._connect(timeout_s)
             return []
         connection.turn(timeout_s)
-        if connection.state is State.CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
+        if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
         return connection.take_messages()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State, connect, place_of
+from mqtt.connection import Connection, State, connect, connect_again, place_of
 from mqtt.messages import Message
 from schemas import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
@@ -28,7 +28,6 @@ from simulators.source import ReasonCounts
 
 FLUSH_EVERY_S = 1.0
 TURN_MAX_S = 0.2
-RETRY_S = 0.5
 SUBSCRIBE_MAX_S = 10.0
 PAYLOAD_BYTES_MAX = 16 * 1024**2
 
@@ -121,8 +120,9 @@ class Recorder:
         try:
             while not (stop() or self._full) and now_s < end_s:
                 if connection.state is State.CLOSED:
-                    self._skipped.add(GAP, f"after {self._written} messages")
-                    connection = self._subscribed_again(stop)
+                    after = f"{self._written} messages"
+                    self._skipped.add(GAP, f"after {after}")
+                    connection = connect_again(self._subscribed, after=after, patience_s=self._patience_s, stop=stop)
                 connection.turn(min(TURN_MAX_S, end_s - now_s))
                 for message in connection.take_messages():
                     self._write(message)
@@ -177,13 +177,3 @@ class Recorder:
             what = f"refuses the subscription to {', '.join(refused)}" if refused else "does not answer a subscription"
             raise HubpulseError(f"the broker at {place_of(self._settings)} {what}: check its access rules and its log")
         return connection
-
-    def _subscribed_again(self, stop: Callable[[], bool]) -> Connection:
-        deadline_s = time.monotonic() + self._patience_s
-        while True:
-            try:
-                return self._subscribed()
-            except HubpulseError as error:
-                if stop() or time.monotonic() + RETRY_S > deadline_s:
-                    raise HubpulseError(f"connection lost after {self._written} messages, and now {error}") from error
-            time.sleep(RETRY_S)

@@ -255,7 +255,7 @@ def test_a_broker_that_stays_away_ends_the_recording_with_what_it_has(mosquitto:
         wait_until(lambda: recorder.written == 5, 20, "five messages")
         mosquitto.stop()
         recorder.wait_for_end()
-    assert "connection lost after 5 messages, and now no broker answers" in str(recorder.error)
+    assert "the connection was lost after 5 messages, and now no broker answers" in str(recorder.error)
     assert len(recorder.messages()) == 5
 
 
