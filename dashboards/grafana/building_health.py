@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, hub_variable, row
-from dashboards.grafana.panels import Look, bars, columns, number, panel, prop, state_rows
+from dashboards.grafana.panels import Look, bars, columns, number, panel, state_rows
 from dashboards.grafana.query import (
     DAY,
     HOUR,
@@ -22,14 +22,7 @@ from dashboards.grafana.query import (
     series,
     table,
 )
-from schemas.measures import (
-    BATTERY_LOW_PCT,
-    CO2_FAIR_PPM,
-    CO2_POOR_PPM,
-    COMFORT_MAX_C,
-    POOR_AIR_MINUTES,
-    WORKROOM_MIN_C,
-)
+from schemas import measures
 
 TODAY, LATELY = "now/d", "15m"
 _BY_HUB = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
@@ -67,16 +60,17 @@ DASHBOARD = dashboard(
     row(
         _count(
             "Hubs with poor air today",
-            _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {POOR_AIR_MINUTES}'),
+            _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {measures.POOR_AIR_MINUTES}'),
             "red",
-            f"Hubs with CO₂ over {CO2_POOR_PPM} ppm for {POOR_AIR_MINUTES} minutes or more of today's opening hours.",
+            f"Hubs with CO₂ over {measures.CO2_POOR_PPM} ppm for {measures.POOR_AIR_MINUTES} minutes or more of "
+            "today's opening hours.",
         ),
         _count(
             "Cold hubs today",
-            _hubs_today(Term("temperature_mean_c", "min"), f'"value" < {WORKROOM_MIN_C}'),
+            _hubs_today(Term("temperature_mean_c", "min"), f'"value" < {measures.WORKROOM_MIN_C}'),
             "blue",
-            f"Hubs whose mean temperature over today's opening hours is under {WORKROOM_MIN_C} °C, the least for a "
-            "workroom.",
+            f"Hubs whose mean temperature over today's opening hours is under {measures.WORKROOM_MIN_C} °C, the least "
+            "for a workroom.",
         ),
         _count(
             "Damp hubs today",
@@ -92,14 +86,14 @@ DASHBOARD = dashboard(
             time_from=LATELY,
         ),
         _count(
-            f"Batteries under {BATTERY_LOW_PCT} %",
+            f"Batteries under {measures.BATTERY_LOW_PCT} %",
             counted(
                 "battery",
                 select("sensor_status", Term("battery_pct", "last", "battery"), by=[HUB, SENSOR]),
-                f'"battery" < {BATTERY_LOW_PCT}',
+                f'"battery" < {measures.BATTERY_LOW_PCT}',
             ),
             "yellow",
-            f"Sensors whose last battery reading of today is under {BATTERY_LOW_PCT} %.",
+            f"Sensors whose last battery reading of today is under {measures.BATTERY_LOW_PCT} %.",
         ),
     ),
     row(
@@ -124,18 +118,18 @@ DASHBOARD = dashboard(
         _by_hour(
             "CO₂ by the hour",
             Term("co2_max_ppm", "max"),
-            f"Highest CO₂ of each clock hour. Green under {CO2_FAIR_PPM} ppm, red over {CO2_POOR_PPM} ppm. "
-            "Blank: no sensor reported.",
+            f"Highest CO₂ of each clock hour. Green under {measures.CO2_FAIR_PPM} ppm, "
+            f"red over {measures.CO2_POOR_PPM} ppm. Blank: no sensor reported.",
         ),
         _by_hour(
             "Temperature in opening hours",
             Term("temperature_mean_c", "mean"),
-            f"Mean of each open clock hour. Blue under {WORKROOM_MIN_C} °C, yellow over {COMFORT_MAX_C} °C. "
-            "Blank: closed, or no sensor reported.",
+            f"Mean of each open clock hour. Blue under {measures.WORKROOM_MIN_C} °C, "
+            f"yellow over {measures.COMFORT_MAX_C} °C. Blank: closed, or no sensor reported.",
         ),
     ),
     row(
-        _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {CO2_POOR_PPM} ppm"),
+        _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {measures.CO2_POOR_PPM} ppm"),
         _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
     ),
     row(
@@ -154,7 +148,7 @@ DASHBOARD = dashboard(
             table("sensor_status", Term("battery_pct", "last"), by=[HUB, SENSOR]),
             title="Batteries",
             says="Last battery reading of today, the flattest first. Sensors on mains power have none.",
-            overrides={"Battery": [prop("min", 0), prop("max", 100)]},
+            overrides={"Battery": {"min": 0, "max": 100}},
             time_from=TODAY,
         ),
     ),

@@ -24,13 +24,12 @@ from dashboards.grafana.panels import (
     lines,
     number,
     panel,
-    prop,
     value_texts,
 )
 from dashboards.grafana.query import DAY, FINAL, HOUR, HUB, PROVISIONAL, ZONE, InfluxQuery, Term, series, table
 from schemas.measures import COMPLETE_MIN
 
-GAUGE = [prop("custom.cellOptions", {"type": "gauge", "mode": "basic"}), colour(PERSON), prop("min", 0)]
+GAUGE = {"custom.cellOptions": {"type": "gauge", "mode": "basic"}, "min": 0, **colour(PERSON)}
 CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": ("0", "yellow")}
 
 
@@ -48,8 +47,8 @@ def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Prope
         title="People entering per day",
         says=says,
         overrides={
-            "Final": [colour(PERSON)],
-            "Provisional": [colour("super-light-blue"), prop("custom.fillOpacity", 25)],
+            "Final": colour(PERSON),
+            "Provisional": colour("super-light-blue") | {"custom.fillOpacity": 25},
             **(overrides or {}),
         },
     )
@@ -204,7 +203,7 @@ DASHBOARD = dashboard(
             title="Figures that changed afterwards",
             says="Figures of past days that late readings made come out differently, by the day they are of.",
             empty="No figure of a past day has changed in this time range.",
-            overrides={"Time": DAY_COLUMN, "figure": [prop("displayName", "Figure")]},
+            overrides={"Time": DAY_COLUMN, "figure": {"displayName": "Figure"}},
         ),
     ),
     variable=hub_variable(multi=True),

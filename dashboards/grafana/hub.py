@@ -21,42 +21,38 @@ from dashboards.grafana.panels import (
     look,
     number,
     panel,
-    prop,
-    props,
     texts,
 )
 from dashboards.grafana.query import DAY, HOUR, INTERVAL, SENSOR, InfluxQuery, Term, select, series, table
-from schemas.measures import (
-    CO2_FAIR_PPM,
-    CO2_POOR_PPM,
-    COMFORT_MAX_C,
-    COMFORT_MAX_PCT,
-    COMFORT_MIN_PCT,
-    MEASURES,
-    WORKROOM_MIN_C,
-)
+from schemas import measures
 
 TODAY = "now/d"
 OPEN = "open (minutes of the hour)"
-STEP = props(lineInterpolation="stepAfter")
-SHADED: Properties = [
-    colour(QUIET),
-    prop("unit", look("open_minutes").unit),
-    prop("min", 0),
-    prop("max", 60),
-    *props(drawStyle="line", lineInterpolation="stepAfter", lineWidth=0, fillOpacity=12, showPoints="never"),
-    UNSTACKED,
-    *props(axisPlacement="hidden", hideFrom={"legend": True, "tooltip": True, "viz": False}),
-]
+SHADED: Properties = {
+    "unit": look("open_minutes").unit,
+    "min": 0,
+    "max": 60,
+    "custom.drawStyle": "line",
+    "custom.lineInterpolation": "stepAfter",
+    "custom.lineWidth": 0,
+    "custom.fillOpacity": 12,
+    "custom.showPoints": "never",
+    "custom.axisPlacement": "hidden",
+    "custom.hideFrom": {"legend": True, "tooltip": True, "viz": False},
+    **UNSTACKED,
+    **colour(QUIET),
+}
 """Opening hours behind the other series: pale steps on an axis of their own, out of the legend."""
-COMPLETENESS: Properties = [
-    prop("unit", look("completeness").unit),
-    prop("min", 0),
-    prop("max", 1),
-    *props(drawStyle="points", pointSize=5, axisPlacement="right"),
-    UNSTACKED,
-    colour("green"),
-]
+COMPLETENESS: Properties = {
+    "unit": look("completeness").unit,
+    "min": 0,
+    "max": 1,
+    "custom.drawStyle": "points",
+    "custom.pointSize": 5,
+    "custom.axisPlacement": "right",
+    **UNSTACKED,
+    **colour("green"),
+}
 OVER_LIMITS = {"co2_minutes_over_800": "yellow", "co2_minutes_over_1500": "red", "damp_minutes": "blue"}
 
 
@@ -109,7 +105,7 @@ DASHBOARD = dashboard(
             bars(),
             series("usage_hourly", Term("entries", "sum", "In"), Term("exits", "sum", "Out"), by=[HOUR]),
             "People in and out in each clock hour since midnight.",
-            {"In": [colour(PERSON)], "Out": [colour("light-purple"), UNSTACKED]},
+            {"In": colour(PERSON), "Out": colour("light-purple") | UNSTACKED},
             title="Today by the hour",
             time_from=TODAY,
         ),
@@ -117,7 +113,7 @@ DASHBOARD = dashboard(
             lines(),
             series("usage_hourly", Term("peak_occupancy", "max", "Most at once"), by=[HOUR]),
             "The most people inside at once in each hour of the last seven days.",
-            {"Most at once": [colour(PERSON), *STEP]},
+            {"Most at once": colour(PERSON) | {"custom.lineInterpolation": "stepAfter"}},
             title="Occupancy",
             min=0,
             time_from="7d",
@@ -135,15 +131,15 @@ DASHBOARD = dashboard(
         _readings(
             "temperature",
             Term("temperature_c", "mean"),
-            f"By sensor. Dashed: {WORKROOM_MIN_C} °C, the least for a workroom, and {COMFORT_MAX_C} °C, from where "
-            "on it is warm.",
+            f"By sensor. Dashed: {measures.WORKROOM_MIN_C} °C, the least for a workroom, and "
+            f"{measures.COMFORT_MAX_C} °C, from where on it is warm.",
             "Temperature by sensor",
         ),
         _readings(
             "co2",
             Term("co2_ppm", "max"),
-            f"By sensor, the highest of each step. Under {CO2_FAIR_PPM} ppm is likely well ventilated, above "
-            f"{CO2_POOR_PPM} ppm poor (HSE guide, while occupied).",
+            f"By sensor, the highest of each step. Under {measures.CO2_FAIR_PPM} ppm is likely well ventilated, above "
+            f"{measures.CO2_POOR_PPM} ppm poor (HSE guide, while occupied).",
             "CO₂ by sensor",
         ),
     ),
@@ -151,7 +147,7 @@ DASHBOARD = dashboard(
         _readings(
             "humidity",
             Term("relative_humidity_pct", "mean"),
-            f"By sensor. Dashed: the comfort band from {COMFORT_MIN_PCT} to {COMFORT_MAX_PCT} %.",
+            f"By sensor. Dashed: the comfort band from {measures.COMFORT_MIN_PCT} to {measures.COMFORT_MAX_PCT} %.",
             "Relative humidity",
         ),
         panel(
@@ -173,12 +169,12 @@ DASHBOARD = dashboard(
             bars(),
             series(
                 "usage_daily",
-                *(Term(field, "sum", MEASURES[field].label) for field in OVER_LIMITS),
+                *(Term(field, "sum", measures.MEASURES[field].label) for field in OVER_LIMITS),
                 by=[DAY],
             ),
             title="Minutes over limits",
             says="Minutes of each day's opening hours over the CO₂ guide values, and of air damp enough for mould.",
-            overrides={MEASURES[field].label: [colour(name), UNSTACKED] for field, name in OVER_LIMITS.items()},
+            overrides={measures.MEASURES[field].label: colour(name) | UNSTACKED for field, name in OVER_LIMITS.items()},
         ),
     ),
     row(
@@ -223,7 +219,7 @@ DASHBOARD = dashboard(
             says="Where a people counter's total did not simply grow: reset, rolled over, swapped, or a gap split "
             "over days. Counted: the people taken from it.",
             empty="No counter had to be corrected in this time range.",
-            overrides={"Time": [prop("custom.hidden", False), prop("displayName", "Time")]},
+            overrides={"Time": {"custom.hidden": False, "displayName": "Time"}},
         ),
     ),
     variable=hub_variable(multi=False),

@@ -15,7 +15,8 @@ from grafana_foundation_sdk.models import dashboard as models
 from dashboards.grafana.query import DATASOURCE, InfluxQuery
 from schemas.measures import MEASURES, Tone
 
-Properties = Sequence[models.DynamicConfigValue]
+Properties = dict[str, object]
+"""Of a series or column: each property by its id, such as `custom.lineWidth`."""
 Steps = Sequence[tuple[float, str]]
 
 NO_LEGEND = common.VizLegendOptions().show_legend(False)
@@ -36,12 +37,12 @@ class Look(NamedTuple):
         steps = [models.Threshold(value=value, color=name) for value, name in ((None, self.base), *self.steps)]
         return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
 
-    def column(self) -> list[models.DynamicConfigValue]:
+    def column(self) -> Properties:
         """The same for a column of a table."""
-        shown = [prop("unit", self.unit), prop("decimals", self.decimals)]
+        shown: Properties = {"unit": self.unit, "decimals": self.decimals}
         if self.steps:
-            shown.append(prop("thresholds", self.thresholds().build().to_json()))
-            shown.append(prop("custom.cellOptions", {"type": "color-text"}))
+            steps = self.thresholds().build().to_json()
+            shown |= {"thresholds": steps, "custom.cellOptions": {"type": "color-text"}}
         return shown
 
 
@@ -82,11 +83,16 @@ def panel(
         kind.with_target(query)
     columns = [(term.label, look(term.field).column()) for query in queries if query.table for term in query.terms]
     for name, properties in [*columns, *(overrides or {}).items()]:
-        (kind.override_by_regexp if name.startswith("/") else kind.override_by_name)(name, list(properties))
+        override = kind.override_by_regexp if name.startswith("/") else kind.override_by_name
+        override(name, _values(properties))
     for name, value in options.items():
         getattr(kind, name)(value)
     result: models.Panel = kind.build()
     return result
+
+
+def _values(properties: Properties) -> list[models.DynamicConfigValue]:
+    return [models.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]
 
 
 def _empty(kind: Any, query: InfluxQuery) -> str:
@@ -163,8 +169,8 @@ def columns(sort_by: str, *, descending: bool = True) -> tables.Panel:
     return (
         tables.Panel()
         .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
-        .override_by_regexp("/^Time/", [prop("custom.hidden", True)])
-        .override_by_name("hub", [prop("displayName", "Hub"), prop("links", [to_hub])])
+        .override_by_regexp("/^Time/", _values({"custom.hidden": True}))
+        .override_by_name("hub", _values({"displayName": "Hub", "links": [to_hub]}))
     )
 
 
@@ -182,23 +188,13 @@ def value_texts(texts: Mapping[str, tuple[str, str]]) -> list[models.ValueMappin
 
 def texts(given: Mapping[str, tuple[str, str]]) -> Properties:
     """The same for a column of a table."""
-    return [prop("mappings", [mapping.to_json() for mapping in value_texts(given)])]
+    return {"mappings": [mapping.to_json() for mapping in value_texts(given)]}
 
 
-def prop(name: str, value: object) -> models.DynamicConfigValue:
-    """One property of an override."""
-    return models.DynamicConfigValue(id_val=name, value=value)
-
-
-def colour(name: str) -> models.DynamicConfigValue:
+def colour(name: str) -> Properties:
     """One colour, whatever the value."""
-    return prop("color", {"mode": "fixed", "fixedColor": name})
+    return {"color": {"mode": "fixed", "fixedColor": name}}
 
 
-def props(**values: object) -> list[models.DynamicConfigValue]:
-    """Properties of a chart's series under their names in `custom`."""
-    return [prop(f"custom.{name}", value) for name, value in values.items()]
-
-
-UNSTACKED = prop("custom.stacking", {"mode": "none"})
-DAY_COLUMN: Properties = [prop("custom.hidden", False), prop("unit", "time:ddd D MMM"), prop("displayName", "Day")]
+UNSTACKED: Properties = {"custom.stacking": {"mode": "none"}}
+DAY_COLUMN: Properties = {"custom.hidden": False, "unit": "time:ddd D MMM", "displayName": "Day"}

@@ -7,11 +7,11 @@ from typing import Any
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, row
-from dashboards.grafana.panels import Look, bars, colour, columns, lines, number, panel, prop, value_texts
+from dashboards.grafana.panels import Look, bars, colour, columns, lines, number, panel, value_texts
 from dashboards.grafana.query import IN_RANGE, INGEST, INTERVAL, ZONE, InfluxQuery, Term, series, source, table
 
 STATUS, LATELY = "pipeline_status", "5m"
-RED = {"/refused|rejected|not taken/": [colour("red")]}
+RED = {"/refused|rejected|not taken/": colour("red")}
 PER_SECOND = "non_negative_derivative(max({}), 1s)"
 LAG = Look("s", 1, "green", [(60, "yellow"), (600, "red")])
 REFUSED_SHARE = (
@@ -156,7 +156,7 @@ DASHBOARD = dashboard(
             title="Ledger of each buffer",
             says="Counts since each buffer was made. Messages received = accepted + refused; readings accepted = "
             "stored + rejected by the store + waiting.",
-            overrides={"ingest": [prop("displayName", "Ingest")]},
+            overrides={"ingest": {"displayName": "Ingest"}},
         ),
     ),
     time_from="now-6h",
