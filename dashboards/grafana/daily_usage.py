@@ -34,7 +34,7 @@ CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": (
 
 
 def _entries(says: str, **options: Any) -> models.Panel:
-    return panel(number(), series("usage_daily", Term("entries", "sum", "People entering")), says=says, **options)
+    return panel(number(), series("usage_daily", Term("entries", "sum")), says=says, **options)
 
 
 def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Properties] | None = None) -> models.Panel:
@@ -109,7 +109,7 @@ DASHBOARD = dashboard(
         _entries("The same dates of the month before.", title="A month before", time_shift="1M"),
         panel(
             number(),
-            series("usage_daily", Term("completeness", "mean", "Completeness")),
+            series("usage_daily", Term("completeness", "mean")),
             says="Readings received of those expected, over the chosen hubs and days. "
             f"Sound from {COMPLETE_MIN * 100:g} % on.",
         ),

@@ -111,7 +111,7 @@ DASHBOARD = dashboard(
         ),
         _shaded(
             lines(),
-            series("usage_hourly", Term("peak_occupancy", "max", "Most at once"), by=[HOUR]),
+            series("usage_hourly", Term("peak_occupancy", "max"), by=[HOUR]),
             "The most people inside at once in each hour of the last seven days.",
             {"Most at once": colour(PERSON) | {"custom.lineInterpolation": "stepAfter"}},
             title="Occupancy",
@@ -123,7 +123,7 @@ DASHBOARD = dashboard(
         entries_per_day(
             "By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
             "Marked on the time axis: closed days.",
-            series("usage_daily", Term("completeness", "mean", "Completeness"), by=[DAY]),
+            series("usage_daily", Term("completeness", "mean"), by=[DAY]),
             overrides={"Completeness": COMPLETENESS},
         ),
     ),
@@ -169,7 +169,7 @@ DASHBOARD = dashboard(
             bars(),
             series(
                 "usage_daily",
-                *(Term(field, "sum", measures.MEASURES[field].label) for field in OVER_LIMITS),
+                *(Term(field, "sum") for field in OVER_LIMITS),
                 by=[DAY],
             ),
             title="Minutes over limits",

@@ -17,7 +17,6 @@ from schemas.measures import MEASURES, Tone
 
 Properties = dict[str, object]
 """Of a series or column: each property by its id, such as `custom.lineWidth`."""
-Steps = Sequence[tuple[float, str]]
 
 NO_LEGEND = common.VizLegendOptions().show_legend(False)
 PERSON, QUIET = "blue", "#8e8e8e"
@@ -30,7 +29,7 @@ class Look(NamedTuple):
     unit: str = "locale"
     decimals: int = 0
     base: str = "text"
-    steps: Steps = ()
+    steps: Sequence[tuple[float, str]] = ()
 
     def thresholds(self) -> Builder[models.ThresholdsConfig]:
         """Colours by value."""

@@ -92,16 +92,22 @@ def series(
     measurement: str, *terms: Term, where: str = "", by: Sequence[str] = (), fill: str = "none", alias: str = ""
 ) -> InfluxQuery:
     """Series named by the tag that they are grouped by, else by their column."""
-    tag = next((f"$tag_{name.strip(chr(34))}" for name in by if name.startswith('"')), "$col" if by else "")
+    tag = next((f"$tag_{name.strip(chr(34))}" for name in by if name.startswith('"')), "")
+    terms = terms if tag else _labelled(terms)
     query = select(measurement, *terms, where=where, by=by, fill=fill)
-    return InfluxQuery(query, alias or tag, measurement=measurement, terms=terms)
+    return InfluxQuery(query, alias or tag or ("$col" if by else ""), measurement=measurement, terms=terms)
 
 
 def table(measurement: str, *terms: Term, where: str = "", by: Sequence[str] = ()) -> InfluxQuery:
-    """Rows of a table; a column without a label has that of the catalogue."""
-    labelled = [term._replace(label=term.label or MEASURES[term.field].label) for term in terms]
-    query = select(measurement, *labelled, where=where, by=by)
-    return InfluxQuery(query, table=True, measurement=measurement, terms=labelled)
+    """Rows of a table."""
+    terms = _labelled(terms)
+    query = select(measurement, *terms, where=where, by=by)
+    return InfluxQuery(query, table=True, measurement=measurement, terms=terms)
+
+
+def _labelled(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """A column without a label has that of the catalogue."""
+    return tuple(term._replace(label=term.label or MEASURES[term.field].label) for term in terms)
 
 
 def sensors_now(*measures: str) -> str:
