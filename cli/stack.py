@@ -11,7 +11,8 @@ from typing import Self
 import structlog
 
 from cli.context import make_data_dir
-from dashboards import BoardServer, create_board
+from dashboards.web.board import create_board
+from dashboards.web.server import BoardServer
 from ingest import Ingest
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.heartbeat import beat

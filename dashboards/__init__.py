@@ -3,8 +3,3 @@
 `web` is the board: it takes a snapshot of the figures, puts it into words and charts, and fills the templates.
 `grafana` makes the dashboards that are provisioned into Grafana.
 """
-
-from dashboards.web.board import create_board
-from dashboards.web.server import BoardServer
-
-__all__ = ["BoardServer", "create_board"]

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from jinja2 import ChoiceLoader, DictLoader
 
 import schemas.measures
-from dashboards import create_board
 from dashboards.web import pages
+from dashboards.web.board import create_board
 from dashboards.web.snapshot import SnapshotSource
 from ingest.decoder import Decoder
 from mqtt.messages import Message

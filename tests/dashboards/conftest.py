@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from dashboards import create_board
+from dashboards.web.board import create_board
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
 from stores.lines import Value, encode

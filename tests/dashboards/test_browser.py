@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from fastapi import FastAPI
 
-from dashboards import BoardServer, create_board
+from dashboards.web.board import create_board
+from dashboards.web.server import BoardServer
 from schemas.localtime import NS_A_SECOND, to_ns
 from tests.browser import Chromium
 from tests.dashboards.conftest import ESTATE, NOW, Filled

@@ -7,7 +7,7 @@ import pytest
 import requests
 from fastapi import FastAPI
 
-from dashboards import BoardServer
+from dashboards.web.server import BoardServer
 from schemas import HubpulseError
 from tests.dashboards.conftest import Filled
 from tests.waiting import wait_until
