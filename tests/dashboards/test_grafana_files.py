@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.dashboards import app
 from dashboards.grafana import DASHBOARDS, DATASOURCE_UID, drift, render
+from schemas.measures import MEASURES
 from tests.real_parts import REPOSITORY
 
 CORE_PANELS = {
@@ -95,6 +96,26 @@ def test_every_panel_says_what_it_means_and_what_an_empty_one_means(name: str) -
         if panel["type"] != "text":
             assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
             assert panel["targets"], panel["title"]
+
+
+@each_dashboard
+def test_a_title_stands_for_one_panel(name: str) -> None:
+    titles = [panel["title"] for panel in panels(name)]
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_column_is_shown_as_the_catalogue_has_its_field() -> None:
+    (table,) = (panel for panel in panels("hub") if panel["title"] == "Day by day")
+    shown = {
+        override["matcher"]["options"]: {prop["id"]: prop["value"] for prop in override["properties"]}
+        for override in reversed(table["fieldConfig"]["overrides"])
+    }
+    for field in ("peak_occupancy", "temperature_mean_c", "co2_max_ppm", "open_minutes", "completeness"):
+        measure = MEASURES[field]
+        properties = shown[measure.label]
+        assert (properties["unit"], properties["decimals"]) == (measure.unit.grafana, measure.decimals)
+        steps = properties.get("thresholds", {"steps": []})["steps"]
+        assert [step["value"] for step in steps] == [band.start for band in measure.bands]
 
 
 @each_dashboard
