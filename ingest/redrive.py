@@ -14,6 +14,7 @@ from schemas.settings import Settings
 from sensors.registry import Registry
 
 NATIVE_TOPICS = "hubs/#"
+_CUT = "only its first bytes were kept, so it can't be decoded: have the sender send it again in smaller messages"
 
 
 class Redriven(NamedTuple):
@@ -44,6 +45,9 @@ def redrive(
     native = _decoder(settings, estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)}), clock_ns)
     with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
         for refusal in buffer.quarantine.messages(ids=ids, reason=reason):
+            if refusal.reason is Reason.TOO_LARGE:
+                yield Redriven(refusal.id, 0, refused_again=True, detail=_CUT)
+                continue
             suited = native if refusal.reason is Reason.STORE_REJECTED else decoder
             batch = suited.decode([refusal.message], received_ns=refusal.received_ns)
             batch.messages = 0

@@ -126,3 +126,17 @@ def test_a_retained_message_without_a_time_is_refused_again(buffer: Buffer, tmp_
     assert buffer.pending.oldest(1) == []
     receive(buffer, "hubs/armley/footfall/door", b'{"entries": 3, "exits": 2}', estate=NOWHERE)
     assert drive(tmp_path, ARMLEY, ids=[2]) == [(2, 1)]
+
+
+def test_a_message_that_was_too_large_stays_since_only_its_first_bytes_were_kept(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    decoder = Decoder(Registry(ARMLEY), clock_ns=lambda: NOW_NS, message_bytes_max=10_000)
+    # What is kept of it looks like a whole message.
+    payload = b'{"time": 1794999000, "value": 21.5}' + b" " * 20_000
+    buffer.commit(decoder.decode([Message(b"hubs/armley/temperature/air-1", payload, 1)]))
+    (result,) = redrive(Settings(data_dir=tmp_path), ARMLEY, clock_ns=lambda: LATER_NS)
+    assert (result.readings, result.refused_again) == (0, True)
+    assert "only its first bytes were kept" in result.detail
+    assert BufferReader(tmp_path).quarantine.get(1).reason is Reason.TOO_LARGE
+    assert buffer.pending.oldest(10) == []
