@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 from ingest.validate import typed_fields
 from mqtt.messages import Message
@@ -11,6 +12,8 @@ from schemas.errors import shown
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
 from sensors.formats import Answer, Decoded, Format, Item, NoReading
+
+_LINE_MAX = 999
 
 
 def answers_of(name: str, format_: Format, messages: Sequence[Message]) -> list[Answer]:
@@ -24,7 +27,8 @@ def answers_of(name: str, format_: Format, messages: Sequence[Message]) -> list[
 
 def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list[Answer] | Rejection:
     try:
-        answers = [_checked(name, answer) for answer in format_.decode(messages)]
+        # A tuple: a format that takes messages out of a list would take them from us, too.
+        answers = [_checked(name, answer) for answer in format_.decode(tuple(messages))]
     except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
         return _fault(name, shown(error))
     if len(answers) != len(messages):
@@ -35,8 +39,21 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
 def _checked(name: str, answer: Answer) -> Answer:
     if isinstance(answer, (NoReading, Rejection)):
         return answer
-    decoded = [Decoded(device, [_checked_item(name, item) for item in items]) for device, items in answer]
+    decoded = [Decoded(_text(device), [_checked_item(name, item) for item in items]) for device, items in answer]
     return decoded if any(items for _, items in decoded) else NoReading("nothing in it")
+
+
+def _text(device: object) -> str:
+    if not isinstance(device, str):
+        raise TypeError(f"device {shown(device)} is not text")
+    return device
+
+
+def _line(number: SupportsIndex) -> int:
+    line = int(operator.index(number))
+    if not 1 <= line <= _LINE_MAX:
+        raise ValueError(f"line {shown(line)} is not one of 1..{_LINE_MAX}")
+    return line
 
 
 def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
@@ -45,7 +62,7 @@ def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
     try:
         kind = Kind(item.kind)
         time_ns = None if item.time_ns is None else int(operator.index(item.time_ns))
-        return Item(kind, int(operator.index(item.line)), time_ns, typed_fields(kind, item.fields))
+        return Item(kind, _line(item.line), time_ns, typed_fields(kind, item.fields))
     except (TypeError, ValueError) as error:
         return _fault(name, str(error))
 

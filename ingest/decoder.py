@@ -258,9 +258,8 @@ class Decoder:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
         receipt: _Receipt | None = None
-        untimed = 0
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
-        for reading in readings:
+        for number, reading in enumerate(readings):
             if not isinstance(reading, tuple):
                 rejections.append(reading)
                 continue
@@ -270,8 +269,8 @@ class Decoder:
                     rejections.append(RETAINED)
                     continue
                 receipt = receipt or self._receipt(message, len(readings), batch)
-                time_ns = receipt[0] + untimed
-                untimed += 1
+                # By its place in the message: the same when the message is redriven and more of it is taken.
+                time_ns = receipt[0] + number
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._window.refusal(time_ns))
                 continue

@@ -22,9 +22,12 @@ def problem_of(service: str, data_dir: Path) -> str | None:
     path = data_dir / f"{service}.alive"
     try:
         age_s = time.time() - path.stat().st_mtime
-        problem = path.read_text(encoding="utf-8")
-    except OSError:
+        problem = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
         return f"never ran on {data_dir}: start `hubpulse {service}`"
-    if age_s > _FRESH_S[service]:
+    except OSError as error:
+        return f"{path} can't be read ({error.strerror}): check its owner and mode"
+    # One from the future was left before the clock was set back: it would stay fresh for as long.
+    if abs(age_s) > _FRESH_S[service]:
         return f"last sign of life {age_s:.0f} s ago: start `hubpulse {service}` again"
     return problem or None

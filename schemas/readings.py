@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic import Field as Described
 
 from schemas.ids import Id
@@ -26,6 +26,10 @@ class Reason(StrEnum):
     TOO_OLD = "too_old"
     TOO_LARGE = "too_large"
     STORE_REJECTED = "store_rejected"
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()  # half a surrogate pair, which JSON may name, is no text
 
 
 class _Frozen(BaseModel):
@@ -48,7 +52,7 @@ class Rejection(_Frozen):
     """Why something was refused, in a word and in a sentence that says what to do."""
 
     reason: Reason
-    detail: str
+    detail: Annotated[str, AfterValidator(_encodable)]
 
 
 class Refusal(Rejection):

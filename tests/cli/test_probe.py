@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_a_service_is_well_while_its_sign_of_life_is_fresh(tmp_path: Path, servi
     os.utime(tmp_path / f"{service}.alive", (LONG_AGO_S, LONG_AGO_S))
     code, said = probe(service, DATA_DIR=str(tmp_path))
     assert (code, f"start `hubpulse {service}` again" in said) == (1, True)
+
+
+def test_a_sign_of_life_from_before_the_clock_was_set_back_is_none(tmp_path: Path) -> None:
+    beat("ingest", tmp_path)
+    ahead_s = time.time() + 86_400
+    os.utime(tmp_path / "ingest.alive", (ahead_s, ahead_s))
+    code, said = probe("ingest", DATA_DIR=str(tmp_path))
+    assert (code, "start `hubpulse ingest` again" in said) == (1, True)
+
+
+def test_a_sign_of_life_that_can_not_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "jobs.alive").mkdir()
+    assert probe("jobs", DATA_DIR=str(tmp_path)) == (
+        1,
+        f"jobs: {tmp_path}/jobs.alive can't be read (Is a directory): check its owner and mode\n",
+    )
 
 
 def test_what_a_service_says_is_wrong_is_shown(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ from sensors.formats import Decoded, Item, NoReading
 class Format:
     def decode(self, messages):
         answers = [self.answer(message.payload) for message in messages]
+        if any(b"empties" in message.payload for message in messages):
+            messages.clear()
         return answers[1:] if any(b"lost" in message.payload for message in messages) else answers
 
     def answer(self, payload):
@@ -47,8 +49,12 @@ class Format:
             return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"not JSON: {error}")
         if "join" in sent:
             return NoReading("a device joins")
+        if "faulty" in sent:
+            return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"a fault of {sent['faulty']}")
         if "odd" in sent:
             return sent["odd"]
+        if "gateway" in sent:
+            return [part for inner in sent["gateway"] for part in self.answer(json.dumps(inner))]
         cut = [Rejection(reason=Reason.BAD_PAYLOAD, detail="cut short")] if "cut" in sent else []
         return [Decoded(sent["device"], [Item(*item) for item in sent["items"]] + cut)]
 """
@@ -118,6 +124,8 @@ def test_a_retained_message_without_a_time_is_refused() -> None:
         (["co2", 1, "now", {"co2_ppm": 600}], Reason.BAD_PAYLOAD),
         (["footfall", 1, NOW_NS, {"entries": 1.5}], Reason.BAD_PAYLOAD),
         (["co2", 1, NOW_NS], Reason.BAD_PAYLOAD),
+        (["co2", 0, NOW_NS, {"co2_ppm": 600}], Reason.BAD_PAYLOAD),
+        (["co2", 1000, NOW_NS, {"co2_ppm": 600}], Reason.BAD_PAYLOAD),
     ],
 )
 def test_a_fault_of_one_message_leaves_the_others(item: list[Any], reason: Reason) -> None:
@@ -129,7 +137,16 @@ def test_a_fault_of_one_message_leaves_the_others(item: list[Any], reason: Reaso
     assert reason is not Reason.BAD_PAYLOAD or "format acme-envelope" in batch.refused[0].rejections[0].detail
 
 
-@pytest.mark.parametrize("odd", [{"odd": 5}, {"odd": None}, {"odd": [1]}, {"odd": ["ab"]}, {"lost": 1, "join": 1}])
+ITEMS = [["co2", 1, NOW_NS, {"co2_ppm": 600}]]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"odd": 5}, {"odd": None}, {"odd": [1]}, {"odd": ["ab"]}, {"lost": 1, "join": 1}),
+        *({"device": None, "items": ITEMS}, {"device": [], "items": ITEMS}, {"empties": 1, "join": 1}),
+    ],
+)
 def test_a_format_that_answers_nonsense_refuses_that_message_by_name(odd: dict[str, Any]) -> None:
     good = sent(["co2", 1, NOW_NS, {"co2_ppm": 600}])
     batch = make_decoder(known()).decode([good, Message(TOPIC, json.dumps(odd).encode()), good])
@@ -137,6 +154,12 @@ def test_a_format_that_answers_nonsense_refuses_that_message_by_name(odd: dict[s
     assert reasons(batch) == [Reason.BAD_PAYLOAD]
     assert "fault in format acme-envelope (" in batch.refused[0].rejections[0].detail
     assert len(batch.lines) == 2
+
+
+def test_a_refusal_that_quotes_what_is_no_text_is_kept_all_the_same(buffer: Buffer) -> None:
+    buffer.commit(make_decoder(known()).decode([Message(TOPIC, rb'{"faulty": "\ud800"}')]))
+
+    assert buffer.quarantine.get(1).detail == r"a fault of \ud800"
 
 
 def test_a_message_cut_short_keeps_what_was_read_before() -> None:
@@ -168,6 +191,23 @@ def test_an_unknown_device_waits_until_a_hub_names_it(buffer: Buffer, tmp_path: 
     assert (result.readings, result.refused_again) == (1, False)
     assert buffer.ledger.read().balanced
     assert BufferReader(tmp_path).quarantine.counts() == {}
+
+
+def test_what_a_gateway_s_message_gave_before_is_not_counted_twice_when_its_other_device_is_known(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    other = "24e124710c409999"
+    one = estate({"id": "armley", "sensors": [{"id": "door", "device": other}]}, sources=SOURCES)
+    entries = {"items": [["footfall", 1, None, {"entries": 3}]]}
+    gateway = json.dumps({"gateway": [{"device": EUI, **entries}, {"device": other, **entries}]}).encode()
+    both = estate(
+        {"id": "armley", "sensors": [{"id": "air", "device": EUI}, {"id": "door", "device": other}]}, sources=SOURCES
+    )
+    buffer.commit(make_decoder(one).decode([Message(TOPIC, gateway)]))
+    list(redrive(Settings(data_dir=tmp_path), both, clock_ns=lambda: NOW_NS))
+
+    points = {line for row in buffer.pending.oldest(9) for line in row.lines.splitlines() if b"sensor=door" in line}
+    assert len(points) == 1
 
 
 def test_a_refused_message_that_turns_out_to_carry_no_reading_leaves_the_quarantine(
