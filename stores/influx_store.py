@@ -170,6 +170,8 @@ class InfluxStore:
     def _hint(self) -> str:
         """The command that makes what is missing, and the rights to use it."""
         bucket = self._settings.bucket
+        with contextlib.suppress(RequestError):
+            self._known_server()
         if self._server is not None and self._server.major == 1:
             return f'as an administrator: {influxql.create_policy(bucket)}, then GRANT ALL ON "{bucket}" TO the user'
         return (

@@ -62,6 +62,9 @@ def test_a_missing_policy_of_1_x_is_the_operator_s_to_make(
 
     with pytest.raises(StoreError, match=r"retention policy not found: usage.*CREATE RETENTION POLICY"):
         read(store_1, "usage_daily")
+    reader = InfluxStore(InfluxSettings(url=influxd.url, bucket=influx_database))
+    with pytest.raises(StoreError, match="CREATE RETENTION POLICY"):
+        read(reader, "usage_daily")
     (problem,) = store_1.probe()
     assert problem.startswith(f"{influx_database}/usage: ")
     assert f'CREATE RETENTION POLICY "usage" ON "{influx_database}"' in problem
