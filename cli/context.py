@@ -43,11 +43,11 @@ class Terminal:
         """Whether a person looks."""
         return (sys.stderr if self._stderr else sys.stdout).isatty()
 
-    def print(self, text: str, *, style: str | None = None, end: str = "\n") -> None:
-        """Print; in bold or in a colour where a person looks."""
+    def print(self, text: str, *, style: str | None = None, end: str = "\n", flush: bool = False) -> None:
+        """Print; in bold or in a colour where a person looks. `flush`: at once, also into a pipe or a file."""
         if style is not None and self.is_terminal and not os.environ.get("NO_COLOR"):
             text = typer.style(text, bold=style == "bold", fg=None if style == "bold" else style)
-        print(text, end=end, file=sys.stderr if self._stderr else sys.stdout)
+        print(text, end=end, file=sys.stderr if self._stderr else sys.stdout, flush=flush)
 
 
 out = Terminal()

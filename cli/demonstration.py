@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,13 +18,15 @@ from cli.context import err, out
 from cli.stack import Stack
 from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
-from schemas import HubpulseError, Settings
-from schemas.localtime import NS_A_SECOND, local_day, midnight_ns
+from schemas import Estate, HubpulseError, Settings
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day, midnight_ns, rfc3339
 from sensors.estate_file import DEFAULT_PATH, load_estate
+from simulators.demo_faults import demo_faults, refused_messages
 from simulators.messages import TimedMessage
 from simulators.runner import RealTime
 from simulators.simulation import LEEDS, history, live
 from stores import open_store
+from usage import Queries
 from usage.rollup_writer import pending_marks
 
 log = structlog.get_logger("hubpulse.demo")
@@ -40,22 +43,27 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
         # Beside its data, so that every command on this folder knows whose figures they are.
         if not (own := settings.data_dir / DEFAULT_PATH).exists():
             shutil.copyfile(LEEDS, own)
+        out.print(f"Board:  {stack.board_url}", style="bold", flush=True)
+        out.print(f"Broker: {stack.broker_place}", flush=True)
         stack.wait_until_receiving(stopping)
         now_ns = time.time_ns()
+        disturb = demo_faults(now_ns)
+        missing_ns = _missing_since_ns(settings, estate, now_ns=now_ns, days=days)
         # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.
         zone = ZoneInfo(estate.timezone)
-        start_ns = midnight_ns(local_day(now_ns, zone) - timedelta(days=days), zone)
-        past = history(estate, start_ns=start_ns, stop_ns=now_ns, seed=seed)
+        start_ns = missing_ns or midnight_ns(local_day(now_ns, zone) - timedelta(days=days), zone)
+        past = history(estate, start_ns=start_ns, stop_ns=now_ns, seed=seed, disturb=disturb)
         series = sum(len(sensor.kinds) for hub in estate.hubs for sensor in hub.sensors)
-        _load_history(stack, past, total=series * (days + 1), stopping=stopping)
+        total = series * (1 + (now_ns - start_ns) // (24 * NS_AN_HOUR))
+        _load_history(
+            stack, chain(past, () if missing_ns else refused_messages(now_ns)), total=total, stopping=stopping
+        )
         if stopping.is_set():
             return
-        out.print(f"\nBoard:  {stack.board_url}", style="bold")
-        out.print(f"Broker: {stack.broker_place}")
-        out.print(f"{len(estate.hubs)} simulated hubs, live from now on. Ctrl-C stops everything.")
+        out.print(f"{len(estate.hubs)} simulated hubs, live from now on. Ctrl-C stops everything.", flush=True)
         player = threading.Thread(
             target=_play,
-            args=(stack, live(estate, start_ns=now_ns, seed=seed), stopping),
+            args=(stack, live(estate, start_ns=now_ns, seed=seed, disturb=disturb), stopping),
             name="simulated estate",
             daemon=True,
         )
@@ -67,33 +75,45 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
             player.join()
 
 
+def _missing_since_ns(settings: Settings, estate: Estate, *, now_ns: int, days: int) -> int | None:
+    """When an earlier demo with as many days or more ended; None where the history is not here."""
+    first = local_day(now_ns, ZoneInfo(estate.timezone)) - timedelta(days=days)
+    with closing(open_store(settings)) as store:
+        queries = Queries(store, estate, now_ns=now_ns)
+        if not {hub.id for hub in estate.hubs} <= {row.hub for row in queries.stored_daily(first, first)}:
+            return None
+        since_ns = min(hub.last_seen_ns for hub in queries.hub_states() if hub.last_seen_ns is not None)
+    out.print(f"The history is here already: adding what is missing since {rfc3339(since_ns)}.", flush=True)
+    return since_ns
+
+
 def _load_history(stack: Stack, messages: Iterable[TimedMessage], *, total: int, stopping: threading.Event) -> None:
     """Send the history through the broker, and wait until the daily figures are made of it."""
     with Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err.console
     ) as progress:
         sending = progress.add_task("history through the broker", total=total)
-        sent = 0
+        with closing(BufferReader(stack.settings.data_dir)) as reader:
+            before = reader.ledger.read().messages_received
         with Publisher(stack.settings.mqtt) as publisher:
             report = publisher.publish_all(
                 messages, on_sent=lambda count: progress.advance(sending, count), stop=stopping.is_set
             )
             sent = report.acknowledged
         progress.update(sending, total=sent, completed=sent)
-        _wait_for_store(stack, progress, sent, stopping)
+        _wait_for_store(stack, progress, before + sent, stopping)
         stack.start_jobs()
         _wait_for_figures(stack, progress, stopping)
 
 
-def _wait_for_store(stack: Stack, progress: Progress, sent: int, stopping: threading.Event) -> None:
+def _wait_for_store(stack: Stack, progress: Progress, messages: int, stopping: threading.Event) -> None:
     storing = progress.add_task("readings into the store", total=None)
     with closing(BufferReader(stack.settings.data_dir)) as reader:
-        before = reader.ledger.read().messages_received
         while not stopping.wait(_POLL_S):
             stack.look()
             ledger = reader.ledger.read()
             progress.update(storing, total=ledger.readings_accepted, completed=ledger.readings_stored)
-            if ledger.messages_received >= max(sent, before) and not ledger.readings_pending:
+            if ledger.messages_received >= messages and not ledger.readings_pending:
                 return
 
 

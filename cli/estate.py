@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import JsonOption, err, load_settings, new_app
+from cli.context import EstateOption, JsonOption, err, load_settings, new_app
 
 app = new_app(help="The estate file: check it, print the JSON Schema for editors.")
 
@@ -20,6 +20,7 @@ def check(
     file: Annotated[
         Path | None, typer.Argument(help="The estate file.", show_default="HUBPULSE_ESTATE, else estate.yaml")
     ] = None,
+    estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the estate file holds; where there is something to fix, a line for each thing and exit code 1.
@@ -30,16 +31,18 @@ def check(
     from sensors.model_file import ModelFileError
     from sensors.registry import Registry
 
-    path = file or load_settings().estate or DEFAULT_PATH
+    if file is not None and estate is not None:
+        raise typer.BadParameter(f"{file} is named as well: leave one of the two out", param_hint="--estate")
+    path = file or estate or load_settings().estate or DEFAULT_PATH
     counts, problems, warnings = {}, [], []
     try:
-        estate = load_estate(path)
+        found = load_estate(path)
     except ModelFileError as error:
         problems = error.problems
     else:
-        sensors = sum(len(hub.sensors) for hub in estate.hubs)
-        warnings = [f"{path}: {problem}" for problem in Registry(estate).problems]
-        counts = {"hubs": len(estate.hubs), "sensors": sensors, "sources": len(estate.sources)}
+        sensors = sum(len(hub.sensors) for hub in found.hubs)
+        warnings = [f"{path}: {problem}" for problem in Registry(found).problems]
+        counts = {"hubs": len(found.hubs), "sensors": sensors, "sources": len(found.sources)}
     if as_json:
         print(
             json.dumps(

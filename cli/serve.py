@@ -30,9 +30,9 @@ def up(
     settings = _service_settings(data, estate, port=port, mqtt_port=mqtt_port)
     with stop_signal() as stopping, Stack(settings) as stack:
         stack.start_jobs()
-        out.print(f"Board:  {stack.board_url}")
-        out.print(f"Broker: {stack.broker_place}")
-        out.print("Ctrl-C stops everything.")
+        out.print(f"Board:  {stack.board_url}", flush=True)
+        out.print(f"Broker: {stack.broker_place}", flush=True)
+        out.print("Ctrl-C stops everything.", flush=True)
         stack.wait(stopping)
 
 
@@ -80,7 +80,7 @@ def board(data: DataOption = None, estate: EstateOption = None, port: PortOption
 
     settings = _service_settings(data, estate, port=port)
     with stop_signal() as stopping, board_server(settings) as server:
-        out.print(f"Board: {server.url}")
+        out.print(f"Board: {server.url}", flush=True)
         stopping.wait()
 
 

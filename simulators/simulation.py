@@ -22,7 +22,7 @@ from schemas import Estate
 from simulators.faults import Fault, FaultPlan, plan
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
-from simulators.transmissions import SendingOrder, messages_of, transmissions_of
+from simulators.transmissions import Disturb, SendingOrder, Transmission, messages_of, transmissions_of
 from simulators.truth.record import TruthRecord
 
 READINGS_A_MESSAGE = 1000
@@ -126,26 +126,32 @@ class Simulation:
                 fault.injections.clear()
 
 
-def history(estate: Estate, *, start_ns: int, stop_ns: int, seed: int) -> Iterator[TimedMessage]:
+def _undisturbed(transmissions: list[Transmission]) -> list[Transmission]:
+    return transmissions
+
+
+def history(
+    estate: Estate, *, start_ns: int, stop_ns: int, seed: int, disturb: Disturb = _undisturbed
+) -> Iterator[TimedMessage]:
     """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
     simulated = SimulatedEstate(estate, seed=seed)
     first = min((hub.local_day(start_ns) for hub in simulated.hubs), default=date.max)
     last = max((hub.local_day(stop_ns - 1) for hub in simulated.hubs), default=date.min)
     for hub_day in simulated.days(first, last):
         for transmissions in transmissions_of(hub_day):
-            kept = [t for t in transmissions if start_ns <= t.sent_ns < stop_ns]
+            kept = [t for t in disturb(transmissions) if start_ns <= t.sent_ns < stop_ns]
             yield from messages_of(kept, readings_max=READINGS_A_MESSAGE)
 
 
-def live(estate: Estate, *, start_ns: int, seed: int) -> Iterator[TimedMessage]:
+def live(estate: Estate, *, start_ns: int, seed: int, disturb: Disturb = _undisturbed) -> Iterator[TimedMessage]:
     """Every reading from start on, for ever, one message each, in order of time; the publisher keeps the pace."""
     hubs = SimulatedEstate(estate, seed=seed).hubs
-    return heapq.merge(*(_hub_live(hub, start_ns) for hub in hubs))
+    return heapq.merge(*(_hub_live(hub, start_ns, disturb) for hub in hubs))
 
 
-def _hub_live(hub: SimulatedHub, start_ns: int) -> Iterator[TimedMessage]:
+def _hub_live(hub: SimulatedHub, start_ns: int, disturb: Disturb) -> Iterator[TimedMessage]:
     day = hub.local_day(start_ns)
     while True:
-        sent = [t for series in transmissions_of(hub.day(day)) for t in series if t.sent_ns >= start_ns]
+        sent = [t for series in transmissions_of(hub.day(day)) for t in disturb(series) if t.sent_ns >= start_ns]
         yield from sorted(messages_of(sent, readings_max=1))
         day += timedelta(days=1)

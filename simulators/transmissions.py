@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -48,6 +48,10 @@ def transmissions_of(day: HubDay) -> list[list[Transmission]]:
         for series in day.series
         if series.observations
     ]
+
+
+Disturb = Callable[[list[Transmission]], list[Transmission]]
+"""What becomes of the transmissions of one series and day, which are never none when it is called."""
 
 
 class SendingOrder:

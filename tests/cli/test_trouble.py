@@ -59,6 +59,28 @@ def test_a_data_folder_without_a_buffer(command: CommandLine, tmp_path: Path, ar
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("usage", "export", *DAYS),
+        ("usage", "changes", *DAYS),
+        ("usage", "why", "--hub", "armley", "--date", "2026-10-01"),
+        ("usage", "recompute", *DAYS),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_a_data_folder_without_a_store(command: CommandLine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert_failed(command.run(*arguments, "--data", "nowhere"), "nowhere/store.db", "--data")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_doctor_makes_nothing_where_nothing_is(command: CommandLine, tmp_path: Path) -> None:
+    answer = command.run("doctor", "--data", "nowhere")
+    assert answer.exit_code == 1
+    assert "Traceback" not in answer.out + answer.err
+    assert not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("verb", ["export", "changes", "recompute"])
 def test_a_data_folder_without_a_store_is_named_and_not_made(command: CommandLine, tmp_path: Path, verb: str) -> None:
     result = command.run("usage", verb, *DAYS, "--data", "typo")

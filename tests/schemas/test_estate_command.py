@@ -32,6 +32,13 @@ def test_a_good_file_is_one_line_of_what_it_holds() -> None:
     assert (result.exit_code, result.stdout) == (0, f"{ESTATES}/good/design.yaml: 1 hub, 2 sensors, 2 sources\n")
 
 
+def test_the_file_may_be_named_by_the_option_of_every_other_command() -> None:
+    good = str(ESTATES / "good/design.yaml")
+
+    assert run("check", "--estate", good).stdout == run("check", good).stdout
+    assert run("check", good, "--estate", good).exit_code == 2
+
+
 def test_a_bad_file_is_a_line_for_each_problem() -> None:
     result = run("check", str(ESTATES / "bad/times.yaml"))
     expected = (

@@ -63,7 +63,7 @@ def in_order(found: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[st
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    span = {"start_ns": at("2026-03-28T00:00"), "stop_ns": at("2026-03-30T00:00")}
+    span: dict[str, Any] = {"start_ns": at("2026-03-28T00:00"), "stop_ns": at("2026-03-30T00:00")}
     first = list(history(SMALL, seed=7, **span))
     assert first == list(history(SMALL, seed=7, **span))
     assert first != list(history(SMALL, seed=8, **span))
