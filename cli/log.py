@@ -10,9 +10,19 @@ import structlog
 
 from schemas import Settings
 
+log = structlog.get_logger("hubpulse.libraries")
+
+
+class _Libraries(logging.Handler):
+    """Logs what libraries log as an event of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(record.levelno, "library_logged", library=record.name, error=self.format(record))
+
 
 def configure_log(settings: Settings) -> None:
     """Log from now on at the level and in the format of the settings."""
+    logging.getLogger().handlers = [_Libraries()]
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a run that outlasts its interval is no news
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -72,7 +72,7 @@ class BufferReader:
         path = data_dir / FILE_NAME
         self._file = SqliteFile(path, name="buffer", migrations=MIGRATIONS, read_only=True, error=_damaged)
         # A file without a layout is about to be made by ingest.
-        if not path.exists() or not self._file.layout():
+        if not self._file.exists() or not self._file.layout():
             self._file.close()
             raise HubpulseError(
                 f"no buffer at {path}: nothing was received into this folder yet; check --data or HUBPULSE_DATA_DIR"

@@ -47,6 +47,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "jobs_standing_by": LogEvent("Another process does the work; this one takes over if it stops."),
     "jobs_taking_over": LogEvent("This process does the work from now on."),
     "jobs_waiting": LogEvent("A job could not be done; it is tried again at its next time.", ("work", "error")),
+    "library_logged": LogEvent("A library that Hubpulse uses has logged this.", ("library", "error")),
     # Board and demo
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
     "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),

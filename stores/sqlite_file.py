@@ -112,6 +112,11 @@ class SqliteFile:
         with self.translated_errors(), contextlib.closing(self.connection().execute(query, parameters)) as found:
             yield from found
 
+    def exists(self) -> bool:
+        """Whether the file is there. Raises what is wrong where that can't be found out."""
+        with self.translated_errors():
+            return self.path.exists()
+
     def layout(self) -> int:
         """How many migrations the file has; 0 where nobody has made it yet."""
         (found,) = self.one("PRAGMA user_version") or (0,)

@@ -125,7 +125,7 @@ class SqliteStore:
         self._writer.close()
 
     def _is_there(self) -> bool:
-        return self._path.exists()
+        return self._reader.exists()
 
     def _on_open(self, db: sqlite3.Connection) -> None:
         self._lines.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Literal
@@ -17,8 +18,10 @@ from schemas import Settings
 
 @pytest.fixture(autouse=True)
 def _defaults_afterwards() -> Iterator[None]:
+    before = logging.getLogger().handlers
     yield
     structlog.reset_defaults()
+    logging.getLogger().handlers = before
 
 
 def test_a_log_entry_survives_that_an_earlier_standard_error_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +50,17 @@ def test_programs_get_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> No
     entry = json.loads(line)
     assert entry.pop("timestamp").endswith("Z")
     assert entry == {"event": "estate_reloaded", "level": "info", "hubs": 22}
+
+
+def test_programs_get_what_libraries_log_as_objects_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log(Settings(log_format="json"))
+    logging.getLogger("uvicorn.error").warning("Invalid %s", "request")
+    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("asyncio").error("a task failed", exc_info=ValueError("two\nlines"))
+
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["library"], first["error"], first["level"]) == ("uvicorn.error", "Invalid request", "warning")
+    assert second["error"] == "a task failed\nValueError: two\nlines"
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])

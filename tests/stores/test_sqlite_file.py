@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.buffer import BufferDamagedError, BufferReader
 from stores.sqlite_file import LATER_LAYOUT, MOVED, NOT_THERE, SqliteFile, SqliteFileError, statements
+from stores.sqlite_store import SqliteStore
 
 FIRST = statements("CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
 SECOND = statements("ALTER TABLE t ADD COLUMN b TEXT")
@@ -118,3 +120,18 @@ def test_a_file_that_was_moved_away_is_an_error_or_followed(first: SqliteFile, p
         first.one("SELECT a FROM t")
     assert error.value.code == MOVED
     following.close()
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_missing_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root may not be refused in a test, the system says of another user's folder."""
+
+    def refuse(_self: Path, **_how: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(SqliteFileError, match="can't be opened: check the owner and mode"):
+        open_file(path, FIRST, read_only=True).exists()
+    with pytest.raises(SqliteFileError, match="can't be opened: check the owner and mode"):
+        SqliteStore(path).require()
+    with pytest.raises(BufferDamagedError, match="can't be opened: check the owner and mode"):
+        BufferReader(path.parent)

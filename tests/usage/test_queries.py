@@ -178,3 +178,16 @@ def test_totals_go_on_across_midnight_though_something_else_was_read_in_between(
     alone = [figures_of(store, estate(), day.isoformat())["entries"] for day in days]
     together = Queries(store, estate(), now_ns=NOON_NS + 9 * DAY_NS).daily(days[0], days[1])
     assert [day.figures["entries"] for day in together] == alone == [6, 6]
+
+
+def test_a_roll_up_of_the_zone_before_is_no_day_s_figures(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3}), (NOON_NS + DAY_NS, {"entries": 70})])
+    after = estate(timezone="America/New_York")
+    for known in (estate(), after):
+        keep(store, known, DAY, DAY + timedelta(days=1), now_ns=NOON_NS + 9 * DAY_NS)
+    queries = Queries(store, after, now_ns=NOON_NS + 9 * DAY_NS)
+    span = (DAY - timedelta(days=1), DAY + timedelta(days=1))
+    computed = {day.date: day.figures["entries"] for day in queries.daily(*span)}
+    stored = {day.date: day.figures["entries"] for day in queries.stored_daily(*span)}
+    assert stored == {DAY: 3, DAY + timedelta(days=1): 70}
+    assert stored.items() <= computed.items()

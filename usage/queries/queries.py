@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from functools import cached_property
 
 from schemas import KINDS, Estate
-from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, to_ns
+from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns, to_ns
 from stores import Store
 from usage.calendar import HubCalendar
 from usage.journal import Change, read_changes
@@ -72,7 +72,8 @@ class Queries:
             zone = self._estate.zone_of(name)
             for time_ns, figures in rows.items():
                 day = local_day(time_ns, zone)
-                if first <= day <= last:
+                # A midnight of the zone that the hub was in before is none any more.
+                if first <= day <= last and time_ns == midnight_ns(day, zone):
                     yield DayFigures(name, day, figures)
 
     def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
