@@ -29,7 +29,7 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
     try:
         # A tuple: a format that takes messages out of a list would take them from us, too.
         answers = [_checked(name, answer) for answer in format_.decode(tuple(messages))]
-    except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the message is kept, nothing else suffers
         return _fault(name, shown(error))
     if len(answers) != len(messages):
         return _fault(name, f"{len(answers)} answers to {len(messages)} messages")

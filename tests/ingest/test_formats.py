@@ -38,6 +38,8 @@ from sensors.formats import Decoded, Item, NoReading
 class Format:
     def decode(self, messages):
         answers = [self.answer(message.payload) for message in messages]
+        if any(b"exits" in message.payload for message in messages):
+            raise SystemExit("usage: ...")
         if any(b"empties" in message.payload for message in messages):
             messages.clear()
         return answers[1:] if any(b"lost" in message.payload for message in messages) else answers
@@ -145,6 +147,7 @@ ITEMS = [["co2", 1, NOW_NS, {"co2_ppm": 600}]]
     [
         *({"odd": 5}, {"odd": None}, {"odd": [1]}, {"odd": ["ab"]}, {"lost": 1, "join": 1}),
         *({"device": None, "items": ITEMS}, {"device": [], "items": ITEMS}, {"empties": 1, "join": 1}),
+        {"exits": 1, "join": 1},
     ],
 )
 def test_a_format_that_answers_nonsense_refuses_that_message_by_name(odd: dict[str, Any]) -> None:
