@@ -29,7 +29,7 @@ class Item(NamedTuple):
 
     kind: Kind
     line: int
-    """1, or the number of a further line of a people counter: line 2 is sensor `<id>-line2`."""
+    """1, or the number (to 999) of a further line of a people counter: line 2 is sensor `<id>-line2`."""
     time_ns: int | None
     """UTC nanoseconds; None where the device named no time, so that the receive time serves."""
     fields: Fields
