@@ -69,9 +69,9 @@ class Quarantine:
 
     def add(self, refused: Sequence[Refused]) -> None:
         """Keep refused messages; one that the broker delivered again only where it is not there yet."""
-        for is_redelivery, insert in ((False, _INSERT), (True, _INSERT_ONCE)):
-            rows = (_row(r) for r in refused if r.is_redelivery is is_redelivery)
-            self._file.connection().executemany(insert, rows)
+        db = self._file.connection()
+        for message in refused:
+            db.execute(_INSERT_ONCE if message.is_redelivery else _INSERT, _row(message))
 
     def add_rejected(self, rejected: Sequence[RejectedLine], *, now_ns: int) -> None:
         """Keep lines that the store refused, each with a receive time of its own."""

@@ -82,6 +82,8 @@ class SqliteFile:
 
     def connection(self) -> sqlite3.Connection:
         """The open file. Raises what is wrong with it."""
+        if self._db is not None and self._db.in_transaction:
+            return self._db  # looked at as the transaction began
         with self.translated_errors():
             if self._db is not None and self._identity() != self._opened:
                 if not self._follows:
@@ -124,9 +126,8 @@ class SqliteFile:
 
     def used_and_reusable_bytes(self) -> tuple[int, int]:
         """Bytes of the file that hold something, and that held something and will be filled first."""
-        (pages,) = self.one("PRAGMA page_count") or (0,)
-        (free_pages,) = self.one("PRAGMA freelist_count") or (0,)
-        (page_bytes,) = self.one("PRAGMA page_size") or (0,)
+        query = "SELECT * FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        pages, free_pages, page_bytes = self.one(query) or (0, 0, 0)
         return (pages - free_pages) * page_bytes, free_pages * page_bytes
 
     @contextlib.contextmanager
