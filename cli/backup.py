@@ -57,13 +57,13 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
 
     InfluxDB has backups of its own (docs/deployment.md); make them after this one.
     """
-    from sensors.estate_file import DEFAULT_PATH
+    from schemas.settings import ESTATE_FILE
 
     settings = load_settings(data=data, estate=estate)
     names = [name for name in _DATABASES if (settings.data_dir / name).exists()]
     if not names:
         raise HubpulseError(f"nothing to back up in {settings.data_dir}: check --data or HUBPULSE_DATA_DIR")
-    estate_path = settings.estate or DEFAULT_PATH
+    estate_path = settings.estate or ESTATE_FILE
     with _whole_folder(folder) as new:
         for name in names:
             copy_database(settings.data_dir / name, new / name)
@@ -83,7 +83,7 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
 
     An estate file that is there already stays as it is.
     """
-    from sensors.estate_file import DEFAULT_PATH
+    from schemas.settings import ESTATE_FILE
 
     settings = load_settings(data=data, estate=estate)
     names = _checked(folder)
@@ -92,7 +92,7 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
             raise HubpulseError(
                 f"{settings.data_dir / name} is there already: move it away first, or choose another --data"
             )
-    estate_path = settings.estate or DEFAULT_PATH
+    estate_path = settings.estate or ESTATE_FILE
     with _failures(settings.data_dir):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         for name in (name for name in names if name in _DATABASES):

@@ -75,12 +75,11 @@ def load_settings(*, data: Path | None = None, estate: Path | None = None, **cha
 
     Where none of them names an estate file, it is the one in the data folder, if there is one.
     """
-    from schemas.settings import read_settings
-    from sensors.estate_file import DEFAULT_PATH
+    from schemas.settings import ESTATE_FILE, read_settings
 
     given = {"data_dir": data, "estate": estate, **changes}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
-    own = settings.data_dir / DEFAULT_PATH
+    own = settings.data_dir / ESTATE_FILE
     if settings.estate is None and own.is_file():
         # Figures follow the time zone and the opening hours of the estate that the data are of.
         return settings.model_copy(update={"estate": own})

@@ -20,7 +20,8 @@ from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import Estate, HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day, midnight_ns, rfc3339
-from sensors.estate_file import DEFAULT_PATH, load_estate
+from schemas.settings import ESTATE_FILE
+from sensors.estate_file import load_estate
 from simulators.demo_faults import demo_faults, refused_messages
 from simulators.messages import TimedMessage
 from simulators.runner import RealTime
@@ -41,7 +42,7 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
     estate = load_estate(LEEDS)
     with Stack(settings) as stack:
         # Beside its data, so that every command on this folder knows whose figures they are.
-        if not (own := settings.data_dir / DEFAULT_PATH).exists():
+        if not (own := settings.data_dir / ESTATE_FILE).exists():
             shutil.copyfile(LEEDS, own)
         out.print(f"Board:  {stack.board_url}", style="bold", flush=True)
         out.print(f"Broker: {stack.broker_place}", flush=True)

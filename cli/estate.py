@@ -27,13 +27,14 @@ def check(
 
     A source whose format is not installed is no fault of the file: it is named on standard error.
     """
-    from sensors.estate_file import DEFAULT_PATH, load_estate
+    from schemas.settings import ESTATE_FILE
+    from sensors.estate_file import load_estate
     from sensors.model_file import ModelFileError
     from sensors.registry import Registry
 
     if file is not None and estate is not None:
         raise typer.BadParameter(f"{file} is named as well: leave one of the two out", param_hint="--estate")
-    path = file or estate or load_settings().estate or DEFAULT_PATH
+    path = file or estate or load_settings().estate or ESTATE_FILE
     counts, problems, warnings = {}, [], []
     try:
         found = load_estate(path)

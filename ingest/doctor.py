@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ingest.buffer import BufferReader
-from mqtt.connection import connect
+from mqtt.probe import lets_in
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
-from schemas.settings import Settings
-from sensors.estate_file import load_estate
+from schemas.settings import ESTATE_FILE, Settings
 from sensors.times import text_ns
 from stores import open_store
 
 _BROKER_DEADLINE_S = 5.0
+_CLIENT_ID = "hubpulse-doctor"
 _ALIVE_WITHIN_S = 30
 _GB = 1024**3
 
@@ -79,13 +79,15 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
 
 
 def _estate(settings: Settings) -> Finding:
-    estate = load_estate(settings.estate)
-    if estate.open:
+    if settings.estate is None and not ESTATE_FILE.exists():
         return Finding(
             "estate file",
             State.WARNING,
             "none: every hub id is accepted and days are UTC; copy estate.example.yaml to estate.yaml and edit it",
         )
+    from sensors.estate_file import load_estate  # noqa: PLC0415 - only where there is one
+
+    estate = load_estate(settings.estate)
     sensors = sum(len(hub.sensors) for hub in estate.hubs)
     return Finding("estate file", State.OK, f"{len(estate.hubs)} hubs, {sensors} sensors, days in {estate.timezone}")
 
@@ -122,7 +124,10 @@ def _broker_address(settings: Settings) -> tuple[str, int]:
 def _broker(settings: Settings) -> Finding:
     host, port = _broker_address(settings)
     at_address = settings.mqtt.model_copy(update={"host": host, "port": port})
-    connect(at_address, client_id="hubpulse-doctor", timeout_s=_BROKER_DEADLINE_S).close()
+    if not lets_in(at_address, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
+        from mqtt.connection import connect  # noqa: PLC0415 - only where a client library is needed
+
+        connect(at_address, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S).close()
     return Finding("broker", State.OK, f"{host}:{port} answers")
 
 

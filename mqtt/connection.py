@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import random
 import select
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,12 +27,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from mqtt.client import client_class, tls_context
 from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX
+from mqtt.probe import LOCALHOST, place_of, unreachable
 from mqtt.protocol import Ending, ProtocolFallback
 from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 
-LOCALHOST = "127.0.0.1"
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
 _BAD_CLIENT_ID = 133
 _TURN_MAX_S = 0.2
@@ -137,7 +136,7 @@ class Connection:
         try:
             client.reconnect()
         except _SOCKET_ERRORS as error:
-            self._end(Ending.UNREACHABLE, _unreachable(error, place_of(settings)))
+            self._end(Ending.UNREACHABLE, unreachable(error, settings))
         if self.state is State.CONNECTING:
             self._answer_by_s = self._monotonic_s() + self._timeout_s
 
@@ -366,15 +365,3 @@ def connect_again(
             if stop() or time.monotonic() + wait_s > deadline_s:
                 raise HubpulseError(f"the connection was lost after {after}, and now {error}") from error
         time.sleep(wait_s)
-
-
-def place_of(settings: MqttSettings) -> str:
-    """Where the broker is, for messages."""
-    return f"{settings.host or LOCALHOST}:{settings.port}"
-
-
-def _unreachable(error: OSError | ValueError, place: str) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"TLS with the broker at {place} failed ({error}): check HUBPULSE_MQTT__CA_FILE"
-    reason = getattr(error, "strerror", None) or error
-    return f"no broker answers at {place} ({reason}): start it, or set HUBPULSE_MQTT__HOST and HUBPULSE_MQTT__PORT"

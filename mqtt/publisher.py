@@ -17,7 +17,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from mqtt.connection import Connection, State, connect, connect_again, place_of
+from mqtt.connection import Connection, State, connect, connect_again
+from mqtt.probe import place_of
 from mqtt.window import Outgoing, Report, Window
 from schemas.errors import HubpulseError
 from schemas.settings import MqttSettings

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State, place_of
+from mqtt.connection import Connection, State
 from mqtt.messages import Message
+from mqtt.probe import place_of
 from mqtt.protocol import Ending, ProtocolFallback
 from schemas.backoff import Backoff
 from schemas.settings import IngestSettings, MqttSettings

@@ -29,15 +29,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from schemas.errors import HubpulseError, choices, shown
 from schemas.problems import sentence
 
+ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
 _SECRETS = ("password", "token")
 _SECRET_BYTES_MAX = 64 * 1024
 
 
 class _SettingsPart(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -149,7 +148,7 @@ class BoardSettings(_SettingsPart):
 class Settings(BaseModel):
     """Everything that the environment decides; with nothing set, the embedded defaults serve."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     data_dir: Path = Path("data")
     estate: Path | None = None
@@ -256,9 +255,9 @@ def _variable(*place: str | int) -> str:
 def _misspelt(found: Mapping[str, str]) -> Iterator[str]:
     """Variables that are nearly a setting: they would be passed over, and the default would serve in silence."""
     known = list(variables())
-    for name in sorted(found):
+    for name in sorted(name for name in found if name.upper().startswith(_PREFIX)):
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.9) if name.upper() not in known else []
-        if near and name.upper().startswith(_PREFIX):
+        if near:
             yield f"{name} is not a setting: did you mean {near[0]}?"
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from schemas.estate import Estate
+from schemas.settings import ESTATE_FILE
 from sensors.model_file import ModelFileError, decode_text, read_model
 
-DEFAULT_PATH = Path("estate.yaml")
 ESTATE_BYTES_MAX = 8 * 1024**2
 
 
@@ -19,9 +19,9 @@ def load_estate(path: Path | None = None) -> Estate:
 
     Raises ModelFileError.
     """
-    if path is None and not DEFAULT_PATH.exists():
+    if path is None and not ESTATE_FILE.exists():
         return Estate(open=True)
-    path = path or DEFAULT_PATH
+    path = path or ESTATE_FILE
     return _parse_bytes(_read(path), name=str(path))
 
 
@@ -58,7 +58,7 @@ class EstateFile:
 
     def __init__(self, path: Path | None) -> None:
         """Read the file; without a path, estate.yaml where it exists. Raises ModelFileError."""
-        self._path = path or DEFAULT_PATH
+        self._path = path or ESTATE_FILE
         self._judged = self._last_seen = self._look()
         self.problem: str | None = None
         self.estate = load_estate(path)

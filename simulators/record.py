@@ -17,8 +17,9 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State, connect, connect_again, place_of
+from mqtt.connection import Connection, State, connect, connect_again
 from mqtt.messages import Message
+from mqtt.probe import place_of
 from schemas import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 from sensors.macs import mac_digits, replace_macs

@@ -70,16 +70,17 @@ finally:
 """
 
 
-def imported_by(*arguments: str) -> set[str]:
+def imported_by(*arguments: str, folder: Path = REPOSITORY, exit_code: int = 0) -> set[str]:
     """The top-level packages that a command has imported at its end."""
     ended = subprocess.run(
         [sys.executable, "-c", IMPORTED, *arguments],
-        cwd=REPOSITORY,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    assert ended.returncode == exit_code, ended.stderr
     return {module.partition(".")[0] for module in ended.stderr.split()}
 
 
@@ -87,6 +88,12 @@ def test_help_imports_nothing_that_only_commands_use() -> None:
     imported = imported_by("--help")
     assert "typer" in imported
     assert imported & (HEAVY | {"pydantic_settings", "structlog", "yaml", "sqlite3"}) == set()
+
+
+def test_doctor_without_an_estate_imports_no_client_library_and_no_log(tmp_path: Path) -> None:
+    imported = imported_by("doctor", folder=tmp_path, exit_code=1)
+    assert {"typer", "ingest", "sqlite3"} <= imported
+    assert imported & ((HEAVY - {"pydantic"}) | {"structlog", "yaml", "ssl", "asyncio"}) == set()
 
 
 @pytest.mark.parametrize("names", [(), ("up",), ("usage", "export")], ids=" ".join)
