@@ -38,6 +38,9 @@ HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
 
 Row = dict[str, Any]
 
+_YEARS = range(1990, 2200)
+"""Beyond them a local midnight may be no instant that can be computed with."""
+
 
 class Format(StrEnum):
     """How figures are printed."""
@@ -204,9 +207,12 @@ def _range(first: str, last: str) -> tuple[date, date]:
 
 def _date(option: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         _refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
+    if day.year not in _YEARS:
+        _refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
+    return day
 
 
 @contextmanager

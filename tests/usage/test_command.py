@@ -99,6 +99,8 @@ def test_no_days_are_an_empty_array(data: Path) -> None:
     [
         (["--from", "12.05.2026", "--to", DAY], "--from '12.05.2026' is not a date: write it as 2026-10-31"),
         (["--from", DAY, "--to", "2026-02-30"], "--to '2026-02-30' is not a date: write it as 2026-10-31"),
+        (["--from", "0001-01-01", "--to", DAY], "--from 0001-01-01 is out of reach: ask for 1990 to 2199"),
+        (["--from", DAY, "--to", "9999-12-31"], "--to 9999-12-31 is out of reach: ask for 1990 to 2199"),
         (["--from", DAY, "--to", "2024-10-21"], "--to 2024-10-21 is before --from 2024-10-22: swap the two"),
         (
             ["--from", DAY, "--to", DAY, "--hub", "leeds"],
