@@ -6,6 +6,7 @@ every few seconds.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -14,7 +15,10 @@ _FRESH_S = {"ingest": 30, "jobs": 180}
 
 def beat(service: str, data_dir: Path, problem: str | None = None) -> None:
     """Leave a sign of life. Raises OSError."""
-    (data_dir / f"{service}.alive").write_text(problem or "", encoding="utf-8")
+    path, now_s = data_dir / f"{service}.alive", time.time()
+    path.write_text(problem or "", encoding="utf-8")
+    # By our own clock, which a shared folder's server may not have.
+    os.utime(path, (now_s, now_s))
 
 
 def problem_of(service: str, data_dir: Path) -> str | None:
