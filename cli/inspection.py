@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ def explain(
     for reading in shown:
         if not reading["suspect"]:
             del reading["suspect"]
-    found: dict[str, object] = {"readings": shown, "rejected": [r.model_dump(mode="json") for r in rejected]}
+    found: dict[str, object] = {"readings": shown, "rejected": [asdict(rejection) for rejection in rejected]}
     if no_reading is not None:
         found["no_reading"] = no_reading
     print(json.dumps(found, indent=2))

@@ -68,4 +68,4 @@ def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
 
 
 def _fault(name: str, what: str) -> Rejection:
-    return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"fault in format {name} ({what}): report it to its makers")
+    return Rejection(Reason.BAD_PAYLOAD, f"fault in format {name} ({what}): report it to its makers")

@@ -163,7 +163,7 @@ class Decoder:
         try:
             text = topic.decode()
         except UnicodeDecodeError:
-            return Rejection(reason=Reason.BAD_TOPIC, detail="the topic is not UTF-8")
+            return Rejection(Reason.BAD_TOPIC, "the topic is not UTF-8")
         found = self._registry.format_of(text)
         if isinstance(found, Rejection):
             return found
@@ -205,10 +205,8 @@ class Decoder:
             self._forget_topics()
 
     def _too_large(self, message: Message) -> Rejection:
-        return Rejection(
-            reason=Reason.TOO_LARGE,
-            detail=f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message",
-        )
+        problem = f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message"
+        return Rejection(Reason.TOO_LARGE, problem)
 
     def _accept_kind(self, kind_batch: KindBatch, batch: Batch) -> None:
         """Take what native messages hold; one reading with a time, which nearly all are, by the shortest path."""

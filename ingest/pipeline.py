@@ -249,6 +249,6 @@ def _decode(decoder: Decoder, messages: list[Message]) -> Batch:
             part = decoder.decode([message])
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
             detail = f"fault in the decoder ({shown(error)}): please report it"
-            part = decoder.refuse(message, Rejection(reason=Reason.BAD_PAYLOAD, detail=detail))
+            part = decoder.refuse(message, Rejection(Reason.BAD_PAYLOAD, detail))
         whole.add(part)
     return whole

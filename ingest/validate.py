@@ -19,8 +19,8 @@ Limits = tuple[float, float, float, float]
 """Refused below and above, suspect below and above."""
 
 RETAINED = Rejection(
-    reason=Reason.BAD_SCHEMA,
-    detail="retained and without a time: it would count again at each connection; send a time, or don't retain it",
+    Reason.BAD_SCHEMA,
+    "retained and without a time: it would count again at each connection; send a time, or don't retain it",
 )
 
 _DEFAULT_EVERY_S = 600
@@ -45,16 +45,10 @@ class ClockWindow:
     def refusal(self, time_ns: int) -> Rejection:
         """Why a time outside is refused."""
         if time_ns > self.latest_ns:
-            return Rejection(
-                reason=Reason.CLOCK_AHEAD,
-                detail=f"time {_shown_time(time_ns)} is more than {self._ahead_ns // NS_A_SECOND} s in the future:"
-                " set the device's clock",
-            )
-        return Rejection(
-            reason=Reason.TOO_OLD,
-            detail=f"time {_shown_time(time_ns)} is before {rfc3339(self.oldest_ns)}, the oldest that is kept:"
-            " set the device's clock or raise HUBPULSE_RETENTION_DAYS",
-        )
+            problem = f"time {_shown_time(time_ns)} is more than {self._ahead_ns // NS_A_SECOND} s in the future"
+            return Rejection(Reason.CLOCK_AHEAD, f"{problem}: set the device's clock")
+        problem = f"time {_shown_time(time_ns)} is before {rfc3339(self.oldest_ns)}, the oldest that is kept"
+        return Rejection(Reason.TOO_OLD, f"{problem}: set the device's clock or raise HUBPULSE_RETENTION_DAYS")
 
 
 @lru_cache(maxsize=1024)
@@ -73,9 +67,7 @@ def out_of_range(kind: Kind, name: str, value: float) -> Rejection:
     field = _field(kind, name)
     text = str(value)
     text = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
-    return Rejection(
-        reason=Reason.OUT_OF_RANGE, detail=f"{name} {text} is outside {field.low:g}..{field.high:g} {field.unit}"
-    )
+    return Rejection(Reason.OUT_OF_RANGE, f"{name} {text} is outside {field.low:g}..{field.high:g} {field.unit}")
 
 
 def typed_fields(kind: Kind, fields: Fields) -> Fields:

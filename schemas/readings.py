@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
-from pydantic import Field as Described
+from pydantic.dataclasses import dataclass
 
 from schemas.ids import Id
 from schemas.kinds import Kind
@@ -32,12 +32,10 @@ def _encodable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()  # half a surrogate pair, which JSON may name, is no text
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Reading(_Frozen):
+class Reading(BaseModel):
     """One reading as people see it. `time` is UTC with up to nine decimals; `suspect` is present only when true."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hub: Id
     sensor: Id
@@ -48,18 +46,21 @@ class Reading(_Frozen):
     suspect: bool = False
 
 
-class Rejection(_Frozen):
+@dataclass(frozen=True, slots=True)
+class Rejection:
     """Why something was refused, in a word and in a sentence that says what to do."""
 
     reason: Reason
     detail: Annotated[str, AfterValidator(_encodable)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal(Rejection):
     """A refused message, whole, as the quarantine keeps it."""
 
     id: int
     received_at: datetime
     topic: str
-    payload: Annotated[bytes, Described(description="the message's bytes, unchanged")]
+    payload: bytes
+    """The message's bytes, unchanged."""
     retained: bool = False

@@ -63,7 +63,7 @@ class Registry:
         """Name and decoder of the format that messages of a topic have, or why none of them can be taken."""
         source = next((s for s in self._estate.sources if covers(s.topic, topic)), None)
         if source is None:
-            return _bad_topic("no source of the estate file covers this topic: add one")
+            return Rejection(Reason.BAD_TOPIC, "no source of the estate file covers this topic: add one")
         found = self._formats[source.format]
         return found if isinstance(found, Rejection) else (source.format, found)
 
@@ -74,32 +74,24 @@ class Registry:
         if known is not None:
             hub, sensor = known
         elif not (is_id(hub) and is_id(sensor)):
-            return Rejection(
-                reason=Reason.UNKNOWN_SENSOR,
-                detail=f"device {device[:80]!r} is in no hub of the estate file: add it as `device:` of a sensor, then"
-                " redrive",
-            )
+            where = f"device {device[:80]!r} is in no hub of the estate file"
+            return Rejection(Reason.UNKNOWN_SENSOR, f"{where}: add it as `device:` of a sensor, then redrive")
         zoned = self._sensors.get((hub, sensor))
         if line > 1:
             sensor = f"{sensor}-line{line}"
             if not is_id(sensor):
-                return Rejection(
-                    reason=Reason.UNKNOWN_SENSOR,
-                    detail=f"{sensor!r} is too long for an id: give the sensor a shorter id, then redrive",
-                )
+                problem = f"{sensor!r} is too long for an id: give the sensor a shorter id, then redrive"
+                return Rejection(Reason.UNKNOWN_SENSOR, problem)
         return self._place(hub, kind, sensor, self._sensors.get((hub, sensor)) or zoned)
 
     def _place(self, hub: str, kind: Kind, sensor: str, named: Sensor | None) -> SensorPlace | Rejection:
         known = self._hubs.get(hub)
         if (known is None and _MAC.search(hub)) or (named is None and _MAC.search(sensor)):
-            return _bad_topic(
-                "there is a MAC address in the topic: give the sensor a name, or put it in the estate file"
-            )
+            problem = "there is a MAC address in the topic: give the sensor a name, or put it in the estate file"
+            return Rejection(Reason.BAD_TOPIC, problem)
         if known is None and not self._estate.open:
-            return Rejection(
-                reason=Reason.UNKNOWN_HUB,
-                detail=f"hub {hub!r} is not in the estate file: add it under hubs, then redrive",
-            )
+            problem = f"hub {hub!r} is not in the estate file: add it under hubs, then redrive"
+            return Rejection(Reason.UNKNOWN_HUB, problem)
         return SensorPlace(
             hub=hub,
             kind=kind,
@@ -115,10 +107,4 @@ def _open_format(name: str) -> Format | Rejection:
     try:
         return find_format(name)
     except PluginError as error:
-        return Rejection(
-            reason=Reason.BAD_SCHEMA, detail=f"format {error}; its messages are kept until then: redrive them"
-        )
-
-
-def _bad_topic(detail: str) -> Rejection:
-    return Rejection(reason=Reason.BAD_TOPIC, detail=detail)
+        return Rejection(Reason.BAD_SCHEMA, f"format {error}; its messages are kept until then: redrive them")

@@ -76,13 +76,13 @@ class NativeFormat:
         """The device, as `<hub>/<sensor>`, and the kind that a topic names."""
         levels = topic.split("/")
         if len(levels) != _TOPIC_LEVELS or levels[0] != "hubs":
-            return _bad_topic(f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
+            return Rejection(Reason.BAD_TOPIC, f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
         _, hub, kind, sensor = levels
         if not is_id(hub) or not is_id(sensor):
-            wrong = sensor if is_id(hub) else hub
-            return _bad_topic(f"{wrong[:80]!r} is not an id: lower-case letters, digits, - and _, at most 64")
+            problem = "is not an id: lower-case letters, digits, - and _, at most 64"
+            return Rejection(Reason.BAD_TOPIC, f"{(sensor if is_id(hub) else hub)[:80]!r} {problem}")
         if kind not in Kind.__members__.values():
-            return _bad_topic(f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
+            return Rejection(Reason.BAD_TOPIC, f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
         return f"{hub}/{sensor}", Kind(kind)
 
     def decode(self, messages: Sequence[Message]) -> list[Answer]:
@@ -100,10 +100,6 @@ class NativeFormat:
         return [Decoded(device, [Item(kind, 1, time_ns, fields) for time_ns, fields in samples])]
 
 
-def _bad_topic(detail: str) -> Rejection:
-    return Rejection(reason=Reason.BAD_TOPIC, detail=detail)
-
-
 class NativeParser:
     """Parses the native payloads of one kind."""
 
@@ -112,6 +108,7 @@ class NativeParser:
         self._one, self._many = _validators(self._spec)
         single = self._spec.single
         self._single_name = single.name if single else None
+        self._names = ", ".join(field.name for field in self._spec.fields)
         self._units = _UNITS[single.unit] if single else {}
 
     def parse(self, payloads: Sequence[bytes]) -> list[Parsed]:
@@ -153,39 +150,34 @@ class NativeParser:
 
     def _parse_one(self, payload: bytes) -> Parsed:
         text = payload.strip(b" \t\r\n")
-        first = text[:1]
+        if not text:
+            return Rejection(Reason.BAD_PAYLOAD, "the payload is empty: send a reading as JSON")
         if literal := _literal_in(text):
-            return Rejection(reason=Reason.BAD_PAYLOAD, detail=f"{literal} is not JSON: send a finite number")
+            return Rejection(Reason.BAD_PAYLOAD, f"{literal} is not JSON: send a finite number")
         try:
-            if first == b"[":
-                items = self._many.validate_json(text, strict=True)
-            elif first == b"{":
-                items = [self._one.validate_json(text, strict=True)]
-            else:
-                return self._parse_bare(text)
-            if not items:
-                return Rejection(reason=Reason.BAD_SCHEMA, detail="the array is empty: send at least one reading")
-            return [self._sample(item) for item in items]
+            return self._read(text)
         except ValidationError as error:
             return self._explain(error.errors(include_url=False)[0])
         except ValueError as error:
-            return Rejection(reason=Reason.BAD_SCHEMA, detail=str(error))
+            return Rejection(Reason.BAD_SCHEMA, str(error))
 
-    def _parse_bare(self, text: bytes) -> Parsed:
+    def _read(self, text: bytes) -> list[Sample]:
+        """The samples of a payload that is not empty. Raises ValueError with what to send instead."""
+        if text.startswith(b"{"):
+            return [self._sample(self._one.validate_json(text, strict=True))]
+        if not text.startswith(b"["):
+            return [(None, self._bare(_NUMBER.validate_json(text, strict=True)))]
+        items = self._many.validate_json(text, strict=True)
+        if not items:
+            raise ValueError("the array is empty: send at least one reading")
+        return [self._sample(item) for item in items]
+
+    def _bare(self, value: float) -> Fields:
         """A bare number is the value of a kind with one field; its time is the receive time."""
-        if not text:
-            return Rejection(reason=Reason.BAD_PAYLOAD, detail="the payload is empty: send a reading as JSON")
-        try:
-            value = _NUMBER.validate_json(text, strict=True)
-        except ValidationError as error:
-            return self._explain_bare(error.errors(include_url=False)[0])
         if self._single_name is None:
-            names = ", ".join(field.name for field in self._spec.fields)
-            return Rejection(
-                reason=Reason.BAD_SCHEMA,
-                detail=f"a bare number, but {self._spec.kind} has several fields: send an object with some of {names}",
-            )
-        return [(None, {self._single_name: value})]
+            problem = f"a bare number, but {self._spec.kind} has several fields"
+            raise ValueError(f"{problem}: send an object with some of {self._names}")
+        return {self._single_name: value}
 
     def _sample(self, item: dict[str, Any]) -> Sample:
         """One object as a sample. Raises ValueError with what to send instead."""
@@ -194,8 +186,7 @@ class NativeParser:
         if self._single_name is not None:
             return time_ns, self._single_value(item)
         if not item:
-            names = ", ".join(field.name for field in self._spec.fields)
-            raise ValueError(f"no field: send one or more of {names}")
+            raise ValueError(f"no field: send one or more of {self._names}")
         return time_ns, item
 
     def _single_value(self, item: dict[str, Any]) -> Fields:
@@ -216,37 +207,28 @@ class NativeParser:
         return {field.name: value}
 
     def _explain(self, detail: ErrorDetails) -> Rejection:
-        if detail["type"] == "json_invalid":
-            return Rejection(reason=Reason.BAD_PAYLOAD, detail=_json_sentence(detail))
         place = _place(detail)
         given = _shown(detail["input"])
-        if detail["type"] == "int_parsing_size":
-            return Rejection(reason=Reason.OUT_OF_RANGE, detail=f"{place}: {given} is beyond any counter")
         match detail["type"]:
+            case "json_invalid":
+                problem = detail.get("ctx", {}).get("error", detail["msg"])
+                return Rejection(Reason.BAD_PAYLOAD, f"not JSON: {problem}")
+            case "int_parsing_size":
+                return Rejection(Reason.OUT_OF_RANGE, f"{place}: {given} is beyond any counter")
+            case _ if not detail["loc"]:
+                sentence = f"{given} is not a reading: send an object, an array of objects or a number"
             case "extra_forbidden":
-                known = ", ".join(self._known_keys())
+                known = f"time, value, unit, {self._names}" if self._units else f"time, {self._names}"
                 sentence = f"unknown key {place}: {self._spec.kind} knows {known}"
             case "int_from_float" | "int_type":
                 sentence = f"{place}: {given} is not a whole number"
             case "float_type":
                 sentence = f"{place}: {given} is not a number"
             case "dict_type":
-                sentence = f"{place or 'the payload'}: {given} is not an object"
+                sentence = f"{place}: {given} is not an object"
             case _:
                 sentence = f"{place}: {detail['msg']}"
-        return Rejection(reason=Reason.BAD_SCHEMA, detail=sentence)
-
-    def _explain_bare(self, detail: ErrorDetails) -> Rejection:
-        if detail["type"] == "json_invalid":
-            return Rejection(reason=Reason.BAD_PAYLOAD, detail=_json_sentence(detail))
-        return Rejection(
-            reason=Reason.BAD_SCHEMA,
-            detail=f"{_shown(detail['input'])} is not a reading: send an object, an array of objects or a number",
-        )
-
-    def _known_keys(self) -> list[str]:
-        names = [field.name for field in self._spec.fields]
-        return ["time", "value", "unit", *names] if self._units else ["time", *names]
+        return Rejection(Reason.BAD_SCHEMA, sentence)
 
 
 def _is_one_object_each(text: bytes, payloads: int) -> bool:
@@ -284,10 +266,6 @@ def _shown(value: object) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
-
-
-def _json_sentence(detail: ErrorDetails) -> str:
-    return f"not JSON: {detail.get('ctx', {}).get('error', detail['msg'])}"
 
 
 _NUMBER = SchemaValidator(core_schema.float_schema())
