@@ -36,6 +36,15 @@ def test_a_disk_smaller_than_the_buffer_may_become_is_a_warning(tmp_path: Path) 
     assert state is State.WARNING
 
 
+def test_a_format_that_is_not_installed_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "estate.yaml"
+    file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
+    found = next(f for f in examine(Settings(data_dir=tmp_path, estate=file)) if f.part == "estate file")
+
+    assert found.state is State.WARNING
+    assert found.detail.startswith("sources[1].format: format 'tts' is not installed")
+
+
 def test_a_certificate_file_that_is_missing_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         mqtt = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], ca_file=tmp_path / "none.pem")
