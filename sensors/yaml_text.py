@@ -30,11 +30,11 @@ _EMPTY = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class TextMapping(dict[str, Any]):
-    """A mapping of the file; `lines` has the line of each key."""
+    """A mapping of the file; `lines` has the lines of each key: one, unless it is there again."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: dict[str, int] = {}
+        self.lines: dict[str, list[int]] = {}
 
 
 class TextList(list[Any]):
@@ -69,7 +69,7 @@ class Document:
         line, content = 1, self.content
         for step in place:
             if isinstance(content, TextMapping) and step in content:
-                line, content = content.lines[str(step)], content[str(step)]
+                line, content = content.lines[str(step)][-1], content[str(step)]
             elif isinstance(content, TextList) and isinstance(step, int) and step < len(content):
                 line, content = content.lines[step], content[step]
             else:
@@ -205,9 +205,10 @@ class _Reader:
 
     def _new_key(self, value: Content, line: int, mapping: TextMapping) -> str:
         key = str(value)
-        if key in mapping.lines:
-            self._problem(line, f"is there twice (also on line {mapping.lines[key]}): keep one of them", key)
-        mapping.lines[key] = line
+        lines = mapping.lines.setdefault(key, [])
+        lines.append(line)
+        if len(lines) > 1:
+            self._problem(line, f"is there twice: keep one of them (the first is on line {lines[0]})", key)
         if key == "<<":
             self._problem(line, "can't be used here: write the keys out; an alias may stand for a whole value", key)
         return key
