@@ -4,12 +4,13 @@ r"""Lists of messages to a batch: which format, what it holds, whose it is, whet
                         \-> refused  \-> refused, or no reading  \-> refused, that one reading
 
 Nothing is done per message that can be done once per batch, topic or series. A native topic names its series, so what
-is fixed for it is found once (TopicRoute); the messages of its kind are decoded together (KindBatch).
+is fixed for it is found once (TopicRoute); the messages of its kind are decoded together (MessageBatch).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.answers import answers_of
@@ -17,7 +18,7 @@ from ingest.batches import Batch, Delivery, Refused
 from ingest.encode import HubDays, SeriesEncoder
 from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
-from schemas.kinds import KINDS, Kind
+from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
 from sensors.formats import Decoded, Fields, Format, NoReading
 from sensors.formats.native import NativeFormat, NativeParser
@@ -30,42 +31,23 @@ Placed = tuple[SeriesEncoder, int | None, Fields]
 """A reading of a known series: its time, if it names one, and its fields."""
 
 
+@dataclass(slots=True)
 class MessageBatch:
-    """Those of the messages at hand that are decoded together; `series` has that of each, where the topic names it."""
+    """The messages at hand that are decoded together: native ones of one kind, or all of another format.
 
-    __slots__ = ("messages", "series")
+    `series` has the series of each message, where its topic names it: only native ones do.
+    """
 
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.series: list[SeriesEncoder] = []
-
-
-class KindBatch(MessageBatch):
-    """Native messages of one kind."""
-
-    __slots__ = ("parser", "single")
-
-    def __init__(self, kind: Kind, parser: NativeParser) -> None:
-        super().__init__()
-        self.parser = parser
-        single = KINDS[kind].single
-        self.single = single.name if single else None
-
-
-class FormatBatch(MessageBatch):
-    """Messages of any other format."""
-
-    __slots__ = ("format", "name")
-
-    def __init__(self, name: str, format_: Format) -> None:
-        super().__init__()
-        self.name, self.format = name, format_
+    format: str
+    decoder: NativeParser | Format
+    messages: list[Message] = field(default_factory=list)
+    series: list[SeriesEncoder] = field(default_factory=list)
 
 
 class TopicRoute(NamedTuple):
     """What never changes between two messages of a topic; only native topics have a series."""
 
-    batch: MessageBatch
+    together: MessageBatch
     series: SeriesEncoder | None
 
 
@@ -100,8 +82,7 @@ class Decoder:
     def use(self, registry: Registry) -> None:
         """Decode for another estate from here on."""
         self._registry = registry
-        self._kind_batches: dict[Kind, KindBatch] = {}
-        self._format_batches: dict[str, FormatBatch] = {}
+        self._together: dict[tuple[str, Kind | None], MessageBatch] = {}
         self._forget_topics()
 
     def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
@@ -113,15 +94,16 @@ class Decoder:
         if received_ns is not None:
             self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
-        for together in (*self._kind_batches.values(), *self._format_batches.values()):
+        for together in self._together.values():
             together.messages, together.series = [], []
         self._sort(messages, batch)
-        for kind_batch in self._kind_batches.values():
-            if kind_batch.messages:
-                self._accept_kind(kind_batch, batch)
-        for format_batch in self._format_batches.values():
-            if format_batch.messages:
-                self._accept_format(format_batch, batch)
+        for together in self._together.values():
+            if not together.messages:
+                continue
+            if isinstance(together.decoder, NativeParser):
+                self._accept_native(together, together.decoder, batch)
+            else:
+                self._accept_format(together, together.decoder, batch)
         return batch
 
     def refuse(self, message: Message, rejection: Rejection) -> Batch:
@@ -169,23 +151,21 @@ class Decoder:
             return found
         self._bound_memory()
         name, format_ = found
+        kind: Kind | None = None
+        series: SeriesEncoder | None = None
+        decoder: NativeParser | Format = format_
         if isinstance(format_, NativeFormat):
-            route = self._native_route(format_, text)
-        else:
-            route = TopicRoute(self._format_batches.setdefault(name, FormatBatch(name, format_)), None)
-        if isinstance(route, TopicRoute):
-            self._routes[topic] = route
+            identity = format_.identify(text)
+            if isinstance(identity, Rejection):
+                return identity
+            device, kind = identity
+            placed = self._series_of(device, kind, 1)
+            if isinstance(placed, Rejection):
+                return placed
+            series, decoder = placed, format_.parsers[kind]
+        together = self._together.setdefault((name, kind), MessageBatch(name, decoder))
+        self._routes[topic] = route = TopicRoute(together, series)
         return route
-
-    def _native_route(self, native: NativeFormat, topic: str) -> TopicRoute | Rejection:
-        identity = native.identify(topic)
-        if isinstance(identity, Rejection):
-            return identity
-        device, kind = identity
-        series = self._series_of(device, kind, 1)
-        if isinstance(series, Rejection):
-            return series
-        return TopicRoute(self._kind_batches.setdefault(kind, KindBatch(kind, native.parsers[kind])), series)
 
     def _series_of(self, device: str, kind: Kind, line: int) -> SeriesEncoder | Rejection:
         known = self._series.get((device, kind, line))
@@ -208,13 +188,12 @@ class Decoder:
         problem = f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message"
         return Rejection(Reason.TOO_LARGE, problem)
 
-    def _accept_kind(self, kind_batch: KindBatch, batch: Batch) -> None:
+    def _accept_native(self, together: MessageBatch, parser: NativeParser, batch: Batch) -> None:
         """Take what native messages hold; one reading with a time, which nearly all are, by the shortest path."""
-        parsed = kind_batch.parser.parse([message.payload for message in kind_batch.messages])
-        single, oldest_ns, latest_ns = kind_batch.single, self._window.oldest_ns, self._window.latest_ns
+        parsed = parser.parse([message.payload for message in together.messages])
+        single, oldest_ns, latest_ns = parser.single_name, self._window.oldest_ns, self._window.latest_ns
         add_line, add_mark = batch.lines.append, batch.marks.add
-        # Rejections are asked for last: pydantic makes isinstance of a model slow.
-        for series, message, samples in zip(kind_batch.series, kind_batch.messages, parsed, strict=True):
+        for series, message, samples in zip(together.series, together.messages, parsed, strict=True):
             if not isinstance(samples, list):
                 self._refuse(message, samples, batch)
                 continue
@@ -232,9 +211,9 @@ class Decoder:
                         continue
             self._accept(message, [(series, time_ns, fields) for time_ns, fields in samples], batch)
 
-    def _accept_format(self, format_batch: FormatBatch, batch: Batch) -> None:
-        answers = answers_of(format_batch.name, format_batch.format, format_batch.messages)
-        for message, answer in zip(format_batch.messages, answers, strict=True):
+    def _accept_format(self, together: MessageBatch, format_: Format, batch: Batch) -> None:
+        answers = answers_of(together.format, format_, together.messages)
+        for message, answer in zip(together.messages, answers, strict=True):
             if isinstance(answer, Rejection):
                 self._refuse(message, answer, batch)
             elif isinstance(answer, NoReading):

@@ -107,7 +107,7 @@ class NativeParser:
         self._spec = KINDS[kind]
         self._one, self._many = _validators(self._spec)
         single = self._spec.single
-        self._single_name = single.name if single else None
+        self.single_name = single.name if single else None
         self._names = ", ".join(field.name for field in self._spec.fields)
         self._units = _UNITS[single.unit] if single else {}
 
@@ -134,7 +134,7 @@ class NativeParser:
 
     def _samples(self, items: list[dict[str, Any]]) -> list[Parsed]:
         """The sample of each object. Raises ValueError where one is odd."""
-        name = self._single_name
+        name = self.single_name
         if name is None:
             return [[self._sample(item)] for item in items]
         parsed: list[Parsed] = []
@@ -174,16 +174,16 @@ class NativeParser:
 
     def _bare(self, value: float) -> Fields:
         """A bare number is the value of a kind with one field; its time is the receive time."""
-        if self._single_name is None:
+        if self.single_name is None:
             problem = f"a bare number, but {self._spec.kind} has several fields"
             raise ValueError(f"{problem}: send an object with some of {self._names}")
-        return {self._single_name: value}
+        return {self.single_name: value}
 
     def _sample(self, item: dict[str, Any]) -> Sample:
         """One object as a sample. Raises ValueError with what to send instead."""
         time = item.pop("time", _ABSENT)
         time_ns = None if time is _ABSENT else _time_ns(time)
-        if self._single_name is not None:
+        if self.single_name is not None:
             return time_ns, self._single_value(item)
         if not item:
             raise ValueError(f"no field: send one or more of {self._names}")
