@@ -8,18 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    GetPydanticSchema,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 from schemas.errors import shown
 from schemas.repeats import refuse, repeats
@@ -160,38 +149,31 @@ def _checked_times(value: object) -> DayTimes:
     return parse_times(value)
 
 
-_TimesByDays = dict[Annotated[str, AfterValidator(_checked_days)], Annotated[DayTimes, BeforeValidator(_checked_times)]]
+_TIMES_BY_DAYS = TypeAdapter(
+    dict[Annotated[str, AfterValidator(_checked_days)], Annotated[DayTimes, BeforeValidator(_checked_times)]]
+)
 
 
-def _opening_schema(_source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    def build(value: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Opening:
-        if isinstance(value, Opening):
-            return value
-        if not isinstance(value, dict) or not value:
-            raise ValueError(f'{shown(value)} is not times by days: write for example {{mon-fri: "09:00-17:00"}}')
-        return Opening.from_file(inner(value))
-
-    return core_schema.no_info_wrap_validator_function(
-        build,
-        handler.generate_schema(_TimesByDays),
-        serialization=core_schema.plain_serializer_function_ser_schema(
-            lambda opening: opening, return_schema=handler.generate_schema(Opening)
-        ),
-    )
+def _opening(value: object) -> Opening:
+    if isinstance(value, Opening):
+        return value
+    if not isinstance(value, dict) or not value:
+        raise ValueError(f'{shown(value)} is not times by days: write for example {{mon-fri: "09:00-17:00"}}')
+    return Opening.from_file(_TIMES_BY_DAYS.validate_python(value))
 
 
-def _opening_json(_schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-    times = {"type": "string", "pattern": f"^(?:{_TIMES_PATTERN})$", "examples": ["09:00-17:00", CLOSED]}
-    return {
-        "type": "object",
-        "patternProperties": {f"^{_DAYS_PATTERN}$": times},
-        "additionalProperties": False,
-        "minProperties": 1,
-        "examples": [{"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}],
-    }
+_TIMES_JSON = {"type": "string", "pattern": f"^(?:{_TIMES_PATTERN})$", "examples": ["09:00-17:00", CLOSED]}
+_OPENING_JSON = {
+    "type": "object",
+    "patternProperties": {f"^{_DAYS_PATTERN}$": _TIMES_JSON},
+    "additionalProperties": False,
+    "minProperties": 1,
+    "examples": [{"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}],
+}
 
-
-OpeningInFile = Annotated[Opening, GetPydanticSchema(_opening_schema, _opening_json)]
+OpeningInFile = Annotated[
+    Opening, BeforeValidator(_opening, json_schema_input_type=Annotated[dict[str, Any], WithJsonSchema(_OPENING_JSON)])
+]
 """An Opening, or the estate file's mapping of days to times."""
 
 
