@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 from schemas.kinds import KINDS
 from schemas.measures import USAGE_MEASURES
@@ -43,9 +42,7 @@ class Measurement:
 _TYPES = {int: FieldType.INTEGER, float: FieldType.FLOAT, bool: FieldType.BOOLEAN}
 _I, _F, _B = FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN
 
-USAGE_FIELDS: Mapping[str, FieldType] = MappingProxyType(
-    {name: _TYPES[measure.number] for name, measure in USAGE_MEASURES.items()}
-)
+USAGE_FIELDS: Mapping[str, FieldType] = {name: _TYPES[measure.number] for name, measure in USAGE_MEASURES.items()}
 """The fields of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
 
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
@@ -90,40 +87,28 @@ _QUARANTINE_STATUS = {"waiting": _I}
 """How many messages are in the quarantine, by reason, every ten seconds."""
 
 
-def _raw() -> list[Measurement]:
-    return [
-        Measurement(
-            kind.value,
-            ("hub", "sensor", "zone"),
-            MappingProxyType({f.name: _TYPES[f.number] for f in spec.fields} | {"suspect": _B}),
-        )
-        for kind, spec in KINDS.items()
-    ]
+_READING_TAGS = ("hub", "sensor", "zone")
+_CORRECTION_TAGS = ("cause", "counter", "hub", "sensor")
 
-
-MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
-    {
-        m.name: m
-        for m in (
-            *_raw(),
-            # The figures, and what explains and defends them: it must be there as long as they are.
-            Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
-            Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
-            Measurement("usage_changes", ("figure", "hub"), MappingProxyType(_USAGE_CHANGES), Policy.USAGE),
-            Measurement(
-                "counter_corrections",
-                ("cause", "counter", "hub", "sensor"),
-                MappingProxyType(_COUNTER_CORRECTIONS),
-                Policy.USAGE,
-            ),
-            # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that
-            # is still kept would be refused.
-            Measurement("day_marks", ("hub",), MappingProxyType(_DAY_MARKS), Policy.USAGE),
-            # Monitoring: of interest as long as the readings, and renewed all the time.
-            Measurement("sensor_status", ("hub", "sensor"), MappingProxyType(_SENSOR_STATUS)),
-            Measurement("pipeline_status", ("ingest",), MappingProxyType(_PIPELINE_STATUS)),
-            Measurement("quarantine_status", ("ingest", "reason"), MappingProxyType(_QUARANTINE_STATUS)),
-            Measurement("jobs_lease", ("work",), MappingProxyType(_JOBS_LEASE)),
-        )
-    }
-)
+MEASUREMENTS: Mapping[str, Measurement] = {
+    m.name: m
+    for m in (
+        *(
+            Measurement(kind.value, _READING_TAGS, {f.name: _TYPES[f.number] for f in spec.fields} | {"suspect": _B})
+            for kind, spec in KINDS.items()
+        ),
+        # The figures, and what explains and defends them: it must be there as long as they are.
+        Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
+        Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
+        Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
+        Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),
+        # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that
+        # is still kept would be refused.
+        Measurement("day_marks", ("hub",), _DAY_MARKS, Policy.USAGE),
+        # Monitoring: of interest as long as the readings, and renewed all the time.
+        Measurement("sensor_status", ("hub", "sensor"), _SENSOR_STATUS),
+        Measurement("pipeline_status", ("ingest",), _PIPELINE_STATUS),
+        Measurement("quarantine_status", ("ingest", "reason"), _QUARANTINE_STATUS),
+        Measurement("jobs_lease", ("work",), _JOBS_LEASE),
+    )
+}

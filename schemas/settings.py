@@ -214,7 +214,7 @@ def _nested(found: Mapping[str, str]) -> dict[str, Any]:
         field, _, key = name.upper().removeprefix(_PREFIX).lower().partition(_DELIMITER)
         if not name.upper().startswith(_PREFIX) or not found[name] or field not in Settings.model_fields:
             continue
-        if not _is_part(field):
+        if _part(field) is None:
             nested[field] = found[name]
         elif key and isinstance(part := nested.setdefault(field, {}), dict):
             part[key] = found[name]
@@ -223,9 +223,9 @@ def _nested(found: Mapping[str, str]) -> dict[str, Any]:
     return nested
 
 
-def _is_part(field: str) -> bool:
+def _part(field: str) -> type[_SettingsPart] | None:
     annotation = Settings.model_fields[field].annotation
-    return isinstance(annotation, type) and issubclass(annotation, _SettingsPart)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, _SettingsPart) else None
 
 
 def _from_json(name: str, text: str) -> Any:
@@ -238,14 +238,13 @@ def _from_json(name: str, text: str) -> Any:
 
 def variables() -> Iterator[str]:
     """The name of every variable that is a setting."""
-    for name, field in Settings.model_fields.items():
+    for name in Settings.model_fields:
         yield _variable(name)
-        part = field.annotation
-        if isinstance(part, type) and issubclass(part, _SettingsPart):
-            for key in part.model_fields:
-                yield _variable(name, key)
-                if key in _SECRETS:
-                    yield _variable(name, f"{key}_file")
+        part = _part(name)
+        for key in part.model_fields if part else ():
+            yield _variable(name, key)
+            if key in _SECRETS:
+                yield _variable(name, f"{key}_file")
 
 
 def _variable(*place: str | int) -> str:

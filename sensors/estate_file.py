@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas.estate import Estate
 from schemas.settings import ESTATE_FILE
-from sensors.model_file import ModelFileError, decode_text, read_model
+from sensors.model_file import ModelFileError, read_model
 
 ESTATE_BYTES_MAX = 8 * 1024**2
 
@@ -22,12 +22,12 @@ def load_estate(path: Path | None = None) -> Estate:
     if path is None and not ESTATE_FILE.exists():
         return Estate(open=True)
     path = path or ESTATE_FILE
-    return _parse_bytes(_read(path), name=str(path))
+    return parse_estate(_read(path), name=str(path))
 
 
-def parse_estate(text: str, *, name: str = "estate.yaml") -> Estate:
-    """The estate of a file's text; `name` is what the problems call the file. Raises ModelFileError."""
-    return read_model(Estate, text, name=name, start="name: My hubs")
+def parse_estate(content: bytes | str, *, name: str = "estate.yaml") -> Estate:
+    """The estate of a file's content; `name` is what the problems call the file. Raises ModelFileError."""
+    return read_model(Estate, content, name=name, start="name: My hubs")
 
 
 def _read(path: Path) -> bytes:
@@ -38,16 +38,11 @@ def _read(path: Path) -> bytes:
         hint = f"check the path, or start one: cp estate.example.yaml {path}"
         raise ModelFileError([f"{path}: there is no such file: {hint}"]) from error
     except OSError as error:
-        raise ModelFileError(
-            [f"{path}: can't be read ({error.strerror}): check --estate or HUBPULSE_ESTATE"]
-        ) from error
+        problem = f"{path}: can't be read ({error.strerror}): check --estate or HUBPULSE_ESTATE"
+        raise ModelFileError([problem]) from error
     if len(content) > ESTATE_BYTES_MAX:
         raise ModelFileError([f"{path}: larger than {ESTATE_BYTES_MAX // 1024**2} MB: is this the estate file?"])
     return content
-
-
-def _parse_bytes(content: bytes, *, name: str) -> Estate:
-    return parse_estate(decode_text(content, name=name), name=name)
 
 
 class EstateFile:
@@ -82,7 +77,7 @@ class EstateFile:
         if isinstance(seen, str):
             return seen
         try:
-            self.estate = _parse_bytes(seen, name=str(self._path))
+            self.estate = parse_estate(seen, name=str(self._path))
         except ModelFileError as error:
             return str(error)
         return None

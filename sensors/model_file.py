@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import HubpulseError
 from schemas.problems import sentence
-from schemas.repeats import Place, Repeat
+from schemas.repeats import Place
 from sensors.yaml_faults import UnreadableError
-from sensors.yaml_text import Document, TextMapping, read_yaml
+from sensors.yaml_text import Document, Problem, TextMapping, read_yaml
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,8 +33,7 @@ class ModelFileError(HubpulseError):
         self.problems = problems
 
 
-def decode_text(content: bytes, *, name: str) -> str:
-    """The text of a file's bytes. Raises ModelFileError."""
+def _decode(content: bytes, *, name: str) -> str:
     try:
         # Editors on Windows start a file with a byte order mark.
         return content.decode("utf-8-sig")
@@ -44,13 +43,13 @@ def decode_text(content: bytes, *, name: str) -> str:
         raise ModelFileError([f"{name}:{line}: byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"]) from error
 
 
-def read_model(model: type[M], text: str, *, name: str, start: str) -> M:
-    """The model of a file's text. `name` is what the problems call the file, `start` a line that it may start with.
+def read_model(model: type[M], content: bytes | str, *, name: str, start: str) -> M:
+    """The model of a file's content. `name` is what the problems call the file, `start` a line that it may start with.
 
     Raises ModelFileError.
     """
     try:
-        document = read_yaml(text)
+        document = read_yaml(content if isinstance(content, str) else _decode(content, name=name))
     except UnreadableError as error:
         raise ModelFileError([f"{name}:{error.line}: {error.sentence}"]) from error
     if not isinstance(document.content, TextMapping):
@@ -68,34 +67,27 @@ def read_model(model: type[M], text: str, *, name: str, start: str) -> M:
 
 
 def _lines(name: str, document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> list[str]:
-    findings = sorted(_findings(document, model, details), key=lambda finding: finding.line)
-    found = len(findings) + len(details[_DETAILS_MAX:])
-    lines = [f"{name}:{f.line}: {document.spell(f.place)}: {f.sentence()}" for f in findings[:PROBLEMS_MAX]]
+    problems = sorted(_problems(document, model, details), key=lambda problem: problem.line)
+    found = len(problems) + len(details[_DETAILS_MAX:])
+    lines = [f"{name}:{p.line}: {document.spell(p.place)}: {_worded(p)}" for p in problems[:PROBLEMS_MAX]]
     if found > PROBLEMS_MAX:
         lines.append(f"{name}: and {found - PROBLEMS_MAX} more: fix these first")
     return lines
 
 
-class _Finding(NamedTuple):
-    """A problem whose sentence is only made where it is shown: a wrong file may have hundreds of thousands."""
-
-    line: int
-    place: Place
-    sentence: Callable[[], str]
+def _worded(problem: Problem) -> str:
+    return problem.sentence if isinstance(problem.sentence, str) else problem.sentence()
 
 
-def _findings(document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> Iterator[_Finding]:
-    for problem in document.problems:
-        yield _Finding(problem.line, problem.place, partial(str, problem.sentence))
+def _problems(document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> Iterator[Problem]:
+    yield from document.problems
     reported = {problem.place for problem in document.problems}
     for detail in details[:_DETAILS_MAX]:
         place: Place = tuple(step for step in detail["loc"] if step != _KEY_MARK)
         if detail["type"] == "repeated":
-            yield from (_repeat(document, place, repeat) for repeat in detail["ctx"]["repeats"])
+            for repeat in detail["ctx"]["repeats"]:
+                again, first = place + repeat.place, document.line_of(place + repeat.first)
+                text = f"{repeat.sentence} (the first is on line {first})"
+                yield Problem(document.line_of(again), again, text)
         elif place not in reported:
-            yield _Finding(document.line_of(place), place, partial(sentence, model, detail))
-
-
-def _repeat(document: Document, around: Place, repeat: Repeat) -> _Finding:
-    place, first = around + repeat.place, document.line_of(around + repeat.first)
-    return _Finding(document.line_of(place), place, lambda: f"{repeat.sentence} (the first is on line {first})")
+            yield Problem(document.line_of(place), place, partial(sentence, model, detail))

@@ -10,7 +10,7 @@ with the library crashes the process on deep nesting, and aliases of aliases ("b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,7 +54,8 @@ class Problem(NamedTuple):
 
     line: int
     place: Place
-    sentence: str
+    sentence: str | Callable[[], str]
+    """What takes long to word is only worded where it is shown: a wrong file may have hundreds of thousands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pydantic import (
 from schemas import KINDS, HubpulseError, Kind
 from schemas.estate import TimeZone
 from schemas.ids import Id, is_id
-from sensors.model_file import decode_text, read_model
+from sensors.model_file import read_model
 from simulators.local_times import ISO, check_format
 
 SHIPPED = Path(__file__).parent / "mappings"
@@ -165,7 +165,7 @@ def load_mapping(name: str) -> tuple[TableMapping, Path]:
     except OSError as error:
         shipped = ", ".join(shipped_names())
         raise MappingError(f"{name}: can't be read ({error}): give a mapping's path, or one of {shipped}") from error
-    return parse_mapping(decode_text(content, name=path.name), name=path.name), path
+    return parse_mapping(content, name=path.name), path
 
 
 def shipped_names() -> list[str]:
@@ -173,6 +173,6 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml") if not path.stem.endswith(".estate"))
 
 
-def parse_mapping(text: str, *, name: str = "mapping") -> TableMapping:
-    """The mapping of a file's text; `name` is what errors call the file. Raises ModelFileError."""
-    return read_model(TableMapping, text, name=name, start="time: {column: date}")
+def parse_mapping(content: bytes | str, *, name: str = "mapping") -> TableMapping:
+    """The mapping of a file's content; `name` is what errors call the file. Raises ModelFileError."""
+    return read_model(TableMapping, content, name=name, start="time: {column: date}")
