@@ -20,12 +20,15 @@ from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
+from schemas.settings import Settings
 from sensors.formats import Decoded, Fields, Format, NoReading
 from sensors.formats.native import NativeFormat, NativeParser
 from sensors.registry import Registry
 
 _TOPICS_MAX = 100_000
 """Topics and series that are remembered; a native topic is one of each."""
+
+_DEFAULTS = Settings()
 
 Placed = tuple[SeriesEncoder, int | None, Fields]
 """A reading of a known series: its time, if it names one, and its fields."""
@@ -61,16 +64,14 @@ class Decoder:
     def __init__(
         self,
         registry: Registry,
+        settings: Settings = _DEFAULTS,
         *,
         clock_ns: Callable[[], int],
-        clock_ahead_max_s: int = 600,
-        retention_days: int | None = None,
-        message_bytes_max: int = 1024 * 1024,
         known_delivery: Callable[[Message], Delivery | None] = lambda _message: None,
     ) -> None:
         self._clock_ns = clock_ns
-        self._window = ClockWindow(ahead_max_s=clock_ahead_max_s, retention_days=retention_days)
-        self._message_bytes_max = message_bytes_max
+        self._window = ClockWindow(settings)
+        self._message_bytes_max = settings.ingest.message_bytes_max
         self._known_delivery = known_delivery
         self._last_receive_ns = 0
         self._now_ns = self._received_ns = 0

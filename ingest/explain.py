@@ -27,13 +27,7 @@ def explain(
     topic: str, payload: bytes, *, registry: Registry, settings: Settings, clock_ns: Callable[[], int]
 ) -> Explanation:
     """What would become of a message."""
-    decoder = Decoder(
-        registry,
-        clock_ns=clock_ns,
-        clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
-        retention_days=settings.retention_days,
-        message_bytes_max=settings.ingest.message_bytes_max,
-    )
+    decoder = Decoder(registry, settings, clock_ns=clock_ns)
     batch = decoder.decode([Message(topic.encode(errors="surrogateescape"), payload)])
     rejections = [rejection for refused in batch.refused for rejection in refused.rejections]
     return Explanation([_reading(line) for line in batch.lines], rejections, next(iter(batch.no_reading), None))

@@ -115,7 +115,8 @@ class Ingest:
         log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
-        decoder = self._new_decoder(buffer)
+        registry = self._open_registry()
+        decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns, known_delivery=buffer.known_delivery)
         while not self._stopping.is_set():
             writer.raise_failure()
             messages = subscriber.receive(_RECEIVE_TIMEOUT_S)
@@ -152,17 +153,6 @@ class Ingest:
         if now_s - self._full_logged_s >= _FULL_LOGGED_EVERY_S:
             self._full_logged_s = now_s
             log.error("acknowledging_paused", error=detail)
-
-    def _new_decoder(self, buffer: Buffer) -> Decoder:
-        settings = self._settings
-        return Decoder(
-            self._open_registry(),
-            clock_ns=self._clock_ns,
-            clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
-            retention_days=settings.retention_days,
-            message_bytes_max=settings.ingest.message_bytes_max,
-            known_delivery=buffer.known_delivery,
-        )
 
     def _open_registry(self) -> Registry:
         registry = Registry(self._estate_file.estate)

@@ -40,9 +40,10 @@ def redrive(
     A message without a time keeps the time of its first receipt. What is refused again stays as it was. A running
     ingest takes the readings to the store within seconds; without one they wait in the buffer.
     """
-    decoder = _decoder(settings, estate, clock_ns)
+    decoder = Decoder(Registry(estate), settings, clock_ns=clock_ns)
     # What the store refused is a native message that we made of a line, whatever the estate's sources are.
-    native = _decoder(settings, estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)}), clock_ns)
+    with_native = estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)})
+    native = Decoder(Registry(with_native), settings, clock_ns=clock_ns)
     with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
         for refusal in buffer.quarantine.messages(ids=ids, reason=reason):
             if refusal.reason is Reason.TOO_LARGE:
@@ -55,13 +56,3 @@ def redrive(
             details = [r.detail for refused in batch.refused for r in refused.rejections]
             details += [f"no reading: {what}" for what in batch.no_reading]
             yield Redriven(refusal.id, len(batch.lines) if taken else 0, not taken, "; ".join(details))
-
-
-def _decoder(settings: Settings, estate: Estate, clock_ns: Callable[[], int]) -> Decoder:
-    return Decoder(
-        Registry(estate),
-        clock_ns=clock_ns,
-        clock_ahead_max_s=settings.ingest.clock_ahead_max_s,
-        retention_days=settings.retention_days,
-        message_bytes_max=settings.ingest.message_bytes_max,
-    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import lru_cache
 
 from schemas.errors import shown
 from schemas.kinds import KINDS, Field, Kind
-from schemas.localtime import NS_A_SECOND, from_ns, rfc3339
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns, rfc3339
 from schemas.readings import Reason, Rejection
+from schemas.settings import Settings
 from sensors.formats import Fields
 
 OLDEST_NS = 946_684_800 * NS_A_SECOND
@@ -32,9 +32,9 @@ class ClockWindow:
 
     __slots__ = ("_ahead_ns", "_retention_ns", "latest_ns", "oldest_ns")
 
-    def __init__(self, *, ahead_max_s: int, retention_days: int | None) -> None:
-        self._ahead_ns = ahead_max_s * NS_A_SECOND
-        self._retention_ns = int(timedelta(days=retention_days or 0).total_seconds()) * NS_A_SECOND
+    def __init__(self, settings: Settings) -> None:
+        self._ahead_ns = settings.ingest.clock_ahead_max_s * NS_A_SECOND
+        self._retention_ns = (settings.retention_days or 0) * 24 * NS_AN_HOUR
         self.oldest_ns = self.latest_ns = 0
 
     def move(self, now_ns: int) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingest.batches import Batch, Refused
+from ingest.batches import Batch, Delivery, Refused
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
 from mqtt.messages import Message
-from schemas import Estate, Reason
+from schemas import Estate, Reason, Settings
 from schemas.localtime import NS_A_SECOND
 from schemas.readings import Rejection
+from schemas.settings import IngestSettings
 from sensors.registry import Registry
 from sensors.times import text_ns
 
@@ -50,8 +51,16 @@ def at(time: str, value: float = 21.5) -> str:
     return f'{{"time": "{time}", "value": {value}}}'
 
 
-def make_decoder(estate: Estate = OPEN_ESTATE, clock: Callable[[], int] = lambda: NOW_NS, **options: Any) -> Decoder:
-    return Decoder(Registry(estate), clock_ns=clock, **options)
+def make_decoder(
+    estate: Estate = OPEN_ESTATE,
+    clock: Callable[[], int] = lambda: NOW_NS,
+    *,
+    retention_days: int | None = None,
+    known_delivery: Callable[[Message], Delivery | None] = lambda _message: None,
+    **limits: Any,
+) -> Decoder:
+    settings = Settings(retention_days=retention_days, ingest=IngestSettings(**limits))
+    return Decoder(Registry(estate), settings, clock_ns=clock, known_delivery=known_delivery)
 
 
 def reasons(batch: Batch) -> list[Reason]:

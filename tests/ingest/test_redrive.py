@@ -13,6 +13,7 @@ from ingest.quarantine import RejectedLine
 from ingest.redrive import redrive
 from mqtt.messages import Message
 from schemas import Estate, Hub, HubpulseError, Reason, Settings, Source
+from schemas.settings import IngestSettings
 from sensors.registry import Registry
 
 NOW_NS = 1_795_000_000 * 10**9
@@ -131,7 +132,8 @@ def test_a_retained_message_without_a_time_is_refused_again(buffer: Buffer, tmp_
 def test_a_message_that_was_too_large_stays_since_only_its_first_bytes_were_kept(
     buffer: Buffer, tmp_path: Path
 ) -> None:
-    decoder = Decoder(Registry(ARMLEY), clock_ns=lambda: NOW_NS, message_bytes_max=10_000)
+    settings = Settings(ingest=IngestSettings(message_bytes_max=10_000))
+    decoder = Decoder(Registry(ARMLEY), settings, clock_ns=lambda: NOW_NS)
     # What is kept of it looks like a whole message.
     payload = b'{"time": 1794999000, "value": 21.5}' + b" " * 20_000
     buffer.commit(decoder.decode([Message(b"hubs/armley/temperature/air-1", payload, 1)]))
