@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,12 @@ class Listener:
 
     def wait_for(self, number: int, deadline_s: float = 20) -> None:
         wait_until(lambda: len(self.received) >= number, deadline_s, f"{number} messages")
+
+    def wait_for_each(self, messages: Iterable[TimedMessage], deadline_s: float = 20) -> None:
+        """Until each has come at least once: after a lost connection some come twice, so a number tells nothing."""
+        expected = {(message.topic, message.payload) for message in messages}
+        wait_until(lambda: expected <= set(self.received), deadline_s, f"each of {len(expected)} messages")
+        assert expected == set(self.received)
 
 
 @contextmanager
