@@ -167,6 +167,12 @@ class Sensor(_EstatePart):
     max_step: int | None = Field(default=None, ge=1, le=INT64_MAX, examples=[500])
     """The largest growth of a running total between two reports that is still believed."""
 
+    resets: Literal["never", "daily"] = "never"
+    """Whether its running totals start from 0 at each local midnight."""
+
+    stamp: Literal["start", "end"] = "start"
+    """Which end of its interval the time of an interval count is."""
+
     device: DeviceId | None = Field(default=None, examples=["24e124710c401234"])
     """The EUI of a LoRaWAN device, the 16 hex digits on its label; of any other the name that its messages have."""
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub
 from schemas.estate import Holidays
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, to_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,17 @@ class HubCalendar:
     def date_of(self, time_ns: int) -> date:
         """The local day that an instant belongs to."""
         return local_day(time_ns, self.zone)
+
+    def midnight_of(self, time_ns: int) -> int:
+        """The local midnight at or before an instant."""
+        return midnight_ns(self.date_of(time_ns), self.zone)
+
+    def open_within(self, span: Span) -> tuple[Span, ...]:
+        """When the hub is open within a span."""
+        # Opening times may go on past midnight.
+        days = dates(self.date_of(span.start_ns) - timedelta(days=1), self.date_of(span.stop_ns))
+        opening = (part for day in days for part in self._opening(day, day_span(day, self.zone)))
+        return clip(opening, span)
 
     def is_closed(self, day: date) -> bool:
         """Whether a closure or a bank holiday keeps the hub shut on that day, whatever its opening hours say."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from schemas import Kind
 from schemas.localtime import Span
 from usage.calendar import Day
-from usage.plan import EXPECTED_KINDS, HubPlan
-from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
+from usage.plan import EVERY_DEFAULT_NS, EXPECTED_KINDS, HubPlan
+from usage.readings import HubReadings, SensorReadings
 
 STEPS = 10_000
 

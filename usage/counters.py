@@ -1,28 +1,41 @@
-"""Cumulative counters: from totals in order of time to what each pair of readings adds.
+"""Cumulative counters: from totals in order of time to what the counter grew by, each reading judged once.
 
 Totals only grow, except where the counter rolls over, is reset, steps back a little or is swapped for another device,
-and where a reading is plain wrong. What was done about each of these is kept as a `Correction`, so that a figure can
-be explained. Every rule looks at a reading and its direct neighbours only, so a day's figures never depend on how
-much history was at hand.
+and where a reading is plain wrong. A reading that carries on from the last believed one is believed; any other waits
+until a later reading settles it: one that carries on from before makes all that waited glitches, one that carries on
+from what waited makes it a rollover, a reset or another device. So a verdict depends on the stored readings around it
+and on nothing else; `is_anchored` and `Growth.is_settled` tell who reads a part of a series whether it is enough.
+What was done is kept as a `Correction`, so that a figure can be explained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice, pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
-from schemas.localtime import NS_A_SECOND, Span
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span
 
 PLAUSIBLE_PEOPLE = 2000
 """People through one door in `PLAUSIBLE_PEOPLE_NS`; the contract marks interval counts beyond it as suspect."""
 PLAUSIBLE_PEOPLE_NS = 600 * NS_A_SECOND
-STEP_BACK_SHARE = 10
-"""A decrease of at most a tenth is a step back, not a reset (the rule of Home Assistant's total_increasing)."""
+GAP_INTERVALS = 2
+"""More intervals than these between two readings are a gap."""
 GAP_MAX_NS = 31 * 86400 * NS_A_SECOND
 """Growth over a longer silence belongs to no day that anyone could name."""
+HOLD_NS = 24 * NS_AN_HOUR
+"""How long a total counts nothing because it is a little below its high-water mark; then it goes on from there."""
+_STEP_BACK_SHARE = 10
+"""A fall of at most a tenth is a step back, not a reset (the rule of Home Assistant's total_increasing)."""
+_GAP_STEPS = 10
+"""Over a gap a counter plausibly grows by at most so many times the most that it grows by in an interval."""
+_SMALL_TOTAL = 100
+"""A lower total may well be reset and climb past its old height before the next reading."""
+_NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
+"""What devices send for a total that they do not have; real where the readings around it agree."""
 _USUAL_WIDTHS = (16, 24, 32)
 
 
@@ -36,14 +49,23 @@ class Cause(StrEnum):
     GLITCH = "glitch"
     SPLIT = "split"
     TOO_LONG = "too_long"
+    UNSETTLED = "unsettled"
 
 
 class Step(NamedTuple):
-    """What a counter grew by between two readings, after `start_ns` and up to `stop_ns`."""
+    """What a counter grew by between two readings, after `start_ns` and up to `stop_ns`.
+
+    Where it is not known how much it grew by, `growth` is the part that is known, and it came last.
+    """
 
     start_ns: int
     stop_ns: int
     growth: int
+    is_known: bool = True
+
+    @property
+    def length_ns(self) -> int:
+        return self.stop_ns - self.start_ns
 
 
 class Correction(NamedTuple):
@@ -63,131 +85,315 @@ def by_time(correction: Correction) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class CounterRules:
-    """What is known of a counter: its width, and the most that it grows by from one reading to the next.
+    """What is known of a counter: its width, and the most that it grows by in one interval of `every_ns`.
 
-    `step_max` is for readings `step_every_ns` apart and grows with the time between them; None knows no limit. More
-    than `gap_ns` between two readings is a gap.
+    `step_max` None knows no limit. `resets_daily` is for one that starts from 0 at each local midnight.
     """
 
     bits: int | None = None
     step_max: int | None = PLAUSIBLE_PEOPLE
-    step_every_ns: int = PLAUSIBLE_PEOPLE_NS
-    gap_ns: int = 2 * PLAUSIBLE_PEOPLE_NS
+    every_ns: int = PLAUSIBLE_PEOPLE_NS
+    resets_daily: bool = False
+
+    @property
+    def gap_ns(self) -> int:
+        """Two readings farther apart have a gap between them."""
+        return GAP_INTERVALS * self.every_ns
 
     def largest_step(self, elapsed_ns: int) -> int | None:
         """The most that the counter plausibly grows by in that time."""
         if self.step_max is None:
             return None
-        return max(self.step_max, self.step_max * elapsed_ns // self.step_every_ns)
+        return self.step_max * min(max(elapsed_ns, self.every_ns), _GAP_STEPS * self.every_ns) // self.every_ns
+
+    def carries_on(self, before: int, now: int, elapsed_ns: int) -> bool:
+        """Whether a total is plausibly what another one grew to."""
+        if now < before:
+            return False
+        largest = self.largest_step(elapsed_ns)
+        return largest is None or now - before <= largest
+
+    def rolled_over(self, before: int, now: int, elapsed_ns: int) -> int | None:
+        """The growth through the counter's top, where that is plausible."""
+        bits = self.bits or next((width for width in _USUAL_WIDTHS if before < 1 << width), None)
+        if bits is None or before >= 1 << bits or (self.bits is None and self.step_max is None):
+            return None
+        modulus = 1 << bits
+        grown = (now - before) % modulus
+        largest = self.largest_step(elapsed_ns)
+        if largest is None or self.step_max is None:
+            return grown if grown < modulus // 2 else None
+        # A long silence allows a large step, but then nearly every reset would look like a rollover.
+        plausible = min(max(self.step_max, min(largest, modulus // 16)), modulus // 2)
+        return grown if grown <= plausible else None
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The steps of a counter in order of time, and what was corrected on the way."""
+    """A counter's steps in order of time, what was corrected on the way, and whether its last reading is settled."""
 
     steps: tuple[Step, ...]
     corrections: tuple[Correction, ...]
+    is_settled: bool
+
+    def touching(self, span: Span) -> tuple[Step, ...]:
+        """The steps that lie at least in part within the span."""
+        first = bisect_right(self.steps, span.start_ns, key=lambda step: step.stop_ns)
+        stop = bisect_left(self.steps, span.stop_ns, key=lambda step: step.start_ns)
+        return self.steps[first:stop]
 
 
 def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> Growth:
-    """Difference a counter's totals, which come in order of time, each time once."""
-    believed, corrections = _without_glitches(times_ns, totals, rules)
-    steps: list[Step] = []
-    for before, now in pairwise(believed):
-        grown, cause = _grown(totals[before], totals[now], times_ns[now] - times_ns[before], rules)
-        steps.append(Step(times_ns[before], times_ns[now], grown))
+    """Judge a counter's totals, which come in order of time, each time once."""
+    if _is_plain(times_ns, totals, rules):
+        pairs = pairwise(zip(times_ns, totals, strict=True))
+        return Growth(tuple(Step(start, stop, now - then) for (start, then), (stop, now) in pairs), (), is_settled=True)
+    first = _first_believed(times_ns, totals, rules)
+    if first is None:
+        return Growth((), (), is_settled=False)
+    judge = _Judge(rules, times_ns[first], totals[first])
+    for time_ns, total in zip(times_ns[first + 1 :], totals[first + 1 :], strict=True):
+        judge.take(time_ns, total)
+    return judge.verdict()
+
+
+def _is_plain(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> bool:
+    """Whether every total carries on from the one before."""
+    if not totals or totals[0] in _NO_VALUES:
+        return not totals
+    if totals[0] == 0 and _zeros_end_ns(times_ns, totals) - times_ns[0] > GAP_MAX_NS:
+        return False
+    limit = rules.step_max
+    for (start, then), (stop, now) in pairwise(zip(times_ns, totals, strict=True)):
+        if now < then or stop - start > GAP_MAX_NS:
+            return False
+        if limit is not None and now - then > limit and not rules.carries_on(then, now, stop - start):
+            return False
+    return True
+
+
+def _first_believed(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> int | None:
+    """The first total, unless it stands for no value and the next one does not carry on from it."""
+    first = next((i for i, total in enumerate(totals) if total not in _NO_VALUES), None)
+    if first and rules.carries_on(totals[first - 1], totals[first], times_ns[first] - times_ns[first - 1]):
+        return first - 1
+    return first
+
+
+def _zeros_end_ns(times_ns: Sequence[int], totals: Sequence[int]) -> int:
+    """When the zeros end that the totals begin with."""
+    return times_ns[bisect_right(totals, 0)] if totals[-1] else times_ns[0]
+
+
+class _Judge:
+    """Judges totals one by one. What does not carry on from the last believed reading waits for one that settles it."""
+
+    def __init__(self, rules: CounterRules, time_ns: int, total: int) -> None:
+        self._rules = rules
+        self._since_ns = self._raised_ns = time_ns  # the last believed reading, and the last at the high-water mark
+        self._high = self._last_total = total
+        self._zero_since_ns = None if total else time_ns
+        self._waiting: list[tuple[int, int]] = []
+        self._steps: list[Step] = []
+        self._corrections: list[Correction] = []
+
+    def take(self, time_ns: int, total: int) -> None:
+        """The next reading."""
+        if self._is_forgotten(time_ns, total):
+            zeros_ns = self._zeros_wait_since(time_ns)
+            self._drop_waiting()
+            self._step(time_ns, total, 0, Cause.TOO_LONG, is_known=False)
+            self._zero_since_ns = None if total else zeros_ns
+        elif self._carries_on(time_ns, total):
+            self._drop_waiting()
+            self._carry_on(time_ns, total)
+        else:
+            self._settle(time_ns, total)
+
+    def verdict(self) -> Growth:
+        """What came of all the readings."""
+        is_settled = not self._waiting
+        rolled = self._rolled_over(*self._waiting[0]) if len(self._waiting) == 1 else None
+        if rolled is not None and self._waiting[0][1]:
+            self._step(*self._waiting[0], rolled, Cause.ROLLOVER)
+        else:
+            self._correct_waiting(Cause.UNSETTLED)
+        return Growth(tuple(self._steps), tuple(sorted(self._corrections, key=by_time)), is_settled)
+
+    # ------------------------------------------------------------------------------------------------------ verdicts
+
+    def _is_forgotten(self, time_ns: int, total: int) -> bool:
+        """Whether nobody can know any more what the counter grew by: after a long silence, or after zeros as long."""
+        zero_since_ns = time_ns if self._zero_since_ns is None or total == 0 else self._zero_since_ns
+        return time_ns - min(self._since_ns, zero_since_ns) > GAP_MAX_NS
+
+    def _carries_on(self, time_ns: int, total: int) -> bool:
+        """Whether a reading goes on, upwards or a little back, from the last believed one."""
+        since_ns, before = self._since_ns, self._high
+        if not (self._rules.carries_on(before, total, time_ns - since_ns) or _is_step_back(before, total)):
+            return False
+        if self._waiting and before < self._waiting[-1][1] <= total and self._first_of_run(time_ns, total) is not None:
+            return False
+        lowest = min((waiting for _, waiting in self._waiting), default=before)
+        if lowest >= before or before >= _SMALL_TOTAL:
+            return True
+        # A small counter that was reset climbs about as far as it does anyway.
+        return total - lowest > _STEP_BACK_SHARE * max(1, total - before)
+
+    def _zeros_wait_since(self, time_ns: int) -> int:
+        """Since when those that wait have been zeros, up to now."""
+        zeros = takewhile(lambda waiting: waiting[1] == 0, reversed(self._waiting))
+        return min((since_ns for since_ns, _ in zeros), default=time_ns)
+
+    def _carry_on(self, time_ns: int, total: int) -> None:
+        since_ns, high = self._since_ns, self._high
+        if total >= high:
+            self._step(time_ns, total, total - high)
+        elif time_ns - since_ns > self._rules.gap_ns or time_ns - self._raised_ns > HOLD_NS:
+            self._step(time_ns, total, 0, Cause.STEP_BACK, is_known=False)
+        else:
+            if total < self._last_total:
+                self._corrections.append(Correction(Cause.STEP_BACK, time_ns, self._last_total, total, 0))
+            self._steps.append(Step(since_ns, time_ns, 0))
+            self._since_ns, self._last_total = time_ns, total
+
+    def _settle(self, time_ns: int, total: int) -> None:
+        """A reading that does not carry on from before: it settles those that wait, or waits with them."""
+        first = self._first_of_run(time_ns, total)
+        if first is None:
+            self._waiting.append((time_ns, total))
+            return
+        run, self._waiting = self._waiting[first:], self._waiting[:first]
+        self._drop_waiting()
+        self._start_anew(*run[0])
+        for waited_ns, waited in run[1:]:
+            self.take(waited_ns, waited)
+        self.take(time_ns, total)
+
+    def _first_of_run(self, time_ns: int, total: int) -> int | None:
+        """From which of those that wait on, all carry on up to this reading; None where it settles nothing."""
+        if not self._waiting or total == 0 or (total in _NO_VALUES and total == self._waiting[-1][1]):
+            return None
+        first = None
+        later_ns, later = time_ns, total
+        for i in range(len(self._waiting) - 1, -1, -1):
+            then_ns, then = self._waiting[i]
+            if not (self._rules.carries_on(then, later, later_ns - then_ns) or _is_step_back(then, later)):
+                break
+            first, later_ns, later = i, then_ns, then
+        return first
+
+    def _start_anew(self, time_ns: int, total: int) -> None:
+        """The counter went on from another total: through its top, from zero, or it is another one."""
+        elapsed_ns = time_ns - self._since_ns
+        rolled = self._rolled_over(time_ns, total)
+        if rolled is not None:
+            self._step(time_ns, total, rolled, Cause.ROLLOVER)
+        elif total < self._high and self._rules.carries_on(0, total, elapsed_ns):
+            self._step(time_ns, total, total, Cause.RESET, is_known=elapsed_ns <= self._rules.gap_ns)
+        else:
+            self._step(time_ns, total, 0, Cause.SWAPPED, is_known=False)
+
+    def _rolled_over(self, time_ns: int, total: int) -> int | None:
+        if total >= self._high:
+            return None
+        return self._rules.rolled_over(self._high, total, time_ns - self._since_ns)
+
+    # ---------------------------------------------------------------------------------------------------- bookkeeping
+
+    def _step(self, time_ns: int, total: int, grown: int, cause: Cause | None = None, *, is_known: bool = True) -> None:
+        """Believe a reading, and count what the counter grew by until then."""
+        since_ns, before = self._since_ns, self._high
+        self._steps.append(Step(since_ns, time_ns, grown, is_known))
         if cause is not None:
-            corrections.append(Correction(cause, times_ns[now], totals[before], totals[now], grown))
-    return Growth(tuple(steps), tuple(sorted(corrections, key=by_time)))
+            self._corrections.append(Correction(cause, time_ns, before, total, grown))
+        self._believe(time_ns, total)
 
+    def _believe(self, time_ns: int, total: int) -> None:
+        self._since_ns = self._raised_ns = time_ns
+        self._high = self._last_total = total
+        if total:
+            self._zero_since_ns = None
+        elif self._zero_since_ns is None:
+            self._zero_since_ns = time_ns
 
-def _grown(before: int, now: int, elapsed_ns: int, rules: CounterRules) -> tuple[int, Cause | None]:
-    """What a counter grew by, and why that is not simply the difference."""
-    if elapsed_ns > GAP_MAX_NS:
-        return 0, Cause.TOO_LONG
-    if now >= before and (rules.step_max is None or now - before <= rules.step_max):
-        return now - before, None
-    largest = rules.largest_step(elapsed_ns)
-    grown, cause = (now - before, None) if now >= before else _fallen(before, now, largest, rules)
-    return (0, Cause.SWAPPED) if largest is not None and grown > largest else (grown, cause)
+    def _drop_waiting(self) -> None:
+        self._correct_waiting(Cause.GLITCH)
+        self._waiting = []
 
-
-def _fallen(before: int, now: int, largest: int | None, rules: CounterRules) -> tuple[int, Cause]:
-    rolled = _rolled_over(before, now, largest, rules)
-    if rolled is not None:
-        return rolled, Cause.ROLLOVER
-    return (0, Cause.STEP_BACK) if _is_step_back(before, now) else (now, Cause.RESET)
-
-
-def _rolled_over(before: int, now: int, largest: int | None, rules: CounterRules) -> int | None:
-    """The growth through the counter's top, where that is plausible."""
-    bits = rules.bits or next((width for width in _USUAL_WIDTHS if before < 1 << width), None)
-    if bits is None or before >= 1 << bits or (rules.bits is None and rules.step_max is None):
-        return None
-    modulus = 1 << bits
-    grown = (now - before) % modulus
-    if largest is None or rules.step_max is None:
-        return grown if grown < modulus // 2 else None
-    # A long silence allows a large step, but then nearly every reset would look like a rollover.
-    plausible = min(max(rules.step_max, min(largest, modulus // 16)), modulus // 2)
-    return grown if grown <= plausible else None
+    def _correct_waiting(self, cause: Cause) -> None:
+        self._corrections += [Correction(cause, time_ns, self._high, total, 0) for time_ns, total in self._waiting]
 
 
 def _is_step_back(before: int, now: int) -> bool:
-    return (before - now) * STEP_BACK_SHARE <= before
+    return 0 <= (before - now) * _STEP_BACK_SHARE <= before
 
 
-def _without_glitches(
-    times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules
-) -> tuple[list[int], list[Correction]]:
-    """The indices of the readings to believe, and a correction for each of the others."""
-    believed = list(range(len(totals)))
-    if all(earlier <= later for earlier, later in pairwise(totals)):
-        return believed, []
-    glitches = {
-        i
-        for i in range(1, len(totals) - 1)
-        if _is_glitch(totals[i - 1], totals[i], totals[i + 1], times_ns[i + 1] - times_ns[i - 1], rules)
-    }
-    corrections = [Correction(Cause.GLITCH, times_ns[i], totals[i - 1], totals[i], 0) for i in sorted(glitches)]
-    return [i for i in believed if i not in glitches], corrections
+def daily_growth(
+    times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, midnight_of: Callable[[int], int]
+) -> Growth:
+    """Judge the totals of a counter that starts from 0 at each local midnight, day by day.
 
-
-def _is_glitch(before: int, here: int, after: int, elapsed_ns: int, rules: CounterRules) -> bool:
-    """Whether one reading is off while its neighbours carry on as if it had never been there."""
-    largest = rules.largest_step(elapsed_ns)
-    if not before <= after or (largest is not None and after - before > largest):
-        return False
-    if here < before:
-        # A counter that was reset and by chance came back to its old height climbed about as far as it does anyway.
-        dropped_out = after - here > STEP_BACK_SHARE * max(1, after - before)
-        return _is_step_back(before, here) or dropped_out
-    if here > after:
-        return _is_step_back(here, after) or (largest is not None and here - before > largest)
-    return False
-
-
-def spread(steps: Iterable[Step], cuts: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """Yield what the steps, which come in order, add within the spans, as (instant, count).
-
-    A step is split over the spans in proportion to time, rounded so that any division adds up to the same whole. What
-    falls into a span is placed where the step ends, or at the span's last nanosecond where it goes on.
+    `midnight_of` gives the local midnight at or before an instant. What came between a day's last reading and the
+    midnight after it is not known.
     """
-    first = 0
-    for step in steps:
-        while first < len(cuts) and cuts[first].stop_ns <= step.start_ns:
-            first += 1
-        for span in islice(cuts, first, None):
-            if span.start_ns >= step.stop_ns:
-                break
-            if span.start_ns <= step.start_ns and step.stop_ns < span.stop_ns:
-                yield step.stop_ns, step.growth
-                break
-            begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
-            yield min(end, span.stop_ns - 1), _portion(step, end) - _portion(step, begin)
+    steps: list[Step] = []
+    corrections: list[Correction] = []
+    is_settled = True
+    for midnight_ns, first, stop in _days(times_ns, totals, rules, midnight_of):
+        if steps and steps[-1].stop_ns < midnight_ns:
+            steps.append(Step(steps[-1].stop_ns, midnight_ns, 0, is_known=False))
+        found = growth([midnight_ns, *times_ns[first:stop]], [0, *totals[first:stop]], rules)
+        steps += found.steps
+        corrections += found.corrections
+        is_settled = found.is_settled
+    return Growth(tuple(steps), tuple(corrections), is_settled)
 
 
-def _portion(step: Step, until_ns: int) -> int:
-    """The growth from the step's start until an instant in it, a half rounded up."""
-    elapsed_ns = step.stop_ns - step.start_ns
-    return (2 * step.growth * (until_ns - step.start_ns) + elapsed_ns) // (2 * elapsed_ns)
+def _days(
+    times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, midnight_of: Callable[[int], int]
+) -> Iterator[tuple[int, int, int]]:
+    """Each local day's midnight and its readings, by index. One at midnight ends the day before."""
+    first, day_ns = 0, 0
+    for i, time_ns in enumerate(times_ns):
+        midnight_ns = midnight_of(time_ns - 1)
+        if i == 0:
+            day_ns = midnight_ns
+        elif midnight_ns > day_ns and not _is_reset_late(i, time_ns - midnight_ns, totals, rules):
+            yield day_ns, first, i
+            first, day_ns = i, midnight_ns
+    if times_ns:
+        yield day_ns, first, len(times_ns)
+
+
+def _is_reset_late(i: int, since_midnight_ns: int, totals: Sequence[int], rules: CounterRules) -> bool:
+    """Whether a reading just after midnight still shows yesterday's total: the next one falls, or is to come."""
+    if since_midnight_ns > rules.gap_ns or not rules.carries_on(totals[i - 1], totals[i], 0):
+        return False
+    return i + 1 == len(totals) or totals[i + 1] < totals[i]
+
+
+def is_anchored(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, until_ns: int) -> bool:
+    """Whether the verdict on what follows an instant would be the same with any readings before these.
+
+    So it is once the totals before the instant rose for longer than a high-water mark is held, and after a silence
+    over which nothing is known. Zeros and what stands for no value are passed over.
+    """
+    risen_since_ns: int | None = None
+    then_ns: int | None = None
+    then: int | None = None
+    for time_ns, total in zip(times_ns, totals, strict=True):
+        if time_ns >= until_ns:
+            break
+        if total == 0 or total in _NO_VALUES:
+            if then is not None and then <= _SMALL_TOTAL:
+                risen_since_ns = then_ns = then = None
+            continue
+        if then is None or then_ns is None or not rules.carries_on(then, total, time_ns - then_ns):
+            risen_since_ns = time_ns
+        elif time_ns - then_ns > GAP_MAX_NS:
+            return True
+        then_ns, then = time_ns, total
+        if risen_since_ns is not None and time_ns - risen_since_ns > HOLD_NS:
+            return True
+    return False

@@ -1,7 +1,7 @@
 """Who came and went: interval counts summed, totals differenced, and the occupancy that follows.
 
-Direction by direction, a sensor that sends totals is counted by them and by nothing else, so that a device with both
-is counted once.
+Direction by direction a sensor is counted by its totals, and by interval counts only where no total tells, so that a
+device with both is counted once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from schemas.localtime import NS_AN_HOUR, Span
-from usage.calendar import Day
-from usage.counters import Cause, Correction, CounterRules, Step, by_time, growth, spread
+from schemas.localtime import Span
+from usage.calendar import Day, HubCalendar
+from usage.counters import Cause, Correction, CounterRules, Step, by_time
 from usage.readings import SensorReadings, Track
-
-PAD_NS = 2 * NS_AN_HOUR
-"""How far beyond a day's bounds its counters look for the neighbours of the day's first and last readings."""
+from usage.shares import spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,61 +53,69 @@ class Count:
 
 
 def tallies(
-    sensors: Iterable[SensorReadings], name: str, day: Day, rules: Callable[[SensorReadings], CounterRules]
+    sensors: Iterable[SensorReadings],
+    name: str,
+    day: Day,
+    calendar: HubCalendar,
+    rules: Callable[[str], CounterRules],
+    stamps_end: Callable[[str], bool],
 ) -> list[Tally]:
     """One direction (`entries`, `rx_bytes`...) of every sensor that counted it on the day.
 
     `name` is the interval count's field; the total's is `<name>_total`.
     """
-    found = (_tally(sensor, name, day, rules) for sensor in sensors)
+    found = (
+        _tally(sensor, name, day, calendar, rules(sensor.sensor), stamps_end=stamps_end(sensor.sensor))
+        for sensor in sensors
+    )
     return [tally for tally in found if tally is not None]
 
 
 def _tally(
-    sensor: SensorReadings, name: str, day: Day, rules: Callable[[SensorReadings], CounterRules]
+    sensor: SensorReadings, name: str, day: Day, calendar: HubCalendar, rules: CounterRules, *, stamps_end: bool
 ) -> Tally | None:
-    counts = sensor.counts(name).within(day.span)
-    totals = around(sensor.counts(f"{name}_total"), day.span)
-    if totals and not (counts and not totals.within(day.span)):
-        return _from_totals(sensor, name, totals, day, rules(sensor))
-    if counts:
-        events = zip(counts.times_ns, map(int, counts.values), strict=True)
-        return Tally(sensor.sensor, name, tuple(events))
-    return None
-
-
-def _from_totals(sensor: SensorReadings, name: str, totals: Track, day: Day, rules: CounterRules) -> Tally | None:
-    grown = growth(totals.times_ns, [int(total) for total in totals.values], rules)
-    steps = tuple(s for s in grown.steps if s.start_ns < day.span.stop_ns and s.stop_ns > day.span.start_ns)
-    events = tuple(spread(steps, day.hours))
-    if not events:
-        return None
-    first_ns, last_ns = steps[0].start_ns, steps[-1].stop_ns
-    corrections = [c for c in grown.corrections if first_ns < c.time_ns <= last_ns]
+    totals = sensor.measures(f"{name}_total")
+    judged = sensor.growth(f"{name}_total", rules, calendar.midnight_of)
+    steps = judged.touching(day.span)
+    events = [*spread(steps, day.hours, rules.gap_ns, calendar.open_within)]
+    events += _intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end)
+    reach = (
+        Span(min(steps[0].start_ns + 1, day.span.start_ns), max(steps[-1].stop_ns + 1, day.span.stop_ns))
+        if steps
+        else day.span
+    )
+    corrections = [c for c in judged.corrections if reach.start_ns <= c.time_ns < reach.stop_ns]
     corrections += _splits(steps, totals, day.span, rules)
-    return Tally(sensor.sensor, f"{name}_total", events, tuple(sorted(corrections, key=by_time)), steps)
+    if not events and not corrections:
+        return None
+    field = f"{name}_total" if steps or corrections else name
+    return Tally(sensor.sensor, field, tuple(events), tuple(sorted(corrections, key=by_time)), steps)
+
+
+def _intervals(
+    counts: Track, totals: Track, steps: Sequence[Step], day: Span, *, stamps_end: bool
+) -> Iterator[tuple[int, int]]:
+    """The interval counts of the day that no total counts too, each at an instant of its interval."""
+    shift_ns = 1 if stamps_end else 0
+    counts = counts.within(Span(day.start_ns + shift_ns, day.stop_ns + shift_ns))
+    for time_ns, count in zip(counts.times_ns, counts.values, strict=True):
+        instant_ns = time_ns - shift_ns
+        if not totals or not (totals.has(time_ns) or _is_counted(steps, instant_ns)):
+            yield instant_ns, int(count)
+
+
+def _is_counted(steps: Sequence[Step], instant_ns: int) -> bool:
+    i = bisect_left(steps, instant_ns, key=lambda step: step.stop_ns)
+    return i < len(steps) and steps[i].is_known and steps[i].start_ns < instant_ns
 
 
 def _splits(steps: Iterable[Step], totals: Track, day: Span, rules: CounterRules) -> Iterator[Correction]:
     """The gaps whose growth is shared with another day."""
-    across = (s for s in steps if s.start_ns < day.start_ns or s.stop_ns > day.stop_ns)
-    shared = [s for s in across if s.growth and s.stop_ns - s.start_ns > rules.gap_ns]
-    read = dict(zip(totals.times_ns, totals.values, strict=True)) if shared else {}
-    for step in shared:
-        before, after = int(read[step.start_ns]), int(read[step.stop_ns])
-        yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
-
-
-def around(track: Track, span: Span) -> Track:
-    """The span's part of a track with its surroundings: the pads, or the nearest reading where a pad is empty."""
-    times = track.times_ns
-    first, start = bisect_left(times, span.start_ns - PAD_NS), bisect_left(times, span.start_ns)
-    stop, last = bisect_left(times, span.stop_ns), bisect_left(times, span.stop_ns + PAD_NS)
-    if first == start:
-        first = max(0, first - 1)
-    if stop == last:
-        last = min(len(times), last + 1)
-    return track.part(first, last)
+    for step in steps:
+        is_across = step.start_ns < day.start_ns or step.stop_ns > day.stop_ns
+        if is_across and step.is_known and step.growth and step.length_ns > rules.gap_ns:
+            before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
+            yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
 
 
 @dataclass(frozen=True, slots=True)

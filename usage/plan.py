@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from schemas import Estate, Kind, Sensor
 from schemas.localtime import NS_A_SECOND
-from usage.counters import CounterRules
+from usage.counters import PLAUSIBLE_PEOPLE, PLAUSIBLE_PEOPLE_NS, CounterRules
 
-GAP_INTERVALS = 2
+EVERY_DEFAULT_NS = 600 * NS_A_SECOND
+"""The interval of a sensor that neither the estate file names nor three readings show."""
 _LINE = re.compile(r"-line\d+$")
 EXPECTED_KINDS = frozenset(Kind) - {Kind.DEVICE}
 """The kinds whose readings completeness expects; the health of the sensor itself comes at any time."""
@@ -40,16 +41,22 @@ class HubPlan:
         known = self.sensor(sensor)
         return known.every_s * NS_A_SECOND if known and known.every_s else None
 
-    def people_rules(self, sensor: str, every_ns: int) -> CounterRules:
-        """How the totals of people of a sensor count that reports so often."""
+    def people_rules(self, sensor: str) -> CounterRules:
+        """How its totals of people count: by the estate file alone, so that no day judges them differently."""
         known = self.sensor(sensor)
-        bits = known.counter_bits if known else None
-        gap_ns = GAP_INTERVALS * every_ns
-        if known is None or known.max_step is None:
-            return CounterRules(bits=bits, gap_ns=gap_ns)
-        return CounterRules(bits=bits, step_max=known.max_step, step_every_ns=every_ns, gap_ns=gap_ns)
+        every_ns = self.every_ns(sensor) or EVERY_DEFAULT_NS
+        if known is None:
+            return CounterRules()
+        step_max = known.max_step or max(1, PLAUSIBLE_PEOPLE * every_ns // PLAUSIBLE_PEOPLE_NS)
+        return CounterRules(known.counter_bits, step_max, every_ns, resets_daily=known.resets == "daily")
 
-    def byte_rules(self, sensor: str, every_ns: int) -> CounterRules:
+    def byte_rules(self, sensor: str) -> CounterRules:
         """How its totals of bytes count: no growth is too large."""
         known = self.sensor(sensor)
-        return CounterRules(bits=known.counter_bits if known else None, step_max=None, gap_ns=GAP_INTERVALS * every_ns)
+        bits = known.counter_bits if known else None
+        return CounterRules(bits, step_max=None, every_ns=self.every_ns(sensor) or EVERY_DEFAULT_NS)
+
+    def stamps_end(self, sensor: str) -> bool:
+        """Whether a sensor stamps a count with the end of its interval."""
+        known = self.sensor(sensor)
+        return known is not None and known.stamp == "end"

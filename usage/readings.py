@@ -1,26 +1,25 @@
 """A hub's raw readings over some days: the store's runs put together sensor by sensor.
 
 A reading is one sensor at one time: the same sensor and time under two zones is one reading. Suspect readings are
-real, and people counts and completeness count them; means, minima, maxima and minutes leave them out.
+real, and completeness counts them, but they are part of no figure.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median_low
 
 from schemas import Kind
-from schemas.localtime import NS_A_SECOND, Span
+from schemas.localtime import Span
 from stores import SeriesChunk
+from usage.counters import CounterRules, Growth, daily_growth, growth
 
 Number = int | float | bool
 
 SUSPECT = "suspect"
-EVERY_DEFAULT_NS = 600 * NS_A_SECOND
-"""The interval of a sensor that neither the estate file names nor three readings show."""
 
 
 @dataclass(slots=True)
@@ -32,6 +31,7 @@ class SensorReadings:
     times_ns: Sequence[int]
     columns: Mapping[str, Sequence[Number | None]]
     _tracks: dict[str, Track] = field(default_factory=dict)
+    _growths: dict[str, Growth] = field(default_factory=dict)
 
     def count(self, span: Span) -> int:
         """How many readings the span holds."""
@@ -53,6 +53,18 @@ class SensorReadings:
     def measures(self, name: str) -> Track:
         """The readings that have the field and are not suspect."""
         return self._track(name, trusted=True)
+
+    def growth(self, name: str, rules: CounterRules, midnight_of: Callable[[int], int]) -> Growth:
+        """What a total grew by, judged once for all the readings at hand."""
+        if name not in self._growths:
+            track = self.measures(name)
+            totals = [int(total) for total in track.values]
+            self._growths[name] = (
+                daily_growth(track.times_ns, totals, rules, midnight_of)
+                if rules.resets_daily
+                else growth(track.times_ns, totals, rules)
+            )
+        return self._growths[name]
 
     def _track(self, name: str, *, trusted: bool) -> Track:
         key = f"{name}!" if trusted else name
@@ -82,6 +94,16 @@ class Track:
 
     def __bool__(self) -> bool:
         return bool(self.times_ns)
+
+    def at(self, time_ns: int) -> Number:
+        """The value at an instant; 0 where there is none, as at the midnight from which a daily total counts."""
+        i = bisect_left(self.times_ns, time_ns)
+        return self.values[i] if i < len(self.times_ns) and self.times_ns[i] == time_ns else 0
+
+    def has(self, time_ns: int) -> bool:
+        """Whether it has a value at an instant."""
+        i = bisect_left(self.times_ns, time_ns)
+        return i < len(self.times_ns) and self.times_ns[i] == time_ns
 
     def within(self, span: Span) -> Track:
         """The part in the span."""

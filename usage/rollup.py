@@ -10,19 +10,19 @@ minima, maxima and counts the whole local day. The fields are `schemas.measures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES
 from usage import air, signals
-from usage.calendar import Day, clip, union_length_ns
+from usage.calendar import Day, HubCalendar, clip, union_length_ns
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.people import Count, Occupancy, Tally, tallies
-from usage.plan import HubPlan
-from usage.readings import EVERY_DEFAULT_NS, HubReadings, SensorReadings
+from usage.plan import EVERY_DEFAULT_NS, HubPlan
+from usage.readings import HubReadings, SensorReadings
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 
 Figures = dict[str, int | float | bool | None]
@@ -51,12 +51,12 @@ class Rollup:
         )
 
 
-def roll_up(readings: HubReadings, day: Day, plan: HubPlan, *, now_ns: int) -> Rollup:
+def roll_up(readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, *, now_ns: int) -> Rollup:
     """The figures of a local day from the hub's readings of it and around it.
 
     `now_ns` bounds what a running day can expect. `final` and `revision` are left to whoever keeps the figures.
     """
-    known = DayContext(readings, day, plan, now_ns)
+    known = DayContext(readings, day, calendar, plan, now_ns)
     hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
     return Rollup(day, known.figures(day.span), hours, known.tallies)
 
@@ -64,8 +64,8 @@ def roll_up(readings: HubReadings, day: Day, plan: HubPlan, *, now_ns: int) -> R
 class DayContext:
     """A day's readings, prepared once for the day's figures and for every hour's."""
 
-    def __init__(self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int) -> None:
-        self._readings, self._day, self._plan, self._now_ns = readings, day, plan, now_ns
+    def __init__(self, readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, now_ns: int) -> None:
+        self._readings, self._day, self._calendar, self._plan, self._now_ns = readings, day, calendar, plan, now_ns
         entries = self._people("entries")
         exits = self._people("exits")
         bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
@@ -115,16 +115,14 @@ class DayContext:
     # ------------------------------------------------------------------------------------------------- preparation
 
     def _people(self, direction: str) -> list[Tally]:
-        return tallies(self._readings.get(Kind.FOOTFALL, ()), direction, self._day, self._people_rules)
+        return self._tallies(Kind.FOOTFALL, direction, self._plan.people_rules)
 
     def _bytes(self, direction: str) -> list[Tally]:
-        return tallies(self._readings.get(Kind.WIFI, ()), direction, self._day, self._byte_rules)
+        return self._tallies(Kind.WIFI, direction, self._plan.byte_rules)
 
-    def _people_rules(self, sensor: SensorReadings) -> CounterRules:
-        return self._plan.people_rules(sensor.sensor, self._every_ns(sensor))
-
-    def _byte_rules(self, sensor: SensorReadings) -> CounterRules:
-        return self._plan.byte_rules(sensor.sensor, self._every_ns(sensor))
+    def _tallies(self, kind: Kind, direction: str, rules: Callable[[str], CounterRules]) -> list[Tally]:
+        sensors = self._readings.get(kind, ())
+        return tallies(sensors, direction, self._day, self._calendar, rules, self._plan.stamps_end)
 
     def _every_ns(self, sensor: SensorReadings) -> int:
         return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS

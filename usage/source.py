@@ -1,12 +1,13 @@
 """Reads a hub's raw readings for a run of days: each kind once, some days at a time, so that memory stays bounded.
 
-Counters need the neighbours of a day's first and last totals, wherever these are. Most are in the pad around the
-days; `latest` finds an earlier one, and a silent counter's next reading is looked for ahead, sensor by sensor.
+Whether a total is believed depends on its neighbours, however far. Most are in the day before and the hours after;
+beyond that they are looked for counter by counter, back to where nothing earlier matters and ahead to what settles
+the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,17 +15,19 @@ from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
 from stores import SeriesChunk, Store
 from usage.calendar import Day, HubCalendar
-from usage.counters import GAP_MAX_NS
-from usage.people import PAD_NS
-from usage.plan import EXPECTED_KINDS
+from usage.counters import GAP_MAX_NS, HOLD_NS, CounterRules, is_anchored
+from usage.plan import EXPECTED_KINDS, HubPlan
 from usage.readings import HubReadings, SensorReadings, by_sensor
 
 DAYS_AT_ONCE = 7
+PAD_NS = 2 * NS_AN_HOUR
+"""How far beyond the days everything is read: what held at midnight, and the next totals."""
 _COUNTERS = {
     Kind.FOOTFALL: ("entries_total", "exits_total"),
     Kind.WIFI: ("rx_bytes_total", "tx_bytes_total"),
 }
-_REACHES_NS = (24 * NS_AN_HOUR, 8 * 24 * NS_AN_HOUR, GAP_MAX_NS)
+_LOOK_BACK_NS = HOLD_NS + PAD_NS
+_REACHES_NS = (24 * NS_AN_HOUR, 8 * 24 * NS_AN_HOUR, GAP_MAX_NS + 24 * NS_AN_HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class HubSource:
     store: Store
     hub: str
     calendar: HubCalendar
+    plan: HubPlan
     now_ns: int
 
     def days(self, dates: Sequence[date]) -> Iterator[tuple[Day, HubReadings]]:
@@ -45,47 +49,61 @@ class HubSource:
                 yield day, readings
 
     def _read(self, span: Span) -> HubReadings:
-        return {kind: by_sensor(self._runs(kind, span)) for kind in sorted(EXPECTED_KINDS)}
+        return {
+            kind: self._counters(kind, span) if kind in _COUNTERS else by_sensor(self._chunks(kind, _padded(span)))
+            for kind in sorted(EXPECTED_KINDS)
+        }
 
-    def _runs(self, kind: Kind, span: Span) -> list[SeriesChunk]:
-        padded = Span(span.start_ns - PAD_NS, span.stop_ns + PAD_NS)
-        where = {"hub": self.hub}
-        runs = list(self.store.read(kind, start_ns=padded.start_ns, stop_ns=padded.stop_ns, where=where))
-        if kind not in _COUNTERS:
-            return runs
-        before = list(self.store.latest(kind, before_ns=padded.start_ns, where=where))
-        sensors = by_sensor([*before, *runs])
-        return [*self._behind(kind, sensors, padded), *before, *runs, *self._ahead(kind, sensors, span)]
+    def _chunks(self, kind: Kind, span: Span, sensor: str | None = None) -> list[SeriesChunk]:
+        where = {"hub": self.hub} if sensor is None else {"hub": self.hub, "sensor": sensor}
+        return list(self.store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where))
 
-    def _behind(self, kind: Kind, sensors: list[SensorReadings], padded: Span) -> Iterator[SeriesChunk]:
-        """Earlier readings of each counter whose last one before the days has no total, but something else."""
-        for sensor in sensors:
-            totals = _totals(kind, sensor)
-            if totals and totals[0] >= padded.start_ns > sensor.times_ns[0]:
-                yield from self._first_with_totals(kind, sensor.sensor, _windows_behind(sensor.times_ns[0]))
+    def _counters(self, kind: Kind, span: Span) -> list[SensorReadings]:
+        read = Span(span.start_ns - _LOOK_BACK_NS, span.stop_ns + PAD_NS)
+        earlier = list(self.store.latest(kind, before_ns=read.start_ns, where={"hub": self.hub}))
+        chunks = [*earlier, *self._chunks(kind, read)]
+        older = {chunk.tags["sensor"] for chunk in earlier}
+        return [
+            self._whole(kind, sensor, chunks, span, has_older=sensor.sensor in older) for sensor in by_sensor(chunks)
+        ]
 
-    def _ahead(self, kind: Kind, sensors: list[SensorReadings], span: Span) -> Iterator[SeriesChunk]:
-        """The next readings of each counter that is silent from the end of the days on, pad included."""
-        start_ns = span.stop_ns + PAD_NS
-        for sensor in sensors:
-            totals = _totals(kind, sensor)
-            if totals and totals[-1] < span.stop_ns:
-                windows = _windows_ahead(totals[-1], start_ns, self.now_ns)
-                yield from self._first_with_totals(kind, sensor.sensor, windows)
+    def _whole(
+        self, kind: Kind, sensor: SensorReadings, chunks: list[SeriesChunk], span: Span, *, has_older: bool
+    ) -> SensorReadings:
+        """A counter's readings with as many around them as its totals need to be judged."""
+        totals = sorted(time_ns for name in _COUNTERS[kind] for time_ns in sensor.measures(name).times_ns[-1:])
+        if not totals or totals[-1] < span.start_ns - GAP_MAX_NS:
+            return sensor
+        rules = self.plan.people_rules(sensor.sensor) if kind is Kind.FOOTFALL else self.plan.byte_rules(sensor.sensor)
+        own = [chunk for chunk in chunks if chunk.tags["sensor"] == sensor.sensor]
+        if has_older and not rules.resets_daily:
+            for window in _windows_behind(min(sensor.times_ns[0], span.start_ns - _LOOK_BACK_NS)):
+                if all(_is_anchored(sensor, name, rules, span.start_ns) for name in _COUNTERS[kind]):
+                    break
+                own = [*self._chunks(kind, window, sensor.sensor), *own]
+                sensor = by_sensor(own)[0]
+        for window in _windows_ahead(totals[0], span.stop_ns + PAD_NS, self.now_ns):
+            if all(self._is_settled(sensor, name, rules, span.stop_ns) for name in _COUNTERS[kind]):
+                break
+            own = [*own, *self._chunks(kind, window, sensor.sensor)]
+            sensor = by_sensor(own)[0]
+        return sensor
 
-    def _first_with_totals(self, kind: Kind, sensor: str, windows: Iterable[Span]) -> list[SeriesChunk]:
-        where = {"hub": self.hub, "sensor": sensor}
-        for start_ns, stop_ns in windows:
-            runs = list(self.store.read(kind, start_ns=start_ns, stop_ns=stop_ns, where=where))
-            if any(_totals(kind, found) for found in by_sensor(runs)):
-                return runs
-        return []
+    def _is_settled(self, sensor: SensorReadings, name: str, rules: CounterRules, until_ns: int) -> bool:
+        """Whether it is decided what a total grew by until an instant."""
+        track = sensor.measures(name)
+        if not track or track.times_ns[-1] < until_ns:
+            return not track
+        return sensor.growth(name, rules, self.calendar.midnight_of).is_settled
 
 
-def _totals(kind: Kind, sensor: SensorReadings) -> list[int]:
-    """When the sensor's totals were read, in order; empty for one that counts intervals only."""
-    tracks = [sensor.counts(name).times_ns for name in _COUNTERS[kind]]
-    return sorted(edge for times_ns in tracks if times_ns for edge in (times_ns[0], times_ns[-1]))
+def _padded(span: Span) -> Span:
+    return Span(span.start_ns - PAD_NS, span.stop_ns + PAD_NS)
+
+
+def _is_anchored(sensor: SensorReadings, name: str, rules: CounterRules, until_ns: int) -> bool:
+    track = sensor.measures(name)
+    return not track or is_anchored(track.times_ns, [int(total) for total in track.values], rules, until_ns)
 
 
 def _windows_ahead(last_ns: int, start_ns: int, now_ns: int) -> Iterator[Span]:

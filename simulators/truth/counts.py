@@ -1,7 +1,8 @@
 """People and bytes of a day: what the counters report, placed in time.
 
 An interval count belongs to the moment of its reading. What a total grew by belongs evenly to the time since the
-reading before, rounded so that the clock hours add up to the whole.
+reading before, after a gap to the opening time in it, rounded so that the clock hours add up to the whole. A total
+that fell counts nothing until the counter goes on from there.
 """
 
 from __future__ import annotations
@@ -29,22 +30,32 @@ class CountAt(NamedTuple):
 class Hours:
     """The clock hours of a local day: totals grow evenly within a reading's interval, and are cut at full hours."""
 
-    def __init__(self, day: Span, zone: ZoneInfo) -> None:
+    def __init__(self, day: Span, zone: ZoneInfo, open_within: Callable[[Span], Sequence[Span]]) -> None:
         self.day = day
+        self._open_within = open_within
         quarters = range(day.start_ns, day.stop_ns, _QUARTER_NS)
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
 
-    def spread(self, reading: ReceivedReading, number: int) -> Iterator[CountAt]:
+    def spread(self, reading: ReceivedReading, number: int, gap_ns: int) -> Iterator[CountAt]:
         """What a reading reports as counted since the one before, hour by hour of the day."""
         if reading.since_ns is None:
             return
         start, stop = reading.since_ns, reading.time_ns
+        times = self._open_within(Span(start, stop)) if stop - start > gap_ns else ()
+        if not any(time.length_ns for time in times):
+            times = (Span(start, stop),)
+        whole_ns = sum(time.length_ns for time in times)
         at = max(0, bisect_right(self._starts, start) - 1)
         for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
             first, last = max(hour, start), min(next_hour, stop)
-            share = _half_up(number * (last - start), stop - start) - _half_up(number * (first - start), stop - start)
+            share = _half_up(number * _passed_ns(times, last), whole_ns)
+            share -= _half_up(number * _passed_ns(times, first), whole_ns)
             yield CountAt(min(last, next_hour - 1), share)
+
+
+def _passed_ns(times: Iterable[Span], until_ns: int) -> int:
+    return sum(max(0, min(time.stop_ns, until_ns) - time.start_ns) for time in times)
 
 
 def _half_up(dividend: int, divisor: int) -> int:
@@ -56,18 +67,21 @@ def counted(counters: Iterable[ReceivedSeries], hours: Hours) -> tuple[list[Coun
     entries: list[CountAt] = []
     exits: list[CountAt] = []
     for series in counters:
-        entries += _counts(series, hours, lambda counted: counted.entries)
-        exits += _counts(series, hours, lambda counted: counted.exits)
+        entries += _counts(series, hours, "entries_total", lambda counted: counted.entries)
+        exits += _counts(series, hours, "exits_total", lambda counted: counted.exits)
     return sorted(entries), sorted(exits)
 
 
-def _counts(series: ReceivedSeries, hours: Hours, way: Callable[[Counted], int]) -> Iterator[CountAt]:
+def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable[[Counted], int]) -> Iterator[CountAt]:
     if series.sensor.counter_bits is None:
         for reading in series.within(hours.day):
-            yield CountAt(reading.time_ns, way(reading.counted))
+            if not reading.suspect:
+                yield CountAt(reading.time_ns, way(reading.counted))
         return
+    fell_ns = series.fallen_since(total_name)
     for reading in series.steps(hours.day):
-        yield from hours.spread(reading, way(reading.counted))
+        if fell_ns is None or reading.time_ns < fell_ns:
+            yield from hours.spread(reading, way(reading.counted), series.hold_ns)
 
 
 def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[CountAt]:
@@ -77,7 +91,7 @@ def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[C
         for series in access_points
         for reading in series.steps(hours.day)
         for number in reading.counted
-        for count in hours.spread(reading, number)
+        for count in hours.spread(reading, number, series.hold_ns)
     ]
 
 

@@ -10,11 +10,11 @@ a fact there (opening times, the sensors' intervals), never a figure; and with `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub, Kind
-from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span, local_day
 from simulators.devices import every_ns
 from simulators.hours import open_spans
 from simulators.transmissions import Transmission
@@ -48,7 +48,8 @@ class HubOracle:
     def is_final(self, day: date) -> bool:
         """Whether no transmission to come can change a day, provided that some of the next days were taken in."""
         counters = [series for kind in (Kind.FOOTFALL, Kind.WIFI) for series in self._series(kind) if series.readings]
-        return all(series.readings[-1].time_ns >= day_span(day, self._zone).stop_ns for series in counters)
+        stop_ns = day_span(day, self._zone).stop_ns
+        return all(series.readings[-1].time_ns >= stop_ns and series.is_settled for series in counters)
 
     def forget(self, day: date) -> None:
         """Let go of what only the days before this one need."""
@@ -63,7 +64,7 @@ class HubOracle:
         """The figures of a local day."""
         bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
-        hours = Hours(bounds, self._zone)
+        hours = Hours(bounds, self._zone, self._open_within)
         entries, exits = counted(self._series(Kind.FOOTFALL), hours)
         came, went = total(entries), total(exits)
         clients = self._signals(Kind.WIFI, bounds)
@@ -96,6 +97,14 @@ class HubOracle:
             "completeness": self._completeness(bounds),
         }
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
+
+    def _open_within(self, span: Span) -> list[Span]:
+        """The hub's opening times within a span."""
+        first, last = local_day(span.start_ns, self._zone), local_day(span.stop_ns, self._zone)
+        days = (first + timedelta(days=step) for step in range((last - first).days + 1))
+        times = (time for day in days for time in open_spans(self._estate, self._hub, day))
+        cut = (Span(max(start, span.start_ns), min(stop, span.stop_ns)) for start, stop in times)
+        return [time for time in cut if time.length_ns > 0]
 
     def _signals(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
         signals = (StepSignal(series, day, field) for series in self._series(kind))

@@ -45,6 +45,7 @@ class ReceivedSeries:
     readings: list[ReceivedReading] = field(default_factory=list)
     _unreported: Counted = _NOBODY
     _limits: dict[str, tuple[float, float]] = field(init=False)
+    _fallen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._limits = _limits(self.kind, self.sensor)
@@ -77,6 +78,11 @@ class ReceivedSeries:
         if last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS:
             counted = _NOBODY
         fields = observation.fields
+        for name in ("entries_total", "exits_total"):
+            if last is not None and fields.get(name, 0) < last.fields.get(name, 0):
+                self._fallen.setdefault(name, observation.time_ns)
+            elif fields.get(name, 0) > 0:
+                self._fallen.pop(name, None)
         suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in self._limits.items())
         self.readings.append(
             ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, counted)
@@ -86,6 +92,15 @@ class ReceivedSeries:
         """Keep the readings from an instant on, and the last one."""
         stop = bisect_left(self.readings, before_ns, key=_time_ns)
         del self.readings[: min(stop, len(self.readings) - 1)]
+
+    def fallen_since(self, total_name: str) -> int | None:
+        """Since when a total stands lower than before and did not go on from there; None where all is settled."""
+        return self._fallen.get(total_name)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known what the last reading reports."""
+        return not self._fallen
 
     def within(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings in a span."""

@@ -88,7 +88,7 @@ def rolled_up(
     known = in_estate or estate()
     calendar = HubCalendar(known, hub)
     readings = {kind: by_sensor(found) for kind, found in runs.items()}
-    return roll_up(readings, calendar.day(date.fromisoformat(day)), HubPlan.of(known, hub), now_ns=now_ns)
+    return roll_up(readings, calendar.day(date.fromisoformat(day)), calendar, HubPlan.of(known, hub), now_ns=now_ns)
 
 
 def figures_of(

@@ -4,7 +4,8 @@ import pytest
 
 from schemas.localtime import Span
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS
-from usage.counters import Cause, CounterRules, Growth, Step, growth, spread
+from usage.counters import Cause, CounterRules, Growth, Step, growth
+from usage.shares import spread
 
 EVERY_NS = 10 * MINUTE_NS
 
@@ -15,6 +16,10 @@ def grown(totals: list[int], rules: CounterRules | None = None, every_ns: int = 
 
 def steps(totals: list[int], rules: CounterRules | None = None, every_ns: int = EVERY_NS) -> list[int]:
     return [step.growth for step in grown(totals, rules, every_ns).steps]
+
+
+def shared(whole: list[Step], cuts: list[Span]) -> list[tuple[int, int]]:
+    return list(spread(whole, cuts, 2 * EVERY_NS, lambda span: (span,)))
 
 
 def causes(totals: list[int], rules: CounterRules | None = None) -> list[tuple[Cause, int]]:
@@ -31,7 +36,7 @@ def test_one_total_alone_says_nothing() -> None:
 
 
 def test_a_counter_of_known_width_rolls_over() -> None:
-    rules = CounterRules(bits=16, step_max=500, step_every_ns=EVERY_NS)
+    rules = CounterRules(bits=16, step_max=500, every_ns=EVERY_NS)
     assert steps([65_530, 65_534, 4], rules) == [4, 6]
     assert causes([65_530, 65_534, 4], rules) == [(Cause.ROLLOVER, 2)]
 
@@ -42,22 +47,22 @@ def test_a_counter_of_unknown_width_rolls_over_at_a_usual_one() -> None:
 
 
 def test_a_decrease_that_would_be_too_large_a_step_is_a_reset() -> None:
-    rules = CounterRules(bits=16, step_max=500, step_every_ns=EVERY_NS)
+    rules = CounterRules(bits=16, step_max=500, every_ns=EVERY_NS)
     assert steps([1200, 1210, 4, 9], rules) == [10, 4, 5]
     assert causes([1200, 1210, 4, 9], rules) == [(Cause.RESET, 2)]
 
 
 def test_a_narrow_counter_that_is_reset_did_not_go_all_the_way_round() -> None:
-    assert steps([100, 3], CounterRules(bits=8)) == [3]
+    assert steps([100, 3, 4], CounterRules(bits=8)) == [3, 1]
 
 
 def test_a_reset_during_a_long_silence_is_no_rollover() -> None:
-    assert steps([40_000, 10], CounterRules(bits=16), every_ns=6 * HOUR_NS) == [10]
+    assert steps([40_000, 10, 11], CounterRules(bits=16), every_ns=6 * HOUR_NS) == [10, 1]
 
 
-def test_a_small_step_back_adds_nothing() -> None:
-    assert steps([1000, 1010, 1020, 1005, 1006]) == [10, 10, 0, 1]
-    assert causes([1000, 1010, 1020, 1005, 1006]) == [(Cause.STEP_BACK, 3)]
+def test_a_small_step_back_adds_nothing_until_the_high_water_mark() -> None:
+    assert steps([1000, 1010, 1020, 1005, 1006, 1022]) == [10, 10, 0, 0, 2]
+    assert causes([1000, 1010, 1020, 1005, 1006, 1022]) == [(Cause.STEP_BACK, 3)]
 
 
 def test_a_reading_that_flickers_back_is_left_out() -> None:
@@ -84,13 +89,14 @@ def test_another_device_in_its_place_starts_from_its_own_total() -> None:
 
 
 def test_a_used_device_with_a_lower_total_does_not_count_its_past() -> None:
-    rules = CounterRules(bits=32, step_max=200, step_every_ns=EVERY_NS)
+    rules = CounterRules(bits=32, step_max=200, every_ns=EVERY_NS)
     assert steps([50_000, 50_003, 9_000, 9_004], rules) == [3, 0, 4]
 
 
 def test_a_long_silence_may_hide_many_people() -> None:
-    rules = CounterRules(step_max=200, step_every_ns=EVERY_NS)
-    assert steps([0, 3000], rules, every_ns=DAY_NS) == [3000]
+    rules = CounterRules(step_max=200, every_ns=EVERY_NS)
+    assert steps([0, 2000], rules, every_ns=DAY_NS) == [2000]
+    assert steps([0, 2001, 2002], rules, every_ns=DAY_NS) == [0, 1]
 
 
 def test_growth_over_more_than_a_month_belongs_to_no_day() -> None:
@@ -101,7 +107,7 @@ def test_a_step_is_split_in_proportion_to_time() -> None:
     midnight = DAY_NS
     step = Step(midnight - 20 * MINUTE_NS, midnight + 20 * MINUTE_NS, 40)
     days = [Span(0, midnight), Span(midnight, 2 * DAY_NS)]
-    assert list(spread([step], days)) == [(midnight - 1, 20), (midnight + 20 * MINUTE_NS, 20)]
+    assert (shared([step], days)) == [(midnight - 1, 20), (midnight + 20 * MINUTE_NS, 20)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 1000])
@@ -109,10 +115,10 @@ def test_any_division_of_a_step_adds_up_to_the_whole(count: int) -> None:
     step = Step(17, 10_000, count)
     for parts in (1, 2, 3, 7, 24):
         cuts = [Span(10_500 * i // parts, 10_500 * (i + 1) // parts) for i in range(parts)]
-        assert sum(counted for _, counted in spread([step], cuts)) == count
+        assert sum(counted for _, counted in shared([step], cuts)) == count
 
 
 def test_a_step_that_ends_at_midnight_belongs_to_the_day_before() -> None:
     days = [Span(0, 100), Span(100, 200)]
-    assert list(spread([Step(50, 100, 4)], days)) == [(99, 4)]
-    assert list(spread([Step(100, 150, 4)], days)) == [(150, 4)]
+    assert (shared([Step(50, 100, 4)], days)) == [(99, 4)]
+    assert (shared([Step(100, 150, 4)], days)) == [(150, 4)]

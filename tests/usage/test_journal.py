@@ -91,10 +91,10 @@ def test_corrections_are_kept_under_the_counter_that_they_were_made_to(store: St
 def test_a_correction_that_late_data_proves_wrong_is_withdrawn(store: Store) -> None:
     totals(store, 1200, 0)
     recompute(store)
-    assert corrected(store) == [(Cause.RESET, 0, False)]
+    assert corrected(store) == [(Cause.UNSETTLED, 0, False)]
     totals(store, 1203, start_ns=NOON_NS + 20 * MINUTE_NS)
     recompute(store)
-    assert corrected(store) == [(Cause.GLITCH, 0, False), (Cause.RESET, 0, True)]
+    assert corrected(store) == [(Cause.GLITCH, 0, False), (Cause.UNSETTLED, 0, True)]
 
 
 def test_a_gap_across_midnight_is_flagged_once_on_the_day_that_it_ended(store: Store) -> None:

@@ -39,7 +39,7 @@ def test_room_air(vector: Any) -> None:
 
 @pytest.mark.parametrize("vector", [v for v in vectors("counters.json") if "states" in v.values[0]])
 def test_counters(vector: Any) -> None:
-    rules = CounterRules(bits=vector.get("width_bits"), step_max=vector.get("max_step", 2000), step_every_ns=HOUR_NS)
+    rules = CounterRules(bits=vector.get("width_bits"), step_max=vector.get("max_step", 2000), every_ns=HOUR_NS)
     states = vector["states"]
     found = growth([i * HOUR_NS for i in range(len(states))], states, rules)
     grown = [step.growth for step in found.steps]

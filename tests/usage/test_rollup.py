@@ -80,9 +80,9 @@ class TestPeople:
         run = run_of([(local(-12), {"entries_total": 100}), (local(36), {"entries_total": 148})])
         assert rolled_up({Kind.FOOTFALL: [run]}, DAY).figures["entries"] == 24
 
-    def test_suspect_counts_count(self) -> None:
-        run = run_of([(local(9), {"entries": 9000, "suspect": True})])
-        assert rolled_up({Kind.FOOTFALL: [run]}, DAY).figures["entries"] == 9000
+    def test_suspect_counts_are_part_of_no_figure(self) -> None:
+        run = run_of([(local(9), {"entries": 9000, "suspect": True}), (local(10), {"entries": 5})])
+        assert rolled_up({Kind.FOOTFALL: [run]}, DAY).figures["entries"] == 5
 
 
 class TestWifi:

@@ -67,7 +67,7 @@ class HubFigures:
         self.calendar = HubCalendar(estate, hub)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
         self._plan = HubPlan.of(estate, hub)
-        self._source = HubSource(store, hub, self.calendar, now_ns)
+        self._source = HubSource(store, hub, self.calendar, self._plan, now_ns)
 
     def days(self, first: date, last: date) -> Iterator[DayFigures]:
         """Yield every local day from `first` to `last`, up to today."""
@@ -106,7 +106,7 @@ class HubFigures:
     def rollups(self, days: Sequence[date]) -> Iterator[Rollup]:
         """Compute the days, which come in order, from the raw readings."""
         for day, readings in self._source.days(days):
-            yield roll_up(readings, day, self._plan, now_ns=self._now_ns)
+            yield roll_up(readings, day, self.calendar, self._plan, now_ns=self._now_ns)
 
     def with_revision(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:
         """Fresh figures with `final` and `revision`, which counts the changes since the day was closed.

@@ -73,8 +73,8 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
     calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
     if day > calendar.date_of(now_ns):
         return None
-    ((local, readings),) = HubSource(store, hub, calendar, now_ns).days([day])
-    rollup = roll_up(readings, local, plan, now_ns=now_ns)
+    ((local, readings),) = HubSource(store, hub, calendar, plan, now_ns).days([day])
+    rollup = roll_up(readings, local, calendar, plan, now_ns=now_ns)
     (shown,) = HubFigures(store, estate, hub, now_ns=now_ns).days(day, day)
     expected = expectations(readings, local, plan)
     counters = tuple(_counters(rollup, readings))
@@ -149,5 +149,6 @@ def sentence(correction: Correction) -> str:
         Cause.STEP_BACK: f"stepped back from {before} to {after}: counted nothing",
         Cause.GLITCH: f"read {after} once while it stood at {before}: this reading was left out",
         Cause.SPLIT: f"grew by {counted} from {before} to {after} across midnight: split in proportion to time",
+        Cause.UNSETTLED: f"read {after} after {before}: counts nothing until a later reading shows what happened",
         Cause.TOO_LONG: f"was silent for over a month, from {before} to {after}: counted on no day",
     }[cause]

@@ -1,0 +1,77 @@
+"""What devices in the field send comes to the right figure or to an empty one: live and recomputed."""
+
+import json
+from datetime import date, datetime
+
+import pytest
+
+from ingest.decoder import Decoder
+from mqtt.messages import Message
+from schemas import Estate
+from schemas.localtime import Span, to_ns
+from sensors.registry import Registry
+from stores import Store
+from tests.usage.given import DAY_NS, estate, hub, mark, put_lines, run_jobs
+from tests.usage.sequences import GIVEN, MESSAGES, TOTALS, FieldSequence
+from usage import RollupWriter
+from usage.calendar import HubCalendar, dates
+from usage.jobs import Jobs
+from usage.rows import DAILY, read_rows
+
+EVER = Span(0, 2**62)
+NOT_YET = pytest.mark.xfail(strict=True, reason="items of a message are refused together, and sentinels are counted")
+CASES = [*GIVEN, *TOTALS, *(pytest.param(case, marks=NOT_YET) for case in MESSAGES)]
+
+
+def estate_of(case: FieldSequence) -> Estate:
+    sensor = {"id": "s1", "kinds": [case.kind], "every": "10m", **case.sensor}
+    return estate(hub(opening=case.opening, sensors=[sensor]))
+
+
+def sent_ns(case: FieldSequence) -> list[int]:
+    return [to_ns(datetime.fromisoformat(time)) for time, _ in case.messages]
+
+
+def pipeline(case: FieldSequence, known: Estate, store: Store, jobs: Jobs | None = None) -> None:
+    """Decode and store message by message, as of when it was sent; with jobs run after each."""
+    now_ns = [0]
+    decoder = Decoder(Registry(known), clock_ns=lambda: now_ns[0])
+    for time_ns, (time, content) in zip(sent_ns(case), case.messages, strict=True):
+        now_ns[0] = time_ns
+        payload = content if isinstance(content, list) else {"time": time, **content}
+        batch = decoder.decode([Message(f"hubs/armley/{case.kind}/s1".encode(), json.dumps(payload).encode())])
+        if batch.lines:
+            put_lines(store, batch.lines)
+        for each in batch.marks:
+            mark(store, each.midnight_ns, now_ns[0])
+        if jobs is not None:
+            jobs.roll_up_unfinished(now_ns[0])
+
+
+def figures(store: Store, case: FieldSequence, known: Estate) -> dict[str, dict[str, object]]:
+    rows = read_rows(store, DAILY, "armley", EVER)
+    calendar = HubCalendar(known, "armley")
+    by_day = {calendar.date_of(time_ns).isoformat(): row for time_ns, row in rows.items()}
+    return {
+        day: {name: by_day[day][name] if day in by_day else None for name in expected}
+        for day, expected in case.expect.items()
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_recomputed(case: FieldSequence, store: Store) -> None:
+    known = estate_of(case)
+    pipeline(case, known, store)
+    writer = RollupWriter(store, known, "armley", now_ns=sent_ns(case)[-1] + 3 * DAY_NS)
+    days = [date.fromisoformat(day) for day in case.expect]
+    assert list(writer.recompute(dates(min(days), max(days))))
+    assert figures(store, case, known) == case.expect
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_live(case: FieldSequence, store: Store) -> None:
+    known = estate_of(case)
+    jobs = Jobs(lambda: store, lambda: known, lambda: 0)
+    pipeline(case, known, store, jobs)
+    run_jobs(jobs, sent_ns(case)[-1] + 3 * DAY_NS)
+    assert figures(store, case, known) == case.expect
