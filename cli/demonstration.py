@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -19,13 +20,14 @@ from cli.stack import Stack
 from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
 from schemas import Estate, HubpulseError, Settings
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day, midnight_ns, rfc3339
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, local_day, midnight_ns, rfc3339
 from schemas.settings import ESTATE_FILE
 from sensors.estate_file import load_estate
 from simulators.demo_faults import demo_faults, refused_messages
 from simulators.messages import TimedMessage
-from simulators.runner import RealTime
-from simulators.simulation import LEEDS, history, live
+from simulators.runner import READINGS_A_BATCH, RealTime
+from simulators.scenarios import estate_document
+from simulators.simulation import ALWAYS, LEEDS, Simulation
 from stores import open_store
 from usage import Queries
 from usage.rollup_writer import pending_marks
@@ -48,23 +50,26 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
         out.print(f"Broker: {stack.broker_place}", flush=True)
         stack.wait_until_receiving(stopping)
         now_ns = time.time_ns()
-        disturb = demo_faults(now_ns)
+        simulation = Simulation(estate_document(LEEDS), spans=(), seed=seed, disturb=demo_faults(now_ns))
         missing_ns = _missing_since_ns(settings, estate, now_ns=now_ns, days=days)
         # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.
         zone = ZoneInfo(estate.timezone)
         start_ns = missing_ns or midnight_ns(local_day(now_ns, zone) - timedelta(days=days), zone)
-        past = history(estate, start_ns=start_ns, stop_ns=now_ns, seed=seed, disturb=disturb)
+        today = local_day(now_ns, zone)
+        past = replace(simulation, spans=[(local_day(start_ns, zone), today)], window=Span(start_ns, now_ns))
+        present = replace(simulation, spans=[(today, None)], window=ALWAYS._replace(start_ns=now_ns))
+        history = past.messages(readings_max=lambda _day: READINGS_A_BATCH)
         series = sum(len(sensor.kinds) for hub in estate.hubs for sensor in hub.sensors)
         total = series * (1 + (now_ns - start_ns) // (24 * NS_AN_HOUR))
         _load_history(
-            stack, chain(past, () if missing_ns else refused_messages(now_ns)), total=total, stopping=stopping
+            stack, chain(history, () if missing_ns else refused_messages(now_ns)), total=total, stopping=stopping
         )
         if stopping.is_set():
             return
         out.print(f"{len(estate.hubs)} simulated hubs, live from now on. Ctrl-C stops everything.", flush=True)
         player = threading.Thread(
             target=_play,
-            args=(stack, live(estate, start_ns=now_ns, seed=seed, disturb=disturb), stopping),
+            args=(stack, present.messages(readings_max=lambda _day: 1), stopping),
             name="simulated estate",
             daemon=True,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas import Estate, Hub, Kind, Sensor
-from schemas.localtime import Span, day_span, local_day
+from schemas.localtime import Span, day_span
 from simulators.building import Building, RoomDay
 from simulators.devices import (
     AccessPoint,
@@ -22,7 +22,7 @@ from simulators.devices import (
     counted_moves,
     door_observations,
 )
-from simulators.people import OPENED, Counted, HubPeople, Occupancy, Visit
+from simulators.people import OPENED, Counted, HubPeople, Occupancy, Visit, sum_counted
 
 _AIR = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2, Kind.DEVICE)
 
@@ -52,10 +52,6 @@ class SimulatedHub:
         self._airs = [(s, AirSensor(seed, hub.id, s)) for s in airs]
         self._clocks = {sensor.id: Clock(seed, hub.id, sensor) for sensor in hub.sensors}
         self._building = Building(estate, hub, seed=seed, rooms=rooms)
-
-    def local_day(self, time_ns: int) -> date:
-        """The hub's local day at an instant."""
-        return local_day(time_ns, self._zone)
 
     def bounds(self, day: date) -> Span:
         """From a local midnight to the next."""
@@ -89,7 +85,7 @@ class SimulatedHub:
         """The first reading of a day also counts who came after the last one of the day before."""
         total = self.people.totals_until(day).by_door[door]
         late = self._unreported(door, sensor, day - timedelta(days=1))
-        entries, exits = sum(m[1].entries for m in late), sum(m[1].exits for m in late)
+        entries, exits = sum_counted(counted for _, counted in late)
         moves = late + counted_moves(self.people.visits(day), door)
         return door_observations(sensor, times_ns, iter(moves), Counted(total.entries - entries, total.exits - exits))
 

@@ -1,15 +1,15 @@
-r"""The simulated estate as messages: a run of days with faults and truth, or a past and a present without them.
+r"""The simulated estate as messages: a run of days, with faults and truth.
 
-estate -> hub days -> transmissions -> faults -> sending order -> messages -> broker
-                                        \-> truth (people, injections, what must be shown)
+estate -> hub days -> transmissions -> faults -> window -> sending order -> messages -> broker
+                                                   \-> truth (people, injections, what must be shown)
 
-With the same seed, `live` from the instant at which `history` stopped neither repeats nor leaves out a reading, and a
-history generated again, from any start, holds the same readings for the same time.
+With the same seed, a window that begins where another ends neither repeats nor leaves out a reading, and windows that
+overlap hold the same readings for the same time.
 """
 
 from __future__ import annotations
 
-import heapq
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,20 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from schemas import Estate
+from schemas.localtime import Span
 from simulators.faults import Fault, FaultPlan, plan
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
 from simulators.transmissions import Disturb, SendingOrder, Transmission, messages_of, transmissions_of
 from simulators.truth.record import TruthRecord
 
-READINGS_A_MESSAGE = 1000
-"""At about 90 bytes a reading a message of history stays below 100 KB."""
-
 LEEDS = Path(str(files("simulators") / "estates" / "leeds.yaml"))
 """The model estate's file: 22 digital health hubs of one city."""
 
 Days = tuple[date, date | None]
 """First and last day; without a last one the days go on for ever."""
+
+ALWAYS = Span(0, sys.maxsize)
 
 
 class SimulatedEstate:
@@ -50,6 +50,10 @@ class SimulatedEstate:
                 yield hub.day(first + timedelta(days=step))
 
 
+def _undisturbed(transmissions: list[Transmission]) -> list[Transmission]:
+    return transmissions
+
+
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """What is simulated: the same simulation always gives the same messages and the same truth."""
@@ -61,6 +65,10 @@ class Simulation:
     scenario: str = "normal"
     faults: Sequence[str] = ()
     crowds: Mapping[date, float] = field(default_factory=dict)
+    disturb: Disturb = _undisturbed
+    """What happens besides the faults that have a name."""
+    window: Span = ALWAYS
+    """Only what is sent in this time is simulated."""
 
     @property
     def estate(self) -> Estate:
@@ -110,12 +118,13 @@ class Simulation:
                 truth.end_of_span()
         yield from messages_of(order.until(None), readings_max=readings_max(date.max))
 
-    @staticmethod
-    def _send(hub_day: HubDay, faults: Sequence[Fault], order: SendingOrder, truth: TruthRecord | None) -> None:
+    def _send(self, hub_day: HubDay, faults: Sequence[Fault], order: SendingOrder, truth: TruthRecord | None) -> None:
+        start_ns, stop_ns = self.window
         for undisturbed in transmissions_of(hub_day):
             transmissions = undisturbed
             for fault in faults:
                 transmissions = fault.apply(hub_day, transmissions)
+            transmissions = [t for t in self.disturb(transmissions) if start_ns <= t.sent_ns < stop_ns]
             order.add(transmissions)
             if truth is not None:
                 truth.take(hub_day, transmissions)
@@ -124,34 +133,3 @@ class Simulation:
             for fault in faults:
                 truth.injections(fault.injections)
                 fault.injections.clear()
-
-
-def _undisturbed(transmissions: list[Transmission]) -> list[Transmission]:
-    return transmissions
-
-
-def history(
-    estate: Estate, *, start_ns: int, stop_ns: int, seed: int, disturb: Disturb = _undisturbed
-) -> Iterator[TimedMessage]:
-    """The readings with start <= time < stop: one message for each sensor, kind and local day, cut at 1000 readings."""
-    simulated = SimulatedEstate(estate, seed=seed)
-    first = min((hub.local_day(start_ns) for hub in simulated.hubs), default=date.max)
-    last = max((hub.local_day(stop_ns - 1) for hub in simulated.hubs), default=date.min)
-    for hub_day in simulated.days(first, last):
-        for transmissions in transmissions_of(hub_day):
-            kept = [t for t in disturb(transmissions) if start_ns <= t.sent_ns < stop_ns]
-            yield from messages_of(kept, readings_max=READINGS_A_MESSAGE)
-
-
-def live(estate: Estate, *, start_ns: int, seed: int, disturb: Disturb = _undisturbed) -> Iterator[TimedMessage]:
-    """Every reading from start on, for ever, one message each, in order of time; the publisher keeps the pace."""
-    hubs = SimulatedEstate(estate, seed=seed).hubs
-    return heapq.merge(*(_hub_live(hub, start_ns, disturb) for hub in hubs))
-
-
-def _hub_live(hub: SimulatedHub, start_ns: int, disturb: Disturb) -> Iterator[TimedMessage]:
-    day = hub.local_day(start_ns)
-    while True:
-        sent = [t for series in transmissions_of(hub.day(day)) for t in disturb(series) if t.sent_ns >= start_ns]
-        yield from sorted(messages_of(sent, readings_max=1))
-        day += timedelta(days=1)

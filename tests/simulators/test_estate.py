@@ -3,50 +3,62 @@
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from schemas import KINDS, Estate, HubpulseError, Kind
-from schemas.localtime import NS_A_SECOND, to_ns
+from schemas.localtime import NS_A_SECOND, Span, from_ns, to_ns
 from sensors.estate_file import load_estate
 from simulators.messages import TimedMessage
-from simulators.simulation import LEEDS, SimulatedEstate, history, live
+from simulators.scenarios import estate_document
+from simulators.simulation import LEEDS, SimulatedEstate, Simulation
 
 HOUR_NS = 3600 * NS_A_SECOND
 DAY_NS = 24 * HOUR_NS
 
-SMALL = Estate.model_validate(
-    {
-        "timezone": "Europe/London",
-        "holidays": {"country": "GB", "subdivision": "ENG"},
-        "hubs": [
-            {
-                "id": "late",
-                "opening": {"mon-sun": "09:00-24:00"},
-                "sensors": [
-                    {"id": "door", "kinds": ["footfall"], "every": "10m", "counter_bits": 32},
-                    {"id": "air", "kinds": ["temperature", "humidity", "pressure", "co2", "device"], "every": "10m"},
-                ],
-            },
-            {
-                "id": "far",
-                "timezone": "Asia/Singapore",
-                "opening": {"mon-fri": "09:00-17:00"},
-                "sensors": [
-                    {"id": "door", "kinds": ["footfall"], "every": "5m"},
-                    {"id": "wifi", "kinds": ["wifi"], "every": "5m"},
-                ],
-            },
-        ],
-    }
-)
+SMALL: dict[str, Any] = {
+    "timezone": "Europe/London",
+    "holidays": {"country": "GB", "subdivision": "ENG"},
+    "hubs": [
+        {
+            "id": "late",
+            "opening": {"mon-sun": "09:00-24:00"},
+            "sensors": [
+                {"id": "door", "kinds": ["footfall"], "every": "10m", "counter_bits": 32},
+                {"id": "air", "kinds": ["temperature", "humidity", "pressure", "co2", "device"], "every": "10m"},
+            ],
+        },
+        {
+            "id": "far",
+            "timezone": "Asia/Singapore",
+            "opening": {"mon-fri": "09:00-17:00"},
+            "sensors": [
+                {"id": "door", "kinds": ["footfall"], "every": "5m"},
+                {"id": "wifi", "kinds": ["wifi"], "every": "5m"},
+            ],
+        },
+    ],
+}
 
 
 def at(text: str) -> int:
     return to_ns(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def history(document: dict[str, Any], *, start_ns: int, stop_ns: int, seed: int) -> Iterator[TimedMessage]:
+    """What is sent from start to stop, in messages of up to 144 readings."""
+    first, last = (from_ns(ns).date() for ns in (start_ns, stop_ns))
+    days = first - timedelta(days=1), last + timedelta(days=1)
+    return Simulation(document, [days], seed, window=Span(start_ns, stop_ns)).messages(readings_max=lambda _: 144)
+
+
+def live(document: dict[str, Any], *, start_ns: int, seed: int) -> Iterator[TimedMessage]:
+    """What is sent from start on, for ever, one reading a message."""
+    days = from_ns(start_ns).date() - timedelta(days=1), None
+    return Simulation(document, [days], seed, window=Span(start_ns, 2**63)).messages(readings_max=lambda _: 1)
 
 
 def readings(messages: Iterable[TimedMessage]) -> list[tuple[str, dict[str, Any]]]:
@@ -117,12 +129,13 @@ def test_totals_grow_by_exactly_what_the_intervals_count_even_over_midnight() ->
 
 
 def test_the_model_estate_has_22_hubs_and_its_readings_are_within_every_limit() -> None:
-    estate = load_estate(LEEDS)
-    assert len(estate.hubs) == 22
-    messages = list(history(estate, start_ns=at("2026-02-09T00:00"), stop_ns=at("2026-02-13T00:00"), seed=7))
+    assert len(load_estate(LEEDS).hubs) == 22
+    messages = list(
+        history(estate_document(LEEDS), start_ns=at("2026-02-09T00:00"), stop_ns=at("2026-02-13T00:00"), seed=7)
+    )
     assert max(len(message.payload) for message in messages) < 100_000
     found = readings(messages)
-    assert {topic.split("/")[1] for topic, _ in found} == {hub.id for hub in estate.hubs}
+    assert {topic.split("/")[1] for topic, _ in found} == {hub.id for hub in load_estate(LEEDS).hubs}
     fields = {field.name: field for spec in KINDS.values() for field in spec.fields}
     for _, reading in found:
         for name, value in reading.items():
@@ -140,7 +153,7 @@ def test_nobody_comes_when_the_hub_is_closed() -> None:
 
 
 def test_everybody_is_out_by_midnight_and_stays_at_least_a_second() -> None:
-    for hub in SimulatedEstate(SMALL, seed=7).hubs:
+    for hub in SimulatedEstate(Estate.model_validate(SMALL), seed=7).hubs:
         for step in range(30):
             day = hub.day(date(2026, 10, 10) + timedelta(days=step))
             for visit in day.visits:
@@ -149,7 +162,9 @@ def test_everybody_is_out_by_midnight_and_stays_at_least_a_second() -> None:
 
 def test_a_16_bit_counter_wraps_and_a_plain_one_sends_intervals() -> None:
     estate = load_estate(LEEDS)
-    found = readings(history(estate, start_ns=at("2026-06-01T00:00"), stop_ns=at("2026-06-02T00:00"), seed=7))
+    found = readings(
+        history(estate_document(LEEDS), start_ns=at("2026-06-01T00:00"), stop_ns=at("2026-06-02T00:00"), seed=7)
+    )
     shapes = {
         (hub.id, sensor.id): sensor.counter_bits
         for hub in estate.hubs
