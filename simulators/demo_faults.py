@@ -37,9 +37,9 @@ def demo_faults(now_ns: int) -> Disturb:
             last_ns = now_ns - SILENT_FOR_H[sensor] * NS_AN_HOUR
             return [t for t in transmissions if t.sent_ns < last_ns]
         if sensor == FLAT_BATTERY and first.kind is Kind.DEVICE:
-            return [_with_field(t, "battery_pct", FLAT_PCT) for t in transmissions]
+            return [t.with_fields(battery_pct=FLAT_PCT) for t in transmissions]
         if sensor == STALE_AIR and first.kind is Kind.CO2:
-            return [_with_field(t, "co2_ppm", t.observation.fields["co2_ppm"] + STALE_PPM) for t in transmissions]
+            return [t.with_fields(co2_ppm=t.observation.fields["co2_ppm"] + STALE_PPM) for t in transmissions]
         return transmissions
 
     return disturb
@@ -48,8 +48,3 @@ def demo_faults(now_ns: int) -> Disturb:
 def refused_messages(now_ns: int) -> list[TimedMessage]:
     """Messages that the quarantine keeps, each for another reason to look at."""
     return [TimedMessage(now_ns, topic, payload) for topic, payload in REFUSED]
-
-
-def _with_field(transmission: Transmission, name: str, value: float) -> Transmission:
-    fields = transmission.observation.fields | {name: value}
-    return transmission._replace(observation=transmission.observation._replace(fields=fields))

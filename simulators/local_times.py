@@ -8,6 +8,7 @@ the change, so that it keeps its local day and no other row of the file has its 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -99,9 +100,10 @@ def local_row_time(local: datetime, zone: ZoneInfo) -> RowTime:
     if before > after:
         return RowTime(to_ns(early), again_ns=to_ns(late))
     # The clock jumped over this time: the offset before the change puts it after the change, and the other before.
-    change = _change(to_ns(late) // NS_A_SECOND, to_ns(early) // NS_A_SECOND, zone)
+    seconds = range(to_ns(late) // NS_A_SECOND, to_ns(early) // NS_A_SECOND + 1)
+    change = seconds[bisect_right(seconds, local, key=lambda second: _wall_clock(second, zone))]
     change_ns = change * NS_A_SECOND
-    resumed = datetime.fromtimestamp(change, zone).replace(tzinfo=None)
+    resumed = _wall_clock(change, zone)
     left = resumed - (after - before)
     if resumed.date() == local.date():
         return RowTime(change_ns + _CLEAR_NS + _squeezed_ns(local - left), skipped=True)
@@ -112,16 +114,9 @@ def _squeezed_ns(span: timedelta) -> int:
     return (span.seconds * NS_A_SECOND + span.microseconds * 1000) // _SQUEEZE
 
 
-def _change(low_s: int, high_s: int, zone: ZoneInfo) -> int:
-    """The Unix second, in low_s < s <= high_s, at which the zone's offset changes."""
-    offset_before = datetime.fromtimestamp(low_s, zone).utcoffset()
-    while high_s - low_s > 1:
-        middle_s = (low_s + high_s) // 2
-        if datetime.fromtimestamp(middle_s, zone).utcoffset() == offset_before:
-            low_s = middle_s
-        else:
-            high_s = middle_s
-    return high_s
+def _wall_clock(second: int, zone: ZoneInfo) -> datetime:
+    """The naive local time at a Unix second."""
+    return datetime.fromtimestamp(second, zone).replace(tzinfo=None)
 
 
 def _parser(format_: str) -> Callable[[str], datetime | int]:

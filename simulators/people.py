@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -46,6 +46,11 @@ class Counted(NamedTuple):
 
     entries: int
     exits: int
+
+
+def sum_counted(counted: Iterable[Counted]) -> Counted:
+    """What was noticed in all."""
+    return Counted(*map(sum, zip((0, 0), *counted, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

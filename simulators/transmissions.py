@@ -11,7 +11,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas import Kind, Reason, Sensor
 from simulators.devices import NS_A_MS, Observation
@@ -39,6 +39,14 @@ class Transmission(NamedTuple):
     def topic(self) -> str:
         """The native topic of the sensor's readings."""
         return f"hubs/{self.hub}/{self.kind}/{self.sensor.id}"
+
+    def observing(self, **changed: Any) -> Transmission:
+        """The transmission with parts of its observation changed."""
+        return self._replace(observation=self.observation._replace(**changed))
+
+    def with_fields(self, **changed: float) -> Transmission:
+        """The transmission with other values of some of its fields."""
+        return self.observing(fields=self.observation.fields | changed)
 
 
 def transmissions_of(day: HubDay) -> list[list[Transmission]]:

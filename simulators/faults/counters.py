@@ -13,7 +13,7 @@ from schemas import Kind, Sensor
 from simulators.devices import Observation, counted_moves, door_of
 from simulators.faults.base import Fault, key_of
 from simulators.hub import HubDay
-from simulators.people import Counted
+from simulators.people import Counted, sum_counted
 from simulators.transmissions import Transmission
 
 _CLEAR_RATIO = 12
@@ -49,10 +49,9 @@ class _OffsetFault(Fault):
         offset = self._offset.get(key_of(transmission))
         if offset is None:
             return transmission
-        observation, top = transmission.observation, _top(transmission.sensor)
-        entries, exits = (total + by for total, by in zip(_totals(observation), offset, strict=True))
-        fields = observation.fields | {"entries_total": entries % top, "exits_total": exits % top}
-        return transmission._replace(observation=observation._replace(fields=fields))
+        totals, top = _totals(transmission.observation), _top(transmission.sensor)
+        entries, exits = ((total + by) % top for total, by in zip(totals, offset, strict=True))
+        return transmission.with_fields(entries_total=entries, exits_total=exits)
 
 
 class _Restart(_OffsetFault):
@@ -75,8 +74,7 @@ class _Restart(_OffsetFault):
                 after_ns = None
                 if offset is not None:
                     self._offset[key_of(transmission)] = offset
-                    shifted = self._shift(transmission)
-                    shifted = shifted._replace(observation=shifted.observation._replace(counted=counted, fresh=True))
+                    shifted = self._shift(transmission).observing(counted=counted, fresh=True)
                     self.note(day, transmission, 1, self.note_detail)
             changed.append(shifted)
         return changed
@@ -88,12 +86,8 @@ class _Restart(_OffsetFault):
 
     def counted_since(self, day: HubDay, transmission: Transmission, after_ns: int) -> Counted:
         """What the counter noticed from an instant to this reading."""
-        moves = [
-            counted
-            for time_ns, counted in counted_moves(day.visits, door_of(day.hub, transmission.sensor))
-            if after_ns < time_ns <= transmission.observation.time_ns
-        ]
-        return Counted(sum(c.entries for c in moves), sum(c.exits for c in moves))
+        moves = counted_moves(day.visits, door_of(day.hub, transmission.sensor))
+        return sum_counted(c for time_ns, c in moves if after_ns < time_ns <= transmission.observation.time_ns)
 
     def offset(
         self, plain: Transmission, shifted: Transmission, before: Transmission, counted: Counted

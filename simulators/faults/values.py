@@ -20,8 +20,7 @@ from simulators.transmissions import Transmission, dump, payload
 
 
 def _with_value(transmission: Transmission, value: float) -> Transmission:
-    name = KINDS[transmission.kind].fields[0].name
-    return transmission._replace(observation=transmission.observation._replace(fields={name: value}))
+    return transmission.with_fields(**{KINDS[transmission.kind].fields[0].name: value})
 
 
 def _value(transmission: Transmission) -> float:
@@ -128,10 +127,7 @@ class _WrongClock(SensorFault):
         self, _day: HubDay, transmissions: list[Transmission], _struck: Sequence[bool], _rng: Random
     ) -> list[Transmission]:
         off_ns = self._off(transmissions[0]) * self.unit_ns
-        return [
-            t._replace(observation=t.observation._replace(time_ns=t.observation.time_ns + off_ns))
-            for t in transmissions
-        ]
+        return [t.observing(time_ns=t.observation.time_ns + off_ns) for t in transmissions]
 
 
 class ClockSkew(_WrongClock):

@@ -34,9 +34,9 @@ class StepSignal:
     def __bool__(self) -> bool:
         return bool(self._readings)
 
-    def of_the_day(self) -> list[float]:
-        """The values read on the day itself."""
-        return [value for time_ns, value in self._readings if time_ns >= self._day.start_ns]
+    def of_the_day(self) -> list[tuple[int, float]]:
+        """Time and value of what was read on the day itself."""
+        return [reading for reading in self._readings if reading[0] >= self._day.start_ns]
 
     def at(self, time_ns: int) -> float | None:
         """The value that holds at an instant."""
@@ -44,10 +44,6 @@ class StepSignal:
         if last < 0 or time_ns - self._readings[last][0] >= self._hold_ns:
             return None
         return self._readings[last][1]
-
-    def times_ns(self) -> list[int]:
-        """When it was read on the day."""
-        return [time_ns for time_ns, _ in self._readings if time_ns >= self._day.start_ns]
 
     def segments(self, spans: Iterable[Span]) -> Iterator[Segment]:
         """The segments of the signal within the spans."""
@@ -79,7 +75,7 @@ def sum_of_means(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float 
 
 def peak_together(signals: Sequence[StepSignal]) -> int | None:
     """The most that the sensors have together at any reading of the day."""
-    times = {time_ns for signal in signals for time_ns in signal.times_ns()}
+    times = {time_ns for signal in signals for time_ns, _ in signal.of_the_day()}
     return max((int(sum(signal.at(t) or 0 for signal in signals)) for t in times), default=None)
 
 
@@ -100,16 +96,12 @@ def minutes_where(signals: Sequence[StepSignal], spans: Sequence[Span], holds: C
 
 def nearest_thermometer(signal: StepSignal, thermometers: Sequence[StepSignal]) -> StepSignal | None:
     """The thermometer in the same device, else in the same zone, else the hub's first."""
-    zone = signal.sensor.zone
-    for near in (
-        lambda other: other.sensor.id == signal.sensor.id,
-        lambda other: zone is not None and other.sensor.zone == zone,
-        lambda _other: True,
-    ):
-        for thermometer in thermometers:
-            if near(thermometer):
-                return thermometer
-    return None
+    device, zone = signal.sensor.id, signal.sensor.zone
+    return min(
+        thermometers,
+        key=lambda other: (other.sensor.id != device, zone is None or other.sensor.zone != zone),
+        default=None,
+    )
 
 
 def damp_minutes(

@@ -8,8 +8,9 @@ that fell counts nothing until the counter goes on from there.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -63,13 +64,13 @@ def _half_up(dividend: int, divisor: int) -> int:
 
 
 def counted(counters: Iterable[ReceivedSeries], hours: Hours) -> tuple[list[CountAt], list[CountAt]]:
-    """All entries and all exits that the hub's counters report of a day, in order of time."""
+    """All entries and all exits that the hub's counters report of a day."""
     entries: list[CountAt] = []
     exits: list[CountAt] = []
     for series in counters:
         entries += _counts(series, hours, "entries_total", lambda counted: counted.entries)
         exits += _counts(series, hours, "exits_total", lambda counted: counted.exits)
-    return sorted(entries), sorted(exits)
+    return entries, exits
 
 
 def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable[[Counted], int]) -> Iterator[CountAt]:
@@ -105,10 +106,9 @@ def peak(entries: Sequence[CountAt], exits: Sequence[CountAt]) -> int | None:
     """The most people inside at once, entries less exits since midnight, never below 0."""
     if not entries or not exits:
         return None
-    changes = sorted([(e.time_ns, 0, -e.number) for e in exits] + [(e.time_ns, 1, e.number) for e in entries])
-    inside = most = 0
-    for at, (time_ns, _, change) in enumerate(changes):
-        inside += change
-        if at + 1 == len(changes) or changes[at + 1][0] != time_ns:
-            most = max(most, inside)
-    return most
+    changes = Counter[int]()
+    for time_ns, number in entries:
+        changes[time_ns] += number
+    for time_ns, number in exits:
+        changes[time_ns] -= number
+    return max(0, *accumulate(changes[time_ns] for time_ns in sorted(changes)))

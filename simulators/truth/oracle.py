@@ -71,7 +71,7 @@ class HubOracle:
         temperature = self._signals(Kind.TEMPERATURE, bounds)
         humidity = self._signals(Kind.HUMIDITY, bounds)
         co2 = self._signals(Kind.CO2, bounds)
-        degrees = [value for signal in temperature for value in signal.of_the_day()]
+        degrees = [value for signal in temperature for _, value in signal.of_the_day()]
         row: Row = {
             "entries": came,
             "exits": went,
@@ -89,7 +89,7 @@ class HubOracle:
                 self._signals(Kind.PRESSURE, bounds), temperature, opening, self._hub.altitude_m
             ),
             "co2_mean_ppm": air.mean(co2, opening),
-            "co2_max_ppm": max((value for signal in co2 for value in signal.of_the_day()), default=None),
+            "co2_max_ppm": max((value for signal in co2 for _, value in signal.of_the_day()), default=None),
             "co2_minutes_over_800": air.minutes_where(co2, opening, lambda ppm: ppm > _POOR_PPM),
             "co2_minutes_over_1500": air.minutes_where(co2, opening, lambda ppm: ppm > _BAD_PPM),
             "damp_minutes": air.damp_minutes(humidity, temperature, opening),

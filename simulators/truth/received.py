@@ -7,16 +7,17 @@ last reading that arrived. No total is ever differenced for it.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas import KINDS, Kind, Sensor
 from schemas.localtime import NS_A_SECOND, Span
 from simulators.devices import Fields, every_ns
-from simulators.people import Counted
+from simulators.people import Counted, sum_counted
 from simulators.transmissions import Transmission
 
 _SILENCE_MAX_NS = int(timedelta(days=31).total_seconds()) * NS_A_SECOND
@@ -67,7 +68,7 @@ class ReceivedSeries:
         observation = transmission.observation
         counted = observation.counted or _NOBODY
         if self.sensor.counter_bits is not None and not observation.fresh:
-            counted = _plus(self._unreported, counted)
+            counted = sum_counted((self._unreported, counted))
         if transmission.lost or transmission.reason is not None:
             self._unreported = counted
             return
@@ -90,8 +91,7 @@ class ReceivedSeries:
 
     def forget(self, before_ns: int) -> None:
         """Keep the readings from an instant on, and the last one."""
-        stop = bisect_left(self.readings, before_ns, key=_time_ns)
-        del self.readings[: min(stop, len(self.readings) - 1)]
+        del self.readings[: min(self._before(before_ns), len(self.readings) - 1)]
 
     def fallen_since(self, total_name: str) -> int | None:
         """Since when a total stands lower than before and did not go on from there; None where all is settled."""
@@ -104,36 +104,26 @@ class ReceivedSeries:
 
     def within(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings in a span."""
-        start = bisect_left(self.readings, span.start_ns, key=_time_ns)
-        return self.readings[start : bisect_left(self.readings, span.stop_ns, key=_time_ns)]
+        return self.readings[self._before(span.start_ns) : self._before(span.stop_ns)]
 
     def steps(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings whose time since the one before meets a span."""
-        start = bisect_right(self.readings, span.start_ns, key=_time_ns)
-        stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
-        return self.readings[start : stop + 1]
+        return self.readings[self._before(span.start_ns + 1) : self._before(span.stop_ns) + 1]
 
     def measured(self, span: Span, field: str) -> list[tuple[int, float]]:
         """Time and value of the trusted readings that can hold for a part of the span."""
-        start = bisect_left(self.readings, span.start_ns - self.hold_ns, key=_time_ns)
-        stop = bisect_left(self.readings, span.stop_ns, key=_time_ns)
-        return [
-            (reading.time_ns, reading.fields[field]) for reading in self.readings[start:stop] if not reading.suspect
-        ]
+        holding = self.within(Span(span.start_ns - self.hold_ns, span.stop_ns))
+        return [(reading.time_ns, reading.fields[field]) for reading in holding if not reading.suspect]
 
-
-def _plus(first: Counted, second: Counted) -> Counted:
-    return Counted(first.entries + second.entries, first.exits + second.exits)
+    def _before(self, time_ns: int) -> int:
+        """How many readings are before an instant."""
+        return bisect_left(self.readings, time_ns, key=attrgetter("time_ns"))
 
 
 def _bytes_between(before: Fields, now: Fields) -> Counted:
     """Bytes are never tampered with: their totals simply grow."""
     rx, tx = (int(now[name]) - int(before[name]) for name in ("rx_bytes_total", "tx_bytes_total"))
     return Counted(rx, tx)
-
-
-def _time_ns(reading: ReceivedReading) -> int:
-    return reading.time_ns
 
 
 def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
