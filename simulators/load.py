@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -89,11 +89,11 @@ def hold_rate(
     """
     limits = [messages_max, None if duration_s is None else math.ceil(duration_s * rate_per_s)]
     bounded = islice(messages, min((limit for limit in limits if limit is not None), default=None))
-    latencies, lock = Latencies(), threading.Lock()
+    latencies, noting, taking = Latencies(), threading.Lock(), threading.Lock()
     failed = threading.Event()
 
     def note(durations_s: list[float]) -> None:
-        with lock:
+        with noting:
             latencies.add(durations_s)
             on_sent(len(durations_s))
 
@@ -104,13 +104,18 @@ def hold_rate(
     steady = (
         message._replace(time_ns=start_ns + round(n * NS_A_SECOND / rate_per_s)) for n, message in enumerate(bounded)
     )
-    shared, pace = _Shared(steady), RealTime(time.monotonic_ns)
+    pace = RealTime(time.monotonic_ns)
+
+    def take() -> TimedMessage | None:
+        """The next message, in whichever thread."""
+        with taking:
+            return next(steady, None)
 
     def publish(publisher: Publisher) -> Report:
         try:
             with publisher:
                 return publisher.publish_all(
-                    shared, pace=pace, on_latency_s=note, stop=lambda: failed.is_set() or stop()
+                    iter(take, None), pace=pace, on_latency_s=note, stop=lambda: failed.is_set() or stop()
                 )
         except BaseException:
             failed.set()
@@ -130,18 +135,3 @@ def hold_rate(
         latency_p99_ms=latencies.percentile_s(99) * 1000,
         latency_max_ms=latencies.longest_s * 1000,
     )
-
-
-class _Shared:
-    """One source of messages for several threads."""
-
-    def __init__(self, messages: Iterator[TimedMessage]) -> None:
-        self._messages = messages
-        self._lock = threading.Lock()
-
-    def __iter__(self) -> Iterator[TimedMessage]:
-        return self
-
-    def __next__(self) -> TimedMessage:
-        with self._lock:
-            return next(self._messages)

@@ -40,6 +40,16 @@ class Transmission(NamedTuple):
         """The native topic of the sensor's readings."""
         return f"hubs/{self.hub}/{self.kind}/{self.sensor.id}"
 
+    @property
+    def device(self) -> tuple[str, str]:
+        """Hub and id of the sensor."""
+        return self.hub, self.sensor.id
+
+    @property
+    def series(self) -> tuple[str, str, Kind]:
+        """Hub, id and kind."""
+        return self.hub, self.sensor.id, self.kind
+
     def observing(self, **changed: Any) -> Transmission:
         """The transmission with parts of its observation changed."""
         return self._replace(observation=self.observation._replace(**changed))
@@ -95,7 +105,7 @@ def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> 
     series: dict[tuple[str, str, Kind], list[Transmission]] = {}
     for transmission in transmissions:
         if transmission.content is None:
-            series.setdefault((transmission.hub, transmission.sensor.id, transmission.kind), []).append(transmission)
+            series.setdefault(transmission.series, []).append(transmission)
     for same in series.values():
         messages += [_batch(same[at : at + readings_max]) for at in range(0, len(same), readings_max)]
     yield from sorted(messages)

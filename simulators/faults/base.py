@@ -58,7 +58,7 @@ class Fault:
         if not any(struck):
             return transmissions
         self.note(day, first, sum(struck), self.detail(first))
-        return self.strike(day, transmissions, struck, self.rng(*key_of(first), first.kind, day.day, self.draws))
+        return self.strike(day, transmissions, struck, self.rng(*first.series, day.day, self.draws))
 
     def strike(
         self, _day: HubDay, transmissions: list[Transmission], struck: Sequence[bool], rng: Random
@@ -80,12 +80,12 @@ class Fault:
         if self.hours is not None:
             windows = self.windows(day.day, *self.window_key(first), days_back=1 + int(self.hours[1] // 24))
             return [any(start <= t.sent_ns < stop for start, stop in windows) for t in transmissions]
-        rng = self.rng(*key_of(first), first.kind, day.day)
+        rng = self.rng(*first.series, day.day)
         return [rng.random() < self._share for _ in transmissions]
 
     def window_key(self, first: Transmission) -> tuple[str, ...]:
         """What is struck together in a window."""
-        return key_of(first)
+        return first.device
 
     def windows(self, day: date, *name: object, days_back: int = 0) -> list[Span]:
         """When it strikes what is named so: the windows that started on the day or up to so many days before.
@@ -112,17 +112,11 @@ class Fault:
     def note(self, day: HubDay, first: Transmission, readings: int, detail: str = "") -> None:
         """Keep what was done to a series."""
         if readings:
-            key = first.hub, first.sensor.id, first.kind
-            self.injections.append(Injection(self.name, *key, day.day, readings, detail))
+            self.injections.append(Injection(self.name, *first.series, day.day, readings, detail))
 
 
 class SensorFault(Fault):
     """A fault that strikes some sensors for good, and the others never."""
 
     def struck(self, _day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
-        return [self.strikes(*key_of(transmissions[0]))] * len(transmissions)
-
-
-def key_of(transmission: Transmission) -> tuple[str, str]:
-    """The sensor of a transmission."""
-    return transmission.hub, transmission.sensor.id
+        return [self.strikes(*transmissions[0].device)] * len(transmissions)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from schemas import Kind, Sensor
 from simulators.devices import Observation, counted_moves, door_of
-from simulators.faults.base import Fault, key_of
+from simulators.faults.base import Fault
 from simulators.hub import HubDay
 from simulators.people import Counted, sum_counted
 from simulators.transmissions import Transmission
@@ -46,7 +46,7 @@ class _OffsetFault(Fault):
         self._offset: dict[tuple[str, str], Counted] = {}
 
     def _shift(self, transmission: Transmission) -> Transmission:
-        offset = self._offset.get(key_of(transmission))
+        offset = self._offset.get(transmission.device)
         if offset is None:
             return transmission
         totals, top = _totals(transmission.observation), _top(transmission.sensor)
@@ -73,7 +73,7 @@ class _Restart(_OffsetFault):
                 offset = self.offset(transmission, shifted, before, counted)
                 after_ns = None
                 if offset is not None:
-                    self._offset[key_of(transmission)] = offset
+                    self._offset[transmission.device] = offset
                     shifted = self._shift(transmission).observing(counted=counted, fresh=True)
                     self.note(day, transmission, 1, self.note_detail)
             changed.append(shifted)
@@ -81,7 +81,7 @@ class _Restart(_OffsetFault):
 
     def after_ns(self, day: HubDay, first: Transmission) -> int | None:
         """The instant of the day after which the counter restarts; by default it is drawn."""
-        windows = self.windows(day.day, *key_of(first))
+        windows = self.windows(day.day, *first.device)
         return windows[0].start_ns if windows else None
 
     def counted_since(self, day: HubDay, transmission: Transmission, after_ns: int) -> Counted:
@@ -125,7 +125,7 @@ class CounterResetMidnight(_Reset):
     summary = "totals begin again at each local midnight (share of counters with totals)"
 
     def after_ns(self, day: HubDay, first: Transmission) -> int | None:
-        return day.bounds.start_ns if self.strikes(*key_of(first)) else None
+        return day.bounds.start_ns if self.strikes(*first.device) else None
 
 
 class CounterResetReboot(_Reset):
@@ -166,12 +166,12 @@ class Rollover(_OffsetFault):
 
     def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         first = transmissions[0]
-        key, is_16_bit = key_of(first), first.sensor.counter_bits == _ROLLOVER_BITS
-        if not has_totals(first) or not is_16_bit or not self.strikes(*key):
+        is_16_bit = has_totals(first) and first.sensor.counter_bits == _ROLLOVER_BITS
+        if not is_16_bit or not self.strikes(*first.device):
             return transmissions
-        if key not in self._offset:
+        if first.device not in self._offset:
             totals, near_top = _totals(first.observation), _top(first.sensor) - _BEFORE_TOP
-            self._offset[key] = Counted(near_top - totals.entries, near_top - totals.exits)
+            self._offset[first.device] = Counted(near_top - totals.entries, near_top - totals.exits)
         changed = [self._shift(transmission) for transmission in transmissions]
         entries = [_totals(transmission.observation).entries for transmission in changed]
         self.note(day, first, sum(later < earlier for earlier, later in pairwise(entries)))

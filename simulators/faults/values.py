@@ -14,7 +14,7 @@ from typing import ClassVar
 from schemas import KINDS, Reason
 from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR
 from simulators.devices import NS_A_MS, Fields
-from simulators.faults.base import AIR, Fault, SensorFault, key_of
+from simulators.faults.base import AIR, Fault, SensorFault
 from simulators.hub import HubDay
 from simulators.transmissions import Transmission, dump, payload
 
@@ -40,22 +40,18 @@ class Stuck(Fault):
     def apply(self, day: HubDay, transmissions: list[Transmission]) -> list[Transmission]:
         changed = super().apply(day, transmissions)
         if changed[-1].kind in self.kinds:
-            self._last[self._series(changed[-1])] = _value(changed[-1])
+            self._last[changed[-1].series] = _value(changed[-1])
         return changed
 
     def strike(
         self, _day: HubDay, transmissions: list[Transmission], struck: Sequence[bool], _rng: Random
     ) -> list[Transmission]:
-        last = self._last.get(self._series(transmissions[0]), _value(transmissions[0]))
+        last = self._last.get(transmissions[0].series, _value(transmissions[0]))
         changed = []
         for transmission, hit in zip(transmissions, struck, strict=True):
             changed.append(_with_value(transmission, last) if hit else transmission)
             last = _value(changed[-1])
         return changed
-
-    @staticmethod
-    def _series(transmission: Transmission) -> tuple[str, ...]:
-        return (*key_of(transmission), transmission.kind)
 
 
 class Spikes(Fault):
@@ -105,7 +101,7 @@ class WrongUnit(Fault):
     summary = "an air sensor names a unit of another kind for 2 to 8 hours, to be refused (share of sensor days)"
 
     def window_key(self, first: Transmission) -> tuple[str, ...]:
-        return (*key_of(first), first.kind)
+        return first.series
 
     def change(self, transmission: Transmission, _rng: Random) -> Transmission:
         content = {"time": transmission.observation.time_ns // NS_A_MS, "value": _value(transmission), "unit": "lx"}
@@ -118,7 +114,7 @@ class _WrongClock(SensorFault):
     unit: ClassVar[str]
 
     def _off(self, first: Transmission) -> int:
-        return self.rng(*key_of(first), self.draws).choice(self.off)
+        return self.rng(*first.device, self.draws).choice(self.off)
 
     def detail(self, first: Transmission) -> str:
         return f"{self._off(first):+} {self.unit}"

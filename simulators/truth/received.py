@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -45,11 +46,7 @@ class ReceivedSeries:
     kind: Kind
     readings: list[ReceivedReading] = field(default_factory=list)
     _unreported: Counted = _NOBODY
-    _limits: dict[str, tuple[float, float]] = field(init=False)
     _fallen: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._limits = _limits(self.kind, self.sensor)
 
     @property
     def hold_ns(self) -> int:
@@ -84,7 +81,8 @@ class ReceivedSeries:
                 self._fallen.setdefault(name, observation.time_ns)
             elif fields.get(name, 0) > 0:
                 self._fallen.pop(name, None)
-        suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in self._limits.items())
+        limits = _limits(self.kind, every_ns(self.sensor))
+        suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in limits.items())
         self.readings.append(
             ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, counted)
         )
@@ -126,9 +124,10 @@ def _bytes_between(before: Fields, now: Fields) -> Counted:
     return Counted(rx, tx)
 
 
-def _limits(kind: Kind, sensor: Sensor) -> dict[str, tuple[float, float]]:
+@lru_cache
+def _limits(kind: Kind, interval_ns: int) -> dict[str, tuple[float, float]]:
     """Between which values a field is trusted, for the fields of which anything is known."""
-    intervals = every_ns(sensor) / (600 * NS_A_SECOND)
+    intervals = interval_ns / (600 * NS_A_SECOND)
     limits = {
         known.name: (known.plausible_low, known.plausible_high * (intervals if known.per_interval else 1))
         for known in KINDS[kind].fields
