@@ -183,15 +183,8 @@ def _temperature(
 def _humidity(
     room: Room, co2: Sequence[float], temperature: Sequence[float], weather: Sequence[Weather]
 ) -> list[float]:
-    return [
-        min(
-            max(
-                100
-                * (outdoor.vapour_g_m3 + room.damp_g_m3 + (ppm - OUTDOOR_CO2_PPM) * _VAPOUR_G_M3_PER_PPM)
-                / saturation_g_m3(celsius),
-                8.0,
-            ),
-            97.0,
-        )
-        for ppm, celsius, outdoor in zip(co2, temperature, weather, strict=True)
-    ]
+    values = []
+    for ppm, celsius, outdoor in zip(co2, temperature, weather, strict=True):
+        vapour_g_m3 = outdoor.vapour_g_m3 + room.damp_g_m3 + (ppm - OUTDOOR_CO2_PPM) * _VAPOUR_G_M3_PER_PPM
+        values.append(min(max(100 * vapour_g_m3 / saturation_g_m3(celsius), 8.0), 97.0))
+    return values

@@ -70,10 +70,11 @@ class _Restart(_OffsetFault):
             if after_ns is not None and transmission.observation.time_ns > after_ns:
                 counted = self.counted_since(day, transmission, after_ns)
                 before = changed[-1] if changed else shifted
-                offset = self.offset(transmission, shifted, before, counted)
+                totals = self.restarted(shifted, before, counted)
                 after_ns = None
-                if offset is not None:
-                    self._offset[transmission.device] = offset
+                if totals is not None:
+                    plain = _totals(transmission.observation)
+                    self._offset[first.device] = Counted(totals.entries - plain.entries, totals.exits - plain.exits)
                     shifted = self._shift(transmission).observing(counted=counted, fresh=True)
                     self.note(day, transmission, 1, self.note_detail)
             changed.append(shifted)
@@ -89,10 +90,8 @@ class _Restart(_OffsetFault):
         moves = counted_moves(day.visits, door_of(day.hub, transmission.sensor))
         return sum_counted(c for time_ns, c in moves if after_ns < time_ns <= transmission.observation.time_ns)
 
-    def offset(
-        self, plain: Transmission, shifted: Transmission, before: Transmission, counted: Counted
-    ) -> Counted | None:
-        """The offset of a counter that begins again with `counted`; None where it would not look like a restart."""
+    def restarted(self, shifted: Transmission, before: Transmission, counted: Counted) -> Counted | None:
+        """The totals of a counter that noticed `counted` since it began again; None where nobody could see it did."""
         raise NotImplementedError
 
 
@@ -101,13 +100,9 @@ class _Reset(_Restart):
 
     least_total: ClassVar[int] = 0
 
-    def offset(
-        self, plain: Transmission, _shifted: Transmission, before: Transmission, counted: Counted
-    ) -> Counted | None:
-        old, now = _totals(before.observation), _totals(plain.observation)
-        if min(old) < self.least_total or not _is_clear(old, counted, plain.sensor):
-            return None
-        return Counted(counted.entries - now.entries, counted.exits - now.exits)
+    def restarted(self, _shifted: Transmission, before: Transmission, counted: Counted) -> Counted | None:
+        old = _totals(before.observation)
+        return counted if min(old) >= self.least_total and _is_clear(old, counted, before.sensor) else None
 
 
 def _is_clear(old: Counted, new: Counted, sensor: Sensor) -> bool:
@@ -146,16 +141,11 @@ class SwappedDevice(_Restart):
     def counted_since(self, _day: HubDay, _transmission: Transmission, _after_ns: int) -> Counted:
         return Counted(0, 0)
 
-    def offset(
-        self, plain: Transmission, shifted: Transmission, _before: Transmission, _counted: Counted
-    ) -> Counted | None:
+    def restarted(self, shifted: Transmission, _before: Transmission, _counted: Counted) -> Counted:
         """Both totals far from where they stood, above where there is room and below otherwise."""
-        top = _top(plain.sensor)
-        entries, exits = (
-            (old + _ELSEWHERE if old + 2 * _ELSEWHERE < top else old - _ELSEWHERE) - now
-            for old, now in zip(_totals(shifted.observation), _totals(plain.observation), strict=True)
-        )
-        return Counted(entries, exits)
+        room_until = _top(shifted.sensor) - 2 * _ELSEWHERE
+        totals = _totals(shifted.observation)
+        return Counted(*(total + (_ELSEWHERE if total < room_until else -_ELSEWHERE) for total in totals))
 
 
 class Rollover(_OffsetFault):

@@ -45,17 +45,11 @@ class TruthRecord:
     def take(self, hub_day: HubDay, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series of a hub's day."""
         self._oracles[hub_day.hub.id].take(transmissions)
-        good = set()
-        for transmission in transmissions:
-            if transmission.lost:
-                self._lost += 1
-                continue
-            self._sent += 1
-            if transmission.reason is not None:
-                self._refused[transmission.reason] += 1
-            else:
-                good.add(transmission.observation.time_ns)
-        self._stored += len(good)
+        sent = [t for t in transmissions if not t.lost]
+        self._lost += len(transmissions) - len(sent)
+        self._sent += len(sent)
+        self._refused.update(t.reason for t in sent if t.reason is not None)
+        self._stored += len({t.observation.time_ns for t in sent if t.reason is None})
 
     def people(self, hub_day: HubDay) -> None:
         """Write who came and went, whether or not a counter noticed."""
