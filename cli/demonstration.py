@@ -54,8 +54,8 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
         missing_ns = _missing_since_ns(settings, estate, now_ns=now_ns, days=days)
         # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.
         zone = ZoneInfo(estate.timezone)
-        start_ns = missing_ns or midnight_ns(local_day(now_ns, zone) - timedelta(days=days), zone)
         today = local_day(now_ns, zone)
+        start_ns = missing_ns or midnight_ns(today - timedelta(days=days), zone)
         past = replace(simulation, spans=[(local_day(start_ns, zone), today)], window=Span(start_ns, now_ns))
         present = replace(simulation, spans=[(today, None)], window=ALWAYS._replace(start_ns=now_ns))
         history = past.messages(readings_max=lambda _day: READINGS_A_BATCH)
