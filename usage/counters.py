@@ -376,24 +376,28 @@ def _is_reset_late(i: int, since_midnight_ns: int, totals: Sequence[int], rules:
 def is_anchored(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, until_ns: int) -> bool:
     """Whether the verdict on what follows an instant would be the same with any readings before these.
 
-    So it is once the totals before the instant rose for longer than a high-water mark is held, and after a silence
-    over which nothing is known. Zeros and what stands for no value are passed over.
+    So it is after a silence over which nothing is known, and once the totals before the instant rose for longer than a
+    high-water mark is held: from two in a row on, which settle what the counter is, zeros and what stands for no value
+    passed over.
     """
+    then: tuple[int, int] | None = None
     risen_since_ns: int | None = None
-    then_ns: int | None = None
-    then: int | None = None
+    in_a_row = False
     for time_ns, total in zip(times_ns, totals, strict=True):
         if time_ns >= until_ns:
             break
         if total == 0 or total in _NO_VALUES:
-            if then is not None and then <= _SMALL_TOTAL:
-                risen_since_ns = then_ns = then = None
+            in_a_row = False
+            if then is not None and then[1] <= _SMALL_TOTAL:
+                then = risen_since_ns = None
             continue
-        if then is None or then_ns is None or not rules.carries_on(then, total, time_ns - then_ns):
+        if in_a_row and then is not None and time_ns - then[0] > GAP_MAX_NS:
+            return True
+        if then is None or not rules.carries_on(then[1], total, time_ns - then[0]):
+            risen_since_ns = None
+        elif risen_since_ns is not None and time_ns - risen_since_ns > HOLD_NS:
+            return True
+        elif risen_since_ns is None and in_a_row:
             risen_since_ns = time_ns
-        elif time_ns - then_ns > GAP_MAX_NS:
-            return True
-        then_ns, then = time_ns, total
-        if risen_since_ns is not None and time_ns - risen_since_ns > HOLD_NS:
-            return True
+        then, in_a_row = (time_ns, total), True
     return False

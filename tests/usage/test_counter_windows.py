@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.localtime import Span
@@ -43,7 +43,17 @@ def series(draw: st.DrawFn) -> list[tuple[int, int]]:
     return readings
 
 
+ALTERNATING = [0, 0, 40_000, 0, 40_000, 0, 0, 40_000, 0, 40_000, 40_000]
+"""Which of the two is the glitch, only two in a row tell."""
+
+
 @given(series())
+@example(
+    [
+        (hour * HOUR_NS, total)
+        for hour, total in zip([0, 2, 3, 11, 12, 13, 37, 39, 64, 66, 69], ALTERNATING, strict=True)
+    ]
+)
 @settings(max_examples=200, deadline=None)
 def test_what_came_before_an_anchor_changes_no_verdict_after_it(readings: list[tuple[int, int]]) -> None:
     times_ns, totals = zip(*readings, strict=True)
