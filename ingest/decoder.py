@@ -198,7 +198,7 @@ class Decoder:
             if not isinstance(samples, list):
                 self._refuse(message, samples, batch)
                 continue
-            if len(samples) == 1:
+            if len(samples) == 1 and not isinstance(samples[0], Rejection):
                 time_ns, fields = samples[0]
                 if time_ns is not None and oldest_ns <= time_ns <= latest_ns:
                     if single is not None and series.plain_low <= (value := fields[single]) <= series.plain_high:
@@ -210,7 +210,8 @@ class Decoder:
                         if time_ns < series.days.today_ns:
                             add_mark(series.days.mark(time_ns))
                         continue
-            self._accept(message, [(series, time_ns, fields) for time_ns, fields in samples], batch)
+            placed = [sample if isinstance(sample, Rejection) else (series, *sample) for sample in samples]
+            self._accept(message, placed, batch)
 
     def _accept_format(self, together: MessageBatch, format_: Format, batch: Batch) -> None:
         answers = answers_of(together.format, format_, together.messages)
@@ -236,6 +237,9 @@ class Decoder:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
         receipt: _Receipt | None = None
+        taken: set[tuple[SeriesEncoder, int]] = set()
+        named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
+        share_times = len(named) < len(readings)
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
         for number, reading in enumerate(readings):
             if not isinstance(reading, tuple):
@@ -252,6 +256,8 @@ class Decoder:
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._window.refusal(time_ns))
                 continue
+            if share_times:
+                time_ns = _free_time(series, time_ns, taken)
             line = series.encode(fields, time_ns)
             if not isinstance(line, str):
                 rejections.append(line)
@@ -277,3 +283,11 @@ class Decoder:
         if message.packet_id:
             batch.deliveries.append(Delivery(message.packet_id, message.digest(), first_ns))
         return first_ns, False
+
+
+def _free_time(series: SeriesEncoder, time_ns: int, taken: set[tuple[SeriesEncoder, int]]) -> int:
+    """The first time from an instant on that no reading of the message has: two people in a second are two readings."""
+    while (series, time_ns) in taken:
+        time_ns += 1
+    taken.add((series, time_ns))
+    return time_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from zoneinfo import ZoneInfo
 
 from ingest.batches import DayMark
@@ -41,29 +42,32 @@ class HubDays:
 class SeriesEncoder:
     """Makes the lines of one series."""
 
-    __slots__ = ("_kind", "_limits", "_single", "days", "plain_high", "plain_low", "prefix")
+    __slots__ = ("_kind", "_limits", "_single", "_stored_high", "days", "plain_high", "plain_low", "prefix")
 
     def __init__(self, place: SensorPlace, days: HubDays) -> None:
         self.days = days
         self._kind = place.kind
-        self._limits = limits_of(place.kind, place.every_s)
+        self._limits = limits_of(place.kind, place.every_s, place.max_step)
         self._single = KINDS[place.kind].single
         series = series_prefix(place.kind, (("hub", place.hub), ("sensor", place.sensor), ("zone", place.zone)))
         self.prefix = f"{series} {self._single.name}=" if self._single else f"{series} "
         """`temperature,hub=armley,sensor=air-1 `, and for a kind with one field `temperature_c=` after it."""
-        low, high, plausible_low, plausible_high = next(iter(self._limits.values()))
-        self.plain_low, self.plain_high = max(low, plausible_low), min(high, plausible_high)
-        """Between these the value of a kind with one field is neither refused nor suspect."""
+        low, high, plausible_low, plausible_high, _ = next(iter(self._limits.values()))
+        self._stored_high = self._single.stored_high if self._single else math.inf
+        self.plain_low = max(low, plausible_low)
+        self.plain_high = min(high, plausible_high, self._stored_high)
+        """Between these the value of a kind with one field is stored as it is, neither refused nor suspect."""
 
     def encode(self, fields: Fields, time_ns: int) -> str | Rejection:
         """A line, or why a value is out of range."""
         suspect = ""
         values = []
         for name, value in fields.items():
-            low, high, plausible_low, plausible_high = self._limits[name]
+            low, high, plausible_low, plausible_high, no_values = self._limits[name]
             if not low <= value <= high:
                 return out_of_range(self._kind, name, value)
-            if not plausible_low <= value <= plausible_high:
+            value = min(value, self._stored_high)  # noqa: PLW2901 - what is stored is what is judged
+            if not plausible_low <= value <= plausible_high or value in no_values:
                 suspect = ",suspect=true"
             text = f"{value}i" if type(value) is int else repr(value)
             values.append(text if self._single else f"{name}={text}")

@@ -15,8 +15,8 @@ from sensors.formats import Fields
 OLDEST_NS = 946_684_800 * NS_A_SECOND
 """2000-01-01: a clock that reads earlier was never set, whatever the retention."""
 
-Limits = tuple[float, float, float, float]
-"""Refused below and above, suspect below and above."""
+Limits = tuple[float, float, float, float, frozenset[int]]
+"""Refused below and above, suspect below and above, and what stands for no value."""
 
 RETAINED = Rejection(
     Reason.BAD_SCHEMA,
@@ -52,14 +52,16 @@ class ClockWindow:
 
 
 @lru_cache(maxsize=1024)
-def limits_of(kind: Kind, every_s: int | None) -> Mapping[str, Limits]:
-    """The limits of a kind's fields for a sensor that reports so often."""
-    return {field.name: _limits(field, every_s) for field in KINDS[kind].fields}
+def limits_of(kind: Kind, every_s: int | None, max_step: int | None) -> Mapping[str, Limits]:
+    """The limits of a kind's fields for a sensor that reports so often and counts at most so many in between."""
+    return {field.name: _limits(field, every_s, max_step) for field in KINDS[kind].fields}
 
 
-def _limits(field: Field, every_s: int | None) -> Limits:
-    scale = (every_s or _DEFAULT_EVERY_S) / _DEFAULT_EVERY_S if field.per_interval else 1
-    return field.low, field.high, field.plausible_low, field.plausible_high * scale
+def _limits(field: Field, every_s: int | None, max_step: int | None) -> Limits:
+    plausible_high = field.plausible_high
+    if field.per_interval:
+        plausible_high = max_step or plausible_high * (every_s or _DEFAULT_EVERY_S) / _DEFAULT_EVERY_S
+    return field.low, field.high, field.plausible_low, plausible_high, field.no_values
 
 
 def out_of_range(kind: Kind, name: str, value: float) -> Rejection:

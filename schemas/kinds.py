@@ -41,6 +41,10 @@ class Field:
     plausible_high: float = math.inf
     per_interval: bool = False
     """A count of one interval: its plausible limit is for ten minutes and scales with the sensor's interval."""
+    no_values: frozenset[int] = frozenset()
+    """What devices send where they have no value: stored with `suspect=true`."""
+    stored_high: float = math.inf
+    """What is above, and not refused, is stored as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +60,33 @@ class KindSpec:
         return self.fields[0] if len(self.fields) == 1 else None
 
 
-def _count(name: str, unit: str, *, per_interval: bool = False) -> Field:
-    plausible_high = 2000 if per_interval else math.inf
-    return Field(name, int, unit, low=0, high=INT64_MAX, plausible_high=plausible_high, per_interval=per_interval)
+_NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
 
 
-def _measure(name: str, unit: str, refused: tuple[float, float], suspect: tuple[float, float]) -> Field:
-    return Field(name, float, unit, *refused, *suspect)
+def _count(name: str, unit: str, plausible_high: float = math.inf, *, per_interval: bool = False) -> Field:
+    # A total of that height may be true: those around it tell.
+    no_values = frozenset() if name.endswith("_total") else _NO_VALUES
+    return Field(
+        name, int, unit, 0, INT64_MAX, plausible_high=plausible_high, per_interval=per_interval, no_values=no_values
+    )
+
+
+def _measure(
+    name: str, unit: str, refused: tuple[float, float], suspect: tuple[float, float], *, stored_high: float = math.inf
+) -> Field:
+    return Field(name, float, unit, *refused, *suspect, stored_high=stored_high)
 
 
 _SPECS = (
     KindSpec(Kind.TEMPERATURE, (_measure("temperature_c", "Cel", (-40, 85), (-20, 50)),)),
-    KindSpec(Kind.HUMIDITY, (_measure("relative_humidity_pct", "%RH", (0, 100), (5, 100)),)),
+    KindSpec(Kind.HUMIDITY, (_measure("relative_humidity_pct", "%RH", (0, 105), (5, 100), stored_high=100.0),)),
     KindSpec(Kind.PRESSURE, (_measure("pressure_hpa", "hPa", (500, 1200), (870, 1085)),)),
     KindSpec(Kind.CO2, (_measure("co2_ppm", "ppm", (0, 40000), (380, 10000)),)),
     KindSpec(
         Kind.FOOTFALL,
         (
-            _count("entries", "people", per_interval=True),
-            _count("exits", "people", per_interval=True),
+            _count("entries", "people", 2000, per_interval=True),
+            _count("exits", "people", 2000, per_interval=True),
             _count("entries_total", "people"),
             _count("exits_total", "people"),
             _count("people", "people"),
@@ -83,8 +95,8 @@ _SPECS = (
     KindSpec(
         Kind.WIFI,
         (
-            _count("clients", "clients"),
-            _count("devices", "devices"),
+            _count("clients", "clients", 5000),
+            _count("devices", "devices", 5000),
             _count("rx_bytes_total", "bytes"),
             _count("tx_bytes_total", "bytes"),
         ),
@@ -92,7 +104,7 @@ _SPECS = (
     KindSpec(
         Kind.DEVICE,
         (
-            Field("battery_pct", float, "%"),
+            Field("battery_pct", float, "%", plausible_low=0, plausible_high=100),
             Field("battery_v", float, "V"),
             Field("rssi_dbm", float, "dBm"),
             Field("snr_db", float, "dB"),

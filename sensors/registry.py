@@ -19,7 +19,7 @@ _MAC = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class SensorPlace:
-    """Whose readings these are. `every_s` is None for a sensor that the estate file does not name or time."""
+    """Whose readings these are. `every_s` and `max_step` are None where the estate file does not say them."""
 
     hub: str
     kind: Kind
@@ -27,6 +27,7 @@ class SensorPlace:
     zone: str | None
     zone_info: ZoneInfo
     every_s: int | None
+    max_step: int | None
     named: bool
 
 
@@ -99,6 +100,7 @@ class Registry:
             zone=named.zone if named else None,
             zone_info=ZoneInfo(known.timezone) if known and known.timezone else self._zone,
             every_s=named.every_s if named else None,
+            max_step=named.max_step if named else None,
             named=named is not None,
         )
 

@@ -107,8 +107,20 @@ def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> 
         if transmission.content is None:
             series.setdefault(transmission.series, []).append(transmission)
     for same in series.values():
-        messages += [_batch(same[at : at + readings_max]) for at in range(0, len(same), readings_max)]
+        messages += map(_batch, _batches(same, readings_max))
     yield from sorted(messages)
+
+
+def _batches(transmissions: Sequence[Transmission], readings_max: int) -> Iterator[Sequence[Transmission]]:
+    """Cut transmissions of one series into batches. A copy goes with the next: in one message it would count twice."""
+    first, times_ns = 0, set[int]()
+    for at, transmission in enumerate(transmissions):
+        time_ns = transmission.observation.time_ns
+        if time_ns in times_ns or at - first == readings_max:
+            yield transmissions[first:at]
+            first, times_ns = at, set()
+        times_ns.add(time_ns)
+    yield transmissions[first:]
 
 
 def payload(time_ns: int, fields: Mapping[str, object]) -> bytes:

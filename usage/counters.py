@@ -11,7 +11,7 @@ What was done is kept as a `Correction`, so that a figure can be explained.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise, takewhile
@@ -175,9 +175,11 @@ def _is_plain(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRule
 def _first_believed(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> int | None:
     """The first total, unless it stands for no value and the next one does not carry on from it."""
     first = next((i for i, total in enumerate(totals) if total not in _NO_VALUES), None)
-    if first and rules.carries_on(totals[first - 1], totals[first], times_ns[first] - times_ns[first - 1]):
-        return first - 1
-    return first
+    if not first:
+        return first
+    pair = totals[first - 1], totals[first], times_ns[first] - times_ns[first - 1]
+    is_real = rules.carries_on(*pair) or (rules.bits is not None and rules.rolled_over(*pair) is not None)
+    return first - 1 if is_real else first
 
 
 def _zeros_end_ns(times_ns: Sequence[int], totals: Sequence[int]) -> int:
@@ -327,50 +329,6 @@ class _Judge:
 
 def _is_step_back(before: int, now: int) -> bool:
     return 0 <= (before - now) * _STEP_BACK_SHARE <= before
-
-
-def daily_growth(
-    times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, midnight_of: Callable[[int], int]
-) -> Growth:
-    """Judge the totals of a counter that starts from 0 at each local midnight, day by day.
-
-    `midnight_of` gives the local midnight at or before an instant. What came between a day's last reading and the
-    midnight after it is not known.
-    """
-    steps: list[Step] = []
-    corrections: list[Correction] = []
-    is_settled = True
-    for midnight_ns, first, stop in _days(times_ns, totals, rules, midnight_of):
-        if steps and steps[-1].stop_ns < midnight_ns:
-            steps.append(Step(steps[-1].stop_ns, midnight_ns, 0, is_known=False))
-        found = growth([midnight_ns, *times_ns[first:stop]], [0, *totals[first:stop]], rules)
-        steps += found.steps
-        corrections += found.corrections
-        is_settled = found.is_settled
-    return Growth(tuple(steps), tuple(corrections), is_settled)
-
-
-def _days(
-    times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, midnight_of: Callable[[int], int]
-) -> Iterator[tuple[int, int, int]]:
-    """Each local day's midnight and its readings, by index. One at midnight ends the day before."""
-    first, day_ns = 0, 0
-    for i, time_ns in enumerate(times_ns):
-        midnight_ns = midnight_of(time_ns - 1)
-        if i == 0:
-            day_ns = midnight_ns
-        elif midnight_ns > day_ns and not _is_reset_late(i, time_ns - midnight_ns, totals, rules):
-            yield day_ns, first, i
-            first, day_ns = i, midnight_ns
-    if times_ns:
-        yield day_ns, first, len(times_ns)
-
-
-def _is_reset_late(i: int, since_midnight_ns: int, totals: Sequence[int], rules: CounterRules) -> bool:
-    """Whether a reading just after midnight still shows yesterday's total: the next one falls, or is to come."""
-    if since_midnight_ns > rules.gap_ns or not rules.carries_on(totals[i - 1], totals[i], 0):
-        return False
-    return i + 1 == len(totals) or totals[i + 1] < totals[i]
 
 
 def is_anchored(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, until_ns: int) -> bool:

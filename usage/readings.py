@@ -15,7 +15,8 @@ from statistics import median_low
 from schemas import Kind
 from schemas.localtime import Span
 from stores import SeriesChunk
-from usage.counters import CounterRules, Growth, daily_growth, growth
+from usage.counters import CounterRules, Growth, growth
+from usage.daily_totals import daily_growth
 
 Number = int | float | bool
 

@@ -15,10 +15,11 @@ Whatever does not pass is parsed one by one, which is the truth that the joined 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import ErrorDetails, SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, core_schema, from_json
 
 from mqtt.messages import Message
 from schemas.ids import is_id
@@ -29,9 +30,9 @@ from sensors.times import number_ns, text_ns
 
 _UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
     "Cel": {
-        **dict.fromkeys(("Cel", "C", "°C"), lambda celsius: celsius),
+        **dict.fromkeys(("Cel", "C", "°C", "\u2103", "\u00baC"), lambda celsius: celsius),
         "K": lambda kelvin: kelvin - 273.15,
-        **dict.fromkeys(("degF", "F", "°F"), lambda fahrenheit: (fahrenheit - 32) / 1.8),
+        **dict.fromkeys(("degF", "F", "°F", "\u2109", "\u00baF"), lambda fahrenheit: (fahrenheit - 32) / 1.8),
     },
     "%RH": dict.fromkeys(("%RH", "%"), lambda percent: percent),
     "hPa": {
@@ -41,10 +42,13 @@ _UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
     },
     "ppm": {"ppm": lambda parts: parts},
 }
-"""What `value` may be given in, by the unit that is stored. Unit names are those of SenML (RFC 8428) and common use."""
+"""What `value` may be given in, by the unit that is stored: the names of SenML (RFC 8428) and of common use, some of
+which write one sign (U+2103) or the masculine ordinal for a degree."""
 
 _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
+_NUMBER_TEXT = re.compile(r"[+-]?\d{1,300}(\.\d{0,300}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})?", re.ASCII)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SHOWN_CHARS = 60
 _PART_PAYLOADS = 64
 """So many payloads at most are parsed one by one for the sake of one that is odd."""
@@ -56,8 +60,13 @@ _SEPARATOR = b"\n,\r"
 Sample = tuple[int | None, Fields]
 """One reading: UTC nanoseconds (None where it names no time) and fields."""
 
-Parsed = list[Sample] | Rejection
-"""What became of one payload."""
+Parsed = list[Sample | Rejection] | Rejection
+"""What became of one payload: of each of its items, or why it was refused whole."""
+
+_FAULTS_TOLD = 100
+_MORE_FAULTS = Rejection(
+    Reason.BAD_SCHEMA, f"one of more than {_FAULTS_TOLD} items that can't be read: see the first ones"
+)
 
 _TOPIC_LEVELS = 4
 
@@ -97,7 +106,8 @@ class NativeFormat:
         [samples] = self.parsers[kind].parse([message.payload])
         if isinstance(samples, Rejection):
             return samples
-        return [Decoded(device, [Item(kind, 1, time_ns, fields) for time_ns, fields in samples])]
+        items = [sample if isinstance(sample, Rejection) else Item(kind, 1, *sample) for sample in samples]
+        return [Decoded(device, items)]
 
 
 class NativeParser:
@@ -105,11 +115,14 @@ class NativeParser:
 
     def __init__(self, kind: Kind) -> None:
         self._spec = KINDS[kind]
-        self._one, self._many = _validators(self._spec)
+        self._many = _validator(self._spec)
         single = self._spec.single
         self.single_name = single.name if single else None
         self._names = ", ".join(field.name for field in self._spec.fields)
         self._units = _UNITS[single.unit] if single else {}
+        self._numbers: dict[str, type[int | float] | None] = {field.name: field.number for field in self._spec.fields}
+        self._numbers |= {"time": None} | ({"value": float, "unit": None} if single else {})
+        """The keys that a reading may have, and the type of those that are numbers."""
 
     def parse(self, payloads: Sequence[bytes]) -> list[Parsed]:
         """The samples of each payload, or why it was refused; never raises."""
@@ -149,35 +162,78 @@ class NativeParser:
         return parsed
 
     def _parse_one(self, payload: bytes) -> Parsed:
-        text = payload.strip(b" \t\r\n")
+        text = payload.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n\0")
         if not text:
             return Rejection(Reason.BAD_PAYLOAD, "the payload is empty: send a reading as JSON")
         if literal := _literal_in(text):
             return Rejection(Reason.BAD_PAYLOAD, f"{literal} is not JSON: send a finite number")
+        return (self._parse_array(text) if text.startswith(b"[") else None) or self._parse_items(text)
+
+    def _parse_array(self, text: bytes) -> Parsed | None:
+        """An array all of whose items are as they should be, or None."""
         try:
-            return self._read(text)
-        except ValidationError as error:
-            return self._explain(error.errors(include_url=False)[0])
+            return [self._sample(item) for item in self._many.validate_json(text, strict=True)]
+        except ValueError:
+            return None
+
+    def _parse_items(self, text: bytes) -> Parsed:
+        """Each item by itself, read with patience: numbers as text, counts with a fraction of 0, null for not given."""
+        try:
+            content = from_json(text)
         except ValueError as error:
-            return Rejection(Reason.BAD_SCHEMA, str(error))
+            return Rejection(Reason.BAD_PAYLOAD, f"{_shown(text.decode(errors='replace'))} is not JSON: {error}")
+        if not isinstance(content, list):
+            sample = self._item(content)
+            return sample if isinstance(sample, Rejection) else [sample]
+        if not content:
+            return Rejection(Reason.BAD_SCHEMA, "the array is empty: send at least one reading")
+        return self._items(content)
 
-    def _read(self, text: bytes) -> list[Sample]:
-        """The samples of a payload that is not empty. Raises ValueError with what to send instead."""
-        if text.startswith(b"{"):
-            return [self._sample(self._one.validate_json(text, strict=True))]
-        if not text.startswith(b"["):
-            return [(None, self._bare(_NUMBER.validate_json(text, strict=True)))]
-        items = self._many.validate_json(text, strict=True)
-        if not items:
-            raise ValueError("the array is empty: send at least one reading")
-        return [self._sample(item) for item in items]
+    def _items(self, content: list[object]) -> list[Sample | Rejection]:
+        """Each item of an array by itself. After many faults the others share one sentence: memory is bounded."""
+        parsed: list[Sample | Rejection] = []
+        faults = 0
+        for number, item in enumerate(content):
+            sample = self._item(item, f"[{number}]: ") if faults < _FAULTS_TOLD or type(item) is dict else _MORE_FAULTS
+            if isinstance(sample, Rejection):
+                faults += 1
+                sample = sample if faults <= _FAULTS_TOLD else _MORE_FAULTS
+            parsed.append(sample)
+        return parsed
 
-    def _bare(self, value: float) -> Fields:
+    def _item(self, item: object, place: str = "") -> Sample | Rejection:
+        try:
+            if isinstance(item, dict):
+                return self._sample(self._checked(item))
+            return None, self._bare(item, is_alone=not place)
+        except OverflowError:
+            return Rejection(Reason.OUT_OF_RANGE, f"{place}{_shown(item)} is beyond any measure")
+        except ValueError as error:
+            return Rejection(Reason.BAD_SCHEMA, f"{place}{error}")
+
+    def _bare(self, value: object, *, is_alone: bool) -> Fields:
         """A bare number is the value of a kind with one field; its time is the receive time."""
+        if not is_alone:
+            raise ValueError(f"{_shown(value)} is not an object")
+        number = _as_number(value)
+        if number is None:
+            raise ValueError(f"{_shown(value)} is not a reading: send an object, an array of objects or a number")
         if self.single_name is None:
             problem = f"a bare number, but {self._spec.kind} has several fields"
             raise ValueError(f"{problem}: send an object with some of {self._names}")
-        return {self.single_name: value}
+        return {self.single_name: float(number)}
+
+    def _checked(self, item: dict[str, Any]) -> dict[str, Any]:
+        """What an object gives, each number in its field's type. Raises ValueError with what to send instead."""
+        given: dict[str, Any] = {}
+        for key, value in item.items():
+            if key not in self._numbers:
+                known = f"time, value, unit, {self._names}" if self._units else f"time, {self._names}"
+                raise ValueError(f"unknown key {_cut(ascii(key)[1:-1])}: {self._spec.kind} knows {known}")
+            if value is not None:
+                number = self._numbers[key]
+                given[key] = value if number is None else _typed(key, value, number)
+        return given
 
     def _sample(self, item: dict[str, Any]) -> Sample:
         """One object as a sample. Raises ValueError with what to send instead."""
@@ -199,36 +255,12 @@ class NativeParser:
                 raise ValueError(f"no value: send value, with or without unit, or {field.name}")
         elif field.name in item:
             raise ValueError(f"both value and {field.name}: send one of them")
-        elif unit is not None:
+        elif unit is not None and unit != "":
             convert = self._units.get(unit) if isinstance(unit, str) else None
             if convert is None:
                 raise ValueError(f"unit {_shown(unit)} is not for {self._spec.kind}: use {', '.join(self._units)}")
             value = round(convert(value), 6) if unit != field.unit else value
         return {field.name: value}
-
-    def _explain(self, detail: ErrorDetails) -> Rejection:
-        place = _place(detail)
-        given = _shown(detail["input"])
-        match detail["type"]:
-            case "json_invalid":
-                problem = detail.get("ctx", {}).get("error", detail["msg"])
-                return Rejection(Reason.BAD_PAYLOAD, f"not JSON: {problem}")
-            case "int_parsing_size":
-                return Rejection(Reason.OUT_OF_RANGE, f"{place}: {given} is beyond any counter")
-            case _ if not detail["loc"]:
-                sentence = f"{given} is not a reading: send an object, an array of objects or a number"
-            case "extra_forbidden":
-                known = f"time, value, unit, {self._names}" if self._units else f"time, {self._names}"
-                sentence = f"unknown key {place}: {self._spec.kind} knows {known}"
-            case "int_from_float" | "int_type":
-                sentence = f"{place}: {given} is not a whole number"
-            case "float_type":
-                sentence = f"{place}: {given} is not a number"
-            case "dict_type":
-                sentence = f"{place}: {given} is not an object"
-            case _:
-                sentence = f"{place}: {detail['msg']}"
-        return Rejection(Reason.BAD_SCHEMA, sentence)
 
 
 def _is_one_object_each(text: bytes, payloads: int) -> bool:
@@ -245,7 +277,8 @@ def _time_ns(time: object) -> int:
     if type(time) is int or type(time) is float:
         return number_ns(time)
     if type(time) is str:
-        return text_ns(time)
+        number = _as_number(time)
+        return text_ns(time) if number is None else number_ns(number)
     raise ValueError(f"time {_shown(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 
 
@@ -254,25 +287,35 @@ def _literal_in(text: bytes) -> str | None:
     return next((literal.decode() for literal in _NUMBER_LITERALS if literal in text), None)
 
 
-def _place(detail: ErrorDetails) -> str:
-    """Where in the payload: `[3]value`, with a key of the sender's cut short."""
-    parts = (f"[{part}]" if isinstance(part, int) else _cut(ascii(part)[1:-1]) for part in detail["loc"])
-    return "".join(parts)
+def _typed(name: str, value: object, number: type[int | float]) -> int | float:
+    """A field's value in the field's type, which never changes. Raises ValueError, OverflowError."""
+    given = _as_number(value)
+    if given is None or (number is int and given != given // 1):
+        raise ValueError(f"{name}: {_shown(value)} is not {'a whole number' if number is int else 'a number'}")
+    return number(given)
+
+
+def _as_number(value: object) -> int | float | None:
+    """A number, also one written as text, as some devices do; None for anything else."""
+    if type(value) is str:
+        match = _NUMBER_TEXT.fullmatch(value.strip())
+        return None if match is None else float(value) if match[1] else int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _shown(value: object) -> str:
-    return _cut(repr(value))
+    try:
+        return _cut(repr(value))
+    except ValueError:  # a number of thousands of digits
+        return "a number without end"
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
-_NUMBER = SchemaValidator(core_schema.float_schema())
-
-
-def _validators(spec: KindSpec) -> tuple[SchemaValidator, SchemaValidator]:
-    """Validators of one object and of an array of them, with exactly the keys that the kind knows."""
+def _validator(spec: KindSpec) -> SchemaValidator:
+    """Validates an array of objects with exactly the keys that the kind knows, each of its own type."""
     keys: dict[str, core_schema.CoreSchema] = {"time": core_schema.any_schema()}
     if spec.single:
         keys |= {"value": core_schema.float_schema(), "unit": core_schema.any_schema()}
@@ -283,4 +326,4 @@ def _validators(spec: KindSpec) -> tuple[SchemaValidator, SchemaValidator]:
         extra_behavior="forbid",
         strict=True,
     )
-    return SchemaValidator(shape), SchemaValidator(core_schema.list_schema(shape))
+    return SchemaValidator(core_schema.list_schema(shape))

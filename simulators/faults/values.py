@@ -5,7 +5,6 @@ A clock is never ahead by more than the pipeline forgives.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from random import Random
@@ -159,7 +158,7 @@ _WAYS: tuple[tuple[Reason, Callable[[int, Fields], bytes]], ...] = (
     (Reason.BAD_PAYLOAD, lambda _time_ns, _fields: b"\xff\xfe\x00reboot"),
     (Reason.BAD_PAYLOAD, lambda time_ns, fields: payload(time_ns, fields)[:-4]),
     (Reason.BAD_PAYLOAD, lambda time_ns, fields: payload(time_ns, dict.fromkeys(fields, math.nan))),
-    (Reason.BAD_SCHEMA, lambda time_ns, fields: payload(time_ns, {name: json.dumps(v) for name, v in fields.items()})),
+    (Reason.BAD_SCHEMA, lambda time_ns, fields: payload(time_ns, {name: f"{v} units" for name, v in fields.items()})),
     (Reason.BAD_SCHEMA, lambda time_ns, fields: payload(time_ns, {f"{name}_": v for name, v in fields.items()})),
     (Reason.BAD_SCHEMA, lambda _time_ns, _fields: b"[]"),
 )

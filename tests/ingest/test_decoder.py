@@ -47,7 +47,7 @@ def test_the_order_of_messages_about_one_point_is_kept() -> None:
     "kind, taken, refused",
     [
         ("temperature", ["-40", "85"], ["-40.001", "85.001", "-1e308"]),
-        ("humidity", ["0", "100"], ["-0.001", "100.001"]),
+        ("humidity", ["0", "105"], ["-0.001", "105.001"]),
         ("pressure", ["500", "1200"], ["499.999", "1200.001"]),
         ("co2", ["0", "40000"], ["-1", "40000.5"]),
         ("footfall", ['{"entries": 0}', f'{{"exits_total": {INT64_MAX}}}'], ['{"entries": -1}', '{"people": -1}']),
@@ -79,8 +79,11 @@ def test_limits_are_inclusive(kind: str, taken: list[str], refused: list[str]) -
         ("footfall", '{"entries": 2001}', True),
         ("footfall", '{"exits": 2001, "entries": 1}', True),
         ("footfall", '{"entries_total": 2001, "people": 5000}', False),
-        ("wifi", '{"clients": 100000}', False),
-        ("device", '{"battery_pct": -5}', False),
+        ("wifi", '{"clients": 5000}', False),
+        ("wifi", '{"clients": 5001}', True),
+        ("wifi", '{"devices": 65535}', True),
+        ("device", '{"battery_pct": 0}', False),
+        ("device", '{"battery_pct": -5}', True),
     ],
 )
 def test_what_is_possible_but_not_plausible_is_marked(kind: str, payload: str, suspect: bool) -> None:

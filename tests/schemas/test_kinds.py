@@ -9,7 +9,7 @@ from schemas import KINDS, MEASUREMENTS, FieldType, Kind
 # kind, field, refused outside, suspect outside
 MEASURES = [
     (Kind.TEMPERATURE, "temperature_c", (-40, 85), (-20, 50)),
-    (Kind.HUMIDITY, "relative_humidity_pct", (0, 100), (5, 100)),
+    (Kind.HUMIDITY, "relative_humidity_pct", (0, 105), (5, 100)),
     (Kind.PRESSURE, "pressure_hpa", (500, 1200), (870, 1085)),
     (Kind.CO2, "co2_ppm", (0, 40000), (380, 10000)),
 ]

@@ -56,6 +56,7 @@ def test_a_sensor_that_the_estate_file_names() -> None:
         zone="entrance",
         zone_info=ZoneInfo("Europe/London"),
         every_s=300,
+        max_step=None,
         named=True,
     )
 

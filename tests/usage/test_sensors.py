@@ -79,3 +79,10 @@ def test_jobs_writes_a_row_for_each_ten_minutes_and_remembers_the_battery(store:
     assert list(run.times_ns) == [NOW_NS, NOW_NS + 10 * MINUTE_NS]
     assert list(run.columns["battery_pct"]) == [71.0, 71.0]
     assert list(run.columns["last_seen_s"]) == [60, 9 * 60]
+
+
+def test_a_value_that_stands_for_none_is_no_value_now(store: Store) -> None:
+    put(store, Kind.WIFI, [(NOW_NS, {"clients": 65_535, "suspect": True})], sensor="ap")
+    put(store, Kind.DEVICE, [(NOW_NS, {"battery_pct": 255.0, "suspect": True})], sensor="ap")
+    ap = sensor(store, "ap")
+    assert (ap.last_seen_ns, ap.silent, ap.battery_pct, ap.values) == (NOW_NS, False, None, {})

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from schemas import KINDS, Estate, Hub, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
-from stores import Store
+from stores import SeriesChunk, Store
 from stores.lines import encode
 from stores.protocol import Number
 from usage.plan import HubPlan
 from usage.queries.figures import CLOCK_SLACK_NS
+from usage.readings import SUSPECT
 
 SENSOR_STATUS = "sensor_status"
 SILENT_INTERVALS = 3
@@ -79,10 +80,19 @@ def _read_latest(store: Store, now_ns: int) -> dict[str, dict[str, list[_Latest]
     found: dict[str, dict[str, list[_Latest]]] = {}
     for kind in KINDS:
         for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
-            values = {name: column[0] for name, column in chunk.columns.items() if column[0] is not None}
+            values = {} if _is_suspect(chunk) else _values(chunk)
             latest = _Latest(min(chunk.times_ns[0], now_ns), kind, chunk.tags.get("zone"), values)
             found.setdefault(chunk.tags["hub"], {}).setdefault(chunk.tags["sensor"], []).append(latest)
     return found
+
+
+def _is_suspect(latest: SeriesChunk) -> bool:
+    """Whether the latest reading is one that no figure takes."""
+    return bool(latest.columns.get(SUSPECT, (None,))[0])
+
+
+def _values(latest: SeriesChunk) -> dict[str, float]:
+    return {name: value for name, column in latest.columns.items() if (value := column[0]) is not None}
 
 
 def _read_batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
@@ -91,7 +101,7 @@ def _read_batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
     for measurement in (SENSOR_STATUS, Kind.DEVICE):
         for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):
             level = chunk.columns.get("battery_pct", (None,))[0]
-            if level is not None:
+            if level is not None and not _is_suspect(chunk):
                 found[chunk.tags["hub"], chunk.tags["sensor"]] = float(level)
     return found
 
