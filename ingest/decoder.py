@@ -54,7 +54,7 @@ class TopicRoute(NamedTuple):
     series: SeriesEncoder | None
 
 
-_Receipt = tuple[int, bool]
+_Arrival = tuple[int, bool]
 """When a message came, and whether the broker delivers it again; it has as many nanoseconds from there as readings."""
 
 
@@ -236,7 +236,7 @@ class Decoder:
     def _accept(self, message: Message, readings: Sequence[Placed | Rejection], batch: Batch) -> None:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
-        receipt: _Receipt | None = None
+        arrival: _Arrival | None = None
         taken: set[tuple[SeriesEncoder, int]] = set()
         named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
         share_times = len(named) < len(readings)
@@ -250,9 +250,9 @@ class Decoder:
                 if message.retained:
                     rejections.append(RETAINED)
                     continue
-                receipt = receipt or self._receipt(message, len(readings), batch)
+                arrival = arrival or self._arrival(message, len(readings), batch)
                 # By its place in the message: the same when the message is redriven and more of it is taken.
-                time_ns = receipt[0] + number
+                time_ns = arrival[0] + number
             if not oldest_ns <= time_ns <= latest_ns:
                 rejections.append(self._window.refusal(time_ns))
                 continue
@@ -266,13 +266,13 @@ class Decoder:
             if time_ns < series.days.today_ns:
                 batch.marks.add(series.days.mark(time_ns))
         if rejections:
-            receipt = receipt or self._receipt(message, 1, batch)
-            batch.refused.append(Refused(message, rejections, len(readings) - len(rejections), *receipt))
+            arrival = arrival or self._arrival(message, 1, batch)
+            batch.refused.append(Refused(message, rejections, len(readings) - len(rejections), *arrival))
 
     def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
-        batch.refused.append(Refused(message, [rejection], 0, *self._receipt(message, 1, batch)))
+        batch.refused.append(Refused(message, [rejection], 0, *self._arrival(message, 1, batch)))
 
-    def _receipt(self, message: Message, readings: int, batch: Batch) -> _Receipt:
+    def _arrival(self, message: Message, readings: int, batch: Batch) -> _Arrival:
         """When the message came, which is at its first delivery where the broker delivers it again."""
         known = self._known_delivery(message)
         if known is not None:

@@ -111,17 +111,20 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _broker_address(settings: Settings) -> tuple[str, int]:
-    """The configured broker; else the one that `up` told of last, which may be its own on a port of its choice."""
-    if settings.mqtt.host is None:
-        try:
-            with closing(BufferReader(settings.data_dir)) as reader:
-                told = json.loads(reader.status.all().get("subscriber", "{}")).get("broker")
-        except HubpulseError:
-            told = None
-        if told:
-            host, _, port = told.rpartition(":")
-            return host, int(port)
+    """The configured broker; else the one that ingest last reported, which may be that of `up`, on a port it chose."""
+    if settings.mqtt.host is None and (reported := _reported_broker(settings)):
+        host, _, port = reported.rpartition(":")
+        return host, int(port)
     return settings.mqtt.host or "127.0.0.1", settings.mqtt.port
+
+
+def _reported_broker(settings: Settings) -> str | None:
+    try:
+        with closing(BufferReader(settings.data_dir)) as reader:
+            subscriber: dict[str, str] = json.loads(reader.status.all().get("subscriber", "{}"))
+    except HubpulseError:
+        return None
+    return subscriber.get("broker")
 
 
 def _broker(settings: Settings) -> Finding:

@@ -12,7 +12,7 @@ from typing import Any
 from stores.protocol import StoreError
 
 LOCK_WAIT_S = 5.0
-MOVED, LATER_LAYOUT, NOT_THERE = -1, -2, -3
+MOVED, LATER_LAYOUT, NOT_THERE, NOT_MADE = -1, -2, -3, -4
 """Codes for what is wrong with a file, beside SQLite's own."""
 
 TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -29,6 +29,7 @@ _SENTENCES = {
     sqlite3.SQLITE_CANTOPEN: _CLOSED,
     sqlite3.SQLITE_PERM: _CLOSED,
     MOVED: "was moved away while in use: put it back, then start again",
+    NOT_MADE: "is empty, or not one of Hubpulse's: check --data or HUBPULSE_DATA_DIR, or restore a backup",
     NOT_THERE: "is not there: check --data or HUBPULSE_DATA_DIR",
 }
 

@@ -21,7 +21,7 @@ from typing import Any
 from schemas import KINDS, MEASUREMENTS, FieldType, Measurement
 from schemas.kinds import INT64_MAX
 from stores.protocol import Accepted, Keep, Number, Outcome, Rejected, SeriesChunk, StoreError
-from stores.sqlite_file import NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
+from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
 from stores.sqlite_lines import LineReader
 
 CHUNK_POINTS_MAX = 5000
@@ -107,6 +107,8 @@ class SqliteStore:
     def require(self) -> None:
         if not self._is_there():
             raise self._reader.problem(NOT_THERE)
+        if not self._reader.layout():
+            raise self._reader.problem(NOT_MADE)
 
     def check(self) -> str:
         (tables,) = (self._reader.one("SELECT count(*) FROM sqlite_master") if self._is_there() else None) or (0,)

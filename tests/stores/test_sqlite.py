@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stores import Accepted, Keep, Rejected, StoreError
+from schemas import Settings
+from stores import Accepted, Keep, Rejected, StoreError, open_store
 from stores.sqlite_store import MIGRATIONS, SqliteStore
 from tests.real_parts import REPOSITORY
 from tests.stores.points import Point, co2, lines, read, write
@@ -263,3 +264,11 @@ def test_expiring_deletes_old_readings_and_keeps_roll_ups(store: SqliteStore, mo
     store.expire(15)
     assert [point.time_ns for point in read(store, "co2")] == [15, 16, 17, 18, 19] * 2
     assert read(store, "usage_daily") == daily
+
+
+def test_an_empty_file_is_no_store_to_read(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, store="sqlite")
+    (tmp_path / "store.db").touch()
+    with pytest.raises(StoreError, match=r"store\.db is empty, or not one of Hubpulse's: check --data"):
+        open_store(settings, must_exist=True)
+    assert (tmp_path / "store.db").read_bytes() == b""

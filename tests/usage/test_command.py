@@ -14,8 +14,11 @@ from cli.usage import app
 from schemas import Kind
 from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
+from schemas.settings import InfluxSettings
 from stores import Store
+from stores.influx_store import InfluxStore
 from stores.sqlite_store import SqliteStore
+from tests.servers import Influxd
 from tests.usage.given import HOUR_NS, at, put
 from usage.rows import DAILY, read_rows
 
@@ -122,6 +125,30 @@ def test_recompute_stores_the_rollups_and_says_what_changed(store: Store, data: 
     assert call(*words, data=data).stdout.strip() == "4 days of 2 hubs recomputed, 1 of them changed"
     row = read_rows(store, DAILY, "armley", Span(0, 2**62))[MIDNIGHT_NS]
     assert (row["entries"], row["revision"]) == (7, 2)
+
+
+def test_recompute_fills_an_empty_policy_usage_of_influxdb_1_x(
+    influxd: Influxd, influx_database: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = InfluxStore(InfluxSettings(url=influxd.url, bucket=influx_database))
+    store.prepare()
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 12 * HOUR_NS, {"entries": 3, "exits": 1})])
+    for name, value in (("STORE", "influxdb"), ("INFLUX__URL", influxd.url), ("INFLUX__BUCKET", influx_database)):
+        monkeypatch.setenv(f"HUBPULSE_{name}", value)
+    words = ["recompute", "--from", DAY, "--to", DAY]
+    call(*words, data=data)
+    daily = read_rows(store, DAILY, "armley", Span(0, 2**62))
+    influxd.query(f'DROP RETENTION POLICY "usage" ON "{influx_database}"')
+    store.prepare()
+    assert not read_rows(store, DAILY, "armley", Span(0, 2**62))
+
+    result = call(*words, data=data)
+
+    assert result.exit_code == 0, result.output
+    stored = read_rows(store, DAILY, "armley", Span(0, 2**62))
+    assert {time: row["entries"] for time, row in stored.items()} == {MIDNIGHT_NS: 3}
+    assert [row["exits"] for row in stored.values()] == [row["exits"] for row in daily.values()] == [1]
+    store.close()
 
 
 @pytest.mark.usefixtures("store")
