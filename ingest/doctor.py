@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from ingest.buffer import BufferReader
-from mqtt.probe import lets_in
+from mqtt.probe import lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE, Settings
@@ -60,12 +60,11 @@ def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -
 def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:
     """Whether ingest runs, receives and writes, and whether its ledger balances."""
     with closing(BufferReader(settings.data_dir)) as reader:
-        status = {name: json.loads(value) for name, value in reader.status.all().items()}
+        subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
     if not ledger.balanced:
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
-    subscriber, writer = status.get("subscriber"), status.get("writer")
-    if subscriber is None:
+    if not subscriber:
         return Finding("ingest", State.FAILED, "never ran on this folder: start `hubpulse up` or `hubpulse ingest`")
     age_s = (clock_ns() - text_ns(subscriber["at"])) // NS_A_SECOND
     if age_s > _ALIVE_WITHIN_S:
@@ -110,31 +109,24 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", State.OK, f"{free / _GB:.1f} GB free at {folder}")
 
 
-def _broker_address(settings: Settings) -> tuple[str, int]:
-    """The configured broker; else the one that ingest last reported, which may be that of `up`, on a port it chose."""
-    if settings.mqtt.host is None and (reported := _reported_broker(settings)):
-        host, _, port = reported.rpartition(":")
-        return host, int(port)
-    return settings.mqtt.host or "127.0.0.1", settings.mqtt.port
-
-
-def _reported_broker(settings: Settings) -> str | None:
-    try:
-        with closing(BufferReader(settings.data_dir)) as reader:
-            subscriber: dict[str, str] = json.loads(reader.status.all().get("subscriber", "{}"))
-    except HubpulseError:
-        return None
-    return subscriber.get("broker")
-
-
 def _broker(settings: Settings) -> Finding:
-    host, port = _broker_address(settings)
-    at_address = settings.mqtt.model_copy(update={"host": host, "port": port})
-    if not lets_in(at_address, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
+    mqtt = settings.mqtt
+    # Where none is configured, `up` starts its own, on a port that only its ingest has reported.
+    if mqtt.host is None and (reported := _reported_broker(settings.data_dir)):
+        host, _, port = reported.rpartition(":")
+        mqtt = mqtt.model_copy(update={"host": host, "port": int(port)})
+    if not lets_in(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
         from mqtt.connection import connect  # noqa: PLC0415 - only where a client library is needed
 
-        connect(at_address, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S).close()
-    return Finding("broker", State.OK, f"{host}:{port} answers")
+        connect(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S).close()
+    return Finding("broker", State.OK, f"{place_of(mqtt)} answers")
+
+
+def _reported_broker(data_dir: Path) -> str | None:
+    """The `host:port` that ingest last received from; None where no ingest has run on this folder."""
+    with suppress(HubpulseError), closing(BufferReader(data_dir)) as reader:
+        return reader.status.get("subscriber").get("broker")
+    return None
 
 
 def _store(settings: Settings) -> Finding:

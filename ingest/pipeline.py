@@ -12,7 +12,6 @@ Back-pressure needs no queue: while a commit waits, nothing is read, and the bro
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import random
 import threading
@@ -192,7 +191,7 @@ class Ingest:
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError, OSError):
             beat("ingest", self._settings.data_dir, problem)
-            buffer.status.set("subscriber", json.dumps(status))
+            buffer.status.set("subscriber", status)
 
 
 class _DataLock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from ingest.buffer import Buffer
@@ -66,8 +65,5 @@ class StatusReport:
 
 
 def _connected(buffer: Buffer, now_ns: int) -> bool:
-    value = buffer.status.get("subscriber")
-    if value is None:
-        return False
-    status = json.loads(value)
-    return status["problem"] is None and now_ns - text_ns(status["at"]) < _CONNECTED_WITHIN_NS
+    status = buffer.status.get("subscriber")
+    return bool(status) and status["problem"] is None and now_ns - text_ns(status["at"]) < _CONNECTED_WITHIN_NS

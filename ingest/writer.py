@@ -217,10 +217,9 @@ class Writer(threading.Thread):
         self._pause(wait_s)
 
     def _set_state(self, buffer: Buffer, state: str) -> None:
-        value = json.dumps({"state": state, "at": rfc3339(self._clock_ns())})
         # Where it can't be kept, `settle` can't either, and says so.
         with suppress(BufferFullError):
-            buffer.status.set("writer", value)
+            buffer.status.set("writer", {"state": state, "at": rfc3339(self._clock_ns())})
 
 
 def _bodies(rows: Sequence[PendingRow], lines_max: int) -> list[bytes]:

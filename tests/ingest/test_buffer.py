@@ -143,7 +143,7 @@ def test_a_disk_that_others_fill_takes_nothing_halfway(small_disk: Path, open_bu
     with pytest.raises(BufferFullError):
         buffer.commit(lines(300, line_bytes=1000))
     with pytest.raises(BufferFullError):
-        buffer.status.set("writer", "x" * 100_000)
+        buffer.status.set("writer", {"state": "x" * 100_000})
     with pytest.raises(BufferFullError):
         buffer.settle(rows, [RejectedLine("t", bytes(100_000), "because")])
     assert (buffer.ledger.read(), buffer.pending.oldest(1)) == (before, rows)

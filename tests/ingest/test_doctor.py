@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from ingest.buffer import Buffer
 from ingest.doctor import Finding, State, examine
 from schemas import Settings
 from schemas.settings import InfluxSettings, IngestSettings, MqttSettings
@@ -52,6 +55,15 @@ def test_a_certificate_file_that_is_missing_is_told(tmp_path: Path) -> None:
 
     assert findings["broker"].state is State.FAILED
     assert "HUBPULSE_MQTT__CA_FILE" in findings["broker"].detail
+
+
+def test_the_broker_that_ingest_reported_is_asked_where_none_is_configured(tmp_path: Path) -> None:
+    with closing(Buffer(tmp_path, clock_ns=time.time_ns)) as buffer:
+        buffer.status.set("subscriber", {"broker": "127.0.0.1:1", "problem": None, "at": "2026-10-31T12:00:00Z"})
+    finding = next(f for f in examine(Settings(data_dir=tmp_path)) if f.part == "broker")
+
+    assert finding.state is State.FAILED
+    assert "127.0.0.1:1 " in finding.detail
 
 
 def test_a_token_of_grafana_that_may_not_read_is_reported(tmp_path: Path) -> None:
