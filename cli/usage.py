@@ -97,18 +97,22 @@ def _rows(
     queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
 ) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns before the figures, and the rows."""
+    from schemas.measures import named
     from usage.queries import Period
 
     if hourly:
         hours = queries.hourly(first, last, hub=hub)
-        return ["hub", "time"], ({"hub": h.hub, "time": h.time.isoformat(), **h.figures} for h in hours)
+        return ["hub", "time"], ({"hub": h.hub, "time": h.time.isoformat(), **named(h.figures)} for h in hours)
     if per is Per.DAY:
         days = queries.daily(first, last, hub=hub)
-        return ["hub", "date"], ({"hub": d.hub, "date": d.date.isoformat(), **d.figures} for d in days)
+        return ["hub", "date"], ({"hub": d.hub, "date": d.date.isoformat(), **named(d.figures)} for d in days)
     sums = queries.periods(Period(per), first, last, hub=hub)
-    counted = ["days", "days_counted"]
+    counted = ["days", "days_counted", "days_missing"]
     return ["hub", per.value, *counted], (
-        {"hub": s.hub, per.value: s.period, "days": s.days, "days_counted": s.days_counted, **s.figures} for s in sums
+        {"hub": s.hub, per.value: s.period}
+        | {"days": s.days, "days_counted": s.days_counted, "days_missing": s.days_missing}
+        | named(s.figures)
+        for s in sums
     )
 
 

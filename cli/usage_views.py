@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
+from schemas.measures import USAGE_MEASURES, named
 from usage.journal import Change
 from usage.queries import Why
 from usage.queries.why import CounterDay, SensorDay, sentence
@@ -44,7 +45,11 @@ def why_as_text(found: Why) -> Iterator[str]:
     yield f"{found.hub}, {found.day.date:%A} {found.day.date}: {_opening(found)}"
     yield f"  entries {_people(figures['entries'])}, exits {_people(figures['exits'])}"
     status = "final" if figures["final"] else "not final yet"
-    yield f"  completeness {_shown(figures['completeness'])}, revision {figures['revision']}, {status}"
+    state = USAGE_MEASURES["people_state"].named(figures["people_state"]) or "not open yet"
+    covered = figures["footfall_completeness"]
+    share = "" if covered is None else f", doors cover {covered:.1%} of the opening time"
+    yield f"  people {state}{share}; revision {figures['revision']}, {status}"
+    yield f"  readings received of those expected, of all sensors: {_shown(figures['completeness'])}"
     for change in found.changes:
         yield f"  changed: {_change(change)}"
     yield "sensors"
@@ -113,7 +118,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
         "date": found.day.date.isoformat(),
         "open": [{"from": local(start), "to": local(stop)} for start, stop in found.day.open],
         "closed": not found.day.open,
-        "figures": found.figures,
+        "figures": named(found.figures),
         "sensors": [
             {
                 "sensor": s.sensor,

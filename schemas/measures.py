@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-STORED_DECIMALS = 3
+STORED_DECIMALS: Final = 3
 """How many decimals of a figure are stored; people are shown fewer."""
 
 
@@ -63,6 +63,15 @@ class Judge(StrEnum):
     ENVIRONMENT = "environment"
 
 
+class PeopleState(IntEnum):
+    """What a day's count of people is worth. Stored as its number, given as its name in small letters."""
+
+    NONE = 0
+    PARTIAL = 1
+    COUNTED = 2
+    CLOSED = 3
+
+
 class Tone(StrEnum):
     """How good or bad a band is, whatever its colour on a page."""
 
@@ -98,6 +107,12 @@ class Measure:
     over_days: Aggregation = Aggregation.NONE
     judged_by: Judge | None = None
     bands: tuple[Band, ...] = ()
+    words: tuple[str, ...] = ()
+    """What the values 0, 1, 2... are called, where they are states."""
+
+    def named(self, value: float | None) -> float | str | None:
+        """The value as people and programs are given it."""
+        return self.words[int(value)] if self.words and value is not None else value
 
     def band(self, value: float | None) -> Band | None:
         """The band that a value is in; None without a value or bands."""
@@ -117,6 +132,10 @@ POOR_AIR_MINUTES = 20
 WORKROOM_MIN_C, COMFORT_MAX_C = 16, 25
 COMFORT_MIN_PCT, COMFORT_MAX_PCT = 40, 70
 COMPLETE_MIN, MOSTLY_COMPLETE_MIN = 0.9, 0.7
+COUNTED_MIN = 0.95
+"""From this share of the opening time on, a day's people are counted, and not in part."""
+SHARED_MAX = 0.05
+"""Of a counted day's people at most this share was shared out over a midnight."""
 BATTERY_LOW_PCT, BATTERY_GOOD_PCT = 15, 30
 
 _VENTILATION = "HSE guide to ventilation, SAGE-EMG 2020; while occupied"
@@ -171,6 +190,9 @@ _minutes = partial(_room, unit=MINUTES, covers=_OPEN, over_days=_SUM)
 _DAILY = (
     _people("entries", "People entering", "people counted in", over_days=_SUM),
     _people("exits", "People leaving", "people counted out", over_days=_SUM),
+    _people(
+        "entries_open", "Entering while open", "people counted in within opening hours", covers=_OPEN, over_days=_SUM
+    ),
     _people(
         "peak_occupancy",
         "Most at once",
@@ -240,6 +262,22 @@ _DAILY = (
         over_days=Aggregation.MEAN,
         bands=_BANDS_OF_COMPLETENESS,
     ),
+    *(
+        Measure(
+            f"{judge}_completeness",
+            f"{label} covered",
+            f"share of the opening time that {what} cover, on average",
+            unit=SHARE,
+            covers=_OPEN,
+            over_days=_WEIGHTED,
+            bands=_BANDS_OF_COMPLETENESS,
+        )
+        for judge, label, what in (
+            (Judge.FOOTFALL, "Doors", "the readings of each door"),
+            (Judge.WIFI, "Wi-Fi", "those of each access point"),
+            (Judge.ENVIRONMENT, "Rooms", "those of each zone and kind of sensor"),
+        )
+    ),
     Measure("final", "Final", "two days after its end, when late readings are rare", number=bool, over_days=_MIN),
     Measure(
         "revision",
@@ -247,6 +285,14 @@ _DAILY = (
         "0 until two hours after the day's end, then 1, and one more for each change",
         number=int,
         over_days=_MAX,
+    ),
+    Measure(
+        "people_state",
+        "People",
+        f"`counted` where the doors cover {COUNTED_MIN:.0%} of the opening time or more and at most {SHARED_MAX:.0%} "
+        "was shared out over a midnight; `partial`; `none` where no opening time is covered; `closed`",
+        number=int,
+        words=tuple(state.name.lower() for state in PeopleState),
     ),
 )
 
@@ -266,3 +312,8 @@ USAGE_MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType({m.name: m for m in (*_DAILY, *_LIVE)})
 """Every figure of the roll-ups and every reading that people see, by its field's name."""
+
+
+def named(figures: Mapping[str, float | None]) -> dict[str, float | str | None]:
+    """Figures as they are exported: states by their words."""
+    return {name: USAGE_MEASURES[name].named(value) for name, value in figures.items()}

@@ -6,7 +6,7 @@ skips is missing and the one that it repeats is there twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -109,15 +109,20 @@ def clip(spans: Iterable[Span], bounds: Span) -> tuple[Span, ...]:
     return tuple(span for span in cut if span.length_ns > 0)
 
 
-def union_length_ns(spans: Sequence[Span]) -> int:
-    """How long at least one of the spans lasts: what they share counts once."""
-    total, reached = 0, None
-    for start, stop in sorted(spans):
-        begin = start if reached is None else max(start, reached)
-        if stop > begin:
-            total += stop - begin
-            reached = stop
-    return total
+def union(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that meet joined: what they share is there once."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.start_ns <= joined[-1].stop_ns:
+            joined[-1] = Span(joined[-1].start_ns, max(joined[-1].stop_ns, span.stop_ns))
+        else:
+            joined.append(span)
+    return joined
+
+
+def union_length_ns(spans: Iterable[Span]) -> int:
+    """How long at least one of the spans lasts."""
+    return sum(span.length_ns for span in union(spans))
 
 
 @lru_cache(maxsize=256)

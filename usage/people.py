@@ -27,6 +27,8 @@ class Tally:
     events: tuple[tuple[int, int], ...]
     corrections: tuple[Correction, ...] = ()
     steps: tuple[Step, ...] = ()
+    shared: int = 0
+    """What of it was shared out over one of the day's midnights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Count:
         """The count of the span; None where no sensor counted in it, which is not zero."""
         first, stop = bisect_left(self.times_ns, span.start_ns), bisect_left(self.times_ns, span.stop_ns)
         return self.sums[stop] - self.sums[first] if stop > first else None
+
+    def within_all(self, spans: Iterable[Span]) -> int | None:
+        """The count of several spans together."""
+        counts = [count for span in spans if (count := self.within(span)) is not None]
+        return sum(counts) if counts else None
 
     def until(self, stop_ns: int) -> int:
         """The count from the day's start until an instant."""
@@ -89,7 +96,14 @@ def _tally(
     if not events and not corrections:
         return None
     field = f"{name}_total" if steps or corrections else name
-    return Tally(sensor.sensor, field, tuple(events), tuple(sorted(corrections, key=by_time)), steps)
+    across = [step for step in steps if _is_across(step, day.span)]
+    shared = sum(count for _, count in spread(across, [day.span], rules.gap_ns, calendar.open_within))
+    return Tally(sensor.sensor, field, tuple(events), tuple(sorted(corrections, key=by_time)), steps, shared)
+
+
+def _is_across(step: Step, day: Span) -> bool:
+    """Whether other days share what a step counted."""
+    return step.is_known and (step.start_ns < day.start_ns or step.stop_ns > day.stop_ns)
 
 
 def _intervals(
@@ -112,8 +126,7 @@ def _is_counted(steps: Sequence[Step], instant_ns: int) -> bool:
 def _splits(steps: Iterable[Step], totals: Track, day: Span, rules: CounterRules) -> Iterator[Correction]:
     """The gaps whose growth is shared with another day."""
     for step in steps:
-        is_across = step.start_ns < day.start_ns or step.stop_ns > day.stop_ns
-        if is_across and step.is_known and step.growth and step.length_ns > rules.gap_ns:
+        if _is_across(step, day) and step.growth and step.length_ns > rules.gap_ns:
             before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
             yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
 

@@ -42,6 +42,15 @@ class SensorReadings:
         """When the span's readings were taken."""
         return self.times_ns[bisect_left(self.times_ns, span.start_ns) : bisect_left(self.times_ns, span.stop_ns)]
 
+    def trusted_within(self, span: Span) -> Sequence[int]:
+        """When the span's readings were taken that are not suspect."""
+        suspect = self.columns.get(SUSPECT)
+        if suspect is None or not any(suspect):
+            return self.within(span)
+        first, stop = bisect_left(self.times_ns, span.start_ns), bisect_left(self.times_ns, span.stop_ns)
+        times = zip(self.times_ns[first:stop], suspect[first:stop], strict=True)
+        return [time_ns for time_ns, doubted in times if not doubted]
+
     def interval_ns(self, span: Span) -> int | None:
         """The usual time between the span's readings; None where they are too few."""
         gaps = [later - earlier for earlier, later in pairwise(self.within(span))]

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
-from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES, Judge
 from usage import air, signals
 from usage.calendar import Day, HubCalendar, clip, union_length_ns
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
+from usage.coverage import Coverage
 from usage.people import Count, Occupancy, Tally, tallies
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings, SensorReadings
@@ -28,7 +29,9 @@ from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 Figures = dict[str, int | float | bool | None]
 
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
-_NOT_FROM_SENSORS = frozenset({"open_minutes", "completeness", "final", "revision"})
+_NOT_FROM_SENSORS = frozenset(
+    {"open_minutes", "final", "revision", "people_state", "completeness", *(f"{judge}_completeness" for judge in Judge)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def roll_up(readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPla
     """
     known = DayContext(readings, day, calendar, plan, now_ns)
     hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
-    return Rollup(day, known.figures(day.span), hours, known.tallies)
+    return Rollup(day, known.day_figures(), hours, known.tallies)
 
 
 class DayContext:
@@ -78,6 +81,8 @@ class DayContext:
         self._humidity = self._signals(Kind.HUMIDITY, "relative_humidity_pct")
         self._pressure = self._signals(Kind.PRESSURE, "pressure_hpa")
         self._co2 = self._signals(Kind.CO2, "co2_ppm")
+        self._entry_tallies = entries
+        self._coverage = Coverage(readings, day, plan, now_ns, entries)
         self._expected = expectations(readings, day, plan)
 
     def figures(self, span: Span) -> Figures:
@@ -88,6 +93,7 @@ class DayContext:
         found: Figures = {
             "entries": self._entries.within(span),
             "exits": self._exits.within(span),
+            "entries_open": self._entries.within_all(opening),
             "peak_occupancy": self._occupancy.peak(span),
             "occupancy_drift": self._occupancy.drift(span),
             "wifi_peak_clients": signals.peak_sum(self._clients, span),
@@ -105,12 +111,21 @@ class DayContext:
             f"co2_minutes_over_{CO2_POOR_PPM}": self._co2_minutes_over(CO2_POOR_PPM, elapsed_open),
             "damp_minutes": self._damp_minutes(elapsed_open),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
+            "footfall_completeness": self._coverage.share(self._coverage.doors, span),
+            "wifi_completeness": self._coverage.share(self._coverage.access_points, span),
+            "environment_completeness": self._coverage.share(self._coverage.rooms, span),
         }
         rounded = {
             name: None if (value := found.get(name)) is None else measure.stored(value)
             for name, measure in USAGE_MEASURES.items()
         }
         return rounded | {"completeness": completeness(self._expected, span, self._now_ns)}
+
+    def day_figures(self) -> Figures:
+        """The figures of the whole day, with what its people are worth."""
+        found = self.figures(self._day.span)
+        shared = sum(tally.shared for tally in self._entry_tallies)
+        return found | {"people_state": self._coverage.people_state(found, shared)}
 
     # ------------------------------------------------------------------------------------------------- preparation
 

@@ -26,6 +26,7 @@ from dashboards.web import assets, pages, tables, views
 from dashboards.web.snapshot import DAYS, SnapshotSource
 from schemas import Estate
 from schemas.localtime import from_ns
+from schemas.measures import named
 from stores.protocol import Store, StoreError
 from usage import Queries
 
@@ -140,7 +141,7 @@ def _add_api(
             raise HTTPException(400, f"from must not be after to, and at most {API_DAYS_MAX} days are given at once")
         with closing(open_store()) as store:
             rows = Queries(store, estate(), now_ns=clock_ns()).stored_daily(first, last, hub=hub)
-            return JSONResponse([{"hub": row.hub, "date": row.date.isoformat(), **row.figures} for row in rows])
+            return JSONResponse([{"hub": row.hub, "date": row.date.isoformat(), **named(row.figures)} for row in rows])
 
 
 def _add_files(app: FastAPI) -> None:

@@ -123,7 +123,7 @@ def _hover(day: AnyDay, now: date) -> str:
 def _caveats(day: Day) -> list[str]:
     caveats = []
     if day.state is DayState.PARTIAL and not day.today:
-        caveats.append(f"incomplete: {wording.percent(day.completeness)} of readings")
+        caveats.append(f"incomplete: {day.covered}")
     if day.door_silent:
         caveats.append("door counter silent now")
     if day.provisional and day.figures:

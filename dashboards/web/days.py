@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 
 from dashboards.web import wording
-from schemas.measures import COMPLETE_MIN
+from schemas.measures import COUNTED_MIN, PeopleState
 from stores.protocol import Number
 
 
@@ -63,9 +63,12 @@ class Day:
         return None if value is None else int(value)
 
     @property
-    def completeness(self) -> float | None:
-        """Readings received / expected, 0..1; None where that is not known."""
-        return self.figures.get("completeness")
+    def covered(self) -> str:
+        """What of the day its door counters covered, in words."""
+        share = self.figures.get("footfall_completeness")
+        if share is not None and share >= COUNTED_MIN:
+            return "partly shared out over a midnight"
+        return f"{wording.percent(share)} of opening time covered"
 
     @property
     def provisional(self) -> bool:
@@ -78,13 +81,14 @@ class Day:
             return DayState.BEFORE
         if self.today:
             return self._state_so_far
-        if self.entries is None or self.completeness == 0:
-            return DayState.SILENT if self.opens else DayState.CLOSED
-        if self.completeness is not None and self.completeness < COMPLETE_MIN:
-            return DayState.PARTIAL
-        if self.entries > 0:
-            return DayState.COUNTED
-        return DayState.ZERO if self.opens else DayState.CLOSED
+        match self.figures.get("people_state"):
+            case PeopleState.PARTIAL:
+                return DayState.PARTIAL
+            case PeopleState.COUNTED:
+                return DayState.COUNTED if self.entries else DayState.ZERO
+            case PeopleState.CLOSED if self.entries:
+                return DayState.COUNTED
+        return DayState.SILENT if self.opens else DayState.CLOSED
 
     @property
     def _state_so_far(self) -> DayState:
@@ -99,12 +103,12 @@ class Day:
 
     @property
     def text(self) -> str:
-        """The day's entries in as few words as are true: `318`, `0`, `closed`, `no data`, `40 (71 % of readings)`."""
+        """The day's entries in as few words as are true: `318`, `0`, `closed`, `40 (71 % of opening time covered)`."""
         state = self.state
         if state in WITHOUT_COUNT:
             return WORDS[state]
         if state is DayState.PARTIAL and not self.today:
-            return f"{wording.number(self.entries)} ({wording.percent(self.completeness)} of readings)"
+            return f"{wording.number(self.entries)} ({self.covered})"
         return wording.number(self.entries)
 
 

@@ -85,6 +85,19 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
             yield from hours.spread(reading, way(reading.counted), series.hold_ns)
 
 
+def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:
+    """The entries of the day that came with a reading whose time reaches over a midnight."""
+    day = hours.day
+    return sum(
+        count.number
+        for series in counters
+        if series.sensor.counter_bits is not None
+        for reading in series.steps(day)
+        if reading.since_ns is not None and (reading.since_ns < day.start_ns or reading.time_ns > day.stop_ns)
+        for count in hours.spread(reading, reading.counted.entries, series.hold_ns)
+    )
+
+
 def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[CountAt]:
     """The bytes that the hub's access points report of a day."""
     return [

@@ -18,13 +18,14 @@ from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span, local_da
 from simulators.devices import every_ns
 from simulators.hours import open_spans
 from simulators.transmissions import Transmission
-from simulators.truth import air
+from simulators.truth import air, coverage
 from simulators.truth.air import StepSignal
-from simulators.truth.counts import Hours, counted, peak, total, transferred
+from simulators.truth.counts import Hours, counted, peak, shared, total, transferred
 from simulators.truth.received import ReceivedSeries
 
 _CARRIED_NS = 86400 * NS_A_SECOND
 _POOR_PPM, _BAD_PPM = 800, 1500
+_COUNTED_MIN, _SHARED_MAX = 0.95, 0.05
 
 Row = dict[str, int | float | None]
 
@@ -75,6 +76,7 @@ class HubOracle:
         row: Row = {
             "entries": came,
             "exits": went,
+            "entries_open": total(c for c in entries if any(start <= c.time_ns < stop for start, stop in opening)),
             "peak_occupancy": peak(entries, exits),
             "occupancy_drift": None if came is None or went is None else came - went,
             "wifi_peak_clients": air.peak_together(clients),
@@ -95,7 +97,11 @@ class HubOracle:
             "damp_minutes": air.damp_minutes(humidity, temperature, opening),
             "open_minutes": sum(stop - start for start, stop in opening) / NS_A_MINUTE,
             "completeness": self._completeness(bounds),
+            "footfall_completeness": coverage.doors(self._hub, self._received, bounds, opening),
+            "wifi_completeness": coverage.access_points(self._hub, self._received, bounds, opening),
+            "environment_completeness": coverage.rooms(self._hub, self._received, bounds, opening),
         }
+        row["people_state"] = _people_state(row, shared(self._series(Kind.FOOTFALL), hours))
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
     def _open_within(self, span: Span) -> list[Span]:
@@ -121,3 +127,13 @@ class HubOracle:
         }
         found = sum(min(number, received.get(series, 0)) for series, number in due.items())
         return found / sum(due.values()) if any(due.values()) else None
+
+
+def _people_state(row: Row, shared_entries: int) -> int:
+    """3: closed, 2: counted, 1: in part, 0: nothing is known."""
+    if not row["open_minutes"]:
+        return 3
+    share, entries = row["footfall_completeness"] or 0, row["entries_open"]
+    if not share and entries is None:
+        return 0
+    return 2 if share >= _COUNTED_MIN and shared_entries <= _SHARED_MAX * (entries or 0) else 1

@@ -28,7 +28,8 @@ _NOBODY = Counted(0, 0)
 class ReceivedReading(NamedTuple):
     """One good reading, and what it reports as counted since `since_ns`: people both ways, or bytes both ways.
 
-    `since_ns` is None where nothing came before.
+    `since_ns` is None where nothing came before. `is_known` is False where no total can tell how many came: another
+    device took the counter's place, or it began again in a silence.
     """
 
     time_ns: int
@@ -36,6 +37,7 @@ class ReceivedReading(NamedTuple):
     suspect: bool
     since_ns: int | None
     counted: Counted
+    is_known: bool = True
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class ReceivedSeries:
     kind: Kind
     readings: list[ReceivedReading] = field(default_factory=list)
     _unreported: Counted = _NOBODY
+    _restarted: bool = False
     _fallen: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -66,6 +69,7 @@ class ReceivedSeries:
         counted = observation.counted or _NOBODY
         if self.sensor.counter_bits is not None and not observation.fresh:
             counted = sum_counted((self._unreported, counted))
+        self._restarted |= observation.fresh
         if transmission.lost or transmission.reason is not None:
             self._unreported = counted
             return
@@ -83,9 +87,13 @@ class ReceivedSeries:
                 self._fallen.pop(name, None)
         limits = _limits(self.kind, every_ns(self.sensor))
         suspect = any(not low <= fields.get(name, low) <= high for name, (low, high) in limits.items())
-        self.readings.append(
-            ReceivedReading(observation.time_ns, observation.fields, suspect, last.time_ns if last else None, counted)
+        since_ns = last.time_ns if last else None
+        is_known = not self._restarted or (
+            Counted(int(fields["entries_total"]), int(fields["exits_total"])) == counted
+            and observation.time_ns - (since_ns or 0) <= self.hold_ns
         )
+        self._restarted = False
+        self.readings.append(ReceivedReading(observation.time_ns, fields, suspect, since_ns, counted, is_known))
 
     def forget(self, before_ns: int) -> None:
         """Keep the readings from an instant on, and the last one."""
@@ -103,6 +111,10 @@ class ReceivedSeries:
     def within(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings in a span."""
         return self.readings[self._before(span.start_ns) : self._before(span.stop_ns)]
+
+    def around(self, span: Span, pad_ns: int) -> Sequence[ReceivedReading]:
+        """The readings in a span and so long before and after it."""
+        return self.within(Span(span.start_ns - pad_ns, span.stop_ns + pad_ns))
 
     def steps(self, span: Span) -> Sequence[ReceivedReading]:
         """The readings whose time since the one before meets a span."""

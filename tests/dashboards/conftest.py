@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from dashboards.web.board import create_board
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
+from schemas.measures import PeopleState
 from stores.lines import Value, encode
 from stores.protocol import Accepted
 from stores.sqlite_store import SqliteStore
@@ -62,6 +63,7 @@ _WHOLE: dict[str, Value] = {
     "co2_max_ppm": 1180.0,
     "open_minutes": 480.0,
     "completeness": 0.99,
+    "footfall_completeness": 1.0,
     "final": True,
     "revision": 1,
 }
@@ -96,7 +98,8 @@ class Filled:
 
 def day_line(hub_id: str, day: date, entries: int | None, **figures: Value | None) -> str:
     """A day's row; a figure given as None is left out, as the roll-up leaves out what no sensor reported."""
-    row: dict[str, Value | None] = _WHOLE | {"entries": entries} | figures
+    state = PeopleState.NONE if entries is None else PeopleState.COUNTED
+    row: dict[str, Value | None] = _WHOLE | {"entries": entries, "people_state": int(state)} | figures
     told = {name: value for name, value in row.items() if value is not None}
     return encode("usage_daily", {"hub": hub_id}, told, midnight_ns(day, LONDON))
 

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from dashboards.web.snapshot import take
 from schemas import Estate
 from schemas.localtime import midnight_ns
+from schemas.measures import PeopleState
 from stores.protocol import StoreError
 from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, TODAY, Filled
 
@@ -115,15 +116,15 @@ def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) 
     zero, closed, silent, partial = (TODAY - timedelta(days=back) for back in (1, 5, 3, 4))
     filled.put_day("beeston", TODAY - timedelta(days=30), 50)
     filled.put_day("beeston", zero, 0)
-    filled.put_day("beeston", closed, 0, open_minutes=0.0)
-    filled.put_day("beeston", silent, None, exits=None, completeness=0.6)
-    filled.put_day("beeston", partial, 20, completeness=0.72)
+    filled.put_day("beeston", closed, 0, open_minutes=0.0, people_state=int(PeopleState.CLOSED))
+    filled.put_day("beeston", silent, None, exits=None, completeness=0.6, footfall_completeness=0.0)
+    filled.put_day("beeston", partial, 20, footfall_completeness=0.72, people_state=int(PeopleState.PARTIAL))
     filled.put_fresh_readings("beeston")
     html = browse(filled).get("/hubs/beeston").text
     assert re.match(r" Thu 19 Nov 0 300", day_line(html, zero))
     assert re.match(r" Sun 15 Nov closed", day_line(html, closed))
     assert re.match(r" Tue 17 Nov no data –", day_line(html, silent))  # noqa: RUF001 - the dash of the page
-    assert re.match(r" Mon 16 Nov 20 \(72 % of readings\)", day_line(html, partial))
+    assert re.match(r" Mon 16 Nov 20 \(72 % of opening time covered\)", day_line(html, partial))
     drawn = {
         (trace["name"], x)
         for trace in figures_of(html)["plot-entries"]["data"]

@@ -156,8 +156,10 @@ def test_recompute_fills_an_empty_policy_usage_of_influxdb_1_x(
 def test_weeks_and_months_say_how_many_days_they_have(data: Path, per: str, label: str, period: str) -> None:
     words = ["export", "--from", "2024-10-21", "--to", DAY, "--hub", "armley", "--per", per, "--format", "json"]
     (found,) = json.loads(call(*words, data=data).stdout)
-    assert list(found)[:4] == ["hub", label, "days", "days_counted"]
-    assert (found[label], found["days"], found["days_counted"], found["entries"]) == (period, 2, 1, 3)
+    assert list(found)[:5] == ["hub", label, "days", "days_counted", "days_missing"]
+    # A reading of ten minutes is no day's count.
+    counts = (found["days"], found["days_counted"], found["days_missing"])
+    assert (found[label], counts, found["entries"]) == (period, (2, 0, 2), 3)
 
 
 @pytest.mark.usefixtures("store")
@@ -183,6 +185,8 @@ def test_changes_tell_before_and_after(store: Store, data: Path) -> None:
     lines = call("changes", *asked, data=data).stdout.splitlines()
     assert [line.partition(" (")[0] for line in lines] == [
         "armley 2024-10-22: entries 3 -> 7",
+        "armley 2024-10-22: entries_open 3 -> 7",
+        "armley 2024-10-22: footfall_completeness 0.02 -> 0.041",
         "armley 2024-10-22: occupancy_drift 2 -> 6",
         "armley 2024-10-22: peak_occupancy 2 -> 6",
     ]

@@ -73,7 +73,11 @@ def test_a_marked_day_is_recomputed_and_the_change_told(store: Store, path: Path
         run(path, now_ns + MINUTE_NS)
     assert (row(store)["entries"], row(store)["revision"]) == (331, 2)
     changed = next(entry for entry in told if entry["event"] == "day_changed")
-    assert (changed["date"], changed["changes"], changed["revision"]) == ("2026-10-20", "entries 318 -> 331", 2)
+    assert (changed["date"], changed["changes"], changed["revision"]) == (
+        "2026-10-20",
+        "entries 318 -> 331, entries_open 318 -> 331",
+        2,
+    )
     assert not read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
 
 

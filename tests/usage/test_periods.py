@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.measurements import USAGE_FIELDS
+from schemas.measures import PeopleState
 from usage.publication import suppress_small, suppressed
 from usage.queries import DayFigures
 from usage.queries.periods import Period, periods
 
 
 def day(text: str, hub: str = "armley", **figures: float | bool | None) -> DayFigures:
-    every = {**dict.fromkeys(USAGE_FIELDS), "final": True, "revision": 1, "open_minutes": 480.0, **figures}
+    state = PeopleState.NONE if figures.get("entries") is None else PeopleState.COUNTED
+    every = {**dict.fromkeys(USAGE_FIELDS), "final": True, "revision": 1, "open_minutes": 480.0, "people_state": state}
+    every |= figures
     return DayFigures(hub, date.fromisoformat(text), every)
 
 
@@ -58,8 +61,10 @@ def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> No
 
 
 def test_a_day_that_no_sensor_told_of_is_left_out_and_said_to_be() -> None:
-    (found,) = periods([day("2026-10-19", entries=3), day("2026-10-20")], Period.MONTH)
-    assert (found.figures["entries"], found.days, found.days_counted) == (3, 2, 1)
+    partly = day("2026-10-21", entries=2, people_state=PeopleState.PARTIAL)
+    closed = day("2026-10-22", entries=0, people_state=PeopleState.CLOSED, open_minutes=0.0)
+    (found,) = periods([day("2026-10-19", entries=3), day("2026-10-20"), partly, closed], Period.MONTH)
+    assert (found.figures["entries"], found.days, found.days_counted, found.days_missing) == (5, 4, 1, 2)
     assert found.figures["exits"] is None
 
 

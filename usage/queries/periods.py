@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from itertools import groupby
 
-from schemas.measures import USAGE_MEASURES, Aggregation, Measure
+from schemas.measures import USAGE_MEASURES, Aggregation, Measure, PeopleState
 from usage.queries.figures import DayFigures
 from usage.rollup import Figures
 
@@ -33,12 +33,17 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeriodFigures:
-    """The figures of one hub over a period; `days` of it were asked for, of which `days_counted` have entries."""
+    """The figures of one hub over a period, of the `days` of it that were asked for.
+
+    On `days_counted` of them all people were counted, on `days_missing` not all of them or none; on the others the hub
+    was closed.
+    """
 
     hub: str
     period: str
     days: int
     days_counted: int
+    days_missing: int
     figures: Figures
 
 
@@ -46,13 +51,15 @@ def periods(days: Iterable[DayFigures], period: Period) -> Iterator[PeriodFigure
     """Add up days, which come hub by hub and in order."""
     for (hub, name), part in groupby(days, key=lambda day: (day.hub, period.name_of(day.date))):
         rows = [day.figures for day in part]
-        counted = sum(row["entries"] is not None for row in rows)
-        yield PeriodFigures(
-            hub, name, len(rows), counted, {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
-        )
+        states = [row["people_state"] for row in rows]
+        missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
+        figures = {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
+        yield PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures)
 
 
 def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | None:
+    if measure.over_days is Aggregation.NONE:
+        return None
     known = [(value, row["open_minutes"] or 0.0) for row in rows if (value := row[measure.name]) is not None]
     return measure.stored(_RULES[measure.over_days](known)) if known else None
 

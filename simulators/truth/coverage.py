@@ -1,0 +1,86 @@
+"""How much of a hub's opening time its sensors cover, worked out on purpose apart from the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from schemas import Hub, Kind
+from schemas.localtime import Span
+from simulators.devices import every_ns
+from simulators.truth.received import ReceivedSeries
+
+_DAY_NS = 86400 * 10**9
+_NEVER_NS = 2**62
+_ROOM_KINDS = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
+
+Received = Mapping[tuple[str, Kind], ReceivedSeries]
+
+
+def doors(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
+    """The share that the door counters cover; one that nothing came of up to the day's end is not there yet."""
+    seen = [
+        series
+        for sensor in hub.sensors
+        if (series := received.get((sensor.id, Kind.FOOTFALL))) and series.readings[0].time_ns < day.stop_ns
+    ]
+    return _mean([_open_share(opening, _counted(series, day)) for series in seen])
+
+
+def access_points(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
+    """The share that the access points cover."""
+    seen = [
+        series
+        for sensor in hub.sensors
+        if (series := received.get((sensor.id, Kind.WIFI))) and series.readings[0].time_ns < day.stop_ns
+    ]
+    return _mean([_open_share(opening, _held(series, day)) for series in seen])
+
+
+def rooms(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
+    """The share that each zone's sensors of each kind cover."""
+    groups: dict[tuple[str, Kind], list[Span]] = {}
+    for sensor in hub.sensors:
+        for kind in sensor.kinds:
+            if kind in _ROOM_KINDS:
+                series = received.get((sensor.id, kind))
+                spans = groups.setdefault((sensor.zone or sensor.id, kind), [])
+                spans += _held(series, day) if series else []
+    return _mean([_open_share(opening, spans) for spans in groups.values()])
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return int(sum(known) / len(known) * 1000 + 1e-6) / 1000 if known else None
+
+
+def _open_share(opening: Sequence[Span], covered: Iterable[Span]) -> float | None:
+    whole_ns = sum(stop - start for start, stop in opening)
+    if not whole_ns:
+        return None
+    found_ns, reached_ns = 0, 0
+    for start, stop in sorted(covered):
+        begin_ns = max(start, reached_ns)
+        reached_ns = max(stop, reached_ns)
+        found_ns += sum(max(0, min(stop, closes) - max(begin_ns, opens)) for opens, closes in opening)
+    return found_ns / whole_ns
+
+
+def _held(series: ReceivedSeries, day: Span) -> list[Span]:
+    """Each trusted reading covers its interval, up to the next where that is at most half an interval late."""
+    interval_ns = every_ns(series.sensor)
+    times = [reading.time_ns for reading in series.around(day, 2 * interval_ns) if not reading.suspect]
+    return [
+        Span(time_ns, later if later - time_ns <= 1.5 * interval_ns else time_ns + interval_ns)
+        for time_ns, later in zip(times, [*times[1:], _NEVER_NS], strict=False)
+    ]
+
+
+def _counted(series: ReceivedSeries, day: Span) -> list[Span]:
+    if series.sensor.counter_bits is None:
+        return _held(series, day)
+    fell_ns = series.fallen_since("entries_total")
+    settled = [r for r in series.steps(day) if fell_ns is None or r.time_ns < fell_ns]
+    steps = [Span(r.since_ns, r.time_ns) for r in settled if r.since_ns is not None and r.is_known]
+    pending_ns = every_ns(series.sensor) * 3 // 2
+    tail = [Span(r.time_ns, r.time_ns + pending_ns) for r in settled[-1:] if r.since_ns is not None]
+    return [*(step for step in steps if step.length_ns <= _DAY_NS), *tail]

@@ -1,0 +1,131 @@
+"""How much of a hub's opening time its sensors cover, by what they count: doors, access points, rooms.
+
+A reading covers the time of its interval, and up to the next one where that comes at most half an interval late. What
+a total grew by between two readings covers all the time between them, up to a day. A sensor of the estate file is
+expected from its first reading on, another one until two weeks after its last.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
+
+from schemas import Kind
+from schemas.localtime import NS_AN_HOUR, Span
+from schemas.measures import COUNTED_MIN, SHARED_MAX, STORED_DECIMALS, PeopleState
+from usage.calendar import Day, clip, union
+from usage.completeness import every_ns
+from usage.people import Tally
+from usage.plan import EVERY_DEFAULT_NS, HubPlan
+from usage.readings import HubReadings, SensorReadings
+
+_DAY_NS = 24 * NS_AN_HOUR
+DIED_NS = 14 * _DAY_NS
+"""How long a sensor that the estate file does not name is still expected after its last reading."""
+_STEPS = int(10**STORED_DECIMALS)
+_COUNTS = ("entries", "exits", "entries_total", "exits_total")
+_ENVIRONMENT = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
+
+
+Groups = Mapping[str, Sequence[Span]]
+"""When each door, access point, or room and kind was covered; what is covered twice counts once."""
+
+
+class Coverage:
+    """The day's covered time, to be asked for any part of it."""
+
+    def __init__(self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int, people: Sequence[Tally]) -> None:
+        self._day, self._plan, self._now_ns = day, plan, now_ns
+        doors = (
+            (sensor.sensor, self._counted(sensor, people))
+            for sensor in self._expected(readings.get(Kind.FOOTFALL, ()))
+            if any(sensor.measures(name) for name in _COUNTS)
+        )
+        access_points = ((sensor.sensor, self._held(sensor)) for sensor in self._expected(readings.get(Kind.WIFI, ())))
+        self.doors, self.access_points = _groups(doors), _groups(access_points)
+        self.rooms = _groups(chain.from_iterable(self._rooms(kind, readings.get(kind, ())) for kind in _ENVIRONMENT))
+
+    def share(self, groups: Groups, span: Span) -> float | None:
+        """The share of the span's opening time, as far as it has passed, that the groups cover on average.
+
+        Rounded down, so that only a whole day is 1. None where there was no opening time, or nothing to cover it.
+        """
+        opening = clip(self._day.open, Span(span.start_ns, min(span.stop_ns, self._now_ns)))
+        due_ns = len(groups) * sum(part.length_ns for part in opening)
+        if not due_ns:
+            return None
+        parts = (clip(spans, hours) for spans in groups.values() for hours in opening)
+        covered_ns = sum(part.length_ns for part in chain.from_iterable(parts))
+        return covered_ns * _STEPS // due_ns / _STEPS
+
+    def people_state(self, figures: Mapping[str, float | None], shared: int) -> PeopleState | None:
+        """What the day's people are worth; None before the hub first opens today.
+
+        `shared` of its entries were shared out over a midnight.
+        """
+        completeness, entries_open = figures["footfall_completeness"], figures["entries_open"]
+        if not self._day.open:
+            return PeopleState.CLOSED
+        if self._now_ns <= self._day.open[0].start_ns:
+            return None
+        if not completeness and entries_open is None:
+            return PeopleState.NONE
+        is_whole = completeness is not None and completeness >= COUNTED_MIN
+        return PeopleState.COUNTED if is_whole and shared <= SHARED_MAX * (entries_open or 0) else PeopleState.PARTIAL
+
+    def _rooms(self, kind: Kind, sensors: Sequence[SensorReadings]) -> Iterator[tuple[str, Sequence[Span]]]:
+        expected = list(self._expected(sensors))
+        for sensor in expected:
+            yield f"{sensor.zone or sensor.sensor} {kind}", self._held(sensor)
+        for name, known in self._plan.sensors.items():
+            if kind in known.kinds and all(sensor.sensor != name for sensor in expected):
+                yield f"{known.zone or name} {kind}", ()
+
+    def _expected(self, sensors: Iterable[SensorReadings]) -> Iterator[SensorReadings]:
+        day = self._day.span
+        for sensor in sensors:
+            seen = bisect_left(sensor.times_ns, day.stop_ns)
+            since_ns = 0 if self._plan.sensor(sensor.sensor) else day.start_ns - DIED_NS
+            if seen and sensor.times_ns[seen - 1] >= since_ns:
+                yield sensor
+
+    def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
+        """When a door's totals or its interval counts tell how many people came."""
+        steps = [step for tally in people if tally.sensor == sensor.sensor for step in tally.steps]
+        known = [Span(step.start_ns, step.stop_ns) for step in steps if step.is_known and step.length_ns <= _DAY_NS]
+        if steps:  # what came since the last total, the next one will tell
+            known.append(Span(steps[-1].stop_ns, steps[-1].stop_ns + self._interval_ns(sensor) * 3 // 2))
+        totals = sensor.measures("entries_total") or sensor.measures("exits_total")
+        return [*known, *self._held(sensor, totals.has if totals else None)]
+
+    def _held(self, sensor: SensorReadings, without: Callable[[int], bool] | None = None) -> Sequence[Span]:
+        """The time that the sensor's readings cover, each that of its interval."""
+        interval_ns, day = self._interval_ns(sensor), self._day.span
+        around = Span(day.start_ns - 2 * interval_ns, day.stop_ns + 2 * interval_ns)
+        times_ns = sensor.trusted_within(around)
+        if without is not None:
+            times_ns = [time_ns for time_ns in times_ns if not without(time_ns)]
+        if self._plan.stamps_end(sensor.sensor):
+            held = _held([-time_ns for time_ns in reversed(times_ns)], interval_ns)
+            return [Span(-span.stop_ns, -span.start_ns) for span in held]
+        return _held(times_ns, interval_ns)
+
+    def _interval_ns(self, sensor: SensorReadings) -> int:
+        return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
+
+
+def _groups(covered: Iterable[tuple[str, Sequence[Span]]]) -> Groups:
+    spans: dict[str, list[Span]] = {}
+    for group, part in covered:
+        spans.setdefault(group, []).extend(part)
+    return {group: union(found) for group, found in spans.items()}
+
+
+def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
+    """The time that readings cover which are so far apart."""
+    ends_ns = [
+        later if later - time_ns <= interval_ns * 3 // 2 else time_ns + interval_ns
+        for time_ns, later in pairwise(times_ns)
+    ]
+    return [Span(*pair) for pair in zip(times_ns, [*ends_ns, *(t + interval_ns for t in times_ns[-1:])], strict=True)]
