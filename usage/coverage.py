@@ -16,6 +16,7 @@ from schemas.localtime import NS_AN_HOUR, Span
 from schemas.measures import COUNTED_MIN, SHARED_MAX, STORED_DECIMALS, PeopleState
 from usage.calendar import Day, clip, union
 from usage.completeness import every_ns
+from usage.counters import Step
 from usage.people import Tally
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings, SensorReadings
@@ -93,7 +94,7 @@ class Coverage:
     def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""
         steps = [step for tally in people if tally.sensor == sensor.sensor for step in tally.steps]
-        known = [Span(step.start_ns, step.stop_ns) for step in steps if step.is_known and step.length_ns <= _DAY_NS]
+        known = _joined(steps)
         if steps:  # what came since the last total, the next one will tell
             known.append(Span(steps[-1].stop_ns, steps[-1].stop_ns + self._interval_ns(sensor) * 3 // 2))
         totals = sensor.measures("entries_total") or sensor.measures("exits_total")
@@ -124,8 +125,21 @@ def _groups(covered: Iterable[tuple[str, Sequence[Span]]]) -> Groups:
 
 def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
     """The time that readings cover which are so far apart."""
-    ends_ns = [
-        later if later - time_ns <= interval_ns * 3 // 2 else time_ns + interval_ns
-        for time_ns, later in pairwise(times_ns)
-    ]
-    return [Span(*pair) for pair in zip(times_ns, [*ends_ns, *(t + interval_ns for t in times_ns[-1:])], strict=True)]
+    late_ns = interval_ns * 3 // 2
+    gaps = [i for i in range(1, len(times_ns)) if times_ns[i] - times_ns[i - 1] > late_ns]
+    runs = pairwise([0, *gaps, len(times_ns)]) if times_ns else ()
+    return [Span(times_ns[first], times_ns[stop - 1] + interval_ns) for first, stop in runs]
+
+
+def _joined(steps: Iterable[Step]) -> list[Span]:
+    """The time over which steps in a row tell how many people came."""
+    spans: list[Span] = []
+    start_ns = stop_ns = 0
+    for step in steps:
+        if not step.is_known or step.stop_ns - step.start_ns > _DAY_NS:
+            continue
+        if step.start_ns != stop_ns:
+            spans.append(Span(start_ns, stop_ns))
+            start_ns = step.start_ns
+        stop_ns = step.stop_ns
+    return [*spans[1:], Span(start_ns, stop_ns)] if stop_ns else []

@@ -92,11 +92,11 @@ def _tally(
         else day.span
     )
     corrections = [c for c in judged.corrections if reach.start_ns <= c.time_ns < reach.stop_ns]
-    corrections += _splits(steps, totals, day.span, rules)
+    across = [step for step in (*steps[:1], *steps[1:][-1:]) if _is_across(step, day.span)]
+    corrections += _splits(across, totals, rules)
     if not events and not corrections:
         return None
     field = f"{name}_total" if steps or corrections else name
-    across = [step for step in steps if _is_across(step, day.span)]
     shared = sum(count for _, count in spread(across, [day.span], rules.gap_ns, calendar.open_within))
     return Tally(sensor.sensor, field, tuple(events), tuple(sorted(corrections, key=by_time)), steps, shared)
 
@@ -123,10 +123,10 @@ def _is_counted(steps: Sequence[Step], instant_ns: int) -> bool:
     return i < len(steps) and steps[i].is_known and steps[i].start_ns < instant_ns
 
 
-def _splits(steps: Iterable[Step], totals: Track, day: Span, rules: CounterRules) -> Iterator[Correction]:
+def _splits(across: Iterable[Step], totals: Track, rules: CounterRules) -> Iterator[Correction]:
     """The gaps whose growth is shared with another day."""
-    for step in steps:
-        if _is_across(step, day) and step.growth and step.length_ns > rules.gap_ns:
+    for step in across:
+        if step.growth and step.length_ns > rules.gap_ns:
             before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
             yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
 
