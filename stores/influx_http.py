@@ -89,8 +89,13 @@ class InfluxHttp:
         response.close()
         return response.headers
 
-    def post(self, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> None:
-        """POST a body. Success is `204 No Content` alone: a proxy's login page answers 200, and stores nothing."""
+    def post(
+        self, path: str, query: Mapping[str, str], body: bytes | Mapping[str, str], headers: Mapping[str, str]
+    ) -> None:
+        """POST a body, a mapping as JSON.
+
+        Success is `204 No Content` alone: a proxy's login page answers 200, and stores nothing.
+        """
         response = self._request("POST", path, query_params=list(query.items()), body=body, header_params={**headers})
         if response.status != HTTPStatus.NO_CONTENT:
             response.close()

@@ -26,6 +26,7 @@ from influxdb_client.client.util.helpers import get_org_query_param
 from influxdb_client.rest import ApiException
 
 from schemas import MEASUREMENTS, Measurement, Policy
+from schemas.localtime import rfc3339
 from schemas.settings import InfluxSettings
 from stores import influxql
 from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
@@ -35,6 +36,8 @@ from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, Stor
 GZIP_LEVEL = 1
 DAY_S = 86_400
 
+_CAN_DELETE = (1, 2)
+_JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
 # Who may write need not be allowed to look for databases: the write itself will tell.
 _MAY_WRITE_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
@@ -112,6 +115,21 @@ class InfluxStore:
         # With the last point first, the last series comes first, too.
         yield from sorted(self._chunks(known, query), key=lambda chunk: [chunk.tags.get(tag, "") for tag in known.tags])
 
+    def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
+        known = MEASUREMENTS[measurement]
+        with self._translated_errors():
+            major = self._known_server().major
+            if major == 1:
+                for _ in self._statement(influxql.delete(known, influxql.between(start_ns, stop_ns), where)):
+                    pass
+            elif major == 2:  # noqa: PLR2004 - InfluxDB 2
+                # Both ends are among what is deleted.
+                asked = {"start": rfc3339(start_ns), "stop": rfc3339(stop_ns - 1)}
+                asked["predicate"] = influxql.predicate(known, where)
+                place = {"org": self._settings.org, "bucket": self._place(known.policy)}
+                self._http.post("/api/v2/delete", place, asked, _JSON)
+        return major in _CAN_DELETE
+
     def expire(self, before_ns: int) -> None:
         """Do nothing: InfluxDB drops what is older than the bucket's retention by itself."""
 
@@ -125,10 +143,14 @@ class InfluxStore:
     def check(self) -> str:
         missing = self._missing()
         with self._translated_errors():
-            what = self._http.name.replace("InfluxDB", f"InfluxDB {self._known_server().version}", 1)
+            server = self._known_server()
+            what = self._http.name.replace("InfluxDB", f"InfluxDB {server.version}", 1)
         if missing:
             return f"{what}, where {missing} is not made yet, or not for us to read"
-        return f"{what}, {self._settings.bucket}"
+        known = f"{what}, {self._settings.bucket}"
+        if server.major in _CAN_DELETE:
+            return known
+        return f"{known}; it deletes no points: a figure that turns out unknown keeps its old value"
 
     def probe(self, *, write: bool = True) -> Iterator[str]:
         for policy in Policy:

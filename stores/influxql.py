@@ -27,11 +27,25 @@ class QueryError(Exception):
 
 def select(measurement: Measurement, times: str, where: Mapping[str, str] | None, suffix: str = "") -> str:
     """All fields of the series whose tags equal `where`, at the given times, series by series."""
-    conditions = [times, *(f"{_name(tag)} = {_text(value)}" for tag, value in (where or {}).items())]
     return (
         f"SELECT {', '.join(map(_name, measurement.fields))} FROM {_source(measurement)} "  # noqa: S608 - quoted
-        f"WHERE {' AND '.join(conditions)} GROUP BY {', '.join(map(_name, measurement.tags))}{suffix}"
+        f"WHERE {_conditions(times, where or {})} GROUP BY {', '.join(map(_name, measurement.tags))}{suffix}"
     )
+
+
+def delete(measurement: Measurement, times: str, where: Mapping[str, str]) -> str:
+    """Delete points of a 1.x, which takes no retention policy here: a measurement is in one only."""
+    return f"DELETE FROM {_name(measurement.name)} WHERE {_conditions(times, where)}"  # noqa: S608 - quoted
+
+
+def predicate(measurement: Measurement, where: Mapping[str, str]) -> str:
+    """Which points a 2.x is to delete, in the language of its API."""
+    tags = ({"_measurement": measurement.name} | {**where}).items()
+    return " AND ".join(f"{tag}={_name(value)}" for tag, value in tags)
+
+
+def _conditions(times: str, where: Mapping[str, str]) -> str:
+    return " AND ".join([times, *(f"{_name(tag)} = {_text(value)}" for tag, value in where.items())])
 
 
 def between(start_ns: int, stop_ns: int) -> str:

@@ -96,6 +96,9 @@ class Store(Protocol):
     ) -> Iterator[SeriesChunk]:
         """Yield the last point before `before_ns` of each series, as chunks of one point. Raises StoreError."""
 
+    def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
+        """Delete the points that `read` would yield; False where the store can't. Raises StoreError."""
+
     def expire(self, before_ns: int) -> None:
         """Delete raw readings before `before_ns`, where the store does not do so by itself. Raises StoreError."""
 

@@ -92,6 +92,16 @@ class SqliteStore:
                 if rows:
                     yield series.chunk(rows)
 
+    def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
+        if self._is_there():
+            with self._writer.transaction() as db:
+                for number in [series.number for series in self._series(measurement, where)]:
+                    db.execute(
+                        f'DELETE FROM "{measurement}" WHERE series = ? AND time_ns >= ? AND time_ns < ?',  # noqa: S608 - of the schema
+                        (number, _int64(start_ns), _int64(stop_ns)),
+                    )
+        return True
+
     def expire(self, before_ns: int) -> None:
         """Delete the raw readings before `before_ns`, a bounded number at a time; roll-ups stay. Raises StoreError."""
         if not self._is_there():
@@ -158,7 +168,7 @@ class _Series:
     ) -> None:
         self._db = db
         self._known = known
-        self._number = number
+        self.number = number
         self._tags = tags
         # A file that an earlier version wrote lacks the fields that only this one knows.
         fields = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
@@ -166,7 +176,7 @@ class _Series:
 
     def rows(self, which: str, *times_ns: int, points_max: int = CHUNK_POINTS_MAX) -> list[tuple[Any, ...]]:
         """Fetch (time, fields in the schema's order) of at most `points_max` points."""
-        return self._db.execute(f"{self._select}{which} LIMIT ?", (self._number, *times_ns, points_max)).fetchall()
+        return self._db.execute(f"{self._select}{which} LIMIT ?", (self.number, *times_ns, points_max)).fetchall()
 
     def chunk(self, rows: Sequence[tuple[Any, ...]]) -> SeriesChunk:
         times_ns, *values = zip(*rows, strict=True)

@@ -40,6 +40,10 @@ class HubCalendar:
         span = day_span(day, self.zone)
         return Day(day, span, clock_hours(span, self.zone), self._opening(day, span))
 
+    def exists(self, day: date) -> bool:
+        """Whether there was such a day: at the date line a zone may skip one, as Apia did 2011-12-30."""
+        return day_span(day, self.zone).length_ns > 0
+
     def date_of(self, time_ns: int) -> date:
         """The local day that an instant belongs to."""
         return local_day(time_ns, self.zone)

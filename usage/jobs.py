@@ -243,5 +243,9 @@ def _log_changes(changes: list[Change], writer: RollupWriter) -> None:
     if changes:
         first = changes[0]
         day = writer.calendar.date_of(first.midnight_ns).isoformat()
-        what = ", ".join(f"{change.figure} {change.before} -> {change.after}" for change in changes)
+        what = ", ".join(f"{change.figure} {_shown(change.before)} -> {_shown(change.after)}" for change in changes)
         log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)
+
+
+def _shown(value: float | None) -> str:
+    return "nothing" if value is None else f"{value}"

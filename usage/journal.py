@@ -21,13 +21,13 @@ CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
 
 
 class Change(NamedTuple):
-    """A figure of a day that had ended came out differently; `before` is None where no sensor had reported a value."""
+    """A figure of a day that had ended came out differently; None is a value that nobody knows."""
 
     hub: str
     midnight_ns: int
     figure: str
     before: float | None
-    after: float
+    after: float | None
     revision: int
     changed_ns: int
 
@@ -46,19 +46,15 @@ def changes_of(hub: str, midnight_ns: int, old: Figures | None, new: Figures, no
     if old is None or not old["revision"]:
         return []
     revision = int(new["revision"] or 0)
-    return [
-        Change(hub, midnight_ns, name, old[name], value, revision, now_ns)
-        for name in changes(old, new)
-        if (value := new[name]) is not None
-    ]
+    return [Change(hub, midnight_ns, name, old[name], new[name], revision, now_ns) for name in changes(old, new)]
 
 
 def change_lines(found: Iterable[Change]) -> Iterator[str]:
     """The changes as lines for the store."""
     for change in found:
-        fields = {"after": float(change.after), "revision": change.revision, "changed_ns": change.changed_ns}
-        if change.before is not None:
-            fields["before"] = float(change.before)
+        fields: dict[str, float] = {"revision": change.revision, "changed_ns": change.changed_ns}
+        values = {"before": change.before, "after": change.after}
+        fields |= {name: float(value) for name, value in values.items() if value is not None}
         yield encode(
             CHANGES, {"hub": change.hub, "figure": change.figure}, fields, change.midnight_ns + change.revision
         )
@@ -77,7 +73,7 @@ def read_changes(store: Store, span: Span, hub: str | None = None) -> list[Chang
                     time_ns - revision,
                     run.tags["figure"],
                     row["before"],
-                    row["after"] or 0.0,
+                    row["after"],
                     revision,
                     int(row["changed_ns"] or 0),
                 )

@@ -11,7 +11,7 @@ or new, and the marks of those that are still due.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from schemas import KINDS, Estate
@@ -29,7 +29,7 @@ from usage.journal import (
 )
 from usage.queries.figures import HubFigures, with_status
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
-from usage.rows import DAILY, HOURLY, Mark, done_line, read_marks, read_rows, row_line, write
+from usage.rows import DAILY, HOURLY, Mark, done_line, forget, read_marks, read_rows, row_line, write
 
 SETTLE_NS = 2 * NS_A_SECOND
 """A younger mark is left alone: more late readings of the same day are likely on their way."""
@@ -66,7 +66,8 @@ class RollupWriter:
 
     def computable(self, days: Iterable[date]) -> list[date]:
         """Those of the days, in order, that have begun and whose readings are still stored."""
-        return sorted({day for day in days if day <= self.today and self._has_raw(day)})
+        found = {day for day in days if day <= self.today and self._has_raw(day)}
+        return sorted(filter(self.calendar.exists, found))
 
     def recompute(self, days: Iterable[date]) -> Iterator[tuple[Rollup, list[Change]]]:
         """Compute days anew, write each, and yield it with what changed. What is not computable is left as it is."""
@@ -75,11 +76,20 @@ class RollupWriter:
             return
         span = Span(self.calendar.day(due[0]).span.start_ns, self.calendar.day(due[-1]).span.stop_ns)
         rows = read_rows(self._store, DAILY, self.hub, span)
+        self._drop_strays(rows, set(due))
         corrections = read_corrections(self._store, span, self.hub)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         for number, rollup in enumerate(self._figures.rollups(due)):
             old = rows.get(rollup.day.span.start_ns)
             yield rollup, self._write(rollup, old, corrections) if number >= known_from else []
+
+    def _drop_strays(self, rows: Mapping[int, Figures], due: Collection[date]) -> None:
+        """Delete the rows of due days that lie on no midnight of the hub any more, since its time zone changed."""
+        for time_ns in rows:
+            day = self.calendar.date_of(time_ns)
+            span = self.calendar.day(day).span
+            if time_ns != span.start_ns and day in due:
+                forget(self._store, self.hub, span)
 
     def _is_known_on(self, day: Day, rows: Mapping[int, Figures]) -> bool:
         """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
@@ -101,6 +111,8 @@ class RollupWriter:
         stored = {
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
+        if old is not None and any(row[name] is None for name, value in old.items() if value is not None):
+            forget(self._store, self.hub, span)
         hours = with_status(rollup.hours, row)
         lines = [
             row_line(DAILY, self.hub, span.start_ns, row),

@@ -90,10 +90,12 @@ def write(store: Store, lines: list[str]) -> None:
         raise StoreError(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
 
 
+def forget(store: Store, hub: str, span: Span) -> None:
+    """Delete the roll-ups of a span: a store takes no single field back from a point."""
+    for measurement in (DAILY, HOURLY):
+        store.delete(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
+
+
 def changes(old: Mapping[str, object], new: Figures) -> list[str]:
-    """The names of the figures that differ. A store cannot take a field back, so one that became empty is no change."""
-    return [
-        name
-        for name, value in new.items()
-        if name not in _STATUS_FIELDS and value is not None and value != old.get(name)
-    ]
+    """The names of the figures that differ."""
+    return [name for name, value in new.items() if name not in _STATUS_FIELDS and value != old.get(name)]

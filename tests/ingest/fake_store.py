@@ -53,6 +53,9 @@ class FakeStore:
     def latest(self, measurement: str, **_where: Any) -> Iterator[SeriesChunk]:
         raise NotImplementedError(measurement)
 
+    def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
+        raise NotImplementedError
+
     def expire(self, before_ns: int) -> None:
         pass
 

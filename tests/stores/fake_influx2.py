@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sensors.times import text_ns
 from stores.lines import Point, parse
 from tests.stores.loopback import Answer, Request
 
@@ -54,6 +55,7 @@ class FakeInflux2:
             ("GET", "/api/v2/buckets"): self._find_bucket,
             ("POST", "/api/v2/buckets"): self._make_bucket,
             ("POST", "/api/v2/write"): self._write,
+            ("POST", "/api/v2/delete"): self._delete,
             ("POST", "/query"): self._query,
         }
 
@@ -105,6 +107,19 @@ class FakeInflux2:
         if faults:
             message = f"failure writing points to database: partial write: {faults[0]} dropped={len(faults)}"
             return _error(422, "unprocessable entity", message)
+        return Answer(204)
+
+    def _delete(self, request: Request) -> Answer:
+        bucket = self.buckets.get(request.query["bucket"])
+        if request.query["org"] != ORG or bucket is None:
+            return _error(404, "not found", f'bucket "{request.query["bucket"]}" not found')
+        asked = json.loads(request.body)
+        start_ns, stop_ns = text_ns(asked["start"]), text_ns(asked["stop"])
+        tags = dict(re.findall(r'(\w+)="([^"]*)"', asked["predicate"]))
+        for series, rows in bucket.points.get(tags.pop("_measurement"), {}).items():
+            if tags.items() <= dict(series).items():
+                for time_ns in [time_ns for time_ns in rows if start_ns <= time_ns <= stop_ns]:
+                    del rows[time_ns]
         return Answer(204)
 
     def _query(self, request: Request) -> Answer:

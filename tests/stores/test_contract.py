@@ -76,6 +76,26 @@ def test_writing_a_batch_again_changes_nothing(store: Store) -> None:
     assert read(store, "co2") == batch
 
 
+def test_points_are_deleted_by_time_and_tags_and_nothing_else_is(store: Store) -> None:
+    rows = [
+        Point("usage_daily", {"hub": hub}, time_ns, {"entries": entries})
+        for hub, time_ns, entries in (("armley", 1, 5), ("armley", 2, 6), ("armley", 3, 7), ("otley", 2, 8))
+    ]
+    other = Point("usage_hourly", {"hub": "armley"}, 2, {"entries": 9})
+    write(store, [*rows, other])
+    assert store.delete("usage_daily", start_ns=2, stop_ns=3, where={"hub": "armley"})
+    assert read(store, "usage_daily") == [rows[0], rows[2], rows[3]]
+    assert read(store, "usage_hourly") == [other]
+    write(store, [rows[1]])
+    assert read(store, "usage_daily") == rows
+
+
+def test_deleting_where_nothing_is_changes_nothing(store: Store) -> None:
+    store.prepare()
+    assert store.delete("usage_daily", start_ns=0, stop_ns=10, where={"hub": "armley"})
+    assert read(store, "usage_daily") == []
+
+
 def test_a_point_keeps_the_fields_that_a_later_line_does_not_name(store: Store) -> None:
     tags = {"hub": "armley", "sensor": "door"}
     write(store, [Point("footfall", tags, 5, {"entries": 3, "exits": 2})])

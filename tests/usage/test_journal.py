@@ -4,6 +4,7 @@ from datetime import date
 
 from schemas import Estate, Kind
 from schemas.localtime import Span
+from schemas.measures import PeopleState
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
 from usage import Queries, RollupWriter
@@ -35,7 +36,7 @@ def corrected(store: Store) -> list[tuple[Cause, int, bool]]:
     return sorted((each.correction.cause, each.correction.counted, each.withdrawn) for each in kept)
 
 
-def told(store: Store, now_ns: int = AFTER_NS) -> list[tuple[str, str, float | None, float, int]]:
+def told(store: Store, now_ns: int = AFTER_NS) -> list[tuple[str, str, float | None, float | None, int]]:
     found = Queries(store, KNOWN, now_ns=now_ns).changes(date(2026, 10, 1), date(2026, 10, 31))
     return [(day.isoformat(), c.figure, c.before, c.after, c.revision) for day, c in found]
 
@@ -55,6 +56,19 @@ def test_figures_where_there_were_none_are_a_change(store: Store) -> None:
     totals(store, 100, 118)
     recompute(store)
     assert ("2026-10-20", "entries", None, 18.0, 2) in told(store)
+
+
+def test_a_figure_that_nobody_knows_any_more_is_empty_in_the_store_and_a_change(store: Store) -> None:
+    totals(store, 100, 118)
+    recompute(store)
+    put(store, Kind.FOOTFALL, [(NOON_NS + 10 * MINUTE_NS, {"suspect": True})], sensor="door")
+    recompute(store)
+    (found,) = Queries(store, KNOWN, now_ns=AFTER_NS).stored_daily(DAY, DAY)
+    assert (found.figures["entries"], found.figures["people_state"]) == (None, PeopleState.NONE)
+    assert ("2026-10-20", "entries", 18.0, None, 2) in told(store)
+    before = told(store)
+    recompute(store)
+    assert told(store) == before
 
 
 def test_a_day_that_still_ran_when_it_was_computed_has_not_changed(store: Store) -> None:

@@ -124,7 +124,8 @@ class HubFigures:
     # --------------------------------------------------------------------------------------------------- what rests
 
     def _past_and_today(self, first: date, last: date) -> list[date]:
-        return list(dates(first, min(last, self.calendar.date_of(self._now_ns))))
+        days = dates(first, min(last, self.calendar.date_of(self._now_ns)))
+        return [day for day in days if self.calendar.exists(day)]
 
     def _span(self, days: Sequence[date]) -> Span:
         return Span(self.calendar.day(days[0]).span.start_ns, self.calendar.day(days[-1]).span.stop_ns)
