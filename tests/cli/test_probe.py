@@ -68,6 +68,22 @@ def test_a_board_that_does_not_answer() -> None:
     assert (code, "start `hubpulse board`" in said) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "name, value, word",
+    [
+        ("BOARD__PORT", "abc", "port"),
+        ("BOARD__PORT", "-1", "port"),
+        ("BOARD__PORT", "70000", "port"),
+        ("BOARD__PORT", "80\n80", "port"),
+        ("BOARD__HOST", "a..b", "host"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(name: str, value: str, word: str) -> None:
+    code, said = probe("board", **{name: value})
+    (line,) = said.splitlines()
+    assert (code, line.startswith(f"board: HUBPULSE_{name}: {value!r} is not a {word}: write ")) == (1, True), said
+
+
 def test_a_port_that_is_no_board() -> None:
     with (
         socket.create_server((LOOPBACK, 0)) as server,
