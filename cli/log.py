@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from typing import Any
 
@@ -20,6 +21,17 @@ class _Libraries(logging.Handler):
         log.log(record.levelno, "library_logged", library=record.name, error=self.format(record))
 
 
+def _finite(value: Any) -> Any:
+    """A value as JSON can hold it: NaN and the infinities, which it has no words for, become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
 def configure_log(settings: Settings) -> None:
     """Log from now on at the level and in the format of the settings."""
     logging.getLogger().handlers = [_Libraries()]
@@ -30,7 +42,8 @@ def configure_log(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if settings.log_format == "json":
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        render = structlog.processors.JSONRenderer(ensure_ascii=False)
+        processors += [structlog.processors.format_exc_info, lambda _logger, _method, event: _finite(event), render]
     else:
         # A plain traceback: others print the values of variables, which may hold what must not be logged.
         plain = structlog.dev.plain_traceback

@@ -52,6 +52,21 @@ def test_programs_get_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> No
     assert entry == {"event": "estate_reloaded", "level": "info", "hubs": 22}
 
 
+class Ratio(float):
+    """A float of another class, as libraries have them."""
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf"), Ratio("nan")], ids=str)
+def test_programs_get_null_for_a_number_that_json_can_not_hold(
+    capsys: pytest.CaptureFixture[str], number: float
+) -> None:
+    configure_log(Settings(log_format="json"))
+    structlog.get_logger().info("rates_seen", rate=number, hubs={"armley": [1.5, (number, "nan")]}, last=2)
+
+    entry = json.loads(capsys.readouterr().err, parse_constant=pytest.fail)
+    assert (entry["rate"], entry["hubs"], entry["last"]) == (None, {"armley": [1.5, [None, "nan"]]}, 2)
+
+
 def test_programs_get_what_libraries_log_as_objects_too(capsys: pytest.CaptureFixture[str]) -> None:
     configure_log(Settings(log_format="json"))
     logging.getLogger("uvicorn.error").warning("Invalid %s", "request")
