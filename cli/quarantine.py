@@ -23,7 +23,7 @@ app = new_app(help="Messages that were refused: list, show, send again, purge.")
 @app.command("list", epilog="Example: hubpulse quarantine list --reason unknown_hub")
 def list_refusals(
     reason: Annotated[Reason | None, typer.Option(help="Only refusals of this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show at most this number, the newest first.")] = 50,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:

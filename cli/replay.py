@@ -37,7 +37,7 @@ def replay(
     shift_to_now: Annotated[bool, typer.Option(help="Move all times to the present.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on where the last replay of this file broke off.")] = False,
     readings_per_message: Annotated[
-        int, typer.Option(min=1, max=1000, help="Send a table's readings in arrays of so many.")
+        int, typer.Option(min=1, max=1000, help="How many of a table's readings one message holds.")
     ] = 1,
     data: DataOption = None,
     mqtt_host: HostOption = None,
@@ -87,10 +87,10 @@ def record(
     file: Annotated[Path, typer.Argument(help="The recording to write; gzipped where it ends in .gz.")],
     *,
     topic: Annotated[list[str] | None, typer.Option(help="A topic filter; may be repeated.", show_default="#")] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after this number of messages.")] = None,
     for_: Annotated[str | None, typer.Option("--for", help="End after a time such as 30s, 10m, 1h or 1d.")] = None,
     rotate_mb: Annotated[
-        float | None, typer.Option(min=0.01, help="Start a new, numbered file every so many MB.")
+        float | None, typer.Option(min=0.01, help="Start a new, numbered file when one reaches this size, in MB.")
     ] = None,
     hash_macs: Annotated[
         bool, typer.Option(help="Record messages with MAC addresses too, a keyed hash in their place.")

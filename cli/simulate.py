@@ -71,7 +71,9 @@ def simulate(
     rate: Annotated[
         float | None, typer.Option(min=0.1, metavar="MSGS_PER_S", help="Hold a steady rate, and report what was held.")
     ] = None,
-    connections: Annotated[int, typer.Option(min=1, max=64, help="With --rate: over so many connections.")] = 4,
+    connections: Annotated[
+        int, typer.Option(min=1, max=64, help="With --rate: number of connections to send over.")
+    ] = 4,
     truth: TruthOption = None,
     estate: EstateOption = None,
     mqtt_host: HostOption = None,
@@ -123,7 +125,9 @@ def simulate(
 def verify(
     truth: Annotated[Path, typer.Option("--truth", help="What `simulate --truth` wrote.")],
     *,
-    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Give the store so long to catch up.")] = 0,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the store to catch up.")
+    ] = 0,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -49,6 +49,15 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     assert " ".join((command.help or "").split()).startswith(COMMANDS[name][1])
 
 
+@pytest.mark.parametrize("names", DOING, ids=" ".join)
+def test_options_are_explained_in_plain_words(names: tuple[str, ...]) -> None:
+    command: Any = FrontDoor()
+    for name in names:
+        command = command.commands[name]
+    explained = [option.help for option in command.params if getattr(option, "help", None)]
+    assert [text for text in explained if "so many" in text or "so long" in text] == []
+
+
 HEAVY = {
     "fastapi",
     "influxdb_client",
