@@ -75,6 +75,10 @@ def check(
     from dashboards.grafana import files
 
     if url is None:
+        if folder is not None and not folder.is_dir():
+            raise HubpulseError(
+                f"{folder} is no folder: check --folder, or `hubpulse dashboards render --out {folder}`"
+            )
         lines = files.drift(folder, _zone(estate, files.DEFAULT_ZONE))
         if lines:
             raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))

@@ -2,14 +2,18 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from simulators.simulation import Simulation
+from simulators.truth.record import TruthRecord
 from stores.sqlite_store import SqliteStore
 from tests.cli.command import Answer, CommandLine
 from tests.real_parts import REPOSITORY
 from tests.servers import LOOPBACK, free_port
+from tests.simulators.small_estate import document
 
 FILE_NAME = "buffer.db"
 TABLE = REPOSITORY / "tests" / "data" / "uci_calit2" / "inout_30min_part.csv"
@@ -72,6 +76,33 @@ def test_a_data_folder_without_a_buffer(command: CommandLine, tmp_path: Path, ar
 def test_a_data_folder_without_a_store(command: CommandLine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert_failed(command.run(*arguments, "--data", "nowhere"), "nowhere/store.db", "--data")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_backup_of_a_data_folder_that_is_not_there(command: CommandLine, tmp_path: Path) -> None:
+    assert_failed(command.run("backup", "copy", "--data", "nowhere"), "nothing to back up in nowhere", "check --data")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_truth_beside_a_data_folder_that_is_not_there(command: CommandLine, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with truth.open("w") as file:
+        simulation = Simulation(document(), spans=[(date(2026, 10, 1), date(2026, 10, 1))], seed=7)
+        record = TruthRecord(file, simulation.estate, simulation.header())
+        for _ in simulation.messages(readings_max=lambda _day: 1000, truth=record):
+            pass
+        record.close()
+    answer = command.run("simulate", "verify", "--truth", truth, "--wait", "30", "--data", "nowhere")
+    assert_failed(answer, "nowhere/store.db is not there", "check --data")
+    assert list(tmp_path.iterdir()) == [truth]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_folder_of_dashboards_that_is_none(command: CommandLine, tmp_path: Path, *, is_file: bool) -> None:
+    if is_file:
+        (tmp_path / "nowhere").touch()
+    answer = command.run("dashboards", "check", "--folder", "nowhere")
+    assert_failed(answer, "nowhere is no folder", "check --folder", "hubpulse dashboards render --out nowhere")
+    assert (tmp_path / "nowhere").is_dir() is False
 
 
 def test_doctor_makes_nothing_where_nothing_is(command: CommandLine, tmp_path: Path) -> None:
