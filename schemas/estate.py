@@ -7,6 +7,7 @@ descriptions are the estate file's reference: they are shown by editors that use
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -100,6 +101,22 @@ DurationS = Annotated[
     BeforeValidator(_duration_s, json_schema_input_type=Annotated[str, Field(pattern=f"^{_DURATION_PATTERN}$")]),
 ]
 
+ON_CHANGE_S = 0
+"""The interval of a sensor that reports only when something changes."""
+
+
+def _every_s(value: object) -> object:
+    return ON_CHANGE_S if value == "change" else _duration_s(value)
+
+
+EveryS = Annotated[
+    int,
+    Field(ge=ON_CHANGE_S, le=_DURATION_S_MAX),
+    BeforeValidator(
+        _every_s, json_schema_input_type=Annotated[str, Field(pattern=f"^(?:change|{_DURATION_PATTERN})$")]
+    ),
+]
+
 
 def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
@@ -156,8 +173,20 @@ class Sensor(_EstatePart):
     zone: Id | None = None
     """The part of the building that it watches, such as entrance or cafe."""
 
-    every_s: DurationS | None = Field(default=None, alias="every", examples=["5m", "30s", "1h"])
-    """How often it reports. Completeness and "silent" follow from it."""
+    every_s: EveryS | None = Field(default=None, alias="every", examples=["5m", "30s", "1h", "change"])
+    """How often it reports, or `change`: only when something changes. Coverage and "silent" follow from it."""
+
+    heartbeat_s: DurationS | None = Field(default=None, alias="heartbeat", examples=["60m"])
+    """How often one that reports on change says that it is alive, at least."""
+
+    closures: tuple[ClosureInFile, ...] = Field(default=(), examples=[["2026-12-25..2027-01-01"]])
+    """Days on which nothing is expected of it, such as a door that is locked."""
+
+    until: date | None = Field(default=None, examples=["2026-12-31"])
+    """Its last day: nothing is expected of it afterwards."""
+
+    replaces: Id | None = None
+    """The sensor in whose place it is: nothing is expected of that one from this one's first reading on."""
 
     counter_bits: Annotated[CounterBits | None, BeforeValidator(_number, json_schema_input_type=CounterBits)] = Field(
         default=None, examples=[16]
@@ -178,6 +207,16 @@ class Sensor(_EstatePart):
 
     model: ModelName | None = Field(default=None, examples=["milesight/am307"])
     """The maker and model of a LoRaWAN device, which say how its frames are decoded."""
+
+    @property
+    def on_change(self) -> bool:
+        """Whether it reports only when something changes."""
+        return self.every_s == ON_CHANGE_S
+
+    def is_in_use(self, day: date) -> bool:
+        """Whether readings of a day are expected of it."""
+        is_closed = any(closure.first <= day <= closure.last for closure in self.closures)
+        return not is_closed and (self.until is None or day <= self.until)
 
 
 class Hub(_EstatePart):

@@ -99,7 +99,7 @@ class Registry:
             sensor=sensor,
             zone=named.zone if named else None,
             zone_info=ZoneInfo(known.timezone) if known and known.timezone else self._zone,
-            every_s=named.every_s if named else None,
+            every_s=(named.every_s or None) if named else None,
             max_step=named.max_step if named else None,
             named=named is not None,
         )

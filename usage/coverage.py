@@ -8,7 +8,7 @@ expected from its first reading on, another one until two weeks after its last.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 from schemas import Kind
@@ -18,7 +18,7 @@ from usage.calendar import Day, clip, union
 from usage.completeness import every_ns
 from usage.counters import Step
 from usage.people import Tally
-from usage.plan import EVERY_DEFAULT_NS, HubPlan
+from usage.plan import HubPlan
 from usage.readings import HubReadings, SensorReadings
 
 _DAY_NS = 24 * NS_AN_HOUR
@@ -40,8 +40,7 @@ class Coverage:
         self._day, self._plan, self._now_ns = day, plan, now_ns
         doors = (
             (sensor.sensor, self._counted(sensor, people))
-            for sensor in self._expected(readings.get(Kind.FOOTFALL, ()))
-            if any(sensor.measures(name) for name in _COUNTS)
+            for sensor in self._expected([s for s in readings.get(Kind.FOOTFALL, ()) if any(map(s.measures, _COUNTS))])
         )
         access_points = ((sensor.sensor, self._held(sensor)) for sensor in self._expected(readings.get(Kind.WIFI, ())))
         self.doors, self.access_points = _groups(doors), _groups(access_points)
@@ -77,19 +76,25 @@ class Coverage:
 
     def _rooms(self, kind: Kind, sensors: Sequence[SensorReadings]) -> Iterator[tuple[str, Sequence[Span]]]:
         expected = list(self._expected(sensors))
+        reporting = {sensor.sensor for sensor in expected}
         for sensor in expected:
             yield f"{sensor.zone or sensor.sensor} {kind}", self._held(sensor)
         for name, known in self._plan.sensors.items():
-            if kind in known.kinds and all(sensor.sensor != name for sensor in expected):
+            if kind in known.kinds and name not in reporting and self._in_use(name, reporting):
                 yield f"{known.zone or name} {kind}", ()
 
-    def _expected(self, sensors: Iterable[SensorReadings]) -> Iterator[SensorReadings]:
+    def _expected(self, sensors: Sequence[SensorReadings]) -> Iterator[SensorReadings]:
         day = self._day.span
-        for sensor in sensors:
-            seen = bisect_left(sensor.times_ns, day.stop_ns)
-            since_ns = 0 if self._plan.sensor(sensor.sensor) else day.start_ns - DIED_NS
-            if seen and sensor.times_ns[seen - 1] >= since_ns:
+        last_seen = {sensor: bisect_left(sensor.times_ns, day.stop_ns) for sensor in sensors}
+        seen = {sensor.sensor for sensor, count in last_seen.items() if count}
+        for sensor, count in last_seen.items():
+            is_named = self._plan.sensor(sensor.sensor) is not None
+            since_ns = 0 if is_named else day.start_ns - DIED_NS
+            if count and sensor.times_ns[count - 1] >= since_ns and self._in_use(sensor.sensor, seen):
                 yield sensor
+
+    def _in_use(self, sensor: str, seen: Collection[str]) -> bool:
+        return self._plan.in_use(sensor, self._day.date, seen)
 
     def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""
@@ -113,7 +118,9 @@ class Coverage:
         return _held(times_ns, interval_ns)
 
     def _interval_ns(self, sensor: SensorReadings) -> int:
-        return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
+        known = self._plan.sensor(sensor.sensor)
+        shown_ns = None if known and known.on_change else every_ns(sensor, self._day, self._plan)
+        return shown_ns or self._plan.patience_ns(sensor.sensor)
 
 
 def _groups(covered: Iterable[tuple[str, Sequence[Span]]]) -> Groups:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from schemas import Estate, Kind, Sensor
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from usage.counters import PLAUSIBLE_PEOPLE, PLAUSIBLE_PEOPLE_NS, CounterRules
 
 EVERY_DEFAULT_NS = 600 * NS_A_SECOND
 """The interval of a sensor that neither the estate file names nor three readings show."""
+ON_CHANGE_NS = 4 * NS_AN_HOUR
+"""How long a sensor that reports on change, without a heartbeat, may have nothing to say."""
 _LINE = re.compile(r"-line\d+$")
 EXPECTED_KINDS = frozenset(Kind) - {Kind.DEVICE}
 """The kinds whose readings completeness expects; the health of the sensor itself comes at any time."""
@@ -39,12 +42,24 @@ class HubPlan:
     def every_ns(self, sensor: str) -> int | None:
         """How often a sensor should report, where the file says it."""
         known = self.sensor(sensor)
-        return known.every_s * NS_A_SECOND if known and known.every_s else None
+        every_s = None if known is None else known.heartbeat_s if known.on_change else known.every_s
+        return every_s * NS_A_SECOND if every_s else None
+
+    def patience_ns(self, sensor: str) -> int:
+        """How long after a reading nothing is missing, where readings themselves do not show it."""
+        known = self.sensor(sensor)
+        return self.every_ns(sensor) or (ON_CHANGE_NS if known and known.on_change else EVERY_DEFAULT_NS)
+
+    def in_use(self, sensor: str, day: date, seen: Collection[str]) -> bool:
+        """Whether a named sensor is expected on a day, by which `seen` have sent something."""
+        known = self.sensor(sensor)
+        replaced = any(other.replaces == sensor and other.id in seen for other in self.sensors.values())
+        return known is None or (known.is_in_use(day) and not replaced)
 
     def people_rules(self, sensor: str) -> CounterRules:
         """How its totals of people count: by the estate file alone, so that no day judges them differently."""
         known = self.sensor(sensor)
-        every_ns = self.every_ns(sensor) or EVERY_DEFAULT_NS
+        every_ns = self.patience_ns(sensor)
         if known is None:
             return CounterRules()
         step_max = known.max_step or max(1, PLAUSIBLE_PEOPLE * every_ns // PLAUSIBLE_PEOPLE_NS)
@@ -54,7 +69,7 @@ class HubPlan:
         """How its totals of bytes count: no growth is too large."""
         known = self.sensor(sensor)
         bits = known.counter_bits if known else None
-        return CounterRules(bits, step_max=None, every_ns=self.every_ns(sensor) or EVERY_DEFAULT_NS)
+        return CounterRules(bits, step_max=None, every_ns=self.patience_ns(sensor))
 
     def stamps_end(self, sensor: str) -> bool:
         """Whether a sensor stamps a count with the end of its interval."""

@@ -23,7 +23,7 @@ Number = int | float | bool
 SUSPECT = "suspect"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SensorReadings:
     """One sensor's readings of one kind, in order of time, each time once; a field it lacks is None."""
 

@@ -21,7 +21,7 @@ def doors(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> f
     seen = [
         series
         for sensor in hub.sensors
-        if (series := received.get((sensor.id, Kind.FOOTFALL))) and series.readings[0].time_ns < day.stop_ns
+        if (series := received.get((sensor.id, Kind.FOOTFALL))) and _is_seen(series, day)
     ]
     return _mean([_open_share(opening, _counted(series, day)) for series in seen])
 
@@ -29,11 +29,13 @@ def doors(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> f
 def access_points(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
     """The share that the access points cover."""
     seen = [
-        series
-        for sensor in hub.sensors
-        if (series := received.get((sensor.id, Kind.WIFI))) and series.readings[0].time_ns < day.stop_ns
+        series for sensor in hub.sensors if (series := received.get((sensor.id, Kind.WIFI))) and _is_seen(series, day)
     ]
     return _mean([_open_share(opening, _held(series, day)) for series in seen])
+
+
+def _is_seen(series: ReceivedSeries, day: Span) -> bool:
+    return bool(series.readings) and series.readings[0].time_ns < day.stop_ns
 
 
 def rooms(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:

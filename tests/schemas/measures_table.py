@@ -12,6 +12,7 @@ WEEKS = {
     Aggregation.MEAN_BY_OPENING: "mean, by opening minutes",
     Aggregation.MIN: "lowest day",
     Aggregation.MAX: "highest day",
+    Aggregation.NONE: "days are counted by it",
 }
 
 

@@ -48,9 +48,16 @@ def test_a_number_without_a_unit_is_refused_in_a_file_and_is_seconds_in_code() -
     with pytest.raises(ValidationError, match="'300' is not a duration: write 300s for seconds, 300m for minutes"):
         Sensor.model_validate({"id": "a", "every": "300"})
     assert Sensor(id="a", every=300).every_s == Sensor.model_validate({"id": "a", "every": "5m"}).every_s == 300
-    for seconds in (0, YEAR_S + 1):
+    for seconds in (-1, YEAR_S + 1):
         with pytest.raises(ValidationError):
             Sensor(id="a", every=seconds)
+
+
+def test_a_sensor_may_report_on_change_with_a_heartbeat() -> None:
+    door = Sensor.model_validate({"id": "a", "every": "change", "heartbeat": "60m"})
+    assert (door.on_change, door.heartbeat_s) == (True, 3600)
+    assert not Sensor.model_validate({"id": "a", "every": "5m"}).on_change
+    assert not Sensor.model_validate({"id": "a"}).on_change
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 32, 48, 64])

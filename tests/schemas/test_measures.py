@@ -24,7 +24,10 @@ def test_bands_begin_below_everything_and_rise(measure: Measure) -> None:
 
 
 def test_every_figure_adds_up_to_weeks_and_says_what_it_is() -> None:
-    assert [m.name for m in USAGE_MEASURES.values() if m.over_days is Aggregation.NONE or not m.meaning] == []
+    states = {m.name for m in USAGE_MEASURES.values() if m.words}
+    unadded = {m.name for m in USAGE_MEASURES.values() if m.over_days is Aggregation.NONE}
+    assert states == unadded == {"people_state"}
+    assert [m.name for m in USAGE_MEASURES.values() if not m.meaning] == []
 
 
 def test_what_is_not_of_the_rollups_is_a_field_of_the_readings() -> None:
@@ -43,6 +46,10 @@ def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:
         "co2_minutes_over_800",
         "co2_minutes_over_1500",
         "damp_minutes",
+        "entries_open",
+        "footfall_completeness",
+        "wifi_completeness",
+        "environment_completeness",
     }
 
 

@@ -152,3 +152,47 @@ def test_an_undeclared_door_that_died_is_expected_for_two_weeks_more(
     put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
     share = day_of(store, DOOR)["footfall_completeness"]
     assert share == (0.5 if is_expected else 1.0)
+
+
+EVENTS_H = (0.5, 2, 8.2, 9.1, 9.9, 10.7, 11.6, 12.5, 13.3, 14.2, 15.1, 16, 16.8, 17.6)
+"""When a door that sends on change, or its heartbeat of an hour, was heard: at most 55 minutes apart while open."""
+
+
+def sends(store: Store, hours: tuple[float, ...], sensor: str = "door") -> None:
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + int(h * HOUR_NS), {"entries": 1}) for h in hours], sensor=sensor)
+
+
+def test_a_door_that_sends_on_change_is_covered_by_its_heartbeat(store: Store) -> None:
+    sends(store, EVENTS_H)
+    door = DOOR | {"every": "change", "heartbeat": "60m"}
+    assert judged(day_of(store, door)) == (PeopleState.COUNTED, 1.0)
+
+
+def test_one_whose_heartbeat_stops_is_not(store: Store) -> None:
+    sends(store, tuple(hour for hour in EVENTS_H if hour < 13))
+    door = DOOR | {"every": "change", "heartbeat": "60m"}
+    assert judged(day_of(store, door)) == (PeopleState.PARTIAL, 0.562)
+
+
+def test_without_a_heartbeat_hours_of_nothing_are_believed_and_a_day_is_not(store: Store) -> None:
+    sends(store, (8.5, 12, 15.5))
+    door = DOOR | {"every": "change"}
+    assert judged(day_of(store, door)) == (PeopleState.COUNTED, 1.0)
+    assert judged(day_of(store, door | {"heartbeat": "60m"}))[0] is PeopleState.PARTIAL
+
+
+@pytest.mark.parametrize(
+    "retired", [{"closures": [DAY]}, {"until": "2026-10-19"}], ids=["locked for the day", "taken down the day before"]
+)
+def test_nothing_is_expected_of_a_door_that_is_locked_or_gone(store: Store, retired: dict[str, Any]) -> None:
+    seen_before(store, "side")
+    put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
+    assert judged(day_of(store, DOOR, SIDE)) == (PeopleState.PARTIAL, 0.5)
+    assert judged(day_of(store, DOOR, SIDE | retired)) == (PeopleState.COUNTED, 1.0)
+
+
+def test_a_door_is_expected_until_the_one_that_replaces_it_reports(store: Store) -> None:
+    seen_before(store, "side")
+    put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
+    assert judged(day_of(store, DOOR | {"replaces": "side"}, SIDE)) == (PeopleState.COUNTED, 1.0)
+    assert judged(day_of(store, DOOR, SIDE, AIR | {"replaces": "side"})) == (PeopleState.PARTIAL, 0.5)
