@@ -13,9 +13,8 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 import structlog
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.context import err, out
+from cli.context import out, progress_bar
 from cli.stack import Stack
 from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
@@ -95,43 +94,42 @@ def _missing_since_ns(settings: Settings, estate: Estate, *, now_ns: int, days: 
 
 def _load_history(stack: Stack, messages: Iterable[TimedMessage], *, total: int, stopping: threading.Event) -> None:
     """Send the history through the broker, and wait until the daily figures are made of it."""
-    with Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err.console
-    ) as progress:
-        sending = progress.add_task("history through the broker", total=total)
-        with closing(BufferReader(stack.settings.data_dir)) as reader:
-            before = reader.ledger.read().messages_received
-        with Publisher(stack.settings.mqtt) as publisher:
-            report = publisher.publish_all(
-                messages, on_sent=lambda count: progress.advance(sending, count), stop=stopping.is_set
-            )
-            sent = report.acknowledged
-        progress.update(sending, total=sent, completed=sent)
-        _wait_for_store(stack, progress, before + sent, stopping)
-        stack.start_jobs()
-        _wait_for_figures(stack, progress, stopping)
-
-
-def _wait_for_store(stack: Stack, progress: Progress, messages: int, stopping: threading.Event) -> None:
-    storing = progress.add_task("readings into the store", total=None)
     with closing(BufferReader(stack.settings.data_dir)) as reader:
+        before = reader.ledger.read().messages_received
+    with (
+        progress_bar("history through the broker", "{task.completed} messages", total=total) as update,
+        Publisher(stack.settings.mqtt) as publisher,
+    ):
+        report = publisher.publish_all(messages, on_sent=lambda count: update(advance=count), stop=stopping.is_set)
+    _wait_for_store(stack, before + report.acknowledged, stopping)
+    stack.start_jobs()
+    _wait_for_figures(stack, stopping)
+
+
+def _wait_for_store(stack: Stack, messages: int, stopping: threading.Event) -> None:
+    with (
+        closing(BufferReader(stack.settings.data_dir)) as reader,
+        progress_bar("readings into the store", "{task.completed} readings", total=None) as update,
+    ):
         while not stopping.wait(_POLL_S):
             stack.look()
             ledger = reader.ledger.read()
-            progress.update(storing, total=ledger.readings_accepted, completed=ledger.readings_stored)
+            update(total=ledger.readings_accepted, completed=ledger.readings_stored)
             if ledger.messages_received >= messages and not ledger.readings_pending:
                 return
 
 
-def _wait_for_figures(stack: Stack, progress: Progress, stopping: threading.Event) -> None:
-    computing = progress.add_task("daily figures", total=None)
-    with closing(open_store(stack.settings)) as store:
+def _wait_for_figures(stack: Stack, stopping: threading.Event) -> None:
+    with (
+        closing(open_store(stack.settings)) as store,
+        progress_bar("daily figures", "{task.completed} days", total=None) as update,
+    ):
         most = 0
         while not stopping.wait(_POLL_S):
             stack.look()
             due = sum(len(days) for days in pending_marks(store, now_ns=time.time_ns() + _SETTLED_NS).values())
             most = max(most, due)
-            progress.update(computing, total=most, completed=most - due)
+            update(total=most, completed=most - due)
             if not due:
                 return
 

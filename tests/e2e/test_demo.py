@@ -138,6 +138,7 @@ def test_the_demo_shows_what_asks_for_attention_and_loads_its_history_once(demo:
     assert "Bramley Digital Hub air-library never seen" in notices  # it fell silent before the history of three days
     assert "open windows or raise ventilation" in notices
     assert demo.running.out.index(demo.url) < demo.running.out.index("live from now on")
+    assert "history through the broker" not in demo.running.err  # bars are for people; a file gets none
     assert demo.refused() == {"unknown_hub": 2, "bad_payload": 1, "out_of_range": 1}
     loaded = demo.ledger()["messages_received"]
     demo.running.signal(signal.SIGINT, group=True)
