@@ -127,22 +127,26 @@ def test_every_message_comes_and_every_answer_is_in_order_whenever_the_line_is_c
     mosquitto: Mosquitto, seed: int
 ) -> None:
     rng = random.Random(seed)
-    sent = numbers(0, 3000)
+    sent, cut_in = numbers(0, 3000), 1000
     with Proxy(mosquitto.port) as proxy, subscribing(proxy.port, receive_max=50) as subscriber:
         ready(subscriber)
-        publisher = threading.Thread(target=publish, args=(mosquitto.port, sent))
-        publisher.start()
         committed: set[bytes] = set()
 
-        def turn() -> bool:
+        def turn() -> int:
             committed.update(payloads(subscriber.receive(0.02)))
-            if rng.random() < 0.05 or (len(committed) > 500 and len(proxy.connections) == 1):
+            if rng.random() < 0.05:
                 proxy.cut()
             if rng.random() < 0.9:
                 subscriber.acknowledge()
-            return len(committed) == len(sent)
+            return len(committed)
 
-        wait_until(turn, DEADLINE_S, "all messages", poll_s=0)
+        publish(mosquitto.port, sent[:cut_in])
+        wait_until(lambda: turn() >= cut_in // 2, DEADLINE_S, "half of the first messages", poll_s=0)
+        proxy.cut()
+        committed.update(payloads(until(subscriber, lambda: len(proxy.connections) > 1, "another connection")))
+        publisher = threading.Thread(target=publish, args=(mosquitto.port, sent[cut_in:]))
+        publisher.start()
+        wait_until(lambda: turn() == len(sent), DEADLINE_S, "all messages", poll_s=0)
         publisher.join(DEADLINE_S)
 
         assert committed == set(sent)
