@@ -28,7 +28,6 @@ class SensorPlace:
     zone_info: ZoneInfo
     every_s: int | None
     max_step: int | None
-    named: bool
 
 
 class Registry:
@@ -101,7 +100,6 @@ class Registry:
             zone_info=ZoneInfo(known.timezone) if known and known.timezone else self._zone,
             every_s=(named.every_s or None) if named else None,
             max_step=named.max_step if named else None,
-            named=named is not None,
         )
 
 

@@ -57,14 +57,13 @@ def test_a_sensor_that_the_estate_file_names() -> None:
         zone_info=ZoneInfo("Europe/London"),
         every_s=300,
         max_step=None,
-        named=True,
     )
 
 
 def test_a_sensor_that_it_does_not_name_is_taken_as_new() -> None:
     found = place_of("hubs/armley/co2/air-9")
 
-    assert (found.named, found.zone, found.every_s) == (False, None, None)
+    assert (found.sensor, found.zone, found.every_s) == ("air-9", None, None)
 
 
 def test_a_hub_may_have_a_time_zone_of_its_own() -> None:
@@ -121,7 +120,7 @@ def test_a_mac_address_never_becomes_a_tag(topic: str, estate: Estate) -> None:
 
 
 def test_unless_the_estate_file_names_the_sensor_so() -> None:
-    assert place_of("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").named
+    assert place_of("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").sensor == "ap-3c-22-fb-a1-b2-c3"
 
 
 def test_a_format_that_is_not_decoded_yet_is_kept_for_later() -> None:
