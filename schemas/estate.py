@@ -213,10 +213,9 @@ class Sensor(_EstatePart):
         """Whether it reports only when something changes."""
         return self.every_s == ON_CHANGE_S
 
-    def is_in_use(self, day: date) -> bool:
-        """Whether readings of a day are expected of it."""
-        is_closed = any(closure.first <= day <= closure.last for closure in self.closures)
-        return not is_closed and (self.until is None or day <= self.until)
+    def is_closed(self, day: date) -> bool:
+        """Whether nothing is expected of it on a day, such as a door that is locked."""
+        return any(closure.first <= day <= closure.last for closure in self.closures)
 
 
 class Hub(_EstatePart):

@@ -165,6 +165,11 @@ _BANDS_OF_COMPLETENESS = (
     Band(MOSTLY_COMPLETE_MIN, "incomplete", Tone.POOR),
     Band(COMPLETE_MIN, "complete", Tone.GOOD),
 )
+_BANDS_OF_DOORS = (
+    Band(None, "mostly missing", Tone.ALARM),
+    Band(MOSTLY_COMPLETE_MIN, "counted in part", Tone.POOR),
+    Band(COUNTED_MIN, "counted", Tone.GOOD),
+)
 _BANDS_OF_BATTERY = (
     Band(None, "flat", Tone.ALARM),
     Band(BATTERY_LOW_PCT, "low", Tone.WARN),
@@ -270,12 +275,12 @@ _DAILY = (
             unit=SHARE,
             covers=_OPEN,
             over_days=_WEIGHTED,
-            bands=_BANDS_OF_COMPLETENESS,
+            bands=bands,
         )
-        for judge, label, what in (
-            (Judge.FOOTFALL, "Doors", "the readings of each door"),
-            (Judge.WIFI, "Wi-Fi", "those of each access point"),
-            (Judge.ENVIRONMENT, "Rooms", "those of each zone and kind of sensor"),
+        for judge, label, what, bands in (
+            (Judge.FOOTFALL, "Doors", "the readings of each door", _BANDS_OF_DOORS),
+            (Judge.WIFI, "Wi-Fi", "those of each access point", _BANDS_OF_COMPLETENESS),
+            (Judge.ENVIRONMENT, "Rooms", "those of each zone and kind of sensor", _BANDS_OF_COMPLETENESS),
         )
     ),
     Measure("final", "Final", "two days after its end, when late readings are rare", number=bool, over_days=_MIN),

@@ -94,7 +94,8 @@ class Coverage:
                 yield sensor
 
     def _in_use(self, sensor: str, seen: Collection[str]) -> bool:
-        return self._plan.in_use(sensor, self._day.date, seen)
+        day = self._day.date
+        return not (self._plan.is_closed(sensor, day) or self._plan.is_retired(sensor, day, seen))
 
     def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""

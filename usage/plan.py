@@ -50,11 +50,16 @@ class HubPlan:
         known = self.sensor(sensor)
         return self.every_ns(sensor) or (ON_CHANGE_NS if known and known.on_change else EVERY_DEFAULT_NS)
 
-    def in_use(self, sensor: str, day: date, seen: Collection[str]) -> bool:
-        """Whether a named sensor is expected on a day, by which `seen` have sent something."""
+    def is_retired(self, sensor: str, day: date, seen: Collection[str]) -> bool:
+        """Whether a sensor is no more: after its last day, or replaced by one of those that were `seen`."""
         known = self.sensor(sensor)
-        replaced = any(other.replaces == sensor and other.id in seen for other in self.sensors.values())
-        return known is None or (known.is_in_use(day) and not replaced)
+        is_over = known is not None and known.until is not None and day > known.until
+        return is_over or any(other.replaces == sensor and other.id in seen for other in self.sensors.values())
+
+    def is_closed(self, sensor: str, day: date) -> bool:
+        """Whether nothing is expected of a sensor on a day."""
+        known = self.sensor(sensor)
+        return known is not None and known.is_closed(day)
 
     def people_rules(self, sensor: str) -> CounterRules:
         """How its totals of people count: by the estate file alone, so that no day judges them differently."""

@@ -104,7 +104,7 @@ DASHBOARD = dashboard(
             table("humidity", Term("relative_humidity_pct", "last"), by=[HUB]),
             table("usage_daily", Term("co2_minutes_over_1500", "sum"), by=[HUB]),
             table("usage_daily", Term("damp_minutes", "sum"), by=[HUB]),
-            table("usage_daily", Term("completeness", "mean"), by=[HUB]),
+            table("usage_daily", Term("environment_completeness", "mean"), by=[HUB]),
             InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
             title="Every hub today",
             says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "

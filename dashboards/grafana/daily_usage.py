@@ -26,8 +26,21 @@ from dashboards.grafana.panels import (
     panel,
     value_texts,
 )
-from dashboards.grafana.query import DAY, FINAL, HOUR, HUB, PROVISIONAL, ZONE, InfluxQuery, Term, series, table
-from schemas.measures import COMPLETE_MIN
+from dashboards.grafana.query import (
+    DAY,
+    FINAL,
+    HOUR,
+    HUB,
+    IN_PART,
+    PROVISIONAL,
+    WHOLE,
+    ZONE,
+    InfluxQuery,
+    Term,
+    series,
+    table,
+)
+from schemas.measures import COUNTED_MIN
 
 GAUGE = {"custom.cellOptions": {"type": "gauge", "mode": "basic"}, "min": 0, **colour(PERSON)}
 CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": ("0", "yellow")}
@@ -38,17 +51,19 @@ def _entries(says: str, **options: Any) -> models.Panel:
 
 
 def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Properties] | None = None) -> models.Panel:
-    """Bars of final days, pale bars of provisional ones, and what else is given."""
+    """Bars of final days, pale ones of provisional and yellow ones of days counted in part, and what else is given."""
     return panel(
         bars(),
-        series("usage_daily", Term("entries", "sum", "Final"), where=FINAL, by=[DAY]),
-        series("usage_daily", Term("entries", "sum", "Provisional"), where=PROVISIONAL, by=[DAY]),
+        series("usage_daily", Term("entries", "sum", "Final"), where=f"{FINAL} AND {WHOLE}", by=[DAY]),
+        series("usage_daily", Term("entries", "sum", "Provisional"), where=f"{PROVISIONAL} AND {WHOLE}", by=[DAY]),
+        series("usage_daily", Term("entries", "sum", "In part"), where=IN_PART, by=[DAY]),
         *queries,
         title="People entering per day",
         says=says,
         overrides={
             "Final": colour(PERSON),
             "Provisional": colour("super-light-blue") | {"custom.fillOpacity": 25},
+            "In part": colour("yellow"),
             **(overrides or {}),
         },
     )
@@ -109,9 +124,9 @@ DASHBOARD = dashboard(
         _entries("The same dates of the month before.", title="A month before", time_shift="1M"),
         panel(
             number(),
-            series("usage_daily", Term("completeness", "mean")),
-            says="Readings received of those expected, over the chosen hubs and days. "
-            f"Sound from {COMPLETE_MIN * 100:g} % on.",
+            series("usage_daily", Term("footfall_completeness", "mean")),
+            says="Share of the opening time that the door counters cover, over the chosen hubs and days. "
+            f"From {COUNTED_MIN * 100:g} % on a day is counted, below it in part.",
         ),
         panel(
             number(),
@@ -123,7 +138,8 @@ DASHBOARD = dashboard(
     ),
     row(
         entries_per_day(
-            "All chosen hubs together, by local day. Pale: provisional, may still change. A day without a bar "
+            "All chosen hubs together, by local day. Pale: provisional, may still change. Yellow: in part. "
+            "A day without a bar "
             "was closed or has no data: see the next panel."
         ),
     ),
@@ -146,12 +162,12 @@ DASHBOARD = dashboard(
                 Term("entries", "mean", "A day"),
                 Term("entries", "max", "Busiest day"),
                 Term("wifi_peak_clients", "max"),
-                Term("completeness", "mean"),
+                Term("footfall_completeness", "mean"),
                 Term("entries", "count", "Days counted"),
                 by=[HUB],
             ),
             title="Ranking and totals",
-            says="Each hub over the chosen days, with the completeness of its figures. Days counted "
+            says="Each hub over the chosen days, with the share of opening time that its doors cover. Days counted "
             "leaves out days without data; closed days count as 0.",
             overrides={"People": GAUGE},
         ),
@@ -182,10 +198,10 @@ DASHBOARD = dashboard(
         ),
         panel(
             lines(),
-            series("usage_daily", Term("completeness", "mean"), by=[DAY, HUB]),
-            title="Completeness by hub",
-            says="Readings received of those expected. Under the upper dashed line, "
-            f"{COMPLETE_MIN * 100:g} %, a day's figures are incomplete.",
+            series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY, HUB]),
+            title="Doors covered, by hub",
+            says="Share of the opening time that the door counters cover. Under the upper dashed line, "
+            f"{COUNTED_MIN * 100:g} %, a day's people are counted in part.",
             min=0,
             max=1,
         ),

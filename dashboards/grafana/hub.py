@@ -43,8 +43,12 @@ SHADED: Properties = {
     **colour(QUIET),
 }
 """Opening hours behind the other series: pale steps on an axis of their own, out of the legend."""
+PEOPLE_STATES = {
+    f"{state:d}": (state.name.lower(), tone)
+    for state, tone in zip(measures.PeopleState, ("red", "orange", "green", QUIET), strict=True)
+}
 COMPLETENESS: Properties = {
-    "unit": look("completeness").unit,
+    "unit": look("footfall_completeness").unit,
     "min": 0,
     "max": 1,
     "custom.drawStyle": "points",
@@ -121,10 +125,10 @@ DASHBOARD = dashboard(
     ),
     row(
         entries_per_day(
-            "By local day, with the completeness of the day's readings. Pale: provisional, may still change. "
+            "By local day, with the share of opening time that the doors cover. Pale: provisional. Yellow: in part. "
             "Marked on the time axis: closed days.",
-            series("usage_daily", Term("completeness", "mean"), by=[DAY]),
-            overrides={"Completeness": COMPLETENESS},
+            series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY]),
+            overrides={"Doors covered": COMPLETENESS},
         ),
     ),
     row(
@@ -189,7 +193,8 @@ DASHBOARD = dashboard(
                 Term("temperature_mean_c"),
                 Term("co2_max_ppm"),
                 Term("open_minutes"),
-                Term("completeness"),
+                Term("people_state", label="People"),
+                Term("footfall_completeness"),
                 Term("final", label="State"),
                 Term("revision"),
             ),
@@ -199,6 +204,7 @@ DASHBOARD = dashboard(
             overrides={
                 "Time": DAY_COLUMN,
                 "Open": texts({"0": ("closed", QUIET)}),
+                "People": texts(PEOPLE_STATES),
                 "State": texts({"true": ("final", "green"), "false": ("provisional", "orange")}),
             },
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.grafana.query import CHOSEN_HUBS, DAY, HUB, IN_RANGE, ZONE, source
+from schemas.measures import PeopleState
 
 CLOSED, SILENT = -1, -2
 """Codes in place of a count of people, which is never negative."""
@@ -11,21 +12,16 @@ CLOSED, SILENT = -1, -2
 def hub_days() -> str:
     """People entering per hub and day; CLOSED and SILENT for days on which nobody could be counted.
 
-    One series a hub out of several sources, so that a day is one cell. InfluxQL can't ask for an absent field, so days
-    without a count are found by counting: a row has completeness always, and entries only where a door reported.
+    One series a hub out of several sources, so that a day is one cell.
     """
-    opening, closed = '"open_minutes" > 0', '"open_minutes" = 0'
-    # A query inside another cuts its days by its own tz, or by UTC.
-    missing = (
-        f'SELECT count("completeness") - count("entries") AS "missing" FROM {source("usage_daily")} '
-        f"WHERE {IN_RANGE} AND {CHOSEN_HUBS} AND {opening} GROUP BY {DAY}, {HUB} fill(0) tz('{ZONE}')"
-    )
+    counted = f'"people_state" = {PeopleState.COUNTED:d} OR "people_state" = {PeopleState.PARTIAL:d}'
+    closed, silent = f'"people_state" = {PeopleState.CLOSED:d}', f'"people_state" = {PeopleState.NONE:d}'
     # Floats all of them: a series has one type, whichever source its first point comes from.
     sources = (
-        _coded('"entries" * 1.0', opening),
-        _coded(f'"open_minutes" * 0.0 - {-CLOSED}', closed),
+        _coded('"entries" * 1.0', f"({counted})"),
+        _coded(f'"people_state" * 0.0 - {-CLOSED}', closed),
         _coded(f'"entries" * 1.0 + {-CLOSED}', closed, '"entries" > 0'),  # counted all the same: takes the code back
-        f'SELECT "missing" * 0.0 - {-SILENT} AS "people" FROM ({missing}) WHERE "missing" = 1 GROUP BY {HUB}',
+        _coded(f'"people_state" * 0.0 - {-SILENT}', silent),
     )
     joined = ", ".join(f"({text})" for text in sources)
     return f"SELECT sum(\"people\") FROM {joined} WHERE {IN_RANGE} GROUP BY {DAY}, {HUB} fill(none) tz('{ZONE}')"

@@ -16,7 +16,7 @@ from ingest.batches import DayMark
 from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas import Estate
-from schemas.localtime import NS_A_SECOND, local_day, midnight_ns, to_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day, midnight_ns, to_ns
 from schemas.settings import InfluxSettings
 from sensors.registry import Registry
 from simulators.scenarios import simulation
@@ -35,6 +35,8 @@ LAST = date(2025, 11, 7)
 DAYS = 40
 NOW = datetime(2025, 11, 7, 15, 0, tzinfo=ZONE)
 LATE_DAY = date(2025, 11, 4)
+PARTIAL_DAY = date(2025, 10, 20)
+"""The first and last day of a side door of `north`, which reported once and counted nobody."""
 SIMULATED = ("north", "night", "south")
 SICK = "cellar"
 """A hub whose air is bad in every way, and whose other sensor was never heard of."""
@@ -86,7 +88,9 @@ def whole_estate() -> Estate:
             {"id": "old", "kinds": ["temperature"], "every": "10m"},
         ],
     }
-    return Estate.model_validate(document() | {"hubs": [*document()["hubs"], sick]})
+    simulated = document()["hubs"]
+    simulated[0]["sensors"].append({"id": "side", "kinds": ["footfall"], "every": "10m", "until": f"{PARTIAL_DAY}"})
+    return Estate.model_validate(document() | {"hubs": [*simulated, sick]})
 
 
 @dataclass
@@ -118,6 +122,8 @@ def load(server: Influxd, database: str, folder: Path) -> Month:
     held = set(late)
     _write(store, (line for line in lines if line not in held))
     _write(store, _sick_air(now_ns))
+    noon_ns = midnight_ns(PARTIAL_DAY, ZONE) + 12 * NS_AN_HOUR
+    _write(store, [encode("footfall", {"hub": "north", "sensor": "side"}, {"entries": 0, "exits": 0}, noon_ns)])
     _write(store, _pipeline(now_ns))
     jobs = Jobs(lambda: store, lambda: estate, lambda: now_ns)
     run_jobs(jobs, now_ns)

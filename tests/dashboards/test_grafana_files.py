@@ -110,7 +110,7 @@ def test_a_column_is_shown_as_the_catalogue_has_its_field() -> None:
         override["matcher"]["options"]: {prop["id"]: prop["value"] for prop in override["properties"]}
         for override in reversed(table["fieldConfig"]["overrides"])
     }
-    for field in ("peak_occupancy", "temperature_mean_c", "co2_max_ppm", "open_minutes", "completeness"):
+    for field in ("peak_occupancy", "temperature_mean_c", "co2_max_ppm", "open_minutes", "footfall_completeness"):
         measure = MEASURES[field]
         properties = shown[measure.label]
         assert (properties["unit"], properties["decimals"]) == (measure.unit.grafana, measure.decimals)

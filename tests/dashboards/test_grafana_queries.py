@@ -12,7 +12,7 @@ from dashboards.grafana import DASHBOARDS, render
 from dashboards.grafana.hub_days import CLOSED, SILENT
 from schemas.localtime import local_day
 from tests.dashboards.grafana_queries import moment, questions
-from tests.dashboards.month import DAYS, LAST, LATE_DAY, NOW, SICK, SIMULATED, ZONE, Month
+from tests.dashboards.month import DAYS, LAST, LATE_DAY, NOW, PARTIAL_DAY, SICK, SIMULATED, ZONE, Month
 
 pytestmark = pytest.mark.needs("influxd")
 
@@ -54,8 +54,11 @@ def test_entries_per_day_equal_the_truth_to_the_person(month: Month) -> None:
     asked = by_title("daily-usage", hub=THREE)
     final = sums(month.ask(asked["People entering per day", "A"]), "Final")
     provisional = sums(month.ask(asked["People entering per day", "B"]), "Provisional")
+    in_part = sums(month.ask(asked["People entering per day", "C"]), "In part")
     days = days_before(LAST, 30)
-    assert {day: final[day] + provisional[day] for day in days} == {day: true_total(month, [day]) for day in days}
+    shown = final + provisional + in_part
+    assert {day: shown[day] for day in days} == {day: true_total(month, [day]) for day in days}
+    assert dict(in_part) == {PARTIAL_DAY: month.entries("north", PARTIAL_DAY)}
     assert set(provisional) == {LAST - timedelta(days=back) for back in range(3)}
 
 
@@ -63,6 +66,7 @@ def test_a_hubs_days_equal_the_truth_over_the_clock_change(month: Month) -> None
     for hub in SIMULATED:
         asked = by_title("hub", hub=hub)
         shown = sums(month.ask(asked["People entering per day", "A"]), "Final")
+        shown += sums(month.ask(asked["People entering per day", "C"]), "In part")
         days = days_before(LAST - timedelta(days=2), 28)
         assert date(2025, 10, 26) in days
         assert {day: shown[day] for day in days} == {day: month.entries(hub, day) or 0 for day in days}

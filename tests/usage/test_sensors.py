@@ -1,5 +1,7 @@
 """How each sensor is."""
 
+from typing import Any
+
 from schemas import Kind
 from stores import Store
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
@@ -86,3 +88,17 @@ def test_a_value_that_stands_for_none_is_no_value_now(store: Store) -> None:
     put(store, Kind.DEVICE, [(NOW_NS, {"battery_pct": 255.0, "suspect": True})], sensor="ap")
     ap = sensor(store, "ap")
     assert (ap.last_seen_ns, ap.silent, ap.battery_pct, ap.values) == (NOW_NS, False, None, {})
+
+
+def test_a_sensor_that_is_retired_is_listed_no_more_and_a_locked_one_is_not_silent(store: Store) -> None:
+    put(store, Kind.CO2, [(NOW_NS, {"co2_ppm": 500.0})], sensor="new")
+    put(store, Kind.FOOTFALL, [(NOW_NS - DAY_NS, {"entries": 1})], sensor="gone")
+    sensors: list[dict[str, Any]] = [
+        {"id": "new", "replaces": "old"},
+        {"id": "old"},
+        {"id": "gone", "until": "2026-10-19"},
+        {"id": "locked", "closures": ["2026-10-20"]},
+        {"id": "dead"},
+    ]
+    found = Queries(store, estate(hub(sensors=sensors)), now_ns=NOW_NS).sensors["armley"]
+    assert [(one.sensor, one.silent) for one in found] == [("new", False), ("locked", False), ("dead", True)]

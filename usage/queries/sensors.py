@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas import KINDS, Estate, Hub, Kind
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas import KINDS, Estate, Kind
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day
 from stores import SeriesChunk, Store
 from stores.lines import encode
 from stores.protocol import Number
@@ -60,10 +60,10 @@ def read_sensors(store: Store, estate: Estate, now_ns: int) -> dict[str, tuple[S
     """Every sensor by hub: those that the estate file names in its order, then the others by id."""
     latest = _read_latest(store, now_ns)
     batteries = _read_batteries(store, now_ns)
-    hubs = {hub.id: hub for hub in estate.hubs}
+    hubs = [hub.id for hub in estate.hubs]
     return {
-        hub: tuple(_hub_sensors(hub, hubs.get(hub), HubPlan.of(estate, hub), latest.get(hub, {}), batteries, now_ns))
-        for hub in (*hubs, *sorted(latest.keys() - hubs.keys()))
+        hub: tuple(_hub_sensors(estate, hub, latest.get(hub, {}), batteries, now_ns))
+        for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
     }
 
 
@@ -107,24 +107,24 @@ def _read_batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
 
 
 def _hub_sensors(
+    estate: Estate,
     hub_id: str,
-    hub: Hub | None,
-    plan: HubPlan,
     latest: Mapping[str, Sequence[_Latest]],
     batteries: Mapping[tuple[str, str], float],
     now_ns: int,
 ) -> Iterator[SensorState]:
-    named = [sensor.id for sensor in hub.sensors] if hub else []
-    for sensor in (*named, *sorted(latest.keys() - set(named))):
+    plan, today = HubPlan.of(estate, hub_id), local_day(now_ns, estate.zone_of(hub_id))
+    there = (*plan.sensors, *sorted(latest.keys() - plan.sensors.keys()))
+    for sensor in (sensor for sensor in there if not plan.is_retired(sensor, today, latest.keys())):
         series = sorted(latest.get(sensor, ()), key=lambda one: one.time_ns)
         last_seen_ns = series[-1].time_ns if series else None
         age_ns = None if last_seen_ns is None else now_ns - last_seen_ns
-        if sensor not in plan.sensors and age_ns is not None and age_ns > GONE_NS:
+        known = plan.sensors.get(sensor)
+        if known is None and age_ns is not None and age_ns > GONE_NS:
             continue
         every_ns = plan.every_ns(sensor)
         patience_ns = SILENT_INTERVALS * every_ns if every_ns else SILENT_UNKNOWN_NS
-        silent = age_ns is None or age_ns > patience_ns
-        known = plan.sensors.get(sensor)
+        silent = (age_ns is None or age_ns > patience_ns) and not plan.is_closed(sensor, today)
         yield SensorState(
             hub=hub_id,
             sensor=sensor,
