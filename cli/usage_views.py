@@ -15,6 +15,7 @@ from usage.journal import Change
 from usage.queries import Why
 from usage.queries.why import CounterDay, SensorDay, sentence
 
+VALUES_SHOWN = 3
 GAPS_SHOWN = 5
 
 
@@ -85,12 +86,20 @@ def _sensor(sensor: SensorDay, found: Why) -> str:
         expected = f"{sensor.received} of {sensor.expected} readings, one every {sensor.every_s} s"
     if sensor.first is None or sensor.last is None:
         return f"{name}: silent, {expected}"
-    suspect = f", {sensor.suspect} suspect" if sensor.suspect else ""
+    left_out = f", {_left_out(sensor)}" if sensor.left_out else ""
     silences = [f"{_clock(gap.start_ns, found)} to {_clock(gap.stop_ns, found)}" for gap in sensor.gaps[:GAPS_SHOWN]]
     if len(sensor.gaps) > GAPS_SHOWN:
         silences.append(f"{len(sensor.gaps) - GAPS_SHOWN} more times")
     silent = f", silent {', '.join(silences)}" if silences else ""
-    return f"{name}: {expected}, {sensor.first:%H:%M:%S} to {sensor.last:%H:%M:%S}{suspect}{silent}"
+    return f"{name}: {expected}, {sensor.first:%H:%M:%S} to {sensor.last:%H:%M:%S}{left_out}{silent}"
+
+
+def _left_out(sensor: SensorDay) -> str:
+    """How many readings no figure takes, and what they said."""
+    number = len(sensor.left_out)
+    said = sorted({value for fields in sensor.left_out for value in fields.values()}, reverse=True)
+    values = ", ".join(f"{value:,}" for value in said[:VALUES_SHOWN]) + (", ..." if len(said) > VALUES_SHOWN else "")
+    return f"{number} reading{'s' if number > 1 else ''} left out ({values})"
 
 
 def _counter(counter: CounterDay) -> str:
@@ -127,7 +136,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
                 "received": s.received,
                 "expected": s.expected,
                 "every_s": s.every_s,
-                "suspect": s.suspect,
+                "left_out": list(s.left_out),
                 "first": s.first.isoformat() if s.first else None,
                 "last": s.last.isoformat() if s.last else None,
                 "gaps": [{"from": local(start), "to": local(stop)} for start, stop in s.gaps],

@@ -51,6 +51,14 @@ class SensorReadings:
         times = zip(self.times_ns[first:stop], suspect[first:stop], strict=True)
         return [time_ns for time_ns, doubted in times if not doubted]
 
+    def left_out(self, span: Span) -> list[dict[str, Number]]:
+        """What the span's suspect readings said, field by field: no figure takes them."""
+        doubted = self.counts(SUSPECT).within(span)
+        times_ns = [time_ns for time_ns, value in zip(doubted.times_ns, doubted.values, strict=True) if value]
+        at = (bisect_left(self.times_ns, time_ns) for time_ns in times_ns)
+        fields = [name for name in self.columns if name != SUSPECT]
+        return [{name: value for name in fields if (value := self.columns[name][i]) is not None} for i in at]
+
     def interval_ns(self, span: Span) -> int | None:
         """The usual time between the span's readings; None where they are too few."""
         gaps = [later - earlier for earlier, later in pairwise(self.within(span))]

@@ -252,3 +252,11 @@ def test_why_tells_the_kept_corrections_where_the_readings_have_expired(store: S
     said = call("why", "--hub", "armley", "--date", DAY, data=data).stdout
     assert "their readings have expired" in said
     assert "02:00:00 reset, from 1203 to 2: counted 2" in said
+
+
+def test_why_says_which_readings_no_figure_takes(store: Store, data: Path) -> None:
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 14 * HOUR_NS, {"entries": 65_535, "exits": 2, "suspect": True})])
+    asked = ["why", "--hub", "armley", "--date", DAY]
+    assert ", 1 reading left out (65,535, 2)" in call(*asked, data=data).stdout
+    (door,) = (s for s in json.loads(call(*asked, "--json", data=data).stdout)["sensors"] if s["kind"] == "footfall")
+    assert door["left_out"] == [{"entries": 65_535, "exits": 2}]

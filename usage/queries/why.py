@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, pairwise
@@ -18,7 +18,7 @@ from usage.journal import Change, CounterCorrection, read_changes, read_correcti
 from usage.people import Count
 from usage.plan import HubPlan
 from usage.queries.figures import HubFigures
-from usage.readings import SUSPECT, HubReadings
+from usage.readings import HubReadings, Number
 from usage.rollup import Figures, Rollup, has_data, roll_up
 from usage.signals import HOLD_INTERVALS
 from usage.source import HubSource
@@ -34,7 +34,8 @@ class SensorDay:
     received: int
     expected: int
     every_s: int | None
-    suspect: int
+    left_out: tuple[Mapping[str, Number], ...]
+    """What suspect readings said, which are part of no figure."""
     first: datetime | None
     last: datetime | None
     gaps: tuple[Span, ...]
@@ -104,7 +105,7 @@ def _sensor(expected: Expectation, day: Day, calendar: HubCalendar, now_ns: int)
         expected.received(day.span),
         expected.due(day.span, now_ns),
         expected.every_ns // NS_A_SECOND if expected.every_ns else None,
-        sum(bool(value) for value in readings.counts(SUSPECT).within(day.span).values) if readings else 0,
+        tuple(readings.left_out(day.span)) if readings else (),
         from_ns(times[0]).astimezone(calendar.zone) if times else None,
         from_ns(times[-1]).astimezone(calendar.zone) if times else None,
         tuple(_gaps(times, expected.every_ns, Span(day.span.start_ns, min(day.span.stop_ns, now_ns)))),
