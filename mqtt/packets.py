@@ -20,10 +20,10 @@ _MORE_BIT, _VALUE_BITS = 0x80, 0x7F
 _LENGTH_BYTES_MAX = 4
 _PUBACK_BYTES = 2
 _TOPIC_BYTES_MAX = 65_535
-_CUT_HEADER_BYTES = 2 + _TOPIC_BYTES_MAX + 2 + _LENGTH_BYTES_MAX + KEPT_BYTES
-"""After so many bytes of a packet its topic, packet id and first bytes are known."""
-_HEADER_BYTES_MAX = 68 * 1024
-"""A packet may be longer than its payload by this: room for the longest topic."""
+_HEADER_BYTES_MAX = 2 + _TOPIC_BYTES_MAX + 2 + _LENGTH_BYTES_MAX
+"""After so many bytes of a PUBLISH its topic, its packet id and the length of its properties are known."""
+_ANSWER_BYTES_MAX = 96 * 1024
+"""Of any other packet: room for the longest reason, and for an answer to each of many topic filters."""
 
 _new_tuple = tuple.__new__  # makes a Message in half the time of calling it
 
@@ -50,11 +50,40 @@ class Inbox:
         return taken
 
 
+class _LongPublish:
+    """A PUBLISH as it comes, of which its properties and what is not to be kept of its payload are never held."""
+
+    def __init__(self, message: Message, skip_bytes: int, payload_bytes: int, kept_bytes: int) -> None:
+        self._message = message
+        self._payload_bytes = payload_bytes
+        self._kept_bytes = kept_bytes
+        self._payload = bytearray()
+        self._before_payload_bytes = skip_bytes
+        self._missing_bytes = skip_bytes + payload_bytes
+
+    def take(self, data: memoryview) -> int:
+        """Go on with what was read; returns how much of it belongs to this packet."""
+        taken = min(self._missing_bytes, len(data))
+        skipped = min(self._before_payload_bytes, taken)
+        room = self._kept_bytes - len(self._payload)
+        self._payload += data[skipped : min(skipped + room, taken)]
+        self._before_payload_bytes -= skipped
+        self._missing_bytes -= taken
+        return taken
+
+    def whole(self) -> Message | None:
+        """The message, once all of it has come."""
+        if self._missing_bytes:
+            return None
+        cut_from_bytes = self._payload_bytes if self._payload_bytes > self._kept_bytes else 0
+        return self._message._replace(payload=bytes(self._payload), cut_from_bytes=cut_from_bytes)
+
+
 class PacketSplitter(Inbox):
     """Takes packets out of a stream that comes in any pieces; `hand_over` gets those that are not for the inbox.
 
-    Of a PUBLISH whose payload can only be longer than `payload_bytes_max`, topic, packet id and first bytes are kept;
-    the rest is thrown away as it comes, so that no sender decides how much memory we use.
+    A PUBLISH that is longer than `payload_bytes_max` comes without its properties being held, and where that is due
+    to its payload, with the first bytes of it alone: no sender decides how much memory we use.
     """
 
     def __init__(
@@ -63,16 +92,15 @@ class PacketSplitter(Inbox):
         super().__init__()
         self._version_5 = version_5
         self._hand_over = hand_over
-        self._packet_bytes_max = payload_bytes_max + _HEADER_BYTES_MAX
+        self._payload_bytes_max = payload_bytes_max
         self._parts: list[bytes] = []
         self._missing = 0
-        self._cut: Message | None = None
-        self._discard_bytes = 0
+        self._long: _LongPublish | None = None
 
     def feed(self, data: bytes) -> int:
         """Go on with what was read; returns the first failure of `hand_over`, else 0. Raises MalformedPacketError."""
-        if self._cut is not None:
-            data = self._discard(self._cut, data)
+        if self._long is not None:
+            data = data[self._go_on(self._long, memoryview(data)) :]
         self._parts.append(data)
         self._missing -= len(data)
         if self._missing > 0:
@@ -87,19 +115,22 @@ class PacketSplitter(Inbox):
         start, size, missing = 0, len(data), 0
         while size - start >= 2:  # noqa: PLR2004 - a packet has a type byte and at least one of length
             head, length, body = data[start], data[start + 1], start + 2
+            is_publish = head & _TYPE_BITS == _PUBLISH
             if length & _MORE_BIT:
                 body, length = _variable_integer(data, start + 1)
-                if length > self._packet_bytes_max:
-                    missing = body + _CUT_HEADER_BYTES - size
+                if length > self._payload_bytes_max and is_publish:
+                    missing = body + min(length, _HEADER_BYTES_MAX) - size
                     if missing > 0:
                         break
-                    start = self._begin_cut(data, head, body, body + length)
+                    start = self._begin_long(data, head, body, body + length)
                     continue
+                if length > _ANSWER_BYTES_MAX and not is_publish:
+                    raise MalformedPacketError("a packet of a length that only a PUBLISH may have")
             stop = body + length
             if stop > size or not body:
                 missing = stop - size if body else 0
                 break
-            if head & _TYPE_BITS == _PUBLISH:
+            if is_publish:
                 self._take_publish(data, head, body, stop)
             elif head == _PUBACK and length >= _PUBACK_BYTES:
                 reason_at = body + _PUBACK_BYTES
@@ -139,27 +170,26 @@ class PacketSplitter(Inbox):
         self.messages_bytes += stop - at
         return at
 
-    def _begin_cut(self, data: bytes, head: int, body: int, stop: int) -> int:
-        """Begin with a packet that is too long, of which `data` holds the header; returns where the next one begins."""
-        if head & _TYPE_BITS != _PUBLISH:
-            raise MalformedPacketError("a packet of a length that only a PUBLISH may have")
+    def _begin_long(self, data: bytes, head: int, body: int, stop: int) -> int:
+        """Begin with a PUBLISH that is long, of which `data` holds the header; returns where the next packet begins."""
         payload_at = self._take_publish(data, head, body, stop)
-        self.messages_bytes -= stop - payload_at
+        payload_bytes = stop - payload_at
+        self.messages_bytes -= payload_bytes
         message = self.messages.pop()
-        self._cut = message._replace(payload=message.payload[:KEPT_BYTES], cut_from_bytes=stop - payload_at)
-        self._discard_bytes = stop - body
-        self._discard(self._cut, memoryview(data)[body:stop])
-        return min(stop, len(data))
+        kept_bytes = payload_bytes if payload_bytes <= self._payload_bytes_max else KEPT_BYTES
+        held_from = min(payload_at, len(data))
+        self._long = _LongPublish(message, payload_at - held_from, payload_bytes, kept_bytes)
+        return held_from + self._go_on(self._long, memoryview(data)[held_from:])
 
-    def _discard(self, cut: Message, data: bytes | memoryview) -> bytes:
-        """Throw away what belongs to the packet that is too long; returns what comes after it."""
-        discarded = min(self._discard_bytes, len(data))
-        self._discard_bytes -= discarded
-        if not self._discard_bytes:
-            self._cut = None
-            self.messages.append(cut)
-            self.messages_bytes += len(cut.payload)
-        return bytes(data[discarded:])
+    def _go_on(self, publish: _LongPublish, data: memoryview) -> int:
+        """Let a PUBLISH that is long take what is its own; returns how much that was."""
+        taken = publish.take(data)
+        message = publish.whole()
+        if message is not None:
+            self._long = None
+            self.messages.append(message)
+            self.messages_bytes += len(message.payload)
+        return taken
 
 
 def encode_publish(topic: bytes, payload: bytes, packet_id: int, version_5: bool) -> bytes:  # noqa: FBT001 - quicker

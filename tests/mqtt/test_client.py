@@ -70,9 +70,14 @@ def feed(client: StockClient, broker: socket.socket, pieces: list[bytes]) -> lis
 
 
 @BOTH
-@given(st.lists(st.tuples(messages, properties), max_size=6), st.booleans(), st.data())
+@given(
+    st.lists(st.tuples(messages, properties), max_size=6),
+    st.booleans(),
+    st.sampled_from([128, 5_000, PAYLOAD_BYTES_MAX]),
+    st.data(),
+)
 def test_messages_come_out_as_sent_however_the_bytes_are_split(
-    kind: type[StockClient], sent: list[tuple[Message, bytes]], version_5: bool, data: st.DataObject
+    kind: type[StockClient], sent: list[tuple[Message, bytes]], version_5: bool, bytes_max: int, data: st.DataObject
 ) -> None:
     if kind is StockClient:  # which takes no empty topic
         sent = [(message._replace(topic=b"t" + message.topic), extra) for message, extra in sent]
@@ -83,8 +88,9 @@ def test_messages_come_out_as_sent_however_the_bytes_are_split(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     pieces = [stream[start:stop] for start, stop in itertools.pairwise([0, *cuts, len(stream)]) if start < stop]
 
-    with connected(kind, version_5=version_5) as (client, broker):
-        assert feed(client, broker, pieces) == [message for message, _ in sent]
+    with connected(kind, version_5=version_5, payload_bytes_max=bytes_max) as (client, broker):
+        expected = [message if len(message.payload) <= bytes_max else message.cut() for message, _ in sent]
+        assert feed(client, broker, pieces) == expected
 
 
 @BOTH
@@ -238,15 +244,20 @@ def test_of_a_message_beyond_the_bound_the_first_bytes_are_kept_and_what_follows
     assert received == [GOOD, huge._replace(payload=huge.payload[:KEPT_BYTES], cut_from_bytes=256_000), NEXT]
 
 
-def test_a_message_that_is_its_properties_has_no_first_bytes() -> None:
-    huge = Message(b"hubs/a/co2/1", b"21.5", 7)
-    many = b"\x26\x00\x01k\xea\x60" + bytes(60_000)
+@pytest.mark.parametrize("payload_bytes", [4, 10_000, 10_001])
+@pytest.mark.parametrize("properties_bytes", [0, 60_000, 600_000])
+@BOTH
+def test_a_payload_alone_makes_a_message_too_large_and_not_its_properties(
+    kind: type[StockClient], properties_bytes: int, payload_bytes: int
+) -> None:
+    sent = Message(b"hubs/a/co2/1", b"7" * payload_bytes, 7)
+    user_property = b"\x26\x00\x01k\xea\x5b" + b"v" * 59_995
+    stream = publish(sent, properties=user_property * (properties_bytes // 60_000)) + publish(NEXT)
 
-    with connected(payload_bytes_max=10_000) as (client, broker):
-        stream = publish(huge, properties=4 * many) + publish(NEXT)
-        [message, after] = feed(client, broker, [stream[at : at + 60_000] for at in range(0, len(stream), 60_000)])
-
-    assert (message, after) == (huge._replace(payload=b"", cut_from_bytes=4), NEXT)
+    with connected(kind, payload_bytes_max=10_000) as (client, broker):
+        pieces = [stream[at : at + 60_000] for at in range(0, len(stream), 60_000)]
+        assert feed(client, broker, pieces) == [sent if payload_bytes <= 10_000 else sent.cut(), NEXT]
+        assert client.inbox.messages_bytes == 0
 
 
 def test_only_a_publish_may_be_that_long() -> None:
@@ -257,8 +268,9 @@ def test_only_a_publish_may_be_that_long() -> None:
         assert client.socket() is None
 
 
-def test_the_rest_of_a_message_beyond_the_bound_is_not_held() -> None:
-    head = publish(Message(b"hubs/a/co2/1", b"", 7))[2:]
+@pytest.mark.parametrize("properties_bytes", [0, 150_000_000])
+def test_the_rest_of_a_message_beyond_the_bound_is_not_held(properties_bytes: int) -> None:
+    head = publish(Message(b"hubs/a/co2/1", b"", 7))[2:-1] + variable_integer(properties_bytes)
     piece = bytes(100_000)
     with connected(payload_bytes_max=10_000) as (client, broker):
         feed(client, broker, [b"\x32" + variable_integer(200_000_000) + head])
