@@ -57,9 +57,11 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of buffer, quarantine, ledger and embedded store.", show_default="data"),
 ]
+ESTATE_IN_FORCE = "estate.path"
+"""The file of a data folder that names the estate file which its readings were taken in with."""
 EstateOption = Annotated[
     Path | None,
-    typer.Option("--estate", help="The estate file.", show_default="estate.yaml of the data folder, else here"),
+    typer.Option("--estate", help="The estate file.", show_default="the one in force there, else estate.yaml here"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -73,23 +75,39 @@ def new_app(**options: Any) -> typer.Typer:
 def load_settings(*, data: Path | None = None, estate: Path | None = None, **changes: Any) -> Settings:
     """The settings of environment and .env, with what the command line says put over them.
 
-    Where none of them names an estate file, it is the one in the data folder, if there is one.
+    Where none of them names an estate file, it is the one in the data folder, else the one that the folder's readings
+    were taken in with, if there is one: figures follow its time zone and its opening hours.
     """
     from schemas.settings import ESTATE_FILE, read_settings
 
     given = {"data_dir": data, "estate": estate, **changes}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
-    own = settings.data_dir / ESTATE_FILE
-    if settings.estate is None and own.is_file():
-        # Figures follow the time zone and the opening hours of the estate that the data are of.
-        return settings.model_copy(update={"estate": own})
-    return settings
+    if settings.estate is not None:
+        return settings
+    own, remembered = settings.data_dir / ESTATE_FILE, settings.data_dir / ESTATE_IN_FORCE
+    known = own if own.is_file() else Path(remembered.read_text("utf-8")) if remembered.is_file() else None
+    return settings.model_copy(update={"estate": known})
+
+
+def remember_estate(settings: Settings) -> None:
+    """Note in the data folder, which is made, which estate file is in force there. Raises HubpulseError."""
+    from schemas.settings import ESTATE_FILE
+
+    make_data_dir(settings)
+    path = settings.estate or (ESTATE_FILE if ESTATE_FILE.is_file() else None)
+    if path is not None:
+        (settings.data_dir / ESTATE_IN_FORCE).write_text(str(path.absolute()), "utf-8")
 
 
 def estate_of(settings: Settings) -> Estate:
     """The estate in force: the file that the settings name, else estate.yaml, else one that accepts every hub."""
+    from schemas.settings import ESTATE_FILE
     from sensors.estate_file import load_estate
 
+    if settings.estate is None and not ESTATE_FILE.exists():
+        err.print(
+            f"no estate file is known for {settings.data_dir}: days are UTC and open all day; name it with --estate"
+        )
     return load_estate(settings.estate)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import DataOption, EstateOption, load_settings, new_app, out, stop_signal
+from cli.context import DataOption, EstateOption, load_settings, new_app, out, remember_estate, stop_signal
 from schemas import Settings
 
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the board.")]
@@ -28,6 +28,7 @@ def up(
     from cli.stack import Stack
 
     settings = _service_settings(data, estate, port=port, mqtt_port=mqtt_port)
+    remember_estate(settings)
     with stop_signal() as stopping, Stack(settings) as stack:
         stack.start_jobs()
         out.print(f"Board:  {stack.board_url}", flush=True)
@@ -59,7 +60,9 @@ def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
     from ingest import Ingest
 
-    service = Ingest(_service_settings(data, estate))
+    settings = _service_settings(data, estate)
+    remember_estate(settings)
+    service = Ingest(settings)
     with stop_signal(service.stop):
         service.run()
 

@@ -182,10 +182,11 @@ def recompute(
 
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
-    known, now_ns = estate_of(settings), time.time_ns()
+    now_ns = time.time_ns()
     days = list(dates(begin, end))
     done = changed = 0
     with closing(store_of(settings)) as store, _wrong_usage():
+        known = estate_of(settings)
         hubs = Queries(store, known, now_ns=now_ns).hubs(hub)
         writers = [
             RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
