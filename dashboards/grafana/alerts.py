@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import yaml
 
+from dashboards.grafana.pipeline import REFUSED_SHARE
 from dashboards.grafana.query import DATASOURCE_UID, HUB, INGEST, SENSOR, SILENT_NOW, InfluxQuery, Term, source
 from schemas.measures import BATTERY_LOW_PCT, CO2_POOR_PPM, POOR_AIR_MINUTES, WORKROOM_MIN_C
 
@@ -22,6 +23,7 @@ _EXPRESSION = "__expr__"
 _SECONDS = {"m": 60, "h": 3600}
 _HUB, _SENSOR = "{{ .Labels.hub }}", "{{ .Labels.sensor }}"
 BY_SENSOR = f"{HUB}, {SENSOR}"
+DAMP_SHARE = Term("damp_minutes", 'sum({}) / sum("open_minutes")')
 
 
 class Rule(NamedTuple):
@@ -100,18 +102,6 @@ def _reporting_sensors() -> str:
     return f'SELECT sum("sensors") FROM ({everyone}), ({silent}) WHERE time > now() - 15m GROUP BY {HUB}'
 
 
-def _damp_share() -> str:
-    """The damp share of the last day's opening hours, as far as they are over."""
-    share = 'sum("damp_minutes") / sum("open_minutes")'
-    over = "time > now() - 25h AND time <= now() - 1h"
-    return f"SELECT {share} FROM {source('usage_hourly')} WHERE {over} GROUP BY {HUB}"
-
-
-def _refused_share() -> str:
-    share = 'spread("messages_refused") / spread("messages_received")'
-    return f'SELECT {share} FROM "pipeline_status" WHERE time > now() - 1h GROUP BY {INGEST}'
-
-
 HUB_RULES = (
     Rule(
         "co2",
@@ -134,7 +124,7 @@ HUB_RULES = (
     Rule(
         "damp",
         "Damp for a day",
-        _damp_share(),
+        _recent("usage_hourly", DAMP_SHARE, "25h", HUB, where="time <= now() - 1h"),  # opening hours that are over
         ("gt", 0.9),
         f"{_HUB} was damp enough for mould in all opening hours of the last 24.",
         "Air and heat the rooms, look for leaks and for mould on cold walls.",
@@ -184,7 +174,7 @@ PIPELINE_RULES = (
     Rule(
         "quarantine",
         "More than 1 % refused",
-        _refused_share(),
+        _recent("pipeline_status", REFUSED_SHARE, "1h", INGEST),
         ("gt", 0.01),
         "More than one message in a hundred was refused in the last hour.",
         "`hubpulse quarantine list` shows which and why; fix the cause, then `hubpulse quarantine redrive`.",
@@ -205,14 +195,9 @@ GROUPS = {"hubs": HUB_RULES, "pipeline": PIPELINE_RULES}
 
 def provisioning() -> str:
     """The file that provisions all rules."""
+    shared = {"folder": FOLDER_TITLE, "interval": "1m"}
     groups = [
-        {
-            "orgId": 1,
-            "name": name,
-            "folder": FOLDER_TITLE,
-            "interval": "1m",
-            "rules": [rule.as_dict() for rule in rules],
-        }
+        {"orgId": 1, "name": name, **shared, "rules": [rule.as_dict() for rule in rules]}
         for name, rules in GROUPS.items()
     ]
     text = yaml.safe_dump({"apiVersion": 1, "groups": groups}, sort_keys=False, allow_unicode=True, width=120)

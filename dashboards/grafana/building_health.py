@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.layout import dashboard, hub_variable, row
+from dashboards.grafana.layout import dashboard, hub_variable
 from dashboards.grafana.panels import Look, bars, columns, number, panel, state_rows
 from dashboards.grafana.query import (
     DAY,
@@ -57,7 +57,7 @@ DASHBOARD = dashboard(
     "hubpulse-building-health",
     "Building health",
     "Air, damp and sensors of every hub: what wants a visit.",
-    row(
+    [
         _count(
             "Hubs with poor air today",
             _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {measures.POOR_AIR_MINUTES}'),
@@ -95,26 +95,24 @@ DASHBOARD = dashboard(
             "yellow",
             f"Sensors whose last battery reading of today is under {measures.BATTERY_LOW_PCT} %.",
         ),
+    ],
+    panel(
+        columns("CO₂").with_transformation(_BY_HUB),
+        table("co2", Term("co2_ppm", "last"), by=[HUB]),
+        table("temperature", Term("temperature_c", "last"), by=[HUB]),
+        table("humidity", Term("relative_humidity_pct", "last"), by=[HUB]),
+        table("usage_daily", Term("co2_minutes_over_1500", "sum"), by=[HUB]),
+        table("usage_daily", Term("damp_minutes", "sum"), by=[HUB]),
+        table("usage_daily", Term("environment_completeness", "mean"), by=[HUB]),
+        InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
+        title="Every hub today",
+        says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
+        "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",
+        overrides={"Silent sensors": Look(base="green", steps=[(1, "red")]).column()},
+        time_from=TODAY,
+        size=(24, 14),
     ),
-    row(
-        panel(
-            columns("CO₂").with_transformation(_BY_HUB),
-            table("co2", Term("co2_ppm", "last"), by=[HUB]),
-            table("temperature", Term("temperature_c", "last"), by=[HUB]),
-            table("humidity", Term("relative_humidity_pct", "last"), by=[HUB]),
-            table("usage_daily", Term("co2_minutes_over_1500", "sum"), by=[HUB]),
-            table("usage_daily", Term("damp_minutes", "sum"), by=[HUB]),
-            table("usage_daily", Term("environment_completeness", "mean"), by=[HUB]),
-            InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
-            title="Every hub today",
-            says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
-            "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",
-            overrides={"Silent sensors": Look(base="green", steps=[(1, "red")]).column()},
-            time_from=TODAY,
-        ),
-        height=14,
-    ),
-    row(
+    [
         _by_hour(
             "CO₂ by the hour",
             Term("co2_max_ppm", "max"),
@@ -127,12 +125,12 @@ DASHBOARD = dashboard(
             f"Mean of each open clock hour. Blue under {measures.WORKROOM_MIN_C} °C, "
             f"yellow over {measures.COMFORT_MAX_C} °C. Blank: closed, or no sensor reported.",
         ),
-    ),
-    row(
+    ],
+    [
         _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {measures.CO2_POOR_PPM} ppm"),
         _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
-    ),
-    row(
+    ],
+    [
         panel(
             columns("Silent for"),
             InfluxQuery(SILENT_FOR, table=True),
@@ -151,7 +149,7 @@ DASHBOARD = dashboard(
             overrides={"Battery": {"min": 0, "max": 100}},
             time_from=TODAY,
         ),
-    ),
+    ],
     variable=hub_variable(multi=True),
     time_from="now-7d/d",
 )

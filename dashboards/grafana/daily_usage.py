@@ -6,15 +6,13 @@ from typing import Any
 
 from grafana_foundation_sdk.builders import barchart, heatmap, statushistory
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
 from dashboards.grafana.hub_days import CLOSED, SILENT, hub_days
-from dashboards.grafana.layout import dashboard, hub_variable, row
+from dashboards.grafana.layout import dashboard, hub_variable
 from dashboards.grafana.panels import (
     DAY_COLUMN,
-    NO_LEGEND,
     PERSON,
     QUIET,
     Properties,
@@ -70,26 +68,13 @@ def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Prope
 
 
 def _calendar() -> statushistory.Panel:
-    return (
-        statushistory.Panel()
-        .min(0)
-        .show_value(common_models.VisibilityMode.AUTO)
-        .row_height(0.9)
-        .legend(NO_LEGEND)
-        .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BLUES))
-        .mappings(value_texts(CODES))
-    )
+    blues = builders.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BLUES)
+    return statushistory.Panel().min(0).color_scheme(blues).mappings(value_texts(CODES))
 
 
 def _heatmap() -> heatmap.Panel:
-    return (
-        heatmap.Panel()
-        .time_from("7d")
-        .calculate(False)
-        .cell_gap(1)
-        .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64))
-        .show_legend()
-    )
+    blues = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
+    return heatmap.Panel().time_from("7d").color(blues)
 
 
 def _by_clock_hour() -> barchart.Panel:
@@ -100,23 +85,16 @@ def _by_clock_hour() -> barchart.Panel:
         "groupBy": {"fields": sums},
         "sortBy": {"sort": [{"field": "Time", "desc": False}]},
     }
-    return (
-        barchart.Panel()
-        .transformations(
-            [models.DataTransformerConfig(id_val=kind, options=options) for kind, options in steps.items()]
-        )
-        .x_field("Time")
-        .min(0)
-        .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(PERSON))
-        .legend(NO_LEGEND)
-    )
+    transformations = [models.DataTransformerConfig(id_val=name, options=options) for name, options in steps.items()]
+    blue = builders.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(PERSON)
+    return barchart.Panel().transformations(transformations).x_field("Time").min(0).color_scheme(blue)
 
 
 DASHBOARD = dashboard(
     "hubpulse-daily-usage",
     "Daily usage",
     "How many people used each hub, each day, and how complete the figures are.",
-    row(
+    [
         _entries("All chosen hubs and days."),
         _entries(
             "The same stretch of days, seven days earlier: the same weekdays.", title="A week before", time_shift="7d"
@@ -135,61 +113,54 @@ DASHBOARD = dashboard(
             says="Days that are not over, or whose late readings may still come: their figures may change.",
             empty="0",
         ),
+    ],
+    entries_per_day(
+        "All chosen hubs together, by local day. Pale: provisional, may still change. Yellow: in part. "
+        "A day without a bar was closed or has no data: see the next panel."
     ),
-    row(
-        entries_per_day(
-            "All chosen hubs together, by local day. Pale: provisional, may still change. Yellow: in part. "
-            "A day without a bar "
-            "was closed or has no data: see the next panel."
+    panel(
+        _calendar(),
+        InfluxQuery(hub_days(), "$tag_hub"),
+        title="Every hub, every day",
+        says="People entering by hub and local day. 0: open, and nobody came. closed: no opening hours and "
+        "nobody counted. no data: the hub was to open, but no door counter reported.",
+        size=(24, 16),
+    ),
+    panel(
+        columns("People"),
+        table(
+            "usage_daily",
+            Term("entries", "sum", "People"),
+            Term("entries", "mean", "A day"),
+            Term("entries", "max", "Busiest day"),
+            Term("wifi_peak_clients", "max"),
+            Term("footfall_completeness", "mean"),
+            Term("entries", "count", "Days counted"),
+            by=[HUB],
         ),
+        title="Ranking and totals",
+        says="Each hub over the chosen days, with the share of opening time that its doors cover. Days counted "
+        "leaves out days without data; closed days count as 0.",
+        overrides={"People": GAUGE},
+        size=(24, 13),
     ),
-    row(
-        panel(
-            _calendar(),
-            InfluxQuery(hub_days(), "$tag_hub"),
-            title="Every hub, every day",
-            says="People entering by hub and local day. 0: open, and nobody came. closed: no opening hours and "
-            "nobody counted. no data: the hub was to open, but no door counter reported.",
-        ),
-        height=16,
-    ),
-    row(
-        panel(
-            columns("People"),
-            table(
-                "usage_daily",
-                Term("entries", "sum", "People"),
-                Term("entries", "mean", "A day"),
-                Term("entries", "max", "Busiest day"),
-                Term("wifi_peak_clients", "max"),
-                Term("footfall_completeness", "mean"),
-                Term("entries", "count", "Days counted"),
-                by=[HUB],
-            ),
-            title="Ranking and totals",
-            says="Each hub over the chosen days, with the share of opening time that its doors cover. Days counted "
-            "leaves out days without data; closed days count as 0.",
-            overrides={"People": GAUGE},
-        ),
-        height=13,
-    ),
-    row(
+    [
         panel(
             _heatmap(),
             series("usage_hourly", Term("entries", "sum"), by=[HOUR, HUB]),
             title="Busiest hours",
             says="People entering by hub and clock hour over the last seven days.",
+            size=(16, 12),
         ),
         panel(
             _by_clock_hour(),
             table("usage_hourly", Term("entries", "sum", "People"), by=[HOUR]),
             title="By hour of the day",
             says="People entering in each clock hour, added up over the chosen days and hubs.",
+            size=(8, 12),
         ),
-        widths=(16, 8),
-        height=12,
-    ),
-    row(
+    ],
+    [
         panel(
             lines(),
             series("usage_daily", Term("wifi_peak_clients", "max"), by=[DAY, HUB]),
@@ -205,22 +176,20 @@ DASHBOARD = dashboard(
             min=0,
             max=1,
         ),
-    ),
-    row(
-        panel(
-            columns("Time"),
-            table(
-                "usage_changes",
-                Term("before", label="Before"),
-                Term("after", label="After"),
-                Term("revision"),
-                by=[HUB, '"figure"'],
-            ),
-            title="Figures that changed afterwards",
-            says="Figures of past days that late readings made come out differently, by the day they are of.",
-            empty="No figure of a past day has changed in this time range.",
-            overrides={"Time": DAY_COLUMN, "figure": {"displayName": "Figure"}},
+    ],
+    panel(
+        columns("Time"),
+        table(
+            "usage_changes",
+            Term("before", label="Before"),
+            Term("after", label="After"),
+            Term("revision"),
+            by=[HUB, '"figure"'],
         ),
+        title="Figures that changed afterwards",
+        says="Figures of past days that late readings made come out differently, by the day they are of.",
+        empty="No figure of a past day has changed in this time range.",
+        overrides={"Time": DAY_COLUMN, "figure": {"displayName": "Figure"}},
     ),
     variable=hub_variable(multi=True),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.daily_usage import entries_per_day
-from dashboards.grafana.layout import annotation, dashboard, hub_variable, row
+from dashboards.grafana.layout import annotation, dashboard, hub_variable
 from dashboards.grafana.panels import (
     DAY_COLUMN,
     PERSON,
@@ -88,7 +88,7 @@ DASHBOARD = dashboard(
     "hubpulse-hub",
     "One hub",
     "One hub: who came, and how its air was.",
-    row(
+    [
         _today(
             "People in today, so far",
             Term("entries", "sum", "People in today"),
@@ -103,8 +103,8 @@ DASHBOARD = dashboard(
         _now("temperature", "temperature_c"),
         _now("humidity", "relative_humidity_pct"),
         _now("co2", "co2_ppm"),
-    ),
-    row(
+    ],
+    [
         _shaded(
             bars(),
             series("usage_hourly", Term("entries", "sum", "In"), Term("exits", "sum", "Out"), by=[HOUR]),
@@ -122,16 +122,14 @@ DASHBOARD = dashboard(
             min=0,
             time_from="7d",
         ),
+    ],
+    entries_per_day(
+        "By local day, with the share of opening time that the doors cover. Pale: provisional. Yellow: in part. "
+        "Marked on the time axis: closed days.",
+        series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY]),
+        overrides={"Doors covered": COMPLETENESS},
     ),
-    row(
-        entries_per_day(
-            "By local day, with the share of opening time that the doors cover. Pale: provisional. Yellow: in part. "
-            "Marked on the time axis: closed days.",
-            series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY]),
-            overrides={"Doors covered": COMPLETENESS},
-        ),
-    ),
-    row(
+    [
         _readings(
             "temperature",
             Term("temperature_c", "mean"),
@@ -146,8 +144,8 @@ DASHBOARD = dashboard(
             f"{measures.CO2_POOR_PPM} ppm poor (HSE guide, while occupied).",
             "CO₂ by sensor",
         ),
-    ),
-    row(
+    ],
+    [
         _readings(
             "humidity",
             Term("relative_humidity_pct", "mean"),
@@ -160,8 +158,8 @@ DASHBOARD = dashboard(
             title="Atmospheric pressure",
             says="Mean of each day's opening hours, at sea level where the hub's altitude is known.",
         ),
-    ),
-    row(
+    ],
+    [
         _readings(
             "wifi",
             Term("clients", "max"),
@@ -171,62 +169,54 @@ DASHBOARD = dashboard(
         ),
         panel(
             bars(),
-            series(
-                "usage_daily",
-                *(Term(field, "sum") for field in OVER_LIMITS),
-                by=[DAY],
-            ),
+            series("usage_daily", *(Term(field, "sum") for field in OVER_LIMITS), by=[DAY]),
             title="Minutes over limits",
             says="Minutes of each day's opening hours over the CO₂ guide values, and of air damp enough for mould.",
             overrides={measures.MEASURES[field].label: colour(name) | UNSTACKED for field, name in OVER_LIMITS.items()},
         ),
-    ),
-    row(
-        panel(
-            columns("Time"),
-            table(
-                "usage_daily",
-                Term("entries", label="In"),
-                Term("exits", label="Out"),
-                Term("peak_occupancy"),
-                Term("wifi_peak_clients"),
-                Term("temperature_mean_c"),
-                Term("co2_max_ppm"),
-                Term("open_minutes"),
-                Term("people_state", label="People"),
-                Term("footfall_completeness"),
-                Term("final", label="State"),
-                Term("revision"),
-            ),
-            title="Day by day",
-            says="Every figure of the day as it is exported. An empty count is no data, 0 is nobody; "
-            "revision counts the changes since the day ended.",
-            overrides={
-                "Time": DAY_COLUMN,
-                "Open": texts({"0": ("closed", QUIET)}),
-                "People": texts(PEOPLE_STATES),
-                "State": texts({"true": ("final", "green"), "false": ("provisional", "orange")}),
-            },
+    ],
+    panel(
+        columns("Time"),
+        table(
+            "usage_daily",
+            Term("entries", label="In"),
+            Term("exits", label="Out"),
+            Term("peak_occupancy"),
+            Term("wifi_peak_clients"),
+            Term("temperature_mean_c"),
+            Term("co2_max_ppm"),
+            Term("open_minutes"),
+            Term("people_state", label="People"),
+            Term("footfall_completeness"),
+            Term("final", label="State"),
+            Term("revision"),
         ),
-        height=12,
+        title="Day by day",
+        says="Every figure of the day as it is exported. An empty count is no data, 0 is nobody; "
+        "revision counts the changes since the day ended.",
+        overrides={
+            "Time": DAY_COLUMN,
+            "Open": texts({"0": ("closed", QUIET)}),
+            "People": texts(PEOPLE_STATES),
+            "State": texts({"true": ("final", "green"), "false": ("provisional", "orange")}),
+        },
+        size=(24, 12),
     ),
-    row(
-        panel(
-            columns("Time"),
-            table(
-                "counter_corrections",
-                Term("before", label="From"),
-                Term("after", label="To"),
-                Term("counted", label="Counted"),
-                where='"withdrawn" = false',
-                by=[SENSOR, '"counter"', '"cause"'],
-            ),
-            title="Counter corrections",
-            says="Where a people counter's total did not simply grow: reset, rolled over, swapped, or a gap split "
-            "over days. Counted: the people taken from it.",
-            empty="No counter had to be corrected in this time range.",
-            overrides={"Time": {"custom.hidden": False, "displayName": "Time"}},
+    panel(
+        columns("Time"),
+        table(
+            "counter_corrections",
+            Term("before", label="From"),
+            Term("after", label="To"),
+            Term("counted", label="Counted"),
+            where='"withdrawn" = false',
+            by=[SENSOR, '"counter"', '"cause"'],
         ),
+        title="Counter corrections",
+        says="Where a people counter's total did not simply grow: reset, rolled over, swapped, or a gap split "
+        "over days. Counted: the people taken from it.",
+        empty="No counter had to be corrected in this time range.",
+        overrides={"Time": {"custom.hidden": False, "displayName": "Time"}},
     ),
     variable=hub_variable(multi=False),
     annotations=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -19,19 +19,8 @@ LINK = models.DashboardLinkType.DASHBOARDS
 Content = dict[str, Any]
 
 
-class Row(NamedTuple):
-    """Panels side by side, of one height."""
-
-    height: int
-    panels: Sequence[models.Panel]
-    widths: Sequence[int]
-
-
-def row(*panels: models.Panel, height: int = 0, widths: Sequence[int] = ()) -> Row:
-    """Panels side by side: of one width, and low for numbers, where nothing else is said."""
-    width, rest = divmod(GRID_COLUMNS, len(panels))
-    low = panels[0].type_val == "stat"
-    return Row(height or (4 if low else 9), panels, widths or [width + (i < rest) for i in range(len(panels))])
+Row = models.Panel | Sequence[models.Panel]
+"""A panel over the whole width, or panels side by side."""
 
 
 def annotation(name: str, query: str, colour: str) -> Content:
@@ -80,14 +69,19 @@ def dashboard(
 
 
 def _placed(rows: Sequence[Row]) -> Iterator[models.Panel]:
+    """Each panel in its place: of one width, and low for numbers, where it has no size of its own."""
     ids, y = count(1), 0
-    for height, panels, widths in rows:
+    for row in rows:
+        panels = [row] if isinstance(row, models.Panel) else row
+        width, rest = divmod(GRID_COLUMNS, len(panels))
         x = 0
-        for panel, width in zip(panels, widths, strict=True):
-            panel.id_val, panel.grid_pos = next(ids), models.GridPos(x=x, y=y, w=width, h=height)
-            x += width
+        for i, panel in enumerate(panels):
+            place = panel.grid_pos or models.GridPos(w=width + (i < rest), h=4 if panel.type_val == "stat" else 9)
+            place.x, place.y = x, y
+            panel.id_val, panel.grid_pos = next(ids), place
+            x += place.w
             yield panel
-        y += height
+        y += place.h
 
 
 def hub_variable(*, multi: bool) -> builders.QueryVariable:

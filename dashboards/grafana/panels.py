@@ -18,7 +18,6 @@ from schemas.measures import MEASURES, Tone
 Properties = dict[str, object]
 """Of a series or column: each property by its id, such as `custom.lineWidth`."""
 
-NO_LEGEND = common.VizLegendOptions().show_legend(False)
 PERSON, QUIET = "blue", "#8e8e8e"
 _COLOURS = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.POOR: "orange", Tone.ALARM: "red", Tone.COLD: "blue"}
 
@@ -63,13 +62,14 @@ def panel(
     empty: str = "",
     shown: Look | None = None,
     overrides: Mapping[str, Properties] | None = None,
+    size: tuple[int, int] | None = None,
     **options: Any,
 ) -> models.Panel:
     """A panel of a kind, which is a builder: its queries and what it means. The rest follows from the first query.
 
     Title, unit, decimals and colours are those of its field in the catalogue, as are those of a table's columns.
-    `overrides` are for single series or columns, by name, or by pattern where it begins with a slash. `options` are
-    the builder's own.
+    `overrides` are for single series or columns, by name, or by pattern where it begins with a slash. `size` is
+    width and height on the grid, where it is not that of its row. `options` are the builder's own.
     """
     first = queries[0]
     field = first.terms[0].field if first.terms else ""
@@ -87,6 +87,8 @@ def panel(
     for name, value in options.items():
         getattr(kind, name)(value)
     result: models.Panel = kind.build()
+    if size:
+        result.grid_pos = models.GridPos(w=size[0], h=size[1])
     return result
 
 
@@ -111,12 +113,8 @@ def _empty(kind: Any, query: InfluxQuery) -> str:
 
 def number() -> stat.Panel:
     """One number for each series, coloured where there are steps."""
-    return (
-        stat.Panel()
-        .graph_mode(common_models.BigValueGraphMode.NONE)
-        .color_mode(common_models.BigValueColorMode.VALUE)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    )
+    last = common.ReduceDataOptions().calcs(["lastNotNull"])
+    return stat.Panel().graph_mode(common_models.BigValueGraphMode.NONE).reduce_options(last)
 
 
 def bars() -> timeseries.Panel:
@@ -156,9 +154,7 @@ def state_rows() -> statetimeline.Panel:
         .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .show_value(common_models.VisibilityMode.NEVER)
         .row_height(0.85)
-        .line_width(0)
         .merge_values(False)
-        .legend(NO_LEGEND)
     )
 
 

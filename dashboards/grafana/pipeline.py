@@ -6,18 +6,15 @@ from typing import Any
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.layout import dashboard, row
+from dashboards.grafana.layout import dashboard
 from dashboards.grafana.panels import Look, bars, colour, columns, lines, number, panel, value_texts
-from dashboards.grafana.query import IN_RANGE, INGEST, INTERVAL, ZONE, InfluxQuery, Term, series, source, table
+from dashboards.grafana.query import INGEST, INTERVAL, Term, series, table
 
 STATUS, LATELY = "pipeline_status", "5m"
+REFUSED_SHARE = Term("messages_refused", 'spread({}) / spread("messages_received")')
 RED = {"/refused|rejected|not taken/": colour("red")}
 PER_SECOND = "non_negative_derivative(max({}), 1s)"
 LAG = Look("s", 1, "green", [(60, "yellow"), (600, "red")])
-REFUSED_SHARE = (
-    f'SELECT spread("messages_refused") / spread("messages_received") AS "Refused" FROM {source(STATUS)} '
-    f"WHERE {IN_RANGE} GROUP BY {INGEST} tz('{ZONE}')"
-)
 
 
 def _now(title: str, field: str, shown: Look) -> models.Panel:
@@ -54,7 +51,7 @@ DASHBOARD = dashboard(
     "hubpulse-pipeline",
     "Pipeline",
     "From the broker to the store: nothing lost, nothing counted twice, nothing hidden.",
-    row(
+    [
         _yes_or_no("Ledger", "balanced", "OUT OF BALANCE"),
         _yes_or_no("Broker", "connected", "NOT CONNECTED"),
         _now("Readings waiting", "readings_pending", Look(base="green", steps=[(100_000, "yellow")])),
@@ -62,15 +59,15 @@ DASHBOARD = dashboard(
         _now("Device to store, now", "lag_s", LAG),
         panel(
             number(),
-            InfluxQuery(REFUSED_SHARE, "$tag_ingest", measurement=STATUS),
+            series(STATUS, REFUSED_SHARE._replace(label="Refused"), by=[INGEST]),
             title="Refused, last hour",
             says="Messages refused of those received in the last hour. `hubpulse quarantine list` shows why.",
             shown=Look("percentunit", 2, "green", [(0.001, "yellow"), (0.01, "red")]),
             empty="no message in the last hour",
             time_from="1h",
         ),
-    ),
-    row(
+    ],
+    [
         _over_time(
             "Messages per second",
             "What the broker delivered, and what became of it. Received equals accepted and refused together.",
@@ -90,8 +87,8 @@ DASHBOARD = dashboard(
             shown=Look("wps", 1),
             interval="20s",
         ),
-    ),
-    row(
+    ],
+    [
         _over_time(
             "Device to store",
             "The longest time from a device's own clock to the store, of the readings under an hour old that "
@@ -105,8 +102,8 @@ DASHBOARD = dashboard(
             "Committed on disk and acknowledged, not yet taken by the store.",
             Term("readings_pending", "max", "waiting"),
         ),
-    ),
-    row(
+    ],
+    [
         _over_time(
             "Age of the oldest batch that waits",
             "Dashed: five minutes, from where on an alert is raised. The store is away, or can't keep up.",
@@ -119,8 +116,8 @@ DASHBOARD = dashboard(
             Term("buffer_bytes", "max", "buffer"),
             shown=Look("bytes"),
         ),
-    ),
-    row(
+    ],
+    [
         panel(
             lines(),
             series("quarantine_status", Term("waiting", "max"), by=[INTERVAL, '"reason"']),
@@ -137,27 +134,25 @@ DASHBOARD = dashboard(
             kind=bars(),
             interval="1m",
         ),
-    ),
-    row(
-        panel(
-            columns("ingest", descending=False),
-            table(
-                STATUS,
-                Term("messages_received", "last", "Messages received"),
-                Term("messages_accepted", "last", "accepted"),
-                Term("messages_refused", "last", "refused"),
-                Term("readings_accepted", "last", "Readings accepted"),
-                Term("readings_stored", "last", "stored"),
-                Term("readings_store_rejected", "last", "rejected by the store"),
-                Term("readings_pending", "last", "waiting"),
-                Term("readings_refused", "last", "refused in taken messages"),
-                by=[INGEST],
-            ),
-            title="Ledger of each buffer",
-            says="Counts since each buffer was made. Messages received = accepted + refused; readings accepted = "
-            "stored + rejected by the store + waiting.",
-            overrides={"ingest": {"displayName": "Ingest"}},
+    ],
+    panel(
+        columns("ingest", descending=False),
+        table(
+            STATUS,
+            Term("messages_received", "last", "Messages received"),
+            Term("messages_accepted", "last", "accepted"),
+            Term("messages_refused", "last", "refused"),
+            Term("readings_accepted", "last", "Readings accepted"),
+            Term("readings_stored", "last", "stored"),
+            Term("readings_store_rejected", "last", "rejected by the store"),
+            Term("readings_pending", "last", "waiting"),
+            Term("readings_refused", "last", "refused in taken messages"),
+            by=[INGEST],
         ),
+        title="Ledger of each buffer",
+        says="Counts since each buffer was made. Messages received = accepted + refused; readings accepted = "
+        "stored + rejected by the store + waiting.",
+        overrides={"ingest": {"displayName": "Ingest"}},
     ),
     time_from="now-6h",
 )
