@@ -34,6 +34,7 @@ from pathlib import Path
 
 from ingest import deliveries, ledger, pending, quarantine, service_status
 from ingest.batches import Batch, Delivery
+from ingest.buffer_file import FILE_NAME, no_buffer
 from ingest.deliveries import Deliveries
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
@@ -44,7 +45,6 @@ from schemas.errors import HubpulseError
 from schemas.readings import Reason
 from stores.sqlite_file import SqliteFile, statements
 
-FILE_NAME = "buffer.db"
 DELIVERIES_MAX = 60_000
 """More than any broker has under way (some send more than ReceiveMaximum), and fewer than the 65,535 packet ids, so
 that an id that is used anew does not meet its predecessor."""
@@ -74,9 +74,7 @@ class BufferReader:
         # A file without a layout is about to be made by ingest.
         if not self._file.exists() or not self._file.layout():
             self._file.close()
-            raise HubpulseError(
-                f"no buffer at {path}: nothing was received into this folder yet; check --data or HUBPULSE_DATA_DIR"
-            )
+            raise no_buffer(path)
         self.quarantine = Quarantine(self._file)
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)

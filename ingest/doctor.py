@@ -9,14 +9,18 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ingest.buffer import BufferReader
+from ingest.buffer_file import require_file
 from mqtt.probe import lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE, Settings
 from sensors.times import text_ns
 from stores import open_store
+
+if TYPE_CHECKING:
+    from ingest.buffer import BufferReader
 
 _BROKER_DEADLINE_S = 5.0
 _CLIENT_ID = "hubpulse-doctor"
@@ -59,7 +63,7 @@ def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -
 
 def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:
     """Whether ingest runs, receives and writes, and whether its ledger balances."""
-    with closing(BufferReader(settings.data_dir)) as reader:
+    with closing(_buffer(settings.data_dir)) as reader:
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
     if not ledger.balanced:
@@ -75,6 +79,13 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
     if writer and writer["state"].startswith("holding"):
         return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
     return Finding("ingest", State.OK, f"receiving from {subscriber['broker']}; {figures}; the ledger balances")
+
+
+def _buffer(data_dir: Path) -> BufferReader:
+    require_file(data_dir)
+    from ingest.buffer import BufferReader  # noqa: PLC0415 - only where there is a buffer
+
+    return BufferReader(data_dir)
 
 
 def _estate(settings: Settings) -> Finding:
@@ -124,7 +135,7 @@ def _broker(settings: Settings) -> Finding:
 
 def _reported_broker(data_dir: Path) -> str | None:
     """The `host:port` that ingest last received from; None where no ingest has run on this folder."""
-    with suppress(HubpulseError), closing(BufferReader(data_dir)) as reader:
+    with suppress(HubpulseError), closing(_buffer(data_dir)) as reader:
         return reader.status.get("subscriber").get("broker")
     return None
 

@@ -27,7 +27,6 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.errors import HubpulseError, choices, shown
-from schemas.problems import sentence
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
@@ -269,4 +268,6 @@ def _problem(detail: ErrorDetails) -> str:
         return f"{_variable(*place)} is not a setting: write one of {choices(siblings)}"
     if place[-1] in _SECRETS:
         return f"{_variable(*place)}: is not one text: set it to the secret alone"
+    from schemas.problems import sentence  # noqa: PLC0415 - only where there is a problem
+
     return f"{_variable(*place)}: {sentence(Settings, detail)}"

@@ -80,7 +80,7 @@ finally:
 
 
 def imported_by(*arguments: str, folder: Path = REPOSITORY, exit_code: int = 0) -> set[str]:
-    """The top-level packages that a command has imported at its end."""
+    """The modules and top-level packages that a command has imported at its end."""
     ended = subprocess.run(
         [sys.executable, "-c", IMPORTED, *arguments],
         cwd=folder,
@@ -90,7 +90,8 @@ def imported_by(*arguments: str, folder: Path = REPOSITORY, exit_code: int = 0) 
         check=False,
     )
     assert ended.returncode == exit_code, ended.stderr
-    return {module.partition(".")[0] for module in ended.stderr.split()}
+    modules = ended.stderr.split()
+    return {*modules, *(module.partition(".")[0] for module in modules)}
 
 
 def test_help_imports_nothing_that_only_commands_use() -> None:
@@ -103,6 +104,8 @@ def test_doctor_without_an_estate_imports_no_client_library_and_no_log(tmp_path:
     imported = imported_by("doctor", folder=tmp_path, exit_code=1)
     assert {"typer", "ingest", "sqlite3"} <= imported
     assert imported & ((HEAVY - {"pydantic"}) | {"structlog", "yaml", "ssl", "asyncio"}) == set()
+    # Nor what only a buffer, an estate file or a wrong setting needs.
+    assert imported & {"ingest.buffer", "schemas.readings", "schemas.problems", "sensors.estate_file"} == set()
 
 
 @pytest.mark.parametrize("names", [(), ("up",), ("usage", "export")], ids=" ".join)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ingest.batches import Batch, Delivery
-from ingest.buffer import FILE_NAME, Buffer, BufferFullError, BufferReader
+from ingest.buffer import Buffer, BufferFullError, BufferReader
+from ingest.buffer_file import FILE_NAME
 from ingest.quarantine import RejectedLine
 from mqtt.messages import Message
 from schemas import HubpulseError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.batches import Batch
-from ingest.buffer import FILE_NAME, MIGRATIONS, BufferDamagedError
+from ingest.buffer import MIGRATIONS, BufferDamagedError
+from ingest.buffer_file import FILE_NAME
 from schemas import HubpulseError
 from tests.ingest.given import OpenBuffer, lines, refusal
 

@@ -1,0 +1,25 @@
+"""Where the buffer of a data folder is, and whether there is one: for who asks before anything was received."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from schemas.errors import HubpulseError
+
+FILE_NAME = "buffer.db"
+
+
+def no_buffer(path: Path) -> HubpulseError:
+    """What to say where nobody has made the buffer yet."""
+    return HubpulseError(
+        f"no buffer at {path}: nothing was received into this folder yet; check --data or HUBPULSE_DATA_DIR"
+    )
+
+
+def require_file(data_dir: Path) -> None:
+    """Raise HubpulseError where there is no buffer, at next to no cost; what else is wrong is for who opens it."""
+    path = data_dir / FILE_NAME
+    with contextlib.suppress(PermissionError):
+        if not path.exists():
+            raise no_buffer(path)
