@@ -82,10 +82,8 @@ def _node(ref_id: str, source: str, model: dict[str, Any], *, from_s: int = 0) -
 
 def _recent(measurement: str, term: Term, since: str, by: str, *, where: str = "") -> str:
     """A query over the time since `since` ago."""
-    more = f" AND {where}" if where else ""
-    return (
-        f"SELECT {term.text(measurement)} FROM {source(measurement)} WHERE time > now() - {since}{more} GROUP BY {by}"
-    )
+    times = f"time > now() - {since}" + (f" AND {where}" if where else "")
+    return f"SELECT {term.text(measurement)} FROM {source(measurement)} WHERE {times} GROUP BY {by}"
 
 
 def _count_sensors(formula: str, by: str, *, silent_only: bool) -> str:

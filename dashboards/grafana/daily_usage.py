@@ -24,22 +24,18 @@ from dashboards.grafana.panels import (
     panel,
     value_texts,
 )
-from dashboards.grafana.query import (
-    DAY,
-    FINAL,
-    HOUR,
-    HUB,
-    IN_PART,
-    PROVISIONAL,
-    WHOLE,
-    ZONE,
-    InfluxQuery,
-    Term,
-    series,
-    table,
-)
-from schemas.measures import COUNTED_MIN
+from dashboards.grafana.query import DAY, HOUR, HUB, ZONE, InfluxQuery, Term, series, table
+from schemas.measures import COUNTED_MIN, PeopleState
 
+PROVISIONAL = '"final" = false'
+IN_PART, WHOLE = (f'"people_state" {sign} {PeopleState.PARTIAL:d}' for sign in ("=", "<>"))
+"""Days that doors cover in part, and all others that have people."""
+DAYS: dict[str, tuple[str, Properties]] = {
+    "Final": (f'"final" = true AND {WHOLE}', colour(PERSON)),
+    "Provisional": (f"{PROVISIONAL} AND {WHOLE}", colour("super-light-blue") | {"custom.fillOpacity": 25}),
+    "In part": (IN_PART, colour("yellow")),
+}
+"""Bars of people by what their day's figure is worth: which days, and how they are shown."""
 GAUGE = {"custom.cellOptions": {"type": "gauge", "mode": "basic"}, "min": 0, **colour(PERSON)}
 CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": ("0", "yellow")}
 
@@ -52,18 +48,14 @@ def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Prope
     """Bars of final days, pale ones of provisional and yellow ones of days counted in part, and what else is given."""
     return panel(
         bars(),
-        series("usage_daily", Term("entries", "sum", "Final"), where=f"{FINAL} AND {WHOLE}", by=[DAY]),
-        series("usage_daily", Term("entries", "sum", "Provisional"), where=f"{PROVISIONAL} AND {WHOLE}", by=[DAY]),
-        series("usage_daily", Term("entries", "sum", "In part"), where=IN_PART, by=[DAY]),
+        *(
+            series("usage_daily", Term("entries", "sum", name), where=days, by=[DAY])
+            for name, (days, _) in DAYS.items()
+        ),
         *queries,
         title="People entering per day",
         says=says,
-        overrides={
-            "Final": colour(PERSON),
-            "Provisional": colour("super-light-blue") | {"custom.fillOpacity": 25},
-            "In part": colour("yellow"),
-            **(overrides or {}),
-        },
+        overrides={name: shown for name, (_, shown) in DAYS.items()} | (overrides or {}),
     )
 
 

@@ -78,8 +78,9 @@ def _shaded(
     return panel(kind, query, open_hours, says=f"{says} Shaded: opening hours.", overrides=overrides, **options)
 
 
-def _readings(measurement: str, term: Term, says: str, title: str, **options: Any) -> models.Panel:
-    """A field's readings by sensor, with its limits."""
+def _readings(measurement: str, term: Term, says: str, title: str = "", **options: Any) -> models.Panel:
+    """A field's readings by sensor, with its limits, and named so if not otherwise."""
+    title = title or f"{measures.MEASURES[term.field].label} by sensor"
     query = series(measurement, term, by=[INTERVAL, SENSOR], fill="null")
     return _shaded(lines(), query, says, title=title, interval="15m", **options)
 
@@ -135,14 +136,12 @@ DASHBOARD = dashboard(
             Term("temperature_c", "mean"),
             f"By sensor. Dashed: {measures.WORKROOM_MIN_C} °C, the least for a workroom, and "
             f"{measures.COMFORT_MAX_C} °C, from where on it is warm.",
-            "Temperature by sensor",
         ),
         _readings(
             "co2",
             Term("co2_ppm", "max"),
             f"By sensor, the highest of each step. Under {measures.CO2_FAIR_PPM} ppm is likely well ventilated, above "
             f"{measures.CO2_POOR_PPM} ppm poor (HSE guide, while occupied).",
-            "CO₂ by sensor",
         ),
     ],
     [

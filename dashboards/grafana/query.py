@@ -15,7 +15,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from schemas import MEASUREMENTS, Policy
-from schemas.measures import MEASURES, PeopleState
+from schemas.measures import MEASURES
 
 DATASOURCE_UID = "hubpulse-influx"
 DATASOURCE = DataSourceRef(type_val="influxdb", uid=DATASOURCE_UID)
@@ -26,9 +26,6 @@ IN_RANGE = "$timeFilter"
 DAY, HOUR, INTERVAL = "time(1d)", "time(1h)", "time($__interval)"
 HUB, SENSOR, INGEST = '"hub"', '"sensor"', '"ingest"'
 SILENT_NOW = '"silent" = true'
-FINAL, PROVISIONAL = '"final" = true', '"final" = false'
-IN_PART, WHOLE = (f'"people_state" {sign} {PeopleState.PARTIAL:d}' for sign in ("=", "<>"))
-"""Days that doors cover in part, and all others that have people."""
 CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
 """The hubs that the dashboard's variable `hub` chooses; its "All" is `.*`, so that a hub long gone hides nothing."""
 
