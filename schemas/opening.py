@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -126,17 +125,6 @@ class Opening(BaseModel):
 
     week: tuple[DayTimes, ...] = Field(min_length=len(WEEKDAYS), max_length=len(WEEKDAYS))
 
-    @classmethod
-    def from_file(cls, times: Mapping[str, DayTimes]) -> Opening:
-        """Build it from times by days (`mon-fri`), as the estate file has them; a day left out is closed."""
-        week: list[DayTimes] = [()] * len(WEEKDAYS)
-        by_day = [(day, days) for days in times for day in parse_days(days)]
-        names = ((WEEKDAYS[day], (days,)) for day, days in by_day)
-        refuse(repeats(names, "{name} has opening times twice: keep one of them"))
-        for day, days in by_day:
-            week[day] = times[days]
-        return cls(week=tuple(week))
-
 
 def _checked_days(text: str) -> str:
     parse_days(text)
@@ -155,11 +143,19 @@ _TIMES_BY_DAYS = TypeAdapter(
 
 
 def _opening(value: object) -> Opening:
+    """Opening times from times by days (`mon-fri`), as the estate file has them; a day left out is closed."""
     if isinstance(value, Opening):
         return value
     if not isinstance(value, dict) or not value:
         raise ValueError(f'{shown(value)} is not times by days: write for example {{mon-fri: "09:00-17:00"}}')
-    return Opening.from_file(_TIMES_BY_DAYS.validate_python(value))
+    times = _TIMES_BY_DAYS.validate_python(value)
+    week: list[DayTimes] = [()] * len(WEEKDAYS)
+    by_day = [(day, days) for days in times for day in parse_days(days)]
+    names = ((WEEKDAYS[day], (days,)) for day, days in by_day)
+    refuse(repeats(names, "{name} has opening times twice: keep one of them"))
+    for day, days in by_day:
+        week[day] = times[days]
+    return Opening(week=tuple(week))
 
 
 _TIMES_JSON = {"type": "string", "pattern": f"^(?:{_TIMES_PATTERN})$", "examples": ["09:00-17:00", CLOSED]}
@@ -185,16 +181,19 @@ class Closure(BaseModel):
     first: date
     last: date
 
-    @classmethod
-    def from_file(cls, text: str) -> Closure:
-        """Build it from `2026-12-25` or `2026-12-25..2027-01-01`."""
-        match = _CLOSURE.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{shown(text)} is not a closure: {_closure_hint(text)}")
-        first, last = (_day(day) for day in (match[1], match[2] or match[1]))
-        if last < first:
-            raise ValueError(f'{shown(text)} ends before it starts: write "{last}..{first}"')
-        return cls(first=first, last=last)
+
+def parse_closure(value: object) -> Closure:
+    """A closure from `2026-12-25` or `2026-12-25..2027-01-01`; one made in code stays."""
+    if isinstance(value, Closure):
+        return value
+    text = value if isinstance(value, str) else ""
+    match = _CLOSURE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{shown(value)} is not a closure: {_closure_hint(text)}")
+    first, last = (_day(day) for day in (match[1], match[2] or match[1]))
+    if last < first:
+        raise ValueError(f'{shown(value)} ends before it starts: write "{last}..{first}"')
+    return Closure(first=first, last=last)
 
 
 def _closure_hint(text: str) -> str:
@@ -209,18 +208,10 @@ def _day(text: str) -> date:
         raise ValueError(f"{shown(text)} is not in the calendar: correct the year, the month or the day") from error
 
 
-def _closure(value: object) -> Closure:
-    if isinstance(value, Closure):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f'{shown(value)} is not a closure: write "2026-12-25" or "2026-12-25..2027-01-01"')  # noqa: TRY004 - pydantic reports ValueError
-    return Closure.from_file(value)
-
-
 ClosureInFile = Annotated[
     Closure,
     BeforeValidator(
-        _closure,
+        parse_closure,
         json_schema_input_type=Annotated[
             str, Field(pattern=f"^{_CLOSURE_PATTERN}$", examples=["2026-12-25", "2026-12-25..2027-01-01"])
         ],

@@ -16,6 +16,7 @@ from schemas.opening import (
     ClosureInFile,
     Opening,
     OpeningInFile,
+    parse_closure,
     parse_days,
     parse_times,
 )
@@ -160,7 +161,7 @@ def test_what_is_no_time_gets_an_example(text: str) -> None:
 
 @given(text=st.text(max_size=40))
 def test_any_text_is_taken_or_refused_in_one_line(text: str) -> None:
-    parsers: tuple[Callable[[str], object], ...] = (parse_days, parse_times, Closure.from_file)
+    parsers: tuple[Callable[[str], object], ...] = (parse_days, parse_times, parse_closure)
     for refusal in filter(None, (refusal_of(parse, text) for parse in parsers)):
         assert len(refusal) < 300
         assert refusal.isprintable()
