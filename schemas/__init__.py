@@ -12,11 +12,10 @@ from schemas.lazy import lazy_names
 if TYPE_CHECKING:
     from schemas.errors import HubpulseError
     from schemas.estate import Estate, Hub, Sensor, Source
-    from schemas.kinds import KINDS, Field, Kind, KindSpec
+    from schemas.kinds import KINDS, Kind
     from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
-    from schemas.measures import MEASURES, Measure
-    from schemas.opening import Opening
-    from schemas.readings import Reading, Reason, Refusal, Rejection
+    from schemas.measures import MEASURES
+    from schemas.readings import Reason, Refusal, Rejection
     from schemas.settings import Settings
 else:
     __getattr__ = lazy_names(
@@ -24,11 +23,10 @@ else:
         {
             "errors": "HubpulseError",
             "estate": "Estate Hub Sensor Source",
-            "kinds": "KINDS Field Kind KindSpec",
+            "kinds": "KINDS Kind",
             "measurements": "MEASUREMENTS FieldType Measurement Policy",
-            "measures": "MEASURES Measure",
-            "opening": "Opening",
-            "readings": "Reading Reason Refusal Rejection",
+            "measures": "MEASURES",
+            "readings": "Reason Refusal Rejection",
             "settings": "Settings",
         },
     )
@@ -38,17 +36,12 @@ __all__ = [
     "MEASUREMENTS",
     "MEASURES",
     "Estate",
-    "Field",
     "FieldType",
     "Hub",
     "HubpulseError",
     "Kind",
-    "KindSpec",
-    "Measure",
     "Measurement",
-    "Opening",
     "Policy",
-    "Reading",
     "Reason",
     "Refusal",
     "Rejection",

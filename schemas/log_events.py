@@ -52,12 +52,3 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
     "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),
 }
-
-
-def as_table() -> str:
-    """The events as a table in Markdown, as docs/operations.md has it."""
-    rows = [
-        f"| `{name}` | {', '.join(f'`{field}`' for field in event.fields)} | {event.meaning} |"
-        for name, event in LOG_EVENTS.items()
-    ]
-    return "\n".join(["| event | fields | meaning |", "|---|---|---|", *rows])

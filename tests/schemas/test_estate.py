@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import Estate, Hub, Kind, Opening, Sensor, Source
+from schemas import Estate, Hub, Kind, Sensor, Source
 from schemas.estate import DurationS, Holidays
+from schemas.opening import Opening
 
 DURATION: TypeAdapter[int] = TypeAdapter(DurationS)
 YEAR_S = 366 * 86400
