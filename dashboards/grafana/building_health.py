@@ -6,31 +6,13 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, hub_variable
 from dashboards.grafana.panels import Look, bars, columns, number, panel, state_rows
-from dashboards.grafana.query import (
-    DAY,
-    HOUR,
-    HUB,
-    IN_RANGE,
-    SENSOR,
-    SILENT_NOW,
-    ZONE,
-    InfluxQuery,
-    Term,
-    counted,
-    select,
-    sensors_now,
-    series,
-    table,
-)
+from dashboards.grafana.query import DAY, HOUR, HUB, SENSOR, InfluxQuery, Term, outer, select, series, silent_now, table
 from schemas import measures
 
 TODAY, LATELY = "now/d", "15m"
 _BY_HUB = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
 """Joins the rows of several queries to one for each hub."""
-SILENT_FOR = (
-    f'SELECT "last_seen_s" AS "Silent for" FROM ({sensors_now("last_seen_s")}) WHERE {SILENT_NOW} AND {IN_RANGE} '
-    f"GROUP BY {HUB}, {SENSOR} tz('{ZONE}')"
-)
+SILENT_FOR = silent_now('"last_seen_s" AS "Silent for"', "last_seen_s", by=[HUB, SENSOR])
 
 
 def _count(title: str, query: str, tone: str, says: str, *, time_from: str = TODAY) -> models.Panel:
@@ -41,7 +23,7 @@ def _count(title: str, query: str, tone: str, says: str, *, time_from: str = TOD
 
 def _hubs_today(term: Term, condition: str) -> str:
     """How many hubs have a figure of today that meets the condition on `value`."""
-    return counted("value", select("usage_daily", term._replace(label="value"), by=[HUB]), condition)
+    return outer('count("value")', select("usage_daily", term._replace(label="value"), by=[HUB]), condition)
 
 
 def _by_hour(title: str, term: Term, says: str) -> models.Panel:
@@ -80,15 +62,15 @@ DASHBOARD = dashboard(
         ),
         _count(
             "Silent sensors",
-            counted("silent", sensors_now(), SILENT_NOW),
+            silent_now('count("silent")'),
             "red",
             "Sensors that missed three readings, by their status of the last 15 minutes.",
             time_from=LATELY,
         ),
         _count(
             f"Batteries under {measures.BATTERY_LOW_PCT} %",
-            counted(
-                "battery",
+            outer(
+                'count("battery")',
                 select("sensor_status", Term("battery_pct", "last", "battery"), by=[HUB, SENSOR]),
                 f'"battery" < {measures.BATTERY_LOW_PCT}',
             ),
@@ -104,7 +86,7 @@ DASHBOARD = dashboard(
         table("usage_daily", Term("co2_minutes_over_1500", "sum"), by=[HUB]),
         table("usage_daily", Term("damp_minutes", "sum"), by=[HUB]),
         table("usage_daily", Term("environment_completeness", "mean"), by=[HUB]),
-        InfluxQuery(counted("silent", sensors_now(), SILENT_NOW, label="Silent sensors", by=HUB), table=True),
+        InfluxQuery(silent_now('count("silent") AS "Silent sensors"', by=[HUB]), table=True),
         title="Every hub today",
         says="Last readings of today, minutes of today's opening hours over the limits, and the sensors "
         "that are silent. An empty cell was not measured today. A hub's name leads to its own dashboard.",

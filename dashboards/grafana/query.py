@@ -109,13 +109,13 @@ def _labelled(terms: Sequence[Term]) -> tuple[Term, ...]:
     return tuple(term._replace(label=term.label or MEASURES[term.field].label) for term in terms)
 
 
-def sensors_now(*measures: str) -> str:
-    """Each sensor's last status in the time range; `measures` are more fields of it, under their own names."""
-    return select("sensor_status", *(Term(name, "last", name) for name in ("silent", *measures)), by=[HUB, SENSOR])
+def outer(column: str, inner: str, condition: str, by: Sequence[str] = ()) -> str:
+    """A column over the rows of an inner query that meet the condition."""
+    ending = f" GROUP BY {', '.join(by)}" if by else ""
+    return f"SELECT {column} FROM ({inner}) WHERE {condition} AND {IN_RANGE}{ending} tz('{ZONE}')"
 
 
-def counted(what: str, inner: str, condition: str, *, label: str = "", by: str = "") -> str:
-    """How many rows of an inner query meet the condition."""
-    named = f' AS "{label}"' if label else ""
-    grouped = f" GROUP BY {by}" if by else ""
-    return f"SELECT count(\"{what}\"){named} FROM ({inner}) WHERE {condition} AND {IN_RANGE}{grouped} tz('{ZONE}')"
+def silent_now(column: str, *fields: str, by: Sequence[str] = ()) -> str:
+    """A column over the sensors whose last status is silent; `fields` are more of it, under their own names."""
+    statuses = select("sensor_status", *(Term(name, "last", name) for name in ("silent", *fields)), by=[HUB, SENSOR])
+    return outer(column, statuses, SILENT_NOW, by)
