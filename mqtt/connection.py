@@ -36,6 +36,7 @@ from schemas.settings import IngestSettings, MqttSettings
 _UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
 _BAD_CLIENT_ID = 133
 _TURN_MAX_S = 0.2
+_CLOSE_MAX_S = 2.0
 _MAINTAIN_EVERY_S = 1.0
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 2.0
 _SOCKET_ERRORS = (OSError, ValueError)
@@ -185,9 +186,9 @@ class Connection:
     def unsubscribe(self, filters: Sequence[str]) -> None:
         self._client.unsubscribe(list(filters))
 
-    def close(self, deadline_s: float = 2.0) -> None:
+    def close(self) -> None:
         """Send what is still queued and disconnect, so that the broker sends no last will."""
-        until_s = self._monotonic_s() + deadline_s
+        until_s = self._monotonic_s() + _CLOSE_MAX_S
         if self.is_open:
             self._go(State.CLOSING)
             self._client.disconnect()

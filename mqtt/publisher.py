@@ -42,16 +42,9 @@ class Publisher:
     `window_messages` how many may be unacknowledged at a time (fewer where the broker allows fewer).
     """
 
-    def __init__(
-        self,
-        settings: MqttSettings,
-        *,
-        client_id: str | None = None,
-        window_messages: int = 1000,
-        patience_s: float = 60,
-    ) -> None:
+    def __init__(self, settings: MqttSettings, *, window_messages: int = 1000, patience_s: float = 60) -> None:
         self._settings = settings
-        self._client_id = client_id or f"hubpulse-publisher-{secrets.token_hex(4)}"
+        self._client_id = f"hubpulse-publisher-{secrets.token_hex(4)}"
         self._window_messages = window_messages
         self._patience_s = patience_s
         self._connection: Connection | None = None

@@ -101,9 +101,9 @@ class Subscriber:
             self._unsubscribe_abandoned()
             self._subscribe()
 
-    def close(self, deadline_s: float = 2.0) -> None:
+    def close(self) -> None:
         """Send what is still queued and disconnect; the session stays with the broker."""
-        self._connection.close(deadline_s)
+        self._connection.close()
 
     def _new_connection(self) -> Connection:
         connection = Connection(

@@ -15,6 +15,7 @@ from mqtt.connection import Terms
 from mqtt.packets import encode_publish, encode_topic, sent_again
 
 _PACKET_IDS = 65535
+_BYTES_MAX = 16 * 1024**2
 _FAILURE_FROM = 0x80
 
 
@@ -51,11 +52,10 @@ class _Outstanding(NamedTuple):
 
 
 class Window:
-    """Messages in flight, over one connection after the other: at most `messages_max`, or `bytes_max` of them."""
+    """Messages in flight, over one connection after the other: at most `messages_max`, or 16 MiB of them."""
 
-    def __init__(self, messages_max: int, *, bytes_max: int = 16 * 1024**2) -> None:
+    def __init__(self, messages_max: int) -> None:
         self._messages_max = messages_max
-        self._bytes_max = bytes_max
         self._room = 0
         self._terms = Terms(is_v5=True)
         self._in_flight: dict[int, _Outstanding] = {}
@@ -78,7 +78,7 @@ class Window:
 
     @property
     def has_room(self) -> bool:
-        return len(self._in_flight) < self._room and self._in_flight_bytes < self._bytes_max
+        return len(self._in_flight) < self._room and self._in_flight_bytes < _BYTES_MAX
 
     @property
     def empty(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _SHOWN_MAX = 80
+_LISTED_MAX = 20
 
 
 class HubpulseError(Exception):
@@ -18,7 +19,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_MAX else f"{text[: half - 2]}...{text[1 - half :]}"
 
 
-def choices(names: Sequence[str], *, listed_max: int = 20) -> str:
+def choices(names: Sequence[str]) -> str:
     """Names to choose from, as an error lists them."""
-    more = f" and {len(names) - listed_max} more" if len(names) > listed_max else ""
-    return ", ".join(names[:listed_max]) + more
+    more = f" and {len(names) - _LISTED_MAX} more" if len(names) > _LISTED_MAX else ""
+    return ", ".join(names[:_LISTED_MAX]) + more
