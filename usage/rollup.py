@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
-from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES, Judge
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES, Judge, PeopleState
 from usage import air, signals
 from usage.calendar import Day, HubCalendar, clip, union_length_ns
 from usage.completeness import completeness, every_ns, expectations
@@ -26,6 +26,7 @@ from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings, SensorReadings
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 
+_PEOPLE = frozenset(name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.FOOTFALL)
 Figures = dict[str, int | float | bool | None]
 
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
@@ -125,7 +126,10 @@ class DayContext:
         """The figures of the whole day, with what its people are worth."""
         found = self.figures(self._day.span)
         shared = sum(tally.shared for tally in self._entry_tallies)
-        return found | {"people_state": self._coverage.people_state(found, shared)}
+        state = self._coverage.people_state(found, shared)
+        if state is PeopleState.NONE and not found["entries"]:
+            found |= dict.fromkeys(_PEOPLE)  # nobody outside of the opening time says nothing of within it
+        return found | {"people_state": state}
 
     # ------------------------------------------------------------------------------------------------- preparation
 

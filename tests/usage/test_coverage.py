@@ -70,6 +70,19 @@ def test_a_door_that_is_dead_all_day_says_nothing_of_nobody(store: Store) -> Non
     assert (found["entries"], found["entries_open"]) == (None, None)
 
 
+def test_nobody_before_the_door_died_at_night_says_nothing_of_the_day(store: Store) -> None:
+    put(store, Kind.FOOTFALL, readings({"entries": 0, "exits": 0}, 0, 2), sensor="door")
+    found = day_of(store, DOOR)
+    assert judged(found) == (PeopleState.NONE, 0.0)
+    assert [found[name] for name in ("entries", "exits", "peak_occupancy")] == [None, None, None]
+
+
+def test_somebody_outside_of_the_opening_time_is_shown(store: Store) -> None:
+    put(store, Kind.FOOTFALL, readings({"entries": 1}, 0, 2), sensor="door")
+    found = day_of(store, DOOR)
+    assert (judged(found), found["entries"]) == ((PeopleState.NONE, 0.0), 12)
+
+
 def test_a_quiet_day_is_counted_with_nobody(store: Store) -> None:
     put(store, Kind.FOOTFALL, readings({"entries": 0}, 0, 24), sensor="door")
     assert judged(day_of(store, DOOR)) == (PeopleState.COUNTED, 1.0)
