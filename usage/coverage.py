@@ -99,7 +99,7 @@ class Coverage:
 
     def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""
-        steps = [step for tally in people if tally.sensor == sensor.sensor for step in tally.steps]
+        steps: Sequence[Step] = next((t.steps for t in people if t.sensor == sensor.sensor and t.steps), ())
         known = _joined(steps)
         if steps:  # what came since the last total, the next one will tell
             known.append(Span(steps[-1].stop_ns, steps[-1].stop_ns + self._interval_ns(sensor) * 3 // 2))

@@ -83,7 +83,7 @@ class DayContext:
         self._pressure = self._signals(Kind.PRESSURE, "pressure_hpa")
         self._co2 = self._signals(Kind.CO2, "co2_ppm")
         self._entry_tallies = entries
-        self._coverage = Coverage(readings, day, plan, now_ns, entries)
+        self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits])
         self._expected = expectations(readings, day, plan)
 
     def figures(self, span: Span) -> Figures:
@@ -127,8 +127,9 @@ class DayContext:
         found = self.figures(self._day.span)
         shared = sum(tally.shared for tally in self._entry_tallies)
         state = self._coverage.people_state(found, shared)
-        if state is PeopleState.NONE and not found["entries"]:
-            found |= dict.fromkeys(_PEOPLE)  # nobody outside of the opening time says nothing of within it
+        if state is PeopleState.NONE:
+            # Nobody outside of the opening time says nothing of within it.
+            found |= {name: None for name in _PEOPLE if not found[name]}
         return found | {"people_state": state}
 
     # ------------------------------------------------------------------------------------------------- preparation

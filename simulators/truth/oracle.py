@@ -102,8 +102,9 @@ class HubOracle:
             "environment_completeness": coverage.rooms(self._hub, self._received, bounds, opening),
         }
         row["people_state"] = _people_state(row, shared(self._series(Kind.FOOTFALL), hours))
-        if row["people_state"] == 0 and not row["entries"]:
-            row |= dict.fromkeys(("entries", "exits", "entries_open", "peak_occupancy", "occupancy_drift"))
+        if row["people_state"] == 0:
+            people = ("entries", "exits", "entries_open", "peak_occupancy", "occupancy_drift")
+            row |= {name: None for name in people if not row[name]}
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
     def _open_within(self, span: Span) -> list[Span]:

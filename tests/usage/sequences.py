@@ -37,6 +37,11 @@ def entries(**by_day: int | None) -> dict[str, dict[str, float | None]]:
     return {f"2026-11-{day[1:]}": {"entries": count} for day, count in by_day.items()}
 
 
+def exits(**by_day: int | None) -> dict[str, dict[str, float | None]]:
+    """The exits of days of November 2026."""
+    return {day: {"exits": count["entries"]} for day, count in entries(**by_day).items()}
+
+
 DAY = "2026-11-04T"
 
 GIVEN = [
@@ -295,3 +300,85 @@ TOTALS = [
         opening=WEEKDAYS,
     ),
 ]
+
+OTHERS = [
+    FieldSequence("zeros-of-the-other-way", totals(DAY + "09:00", 900, 0, 0, 905, name="exits_total"), exits(d04=5)),
+    FieldSequence(
+        "bytes-over-a-zero",
+        totals(DAY + "09:00", 10**9, 0, 10**9 + 500, 10**9 + 700, name="rx_bytes_total"),
+        {"2026-11-04": {"wifi_bytes": 700}},
+        kind="wifi",
+    ),
+    FieldSequence(
+        "clients-below-zero-and-beyond",
+        totals(DAY + "09:00", 12, -1, 32_767, 5001, 14, name="clients"),
+        {"2026-11-04": {"wifi_peak_clients": 14}},
+        kind="wifi",
+    ),
+    FieldSequence(
+        "devices-without-a-value",
+        totals(DAY + "09:00", 7, 65_535, 9, name="devices"),
+        {"2026-11-04": {"wifi_devices": 9}},
+        kind="wifi",
+    ),
+    FieldSequence(
+        "thermometer-without-a-value",
+        totals(DAY + "09:00", 21, 85, -127, 22, name="temperature_c"),
+        {"2026-11-04": {"temperature_min_c": 21.0, "temperature_max_c": 22.0}},
+        kind="temperature",
+    ),
+    FieldSequence(
+        "co2-while-it-starts",
+        totals(DAY + "09:00", 0, 0, 640, 655, name="co2_ppm"),
+        {"2026-11-04": {"co2_max_ppm": 655.0, "co2_mean_ppm": 650.0}},
+        kind="co2",
+    ),
+    FieldSequence(
+        "saturated-air",
+        totals(DAY + "09:00", 104, 104, name="relative_humidity_pct"),
+        {"2026-11-04": {"relative_humidity_mean_pct": 100.0}},
+        kind="humidity",
+    ),
+    FieldSequence(
+        "numbers-as-text",
+        [(DAY + "09:00:00Z", {"entries_total": "1500"}), (DAY + "09:10:00Z", {"entries_total": "1503.0"})],
+        entries(d04=3),
+    ),
+    FieldSequence(
+        "the-same-message-twice",
+        [(DAY + "09:00:00Z", {"entries": 3}), (DAY + "09:00:00Z", {"entries": 3})],
+        entries(d04=3),
+    ),
+    FieldSequence(
+        "a-correction-of-what-was-sent",
+        [(DAY + "09:00:00Z", {"entries": 3}), (DAY + "09:00:00Z", {"entries": 5})],
+        entries(d04=5),
+    ),
+    FieldSequence(
+        "out-of-order",
+        [
+            *totals(DAY + "09:00", 500),
+            *totals(DAY + "09:20", 507),
+            *totals(DAY + "09:10", 503),
+            *totals(DAY + "09:30", 509),
+        ],
+        entries(d04=9),
+    ),
+    FieldSequence(
+        "a-zero-that-comes-late",
+        [*totals(DAY + "09:00", 500), *totals(DAY + "09:20", 507, 509), *totals(DAY + "09:10", 0)],
+        entries(d04=9),
+    ),
+    FieldSequence(
+        "over-the-hour-that-comes-twice",
+        [("2026-10-24T22:00:00Z", {"entries_total": 100}), ("2026-10-26T00:00:00Z", {"entries_total": 126})],
+        {"2026-10-24": {"entries": 1}, "2026-10-25": {"entries": 25}},
+    ),
+    FieldSequence(
+        "an-event-counter",
+        [(f"2026-11-04T09:{minute:02}:30Z", {"entries": 1}) for minute in (1, 1, 2, 30, 59)],
+        entries(d04=4),
+        sensor={"every": "change", "heartbeat": "60m"},
+    ),
+]
+"""Other fields, other ways of writing, and what comes late or twice."""

@@ -12,14 +12,14 @@ from schemas.localtime import Span, to_ns
 from sensors.registry import Registry
 from stores import Store
 from tests.usage.given import DAY_NS, estate, hub, mark, put_lines, run_jobs
-from tests.usage.sequences import GIVEN, MESSAGES, TOTALS, FieldSequence
+from tests.usage.sequences import GIVEN, MESSAGES, OTHERS, TOTALS, FieldSequence
 from usage import RollupWriter
 from usage.calendar import HubCalendar, dates
 from usage.jobs import Jobs
 from usage.rows import DAILY, read_rows
 
 EVER = Span(0, 2**62)
-CASES = [*GIVEN, *TOTALS, *MESSAGES]
+CASES = [*GIVEN, *TOTALS, *MESSAGES, *OTHERS]
 
 
 def estate_of(case: FieldSequence) -> Estate:
@@ -58,19 +58,19 @@ def figures(store: Store, case: FieldSequence, known: Estate) -> dict[str, dict[
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_recomputed(case: FieldSequence, store: Store) -> None:
+def test_recomputed(case: FieldSequence, any_store: Store) -> None:
     known = estate_of(case)
-    pipeline(case, known, store)
-    writer = RollupWriter(store, known, "armley", now_ns=sent_ns(case)[-1] + 3 * DAY_NS)
+    pipeline(case, known, any_store)
+    writer = RollupWriter(any_store, known, "armley", now_ns=sent_ns(case)[-1] + 3 * DAY_NS)
     days = [date.fromisoformat(day) for day in case.expect]
     assert list(writer.recompute(dates(min(days), max(days))))
-    assert figures(store, case, known) == case.expect
+    assert figures(any_store, case, known) == case.expect
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_live(case: FieldSequence, store: Store) -> None:
+def test_live(case: FieldSequence, any_store: Store) -> None:
     known = estate_of(case)
-    jobs = Jobs(lambda: store, lambda: known, lambda: 0)
-    pipeline(case, known, store, jobs)
+    jobs = Jobs(lambda: any_store, lambda: known, lambda: 0)
+    pipeline(case, known, any_store, jobs)
     run_jobs(jobs, sent_ns(case)[-1] + 3 * DAY_NS)
-    assert figures(store, case, known) == case.expect
+    assert figures(any_store, case, known) == case.expect

@@ -1,15 +1,12 @@
 """The figures of a simulated year against its truth, in every store; and of some weeks that jobs lives through."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from schemas.settings import InfluxSettings
 from simulators.scenarios import simulation
 from stores import Store
-from stores.influx_store import InfluxStore
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at, run_jobs
 from tests.usage.simulated import EVER, Ingested, SimulatedYear, document
@@ -28,17 +25,6 @@ def year() -> tuple[SimulatedYear, list[Ingested]]:
     run = simulation(document(), scenario="normal", last=LAST, days=365, seed=5, faults=FAULTS)
     lived = SimulatedYear(run)
     return lived, list(lived.at_once(RECEIVED_NS))
-
-
-@pytest.fixture(params=["sqlite", "influxdb-1"])
-def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store: Store = SqliteStore(tmp_path / "store.db")
-    if request.param == "influxdb-1":
-        url, database = request.getfixturevalue("influxd").url, request.getfixturevalue("influx_database")
-        store = InfluxStore(InfluxSettings(url=url, bucket=database))
-    store.prepare()
-    yield store
-    store.close()
 
 
 @pytest.mark.timeout(300)
