@@ -9,13 +9,15 @@ from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas import Estate
 from schemas.localtime import Span, to_ns
+from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry
 from stores import Store
 from tests.usage.given import DAY_NS, estate, hub, mark, put_lines, run_jobs
 from tests.usage.sequences import GIVEN, MESSAGES, OTHERS, TOTALS, FieldSequence
-from usage import RollupWriter
+from usage import Queries, RollupWriter
 from usage.calendar import HubCalendar, dates
 from usage.jobs import Jobs
+from usage.queries.figures import HubFigures
 from usage.rows import DAILY, read_rows
 
 EVER = Span(0, 2**62)
@@ -74,3 +76,21 @@ def test_live(case: FieldSequence, any_store: Store) -> None:
     pipeline(case, known, any_store, jobs)
     run_jobs(jobs, sent_ns(case)[-1] + 3 * DAY_NS)
     assert figures(any_store, case, known) == case.expect
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_day_asked_alone_is_what_it_is_among_others_and_why_says_the_same(case: FieldSequence, store: Store) -> None:
+    known = estate_of(case)
+    pipeline(case, known, store)
+    now_ns = sent_ns(case)[-1] + 3 * DAY_NS
+    days = list(dates(min(map(date.fromisoformat, case.expect)), max(map(date.fromisoformat, case.expect))))
+    figures_of = HubFigures(store, known, "armley", now_ns=now_ns)
+    together = {rollup.day.date: rollup.figures for rollup in figures_of.rollups(days)}
+    alone = {day: next(iter(figures_of.rollups([day]))).figures for day in days}
+    assert alone == together
+    for day in days:
+        explained = Queries(store, known, now_ns=now_ns).why("armley", day)
+        assert explained is not None
+        assert {name: explained.figures[name] for name in USAGE_FIELDS if name not in ("final", "revision")} == {
+            name: value for name, value in together[day].items() if name not in ("final", "revision")
+        }
