@@ -32,8 +32,6 @@ _STEP_BACK_SHARE = 10
 """A fall of at most a tenth is a step back, not a reset (the rule of Home Assistant's total_increasing)."""
 _GAP_STEPS = 10
 """Over a gap a counter plausibly grows by at most so many times the most that it grows by in an interval."""
-_SMALL_TOTAL = 100
-"""A lower total may well be reset and climb past its old height before the next reading."""
 _NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
 """What devices send for a total that they do not have; real where the readings around it agree."""
 _USUAL_WIDTHS = (16, 24, 32)
@@ -159,7 +157,7 @@ def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) 
 
 def _is_plain(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> bool:
     """Whether every total carries on from the one before."""
-    if not totals or totals[0] in _NO_VALUES:
+    if not totals or not _NO_VALUES.isdisjoint(totals):
         return not totals
     if totals[0] == 0 and _zeros_end_ns(times_ns, totals) - times_ns[0] > GAP_MAX_NS:
         return False
@@ -201,13 +199,15 @@ class _Judge:
 
     def take(self, time_ns: int, total: int) -> None:
         """The next reading."""
-        if self._is_forgotten(time_ns, total):
+        if total in _NO_VALUES:
+            self._settle(time_ns, total)
+        elif self._is_forgotten(time_ns, total):
             zeros_ns = self._zeros_wait_since(time_ns)
             self._drop_waiting()
             self._step(time_ns, total, 0, Cause.TOO_LONG, is_known=False)
             self._zero_since_ns = None if total else zeros_ns
         elif self._carries_on(time_ns, total):
-            self._drop_waiting()
+            self._believe_waiting(total)
             self._carry_on(time_ns, total)
         else:
             self._settle(time_ns, total)
@@ -234,13 +234,10 @@ class _Judge:
         since_ns, before = self._since_ns, self._high
         if not (self._rules.carries_on(before, total, time_ns - since_ns) or _is_step_back(before, total)):
             return False
-        if self._waiting and before < self._waiting[-1][1] <= total and self._first_of_run(time_ns, total) is not None:
-            return False
-        lowest = min((waiting for _, waiting in self._waiting), default=before)
-        if lowest >= before or before >= _SMALL_TOTAL:
+        waiting = self._waiting[-1][1] if self._waiting else 0
+        if waiting in _NO_VALUES or not before < waiting <= total:
             return True
-        # A small counter that was reset climbs about as far as it does anyway.
-        return total - lowest > _STEP_BACK_SHARE * max(1, total - before)
+        return self._first_of_run(time_ns, total) is None  # else it went on from what waits
 
     def _zeros_wait_since(self, time_ns: int) -> int:
         """Since when those that wait have been zeros, up to now."""
@@ -319,6 +316,12 @@ class _Judge:
         elif self._zero_since_ns is None:
             self._zero_since_ns = time_ns
 
+    def _believe_waiting(self, total: int) -> None:
+        """Those that wait are glitches, but for what stands for no value where it lies between those around it."""
+        if all(self._high <= waiting <= total for _, waiting in self._waiting):
+            self._waiting = []
+        self._drop_waiting()
+
     def _drop_waiting(self) -> None:
         self._correct_waiting(Cause.GLITCH)
         self._waiting = []
@@ -346,8 +349,6 @@ def is_anchored(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRu
             break
         if total == 0 or total in _NO_VALUES:
             in_a_row = False
-            if then is not None and then[1] <= _SMALL_TOTAL:
-                then = risen_since_ns = None
             continue
         if in_a_row and then is not None and time_ns - then[0] > GAP_MAX_NS:
             return True

@@ -17,6 +17,9 @@ from usage.counters import Cause, Correction, CounterRules, Step, by_time
 from usage.readings import SensorReadings, Track
 from usage.shares import spread
 
+_NUDGED_NS = 1000
+"""Readings of one instant are told apart by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -83,7 +86,7 @@ def _tally(
 ) -> Tally | None:
     totals = sensor.measures(f"{name}_total")
     judged = sensor.growth(f"{name}_total", rules, calendar.midnight_of)
-    steps = judged.touching(day.span)
+    steps = _without_intervals(judged.touching(day.span), sensor.measures(name))
     events = [*spread(steps, day.hours, rules.gap_ns, calendar.open_within)]
     events += _intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end)
     reach = (
@@ -110,17 +113,29 @@ def _intervals(
     counts: Track, totals: Track, steps: Sequence[Step], day: Span, *, stamps_end: bool
 ) -> Iterator[tuple[int, int]]:
     """The interval counts of the day that no total counts too, each at an instant of its interval."""
-    shift_ns = 1 if stamps_end else 0
-    counts = counts.within(Span(day.start_ns + shift_ns, day.stop_ns + shift_ns))
+    counts = counts.within(Span(day.start_ns, day.stop_ns + _NUDGED_NS)) if stamps_end else counts.within(day)
     for time_ns, count in zip(counts.times_ns, counts.values, strict=True):
-        instant_ns = time_ns - shift_ns
-        if not totals or not (totals.has(time_ns) or _is_counted(steps, instant_ns)):
+        instant_ns = time_ns - time_ns % _NUDGED_NS - 1 if stamps_end else time_ns
+        is_of_day = day.start_ns <= instant_ns < day.stop_ns
+        if is_of_day and not (totals and _is_counted(steps, instant_ns, has_total=totals.has(time_ns))):
             yield instant_ns, int(count)
 
 
-def _is_counted(steps: Sequence[Step], instant_ns: int) -> bool:
+def _is_counted(steps: Sequence[Step], instant_ns: int, *, has_total: bool) -> bool:
+    """Whether totals tell of an instant, or of the reading then, which is the first or last of a step."""
     i = bisect_left(steps, instant_ns, key=lambda step: step.stop_ns)
-    return i < len(steps) and steps[i].is_known and steps[i].start_ns < instant_ns
+    near = steps[i : i + 2] if has_total else steps[i : i + 1]
+    return any(step.is_known and step.start_ns - has_total < instant_ns <= step.stop_ns for step in near)
+
+
+def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]:
+    """What came last of a step that is not known, less what interval counts in it tell."""
+
+    def less(step: Step) -> Step:
+        told = sum(map(int, counts.within(Span(step.start_ns + 1, step.stop_ns)).values))
+        return step._replace(growth=max(0, step.growth - told))
+
+    return tuple(less(step) if step.growth and not step.is_known else step for step in steps)
 
 
 def _splits(across: Iterable[Step], totals: Track, rules: CounterRules) -> Iterator[Correction]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas import Kind
-from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, NS_AN_HOUR, Span
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES, Judge, PeopleState
 from usage import air, signals
 from usage.calendar import Day, HubCalendar, clip, union_length_ns
@@ -29,6 +29,8 @@ from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 _PEOPLE = frozenset(name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.FOOTFALL)
 Figures = dict[str, int | float | bool | None]
 
+LONG_STEP_NS = 2 * NS_AN_HOUR
+"""Late data may have taken from a longer step what other days had of it."""
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
 _NOT_FROM_SENSORS = frozenset(
     {"open_minutes", "final", "revision", "people_state", "completeness", *(f"{judge}_completeness" for judge in Judge)}
@@ -45,13 +47,14 @@ class Rollup:
     tallies: tuple[Tally, ...]
 
     def cross_midnight_steps(self) -> tuple[Step, ...]:
-        """The steps of counters that began before the day or ended after it: other days share their growth."""
+        """The steps of counters that began before the day or ended after it: other days share their growth, or did."""
         span = self.day.span
         return tuple(
             step
             for tally in self.tallies
             for step in tally.steps
-            if step.growth and (step.start_ns < span.start_ns or step.stop_ns > span.stop_ns)
+            if step.growth or step.length_ns > LONG_STEP_NS
+            if step.start_ns < span.start_ns or step.stop_ns > span.stop_ns
         )
 
 

@@ -22,6 +22,8 @@ from usage.readings import HubReadings, SensorReadings, by_sensor
 DAYS_AT_ONCE = 7
 PAD_NS = 2 * NS_AN_HOUR
 """How far beyond the days everything is read: what held at midnight, and the next totals."""
+CLOCK_AHEAD_NS = NS_AN_HOUR
+"""A reading may be a little younger than now."""
 _COUNTERS = {
     Kind.FOOTFALL: ("entries_total", "exits_total"),
     Kind.WIFI: ("rx_bytes_total", "tx_bytes_total"),
@@ -82,11 +84,13 @@ class HubSource:
                     break
                 own = [*self._chunks(kind, window, sensor.sensor), *own]
                 sensor = by_sensor(own)[0]
-        for window in _windows_ahead(totals[0], span.stop_ns + PAD_NS, self.now_ns):
-            if all(self._is_settled(sensor, name, rules, span.stop_ns) for name in _COUNTERS[kind]):
-                break
-            own = [*own, *self._chunks(kind, window, sensor.sensor)]
-            sensor = by_sensor(own)[0]
+        for name in _COUNTERS[kind]:
+            for last_ns in sensor.measures(name).times_ns[-1:]:
+                for window in _windows_ahead(last_ns, span.stop_ns + PAD_NS, self.now_ns + CLOCK_AHEAD_NS):
+                    if self._is_settled(sensor, name, rules, span.stop_ns):
+                        break
+                    own = [*own, *self._chunks(kind, window, sensor.sensor)]
+                    sensor = by_sensor(own)[0]
         return sensor
 
     def _is_settled(self, sensor: SensorReadings, name: str, rules: CounterRules, until_ns: int) -> bool:

@@ -380,5 +380,68 @@ OTHERS = [
         entries(d04=4),
         sensor={"every": "change", "heartbeat": "60m"},
     ),
+    FieldSequence(
+        "a-night-of-sentinels", totals(DAY + "09:00", 50_000, *[65_535] * 12, 50_003, 50_006), entries(d04=6)
+    ),
+    FieldSequence("a-run-of-32767", totals(DAY + "09:00", 25_000, *[32_767] * 5, 25_003, 25_006), entries(d04=6)),
+    FieldSequence(
+        "sentinels-and-zeros-in-turn", totals(DAY + "09:00", 50_000, *[65_535, 0] * 8, 50_003, 50_006), entries(d04=6)
+    ),
+    FieldSequence("a-sentinel-just-above", totals(DAY + "09:00", 64_000, 65_535, 64_003, 64_006), entries(d04=6)),
+    FieldSequence(
+        "a-sentinel-over-a-weekend",
+        [
+            *totals("2026-11-06T09:00", 50_000, 50_003),
+            *totals("2026-11-09T09:00", 65_535, 50_003, 50_006),
+        ],
+        entries(d06=3, d09=3),
+        opening=WEEKDAYS,
+    ),
+    FieldSequence("zeros-of-a-small-counter", totals(DAY + "09:00", 5, 0, 6, 7), entries(d04=2)),
+    FieldSequence("zeros-of-a-new-counter", totals(DAY + "09:00", 0, 1, 2, 0, 3, 5, 0, 0, 8, 12), entries(d04=12)),
+    FieldSequence(
+        "totals-that-never-have-a-value",
+        [(DAY + f"09:{i}0:00Z", {"entries": n, "entries_total": 65_535}) for i, n in enumerate((3, 7, 2))],
+        entries(d04=12),
+    ),
+    FieldSequence(
+        "intervals-while-the-total-was-reset",
+        [
+            *totals(DAY + "09:00", 1000, 1003),
+            *totals(DAY + "09:20", *[5] * 12, name="entries"),
+            *totals(DAY + "11:20", 65, 66),
+        ],
+        entries(d04=69),
+    ),
+    FieldSequence(
+        "resets-daily-twice-late",
+        [*totals(DAY + "23:35", 90, 92, 94), *totals("2026-11-05T00:05", 95, 96, 0, 1)],
+        entries(d04=95, d05=2),
+        sensor={"resets": "daily"},
+    ),
+    FieldSequence(
+        "resets-daily-and-late-with-nothing-after",
+        [*totals(DAY + "23:50", 94), *totals("2026-11-05T00:05", 97), *totals("2026-11-05T03:00", 130, 131)],
+        entries(d04=94, d05=131),
+        sensor={"resets": "daily"},
+    ),
+    FieldSequence(
+        "two-people-at-midnight",
+        [
+            ("2026-11-05T00:00:00Z", [{"time": "2026-11-05T00:00:00Z", "entries": n} for n in (3, 4)]),
+            ("2026-11-05T12:00:00Z", {"entries": 1}),
+        ],
+        entries(d05=1),
+        sensor={"stamp": "end"},
+    ),
+    FieldSequence(
+        "late-data-that-takes-what-was-shared",
+        [
+            *totals("2026-11-01T12:00", 100),
+            *totals("2026-11-05T12:00", 500, 500),
+            *totals("2026-11-01T13:00", 500),
+        ],
+        entries(d01=400, d02=0, d03=0, d04=0, d05=0),
+    ),
 ]
 """Other fields, other ways of writing, and what comes late or twice."""

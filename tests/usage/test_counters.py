@@ -79,7 +79,7 @@ def test_a_single_wild_total_is_a_glitch() -> None:
 
 
 def test_a_counter_that_starts_anew_every_day_is_reset_and_not_a_glitch() -> None:
-    assert steps([0, 3, 0, 4]) == [3, 0, 4]
+    assert steps([0, 3, 0, 1, 4]) == [3, 0, 1, 3]
     assert steps([0, 10, 0, 5]) == [10, 0, 5]
 
 

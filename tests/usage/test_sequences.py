@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime
+from itertools import accumulate
 
 import pytest
 
@@ -30,7 +31,8 @@ def estate_of(case: FieldSequence) -> Estate:
 
 
 def sent_ns(case: FieldSequence) -> list[int]:
-    return [to_ns(datetime.fromisoformat(time)) for time, _ in case.messages]
+    """When each message comes: at its own time, or late, with the one before it."""
+    return list(accumulate((to_ns(datetime.fromisoformat(time)) for time, _ in case.messages), max))
 
 
 def pipeline(case: FieldSequence, known: Estate, store: Store, jobs: Jobs | None = None) -> None:
