@@ -263,11 +263,21 @@ class _Judge:
             self._waiting.append((time_ns, total))
             return
         run, self._waiting = self._waiting[first:], self._waiting[:first]
-        self._drop_waiting()
+        self._settle_before(*run[0])
         self._start_anew(*run[0])
         for waited_ns, waited in run[1:]:
             self.take(waited_ns, waited)
         self.take(time_ns, total)
+
+    def _settle_before(self, time_ns: int, total: int) -> None:
+        """Those that wait before a counter started anew are glitches, unless it rolled over from their height."""
+        if self._waiting:
+            last_ns, last = self._waiting[-1]
+            rolled = total < last and self._rules.rolled_over(last, total, time_ns - last_ns) is not None
+            near = self._rules.carries_on(self._high, last, last_ns - self._since_ns)
+            if rolled and near and self._rules.bits is not None:
+                self._believe_waiting(last)
+        self._drop_waiting()
 
     def _first_of_run(self, time_ns: int, total: int) -> int | None:
         """From which of those that wait on, all carry on up to this reading; None where it settles nothing."""
@@ -318,9 +328,16 @@ class _Judge:
 
     def _believe_waiting(self, total: int) -> None:
         """Those that wait are glitches, but for what stands for no value where it lies between those around it."""
-        if all(self._high <= waiting <= total for _, waiting in self._waiting):
+        if self._lie_between(total):
+            for time_ns, waited in self._waiting:
+                self._step(time_ns, waited, waited - self._high)
             self._waiting = []
         self._drop_waiting()
+
+    def _lie_between(self, total: int) -> bool:
+        """Whether those that wait rise from the last believed one to a total."""
+        rise = [self._high, *(waited for _, waited in self._waiting), total]
+        return all(before <= after for before, after in pairwise(rise))
 
     def _drop_waiting(self) -> None:
         self._correct_waiting(Cause.GLITCH)

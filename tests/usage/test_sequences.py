@@ -14,7 +14,8 @@ from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry
 from stores import Store
 from tests.usage.given import DAY_NS, estate, hub, mark, put_lines, run_jobs
-from tests.usage.sequences import GIVEN, MESSAGES, OTHERS, TOTALS, FieldSequence
+from tests.usage.other_sequences import OTHERS
+from tests.usage.sequences import GIVEN, MESSAGES, TOTALS, FieldSequence
 from usage import Queries, RollupWriter
 from usage.calendar import HubCalendar, dates
 from usage.jobs import Jobs
