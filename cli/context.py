@@ -90,13 +90,24 @@ def load_settings(*, data: Path | None = None, estate: Path | None = None, **cha
 
 
 def remember_estate(settings: Settings) -> None:
-    """Note in the data folder, which is made, which estate file is in force there. Raises HubpulseError."""
+    """Note in the data folder, which is made, which estate file is in force there. Raises HubpulseError.
+
+    Where it can't be noted, as on a full disk, the service runs all the same and says so.
+    """
     from schemas.settings import ESTATE_FILE
 
     make_data_dir(settings)
     path = settings.estate or (ESTATE_FILE if ESTATE_FILE.is_file() else None)
-    if path is not None:
-        (settings.data_dir / ESTATE_IN_FORCE).write_text(str(path.absolute()), "utf-8")
+    note = settings.data_dir / ESTATE_IN_FORCE
+    if path is None or (note.is_file() and note.read_text("utf-8") == str(path.absolute())):
+        return
+    fresh = note.with_suffix(".new")
+    try:
+        fresh.write_text(str(path.absolute()), "utf-8")
+        fresh.replace(note)
+    except OSError as error:
+        problem = f"{note} can't be written ({error.strerror})"
+        err.print(f"{problem}: free some space, or name {path} with --estate in every command")
 
 
 def estate_of(settings: Settings) -> Estate:

@@ -237,7 +237,7 @@ class Decoder:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
         arrival: _Arrival | None = None
-        taken: set[tuple[SeriesEncoder, int]] = set()
+        taken: dict[tuple[SeriesEncoder, int], int] = {}
         named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
         share_times = len(named) < len(readings)
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
@@ -285,9 +285,14 @@ class Decoder:
         return first_ns, False
 
 
-def _free_time(series: SeriesEncoder, time_ns: int, taken: set[tuple[SeriesEncoder, int]]) -> int:
-    """The first time from an instant on that no reading of the message has: two people in a second are two readings."""
-    while (series, time_ns) in taken:
-        time_ns += 1
-    taken.add((series, time_ns))
-    return time_ns
+def _free_time(series: SeriesEncoder, time_ns: int, taken: dict[tuple[SeriesEncoder, int], int]) -> int:
+    """The first time from an instant on that no reading of the message has: two people in a second are two readings.
+
+    `taken` has for each time the next one to look at; every look shortens the way, however many share a time.
+    """
+    passed = [time_ns]
+    while (after_ns := taken.get((series, passed[-1]))) is not None:
+        passed.append(after_ns)
+    free_ns = passed[-1]
+    taken.update(((series, passed_ns), free_ns + 1) for passed_ns in passed)
+    return free_ns

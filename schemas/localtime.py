@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+NS_A_MICROSECOND = 1000
 NS_A_SECOND = 1_000_000_000
 NS_A_MINUTE = 60 * NS_A_SECOND
 NS_AN_HOUR = 60 * NS_A_MINUTE
@@ -33,6 +34,11 @@ def to_ns(moment: datetime) -> int:
 def from_ns(time_ns: int) -> datetime:
     """UTC nanoseconds as an aware datetime, cut to microseconds."""
     return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def instant_ns(time_ns: int) -> int:
+    """The instant that a device named: readings of the same one are told apart by nanoseconds."""
+    return time_ns - time_ns % NS_A_MICROSECOND
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ expected from its first reading on, another one until two weeks after its last.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 from schemas import Kind
@@ -99,20 +99,25 @@ class Coverage:
 
     def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""
-        steps: Sequence[Step] = next((t.steps for t in people if t.sensor == sensor.sensor and t.steps), ())
-        known = _joined(steps)
-        if steps:  # what came since the last total, the next one will tell
-            known.append(Span(steps[-1].stop_ns, steps[-1].stop_ns + self._interval_ns(sensor) * 3 // 2))
-        totals = sensor.measures("entries_total") or sensor.measures("exits_total")
-        return [*known, *self._held(sensor, totals.has if totals else None)]
+        if not (sensor.measures("entries_total") or sensor.measures("exits_total")):
+            return self._held(sensor)
+        tally = next((tally for tally in people if tally.sensor == sensor.sensor), None)
+        if tally is None:
+            return ()
+        known = [*_joined(tally.steps), *self._around(sensor, tally.intervals_ns)]
+        # What came since the last total, the next one will tell.
+        last_ns = [step.stop_ns for step in tally.steps[-1:]]
+        return [*known, *(Span(stop_ns, stop_ns + self._interval_ns(sensor) * 3 // 2) for stop_ns in last_ns)]
 
-    def _held(self, sensor: SensorReadings, without: Callable[[int], bool] | None = None) -> Sequence[Span]:
-        """The time that the sensor's readings cover, each that of its interval."""
+    def _held(self, sensor: SensorReadings) -> Sequence[Span]:
+        """The time that the sensor's readings cover."""
         interval_ns, day = self._interval_ns(sensor), self._day.span
         around = Span(day.start_ns - 2 * interval_ns, day.stop_ns + 2 * interval_ns)
-        times_ns = sensor.trusted_within(around)
-        if without is not None:
-            times_ns = [time_ns for time_ns in times_ns if not without(time_ns)]
+        return self._around(sensor, sensor.trusted_within(around))
+
+    def _around(self, sensor: SensorReadings, times_ns: Sequence[int]) -> Sequence[Span]:
+        """The time that readings at these times cover, each that of its interval."""
+        interval_ns = self._interval_ns(sensor)
         if self._plan.stamps_end(sensor.sensor):
             held = _held([-time_ns for time_ns in reversed(times_ns)], interval_ns)
             return [Span(-span.stop_ns, -span.start_ns) for span in held]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from schemas.localtime import instant_ns
 from usage.counters import Correction, CounterRules, Growth, Step, growth
 
 
@@ -26,7 +27,7 @@ def daily_growth(
         steps += found.steps
         corrections += found.corrections
         is_settled = found.is_settled
-    if days and times_ns[-1] - midnight_of(_whole_us(times_ns[-1])) <= rules.gap_ns:
+    if days and times_ns[-1] - midnight_of(instant_ns(times_ns[-1])) <= rules.gap_ns:
         is_settled = False  # the next reading tells whether this one is still of the day before
     return Growth(tuple(steps), tuple(corrections), is_settled)
 
@@ -37,7 +38,7 @@ def _days(
     """Each local day's midnight and its readings, by index. One at midnight ends the day before."""
     first, day_ns = 0, 0
     for i, time_ns in enumerate(times_ns):
-        midnight_ns = midnight_of(_whole_us(time_ns) - 1)
+        midnight_ns = midnight_of(instant_ns(time_ns) - 1)
         yesterday_ns = midnight_of(midnight_ns - 1)
         if i and midnight_ns > day_ns and _is_reset_late(i, midnight_ns, times_ns, totals, rules):
             midnight_ns = max(day_ns, yesterday_ns)
@@ -48,11 +49,6 @@ def _days(
             first, day_ns = i, midnight_ns
     if times_ns:
         yield day_ns, first, len(times_ns)
-
-
-def _whole_us(time_ns: int) -> int:
-    """Without the nanoseconds that tell readings of one instant apart."""
-    return time_ns - time_ns % 1000
 
 
 def _is_reset_late(

@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from schemas.localtime import Span
+from schemas.localtime import NS_A_MICROSECOND, Span, instant_ns
 from usage.calendar import Day, HubCalendar
 from usage.counters import Cause, Correction, CounterRules, Step, by_time
 from usage.readings import SensorReadings, Track
 from usage.shares import spread
-
-_NUDGED_NS = 1000
-"""Readings of one instant are told apart by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,8 @@ class Tally:
     steps: tuple[Step, ...] = ()
     shared: int = 0
     """What of it was shared out over one of the day's midnights."""
+    intervals_ns: tuple[int, ...] = ()
+    """When interval counts were taken that no total counts too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ def _tally(
     totals = sensor.measures(f"{name}_total")
     judged = sensor.growth(f"{name}_total", rules, calendar.midnight_of)
     steps = _without_intervals(judged.touching(day.span), sensor.measures(name))
-    events = [*spread(steps, day.hours, rules.gap_ns, calendar.open_within)]
-    events += _intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end)
+    intervals = list(_intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end))
+    events = [*spread(steps, day.hours, rules.gap_ns, calendar.open_within), *intervals]
     reach = (
         Span(min(steps[0].start_ns + 1, day.span.start_ns), max(steps[-1].stop_ns + 1, day.span.stop_ns))
         if steps
@@ -101,7 +100,15 @@ def _tally(
         return None
     field = f"{name}_total" if steps or corrections else name
     shared = sum(count for _, count in spread(across, [day.span], rules.gap_ns, calendar.open_within))
-    return Tally(sensor.sensor, field, tuple(events), tuple(sorted(corrections, key=by_time)), steps, shared)
+    return Tally(
+        sensor.sensor,
+        field,
+        tuple(events),
+        tuple(sorted(corrections, key=by_time)),
+        steps,
+        shared,
+        tuple(at_ns for at_ns, _ in intervals),
+    )
 
 
 def _is_across(step: Step, day: Span) -> bool:
@@ -113,19 +120,19 @@ def _intervals(
     counts: Track, totals: Track, steps: Sequence[Step], day: Span, *, stamps_end: bool
 ) -> Iterator[tuple[int, int]]:
     """The interval counts of the day that no total counts too, each at an instant of its interval."""
-    counts = counts.within(Span(day.start_ns, day.stop_ns + _NUDGED_NS)) if stamps_end else counts.within(day)
+    counts = counts.within(Span(day.start_ns, day.stop_ns + NS_A_MICROSECOND)) if stamps_end else counts.within(day)
     for time_ns, count in zip(counts.times_ns, counts.values, strict=True):
-        instant_ns = time_ns - time_ns % _NUDGED_NS - 1 if stamps_end else time_ns
-        is_of_day = day.start_ns <= instant_ns < day.stop_ns
-        if is_of_day and not (totals and _is_counted(steps, instant_ns, has_total=totals.has(time_ns))):
-            yield instant_ns, int(count)
+        at_ns = instant_ns(time_ns) - 1 if stamps_end else time_ns
+        is_of_day = day.start_ns <= at_ns < day.stop_ns
+        if is_of_day and not (totals and _is_counted(steps, at_ns, has_total=totals.has(time_ns))):
+            yield at_ns, int(count)
 
 
-def _is_counted(steps: Sequence[Step], instant_ns: int, *, has_total: bool) -> bool:
+def _is_counted(steps: Sequence[Step], at_ns: int, *, has_total: bool) -> bool:
     """Whether totals tell of an instant, or of the reading then, which is the first or last of a step."""
-    i = bisect_left(steps, instant_ns, key=lambda step: step.stop_ns)
+    i = bisect_left(steps, at_ns, key=lambda step: step.stop_ns)
     near = steps[i : i + 2] if has_total else steps[i : i + 1]
-    return any(step.is_known and step.start_ns - has_total < instant_ns <= step.stop_ns for step in near)
+    return any(step.is_known and step.start_ns - has_total < at_ns <= step.stop_ns for step in near)
 
 
 def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]:

@@ -53,8 +53,10 @@ class HubPlan:
     def is_retired(self, sensor: str, day: date, seen: Collection[str]) -> bool:
         """Whether a sensor is no more: after its last day, or replaced by one of those that were `seen`."""
         known = self.sensor(sensor)
-        is_over = known is not None and known.until is not None and day > known.until
-        return is_over or any(other.replaces == sensor and other.id in seen for other in self.sensors.values())
+        if known is None:
+            return False
+        is_over = known.until is not None and day > known.until
+        return is_over or any(other.replaces == known.id and other.id in seen for other in self.sensors.values())
 
     def is_closed(self, sensor: str, day: date) -> bool:
         """Whether nothing is expected of a sensor on a day."""

@@ -89,7 +89,7 @@ class RollupWriter:
             day = self.calendar.date_of(time_ns)
             span = self.calendar.day(day).span
             if time_ns != span.start_ns and day in due:
-                forget(self._store, self.hub, span)
+                forget(self._store, self.hub, span, self._now_ns)
 
     def _is_known_on(self, day: Day, rows: Mapping[int, Figures]) -> bool:
         """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
@@ -112,7 +112,7 @@ class RollupWriter:
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
         if old is not None and any(row[name] is None for name, value in old.items() if value is not None):
-            forget(self._store, self.hub, span)
+            forget(self._store, self.hub, span, self._now_ns)
         hours = with_status(rollup.hours, row)
         lines = [
             row_line(DAILY, self.hub, span.start_ns, row),

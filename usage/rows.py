@@ -90,10 +90,14 @@ def write(store: Store, lines: list[str]) -> None:
         raise StoreError(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
 
 
-def forget(store: Store, hub: str, span: Span) -> None:
-    """Delete the roll-ups of a span: a store takes no single field back from a point."""
+def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
+    """Delete a day's roll-ups, which are to be written again: a store takes no single field back from a point.
+
+    The day is marked first, so that it is computed again whoever stops in between.
+    """
+    write(store, [encode(MARKS, {"hub": hub}, {"marked_ns": now_ns}, day.start_ns)])
     for measurement in (DAILY, HOURLY):
-        store.delete(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
+        store.delete(measurement, start_ns=day.start_ns, stop_ns=day.stop_ns, where={"hub": hub})
 
 
 def changes(old: Mapping[str, object], new: Figures) -> list[str]:

@@ -4,6 +4,8 @@ import csv
 import io
 from pathlib import Path
 
+import pytest
+
 from cli.context import load_settings, remember_estate
 from schemas import Kind, Settings
 from stores.sqlite_store import SqliteStore
@@ -68,3 +70,11 @@ def test_a_file_in_force_that_is_gone_is_named(tmp_path: Path) -> None:
     answer = export(data)
     assert answer.exit_code == 1
     assert f"{tmp_path / 'ours.yaml'}: there is no such file" in answer.err
+
+
+def test_where_it_cannot_be_noted_the_service_goes_on_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data" / "estate.new").mkdir(parents=True)
+    remember_estate(Settings(data_dir=tmp_path / "data", estate=tmp_path / "ours.yaml"))
+    assert "estate.path can't be written" in " ".join(capsys.readouterr().err.split())

@@ -1,6 +1,8 @@
 """What messages become: lines for the store, refusals with a reason, days to be computed again."""
 
 import itertools
+import json
+import random
 
 import pytest
 from hypothesis import given
@@ -281,3 +283,13 @@ def test_kinds_in_one_batch_do_not_disturb_each_other() -> None:
 
     assert batch.refused == []
     assert sorted(parse(line).measurement for line in batch.lines) == sorted([*Kind, *Kind])
+
+
+def test_however_many_readings_share_a_time_each_has_its_own_and_is_soon_found() -> None:
+    rng = random.Random(5)
+    seconds = [1, *range(40), *([1] * 20_000), *rng.choices(range(40), k=2000)]
+    items = [{"time": NOW_NS - s, "entries": 1} for s in seconds]
+    batch = make_decoder().decode([message("hubs/a/footfall/s", json.dumps(items))])
+    times = {parse(line).time_ns for line in batch.lines}
+    assert len(times) == len(batch.lines) == len(items)
+    assert batch.refused == []

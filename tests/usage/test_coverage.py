@@ -209,3 +209,15 @@ def test_a_door_is_expected_until_the_one_that_replaces_it_reports(store: Store)
     put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
     assert judged(day_of(store, DOOR | {"replaces": "side"}, SIDE)) == (PeopleState.COUNTED, 1.0)
     assert judged(day_of(store, DOOR, SIDE, AIR | {"replaces": "side"})) == (PeopleState.PARTIAL, 0.5)
+
+
+def test_interval_counts_cover_where_the_totals_beside_them_tell_nothing(store: Store) -> None:
+    put(store, Kind.FOOTFALL, readings({"entries": 2, "entries_total": 65_535}, 0, 24), sensor="door")
+    found = day_of(store, DOOR)
+    assert (judged(found), found["entries"]) == ((PeopleState.COUNTED, 1.0), 288)
+
+
+def test_a_further_line_goes_with_the_sensor_that_is_replaced(store: Store) -> None:
+    seen_before(store, "side", "side-line2")
+    put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
+    assert judged(day_of(store, DOOR | {"replaces": "side"}, SIDE)) == (PeopleState.COUNTED, 1.0)

@@ -2,14 +2,18 @@
 
 from datetime import date
 
+import pytest
+
 from schemas import Estate, Kind
 from schemas.localtime import Span
 from schemas.measures import PeopleState
 from stores import Store
-from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put, run_jobs
 from usage import Queries, RollupWriter
 from usage.counters import Cause
+from usage.jobs import Jobs
 from usage.journal import read_corrections
+from usage.rows import DAILY, read_marks, read_rows
 
 DAY = date(2026, 10, 20)
 MIDNIGHT_NS = at("2026-10-20T00:00", "Europe/London")
@@ -69,6 +73,27 @@ def test_a_figure_that_nobody_knows_any_more_is_empty_in_the_store_and_a_change(
     before = told(store)
     recompute(store)
     assert told(store) == before
+
+
+def test_a_day_whose_row_is_deleted_is_due_until_it_is_written_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    totals(store, 100, 118)
+    recompute(store)
+    put(store, Kind.FOOTFALL, [(NOON_NS + 10 * MINUTE_NS, {"suspect": True})], sensor="door")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("usage.rollup_writer.write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recompute(store)
+    assert read_rows(store, DAILY, "armley", EVER) == {}
+    assert read_marks(store, EVER)["armley"][MIDNIGHT_NS].is_pending
+    run_jobs(Jobs(lambda: store, lambda: KNOWN, lambda: AFTER_NS), AFTER_NS + DAY_NS)
+    (row,) = [row for time_ns, row in read_rows(store, DAILY, "armley", EVER).items() if time_ns == MIDNIGHT_NS]
+    assert row["people_state"] == PeopleState.NONE
 
 
 def test_a_day_that_still_ran_when_it_was_computed_has_not_changed(store: Store) -> None:
