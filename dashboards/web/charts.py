@@ -25,19 +25,22 @@ _SHAPES = {
     DayState.CLOSED: ("line-ew-open", "--quiet", "closed"),
     DayState.ZERO: ("circle-open", "--entries", "no visitors"),
     DayState.SILENT: ("x-thin-open", "--alarm", "no data"),
+    DayState.PARTIAL: ("diamond-open", "--entries", "incomplete, nobody counted"),
 }
+"""What stands at the foot of a day that has no bar."""
 
 
 def entries(days: Sequence[AnyDay], now: date) -> Figure:
-    """Entries per day. Solid: counted. Hatched: incomplete. Outlined: so far. A mark for zero, closed and no data."""
-    whole = [d for d in days if d.state is DayState.COUNTED and not d.today]
-    partial = [d for d in days if d.state is DayState.PARTIAL and not d.today]
-    so_far = [d for d in days if d.today and d.entries]
+    """Entries per day. Solid: counted. Hatched: incomplete. Outlined: so far. A mark where there is nobody to draw."""
+    bars = [d for d in days if d.entries and d.state not in WITHOUT_COUNT]
+    whole = [d for d in bars if d.state is DayState.COUNTED and not d.today]
+    partial = [d for d in bars if d.state is DayState.PARTIAL and not d.today]
+    so_far = [d for d in bars if d.today]
     traces = [
         _bars("counted", whole, now, {"color": "--entries"}),
         _bars("incomplete", partial, now, _hatched("/")),
         _bars("today, so far", so_far, now, _outlined()),
-        *(_marks(state, [d for d in days if d.state is state], now) for state in _SHAPES),
+        *(_marks(state, [d for d in days if d.state is state and d not in bars], now) for state in _SHAPES),
     ]
     return _figure([trace for trace in traces if trace["x"]], days, now)
 

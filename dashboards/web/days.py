@@ -93,12 +93,12 @@ class Day:
     @property
     def _state_so_far(self) -> DayState:
         """The day under way goes by whether its counters report now: its completeness is of a day that is not over."""
+        if not self.opens:
+            return DayState.COUNTED if self.entries else DayState.CLOSED
         if self.door_silent:
             return DayState.PARTIAL if self.entries else DayState.SILENT
         if self.entries:
             return DayState.COUNTED
-        if not self.opens:
-            return DayState.CLOSED
         return DayState.BEFORE if self.entries is None else DayState.ZERO
 
     @property

@@ -138,6 +138,32 @@ def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) 
     } <= drawn
 
 
+def test_an_incomplete_day_that_counted_nobody_has_a_mark_and_no_bar(filled: Filled, browse: Browse) -> None:
+    """A bar without height would look like a day that was never measured."""
+    past = TODAY - timedelta(days=1)
+    filled.put_day("armley", TODAY - timedelta(days=2), 50)
+    filled.put_day("armley", past, 0, footfall_completeness=0.72, people_state=int(PeopleState.PARTIAL))
+    filled.put_day("armley", TODAY, 0)
+    filled.put_day("beeston", TODAY - timedelta(days=2), 50)
+    filled.put_reading("armley", "footfall", "door-1", timedelta(minutes=2), entries=0, exits=0)
+    for path, days in (("/", [past.isoformat(), TODAY.isoformat()]), ("/hubs/armley", [past.isoformat()])):
+        traces = figures_of(browse(filled).get(path).text)["plot-entries"]["data"]
+        assert [trace["x"] for trace in traces if trace["name"] == "incomplete, nobody counted"] == [days]
+        assert all(0 not in trace["y"] for trace in traces if trace["type"] == "bar")  # type: ignore[operator] # JSON
+
+
+def test_a_hub_closed_today_is_closed_though_its_counter_is_silent(filled: Filled, browse: Browse) -> None:
+    """As it is called once the day is over; that the counter is silent, the notices say."""
+    closed = [{"id": "otley", "closures": [TODAY.isoformat()], "sensors": [{"id": "door-1", "kinds": ["footfall"]}]}]
+    estate = Estate.model_validate(ESTATE.model_dump(exclude={"hubs"}) | {"hubs": closed})
+    filled.put_day("otley", TODAY - timedelta(days=1), 50)
+    filled.put_reading("otley", "footfall", "door-1", timedelta(days=2), entries=3, exits=2)
+    page = browse(filled, estate).get("/").text
+    assert '"today closed">closed<' in page
+    assert "closed 1 hub closed" in text_of(page)
+    assert "door-1 last seen" in text_of(page) or "no reading since" in text_of(page)
+
+
 def test_a_day_without_a_row_is_no_data_where_the_hub_was_to_open(filled: Filled, browse: Browse) -> None:
     filled.put_day("armley", TODAY - timedelta(days=10), 100)
     html = browse(filled).get("/hubs/armley").text
