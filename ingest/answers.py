@@ -8,10 +8,10 @@ from typing import SupportsIndex
 
 from ingest.validate import typed_fields
 from mqtt.messages import Message
-from schemas.errors import shown
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
 from sensors.formats import Answer, Decoded, Format, Item, NoReading
+from sensors.macs import quoted
 
 _LINE_MAX = 999
 
@@ -30,7 +30,7 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
         # A tuple: a format that takes messages out of a list would take them from us, too.
         answers = [_checked(name, answer) for answer in format_.decode(tuple(messages))]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the message is kept, nothing else suffers
-        return _fault(name, shown(error))
+        return _fault(name, quoted(error))
     if len(answers) != len(messages):
         return _fault(name, f"{len(answers)} answers to {len(messages)} messages")
     return answers
@@ -45,14 +45,14 @@ def _checked(name: str, answer: Answer) -> Answer:
 
 def _text(device: object) -> str:
     if not isinstance(device, str):
-        raise TypeError(f"device {shown(device)} is not text")
+        raise TypeError(f"device {quoted(device)} is not text")
     return device
 
 
 def _line(number: SupportsIndex) -> int:
     line = int(operator.index(number))
     if not 1 <= line <= _LINE_MAX:
-        raise ValueError(f"line {shown(line)} is not one of 1..{_LINE_MAX}")
+        raise ValueError(f"line {quoted(line)} is not one of 1..{_LINE_MAX}")
     return line
 
 

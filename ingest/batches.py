@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mqtt.messages import Message
 from schemas.readings import Rejection
+from sensors.formats.identities import NO_IDENTITY, Identity
 
 
 class Refused(NamedTuple):
@@ -20,6 +21,8 @@ class Refused(NamedTuple):
     """When it came; no other message was given the same."""
     is_redelivery: bool = False
     """The broker delivered it before: the quarantine may have it already."""
+    identity: Identity = NO_IDENTITY
+    """Where the message has what is its device's own, which is kept."""
 
 
 class Delivery(NamedTuple):

@@ -267,10 +267,16 @@ class Decoder:
                 batch.marks.add(series.days.mark(time_ns))
         if rejections:
             arrival = arrival or self._arrival(message, 1, batch)
-            batch.refused.append(Refused(message, rejections, len(readings) - len(rejections), *arrival))
+            self._keep(message, rejections, len(readings) - len(rejections), arrival, batch)
 
     def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
-        batch.refused.append(Refused(message, [rejection], 0, *self._arrival(message, 1, batch)))
+        self._keep(message, [rejection], 0, self._arrival(message, 1, batch), batch)
+
+    def _keep(
+        self, message: Message, rejections: list[Rejection], readings: int, arrival: _Arrival, batch: Batch
+    ) -> None:
+        identity = self._registry.identity_of(message.topic)
+        batch.refused.append(Refused(message, rejections, readings, *arrival, identity))
 
     def _arrival(self, message: Message, readings: int, batch: Batch) -> _Arrival:
         """When the message came, which is at its first delivery where the broker delivers it again."""

@@ -32,11 +32,12 @@ from ingest.privacy import masked_trace
 from ingest.writer import Writer
 from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
-from schemas.errors import HubpulseError, shown
+from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
 from sensors.estate_file import EstateFile
+from sensors.macs import quoted
 from sensors.registry import Registry
 from stores import open_store
 
@@ -237,7 +238,7 @@ def _decode(decoder: Decoder, messages: list[Message]) -> Batch:
         try:
             part = decoder.decode([message])
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
-            detail = f"fault in the decoder ({shown(error)}): please report it"
+            detail = f"fault in the decoder ({quoted(error)}): please report it"
             part = decoder.refuse(message, Rejection(Reason.BAD_PAYLOAD, detail))
         whole.add(part)
     return whole

@@ -5,14 +5,28 @@ from __future__ import annotations
 import re
 import traceback
 
-from sensors.macs import replace_macs
+from mqtt.messages import Message
+from sensors.formats.identities import Identity, without_client_lists
+from sensors.macs import mask_macs
 
-_DIGIT = re.compile(rb"[0-9A-Fa-f]")
+_OWN_BYTES_MAX = 256
+"""An identity that is longer is a frame, and quoted nowhere."""
 
 
-def mask_macs(text: bytes) -> bytes:
-    """The text with the digits of every MAC address written as asterisks, so that JSON stays JSON."""
-    return replace_macs(text, lambda address: _DIGIT.sub(b"*", address))
+def masked_message(message: Message, identity: Identity, detail: str) -> tuple[str, bytes, str]:
+    """Topic, payload and a sentence about them as they may be kept: without addresses but the device's own."""
+    topic, payload = message.topic, without_client_lists(message.payload)
+    spans = list(identity.spans(payload))
+    own = [payload[start:stop].strip(b'"') for start, stop in spans]
+    own += topic.split(b"/") if identity.topic else []
+    named = [re.escape(name) for name in sorted(own, key=len, reverse=True) if 0 < len(name) <= _OWN_BYTES_MAX]
+    text = detail.encode()
+    quoted = [found.span() for found in re.finditer(b"|".join(named), text)] if named else []
+    return (
+        (topic if identity.topic else mask_macs(topic)).decode(errors="backslashreplace"),
+        mask_macs(payload, kept=spans, is_cut=message.cut_from_bytes > 0),
+        mask_macs(text, kept=quoted).decode(),
+    )
 
 
 def masked_trace(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.batches import Refused
-from ingest.privacy import mask_macs
+from ingest.privacy import masked_message
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.localtime import from_ns
@@ -123,13 +123,14 @@ class Quarantine:
 
 
 def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int]:
+    topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
     return (
         refused.received_ns,
-        mask_macs(refused.message.topic).decode(errors="backslashreplace"),
-        mask_macs(refused.message.payload),
+        topic,
+        payload,
         refused.message.retained,
         refused.rejections[0].reason.value,
-        mask_macs(_details(refused).encode()).decode(),
+        detail,
         refused.readings,
         len(refused.rejections),
     )

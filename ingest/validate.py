@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from schemas.errors import shown
 from schemas.kinds import KINDS, Field, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns, rfc3339
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
 from sensors.formats import Fields
+from sensors.macs import quoted
 
 OLDEST_NS = 946_684_800 * NS_A_SECOND
 """2000-01-01: a clock that reads earlier was never set, whatever the retention."""
@@ -82,7 +82,7 @@ def typed_fields(kind: Kind, fields: Fields) -> Fields:
 def _typed(kind: Kind, name: str, value: float) -> int | float:
     number = _field(kind, name).number
     if type(value) not in (int, float) or (number is int and value != int(value)):
-        raise ValueError(f"{name} {shown(value)} is not {'a whole number' if number is int else 'a number'}")
+        raise ValueError(f"{name} {quoted(value)} is not {'a whole number' if number is int else 'a number'}")
     return number(value)
 
 
@@ -90,7 +90,7 @@ def _field(kind: Kind, name: str) -> Field:
     for field in KINDS[kind].fields:
         if field.name == name:
             return field
-    raise ValueError(f"{kind} has no field {shown(name)}")
+    raise ValueError(f"{kind} has no field {quoted(name)}")
 
 
 def _shown_time(time_ns: int) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from mqtt.messages import covers
-from schemas.estate import Estate, Hub, Sensor
+from schemas.estate import Estate, Hub, Sensor, Source
 from schemas.ids import is_id
 from schemas.kinds import Kind
 from schemas.plugins import PluginError
 from schemas.readings import Reason, Rejection
 from sensors.formats import Format, find_format
+from sensors.formats.identities import IDENTITIES, NO_IDENTITY, Identity
+from sensors.macs import holds_mac, quoted
 
-_MAC = re.compile(r"(?:[0-9a-f]{2}[-_]){5}[0-9a-f]{2}")
+_DEVICE_CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,22 @@ class Registry:
 
     def format_of(self, topic: str) -> tuple[str, Format] | Rejection:
         """Name and decoder of the format that messages of a topic have, or why none of them can be taken."""
-        source = next((s for s in self._estate.sources if covers(s.topic, topic)), None)
+        source = self._source_of(topic)
         if source is None:
             return Rejection(Reason.BAD_TOPIC, "no source of the estate file covers this topic: add one")
         found = self._formats[source.format]
         return found if isinstance(found, Rejection) else (source.format, found)
+
+    def identity_of(self, topic: bytes) -> Identity:
+        """Where messages of a topic have what is their device's own."""
+        source = self._source_of(topic.decode(errors="replace"))
+        if source is None:
+            return NO_IDENTITY
+        declared = getattr(self._formats[source.format], "identity", NO_IDENTITY)
+        return IDENTITIES.get(source.format) or (declared if isinstance(declared, Identity) else NO_IDENTITY)
+
+    def _source_of(self, topic: str) -> Source | None:
+        return next((source for source in self._estate.sources if covers(source.topic, topic)), None)
 
     def locate(self, device: str, kind: Kind, line: int = 1) -> SensorPlace | Rejection:
         """The place of what a device sends: one that the estate file names, or `<hub>/<sensor>`."""
@@ -74,7 +86,9 @@ class Registry:
         if known is not None:
             hub, sensor = known
         elif not (is_id(hub) and is_id(sensor)):
-            where = f"device {device[:80]!r} is in no hub of the estate file"
+            # Whole, where it is of any use: the quarantine knows whether it is the device's own.
+            name = repr(device) if len(device) <= _DEVICE_CHARS_MAX else quoted(device)
+            where = f"device {name} is in no hub of the estate file"
             return Rejection(Reason.UNKNOWN_SENSOR, f"{where}: add it as `device:` of a sensor, then redrive")
         zoned = self._sensors.get((hub, sensor))
         if line > 1:
@@ -86,7 +100,7 @@ class Registry:
 
     def _place(self, hub: str, kind: Kind, sensor: str, named: Sensor | None) -> SensorPlace | Rejection:
         known = self._hubs.get(hub)
-        if (known is None and _MAC.search(hub)) or (named is None and _MAC.search(sensor)):
+        if (known is None and holds_mac(hub.encode())) or (named is None and holds_mac(sensor.encode())):
             problem = "there is a MAC address in the topic: give the sensor a name, or put it in the estate file"
             return Rejection(Reason.BAD_TOPIC, problem)
         if known is None and not self._estate.open:

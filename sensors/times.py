@@ -7,6 +7,7 @@ from datetime import date
 from functools import lru_cache
 
 from schemas.localtime import NS_A_SECOND
+from sensors.macs import quoted
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?"
@@ -46,7 +47,7 @@ def text_ns(text: str) -> int:
     """UTC nanoseconds of an RFC 3339 time with an offset and up to nine decimals. Raises ValueError."""
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:64]!r} is not a time: write RFC 3339 with an offset, such as 2026-11-02T09:30:00Z")
+        raise ValueError(f"{quoted(text)} is not a time: write RFC 3339 with an offset, such as 2026-11-02T09:30:00Z")
     day, hours, minutes, seconds, decimals, sign, offset_hours, offset_minutes = match.groups()
     time_s = _day_s(day) + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
     if sign is not None:

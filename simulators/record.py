@@ -22,7 +22,7 @@ from mqtt.messages import Message
 from mqtt.probe import place_of
 from schemas import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
-from sensors.macs import mac_digits, replace_macs
+from sensors import macs
 from simulators.messages import TimedMessage
 from simulators.recordings import RecordingWriter
 from simulators.source import ReasonCounts
@@ -39,10 +39,7 @@ GAP = "connection lost: what was published meanwhile is missing"
 
 def holds_mac(message: TimedMessage) -> bool:
     """Whether topic or payload holds what reads as a MAC address."""
-    return any(
-        replace_macs(part, lambda _address: b"", bare=True) != part
-        for part in (message.topic.encode(), message.payload)
-    )
+    return macs.holds_mac(message.topic.encode()) or macs.holds_mac(message.payload)
 
 
 class MacHasher:
@@ -57,11 +54,11 @@ class MacHasher:
 
     def hashed(self, message: TimedMessage) -> TimedMessage:
         """The message without MAC addresses, in topic and payload."""
-        topic = replace_macs(message.topic.encode(), self._hash, bare=True).decode()
-        return TimedMessage(message.time_ns, topic, replace_macs(message.payload, self._hash, bare=True))
+        topic = macs.replace_macs(message.topic.encode(), self._hash).decode()
+        return TimedMessage(message.time_ns, topic, macs.replace_macs(message.payload, self._hash))
 
     def _hash(self, address: bytes) -> bytes:
-        return b"mac-" + hashlib.blake2b(mac_digits(address), key=self._key, digest_size=8).hexdigest().encode()
+        return b"mac-" + hashlib.blake2b(macs.mac_digits(address), key=self._key, digest_size=8).hexdigest().encode()
 
 
 @dataclass(frozen=True, slots=True)

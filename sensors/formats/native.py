@@ -26,6 +26,7 @@ from schemas.ids import is_id
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.readings import Reason, Rejection
 from sensors.formats import Answer, Decoded, Fields, Item
+from sensors.macs import quoted
 from sensors.times import number_ns, text_ns
 
 _UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
@@ -49,7 +50,6 @@ _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
 _NUMBER_TEXT = re.compile(r"[+-]?\d{1,300}(\.\d{0,300}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})?", re.ASCII)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_SHOWN_CHARS = 60
 _PART_PAYLOADS = 64
 """So many payloads at most are parsed one by one for the sake of one that is odd."""
 
@@ -85,13 +85,13 @@ class NativeFormat:
         """The device, as `<hub>/<sensor>`, and the kind that a topic names."""
         levels = topic.split("/")
         if len(levels) != _TOPIC_LEVELS or levels[0] != "hubs":
-            return Rejection(Reason.BAD_TOPIC, f"{topic[:200]!r} is not hubs/<hub>/<kind>/<sensor>")
+            return Rejection(Reason.BAD_TOPIC, f"{quoted(topic)} is not hubs/<hub>/<kind>/<sensor>")
         _, hub, kind, sensor = levels
         if not is_id(hub) or not is_id(sensor):
             problem = "is not an id: lower-case letters, digits, - and _, at most 64"
-            return Rejection(Reason.BAD_TOPIC, f"{(sensor if is_id(hub) else hub)[:80]!r} {problem}")
+            return Rejection(Reason.BAD_TOPIC, f"{quoted(sensor if is_id(hub) else hub)} {problem}")
         if kind not in Kind.__members__.values():
-            return Rejection(Reason.BAD_TOPIC, f"{kind[:80]!r} is not a kind: use one of {', '.join(Kind)}")
+            return Rejection(Reason.BAD_TOPIC, f"{quoted(kind)} is not a kind: use one of {', '.join(Kind)}")
         return f"{hub}/{sensor}", Kind(kind)
 
     def decode(self, messages: Sequence[Message]) -> list[Answer]:
@@ -181,7 +181,7 @@ class NativeParser:
         try:
             content = from_json(text)
         except ValueError as error:
-            return Rejection(Reason.BAD_PAYLOAD, f"{_shown(text.decode(errors='replace'))} is not JSON: {error}")
+            return Rejection(Reason.BAD_PAYLOAD, f"{quoted(text.decode(errors='replace'))} is not JSON: {error}")
         if not isinstance(content, list):
             sample = self._item(content)
             return sample if isinstance(sample, Rejection) else [sample]
@@ -207,17 +207,17 @@ class NativeParser:
                 return self._sample(self._checked(item))
             return None, self._bare(item, is_alone=not place)
         except OverflowError:
-            return Rejection(Reason.OUT_OF_RANGE, f"{place}{_shown(item)} is beyond any measure")
+            return Rejection(Reason.OUT_OF_RANGE, f"{place}{quoted(item)} is beyond any measure")
         except ValueError as error:
             return Rejection(Reason.BAD_SCHEMA, f"{place}{error}")
 
     def _bare(self, value: object, *, is_alone: bool) -> Fields:
         """A bare number is the value of a kind with one field; its time is the receive time."""
         if not is_alone:
-            raise ValueError(f"{_shown(value)} is not an object")
+            raise ValueError(f"{quoted(value)} is not an object")
         number = _as_number(value)
         if number is None:
-            raise ValueError(f"{_shown(value)} is not a reading: send an object, an array of objects or a number")
+            raise ValueError(f"{quoted(value)} is not a reading: send an object, an array of objects or a number")
         if self.single_name is None:
             problem = f"a bare number, but {self._spec.kind} has several fields"
             raise ValueError(f"{problem}: send an object with some of {self._names}")
@@ -229,7 +229,8 @@ class NativeParser:
         for key, value in item.items():
             if key not in self._numbers:
                 known = f"time, value, unit, {self._names}" if self._units else f"time, {self._names}"
-                raise ValueError(f"unknown key {_cut(ascii(key)[1:-1])}: {self._spec.kind} knows {known}")
+                name = quoted(key, 61).strip("'")
+                raise ValueError(f"unknown key {name}: {self._spec.kind} knows {known}")
             if value is not None:
                 number = self._numbers[key]
                 given[key] = value if number is None else _typed(key, value, number)
@@ -258,7 +259,7 @@ class NativeParser:
         elif unit is not None and unit != "":
             convert = self._units.get(unit) if isinstance(unit, str) else None
             if convert is None:
-                raise ValueError(f"unit {_shown(unit)} is not for {self._spec.kind}: use {', '.join(self._units)}")
+                raise ValueError(f"unit {quoted(unit)} is not for {self._spec.kind}: use {', '.join(self._units)}")
             value = round(convert(value), 6) if unit != field.unit else value
         return {field.name: value}
 
@@ -279,7 +280,7 @@ def _time_ns(time: object) -> int:
     if type(time) is str:
         number = _as_number(time)
         return text_ns(time) if number is None else number_ns(number)
-    raise ValueError(f"time {_shown(time)} is neither a number nor text: write RFC 3339 or a Unix time")
+    raise ValueError(f"time {quoted(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 
 
 def _literal_in(text: bytes) -> str | None:
@@ -291,7 +292,7 @@ def _typed(name: str, value: object, number: type[int | float]) -> int | float:
     """A field's value in the field's type, which never changes. Raises ValueError, OverflowError."""
     given = _as_number(value)
     if given is None or (number is int and given != given // 1):
-        raise ValueError(f"{name}: {_shown(value)} is not {'a whole number' if number is int else 'a number'}")
+        raise ValueError(f"{name}: {quoted(value)} is not {'a whole number' if number is int else 'a number'}")
     return number(given)
 
 
@@ -301,17 +302,6 @@ def _as_number(value: object) -> int | float | None:
         match = _NUMBER_TEXT.fullmatch(value.strip())
         return None if match is None else float(value) if match[1] else int(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _shown(value: object) -> str:
-    try:
-        return _cut(repr(value))
-    except ValueError:  # a number of thousands of digits
-        return "a number without end"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 def _validator(spec: KindSpec) -> SchemaValidator:

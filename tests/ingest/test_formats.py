@@ -34,8 +34,11 @@ SOURCE = """
 import json
 from schemas import Reason, Rejection
 from sensors.formats import Decoded, Item, NoReading
+from sensors.formats.identities import Identity
 
 class Format:
+    identity = Identity(keys=("device",))
+
     def decode(self, messages):
         answers = [self.answer(message.payload) for message in messages]
         if any(b"exits" in message.payload for message in messages):
@@ -194,6 +197,36 @@ def test_an_unknown_device_waits_until_a_hub_names_it(buffer: Buffer, tmp_path: 
     assert (result.readings, result.refused_again) == (1, False)
     assert buffer.ledger.read().balanced
     assert BufferReader(tmp_path).quarantine.counts() == {}
+
+
+def test_a_device_whose_identity_looks_like_an_address_is_adopted_from_what_was_masked(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    """Its own identity stays, in the message and in what is said of it; the address of a phone beside it does not."""
+    eui, phone = "a4c138fffe0b1c2d", "3c:22:fb:a1:b2:c3"
+    stranger = estate({"id": "armley"}, sources=SOURCES)
+    buffer.commit(make_decoder(stranger).decode([sent(ITEMS[0], device=eui, seen=phone, clients=[phone])]))
+    [refusal] = BufferReader(tmp_path).quarantine.find(limit=9)
+    hub = {"id": "armley", "sensors": [{"id": "air", "device": eui}]}
+    [result] = redrive(Settings(data_dir=tmp_path), estate(hub, sources=SOURCES), clock_ns=lambda: NOW_NS + 10**12)
+
+    assert eui in refusal.detail
+    assert json.loads(refusal.payload) == {"device": eui, "items": ITEMS, "seen": "**:**:**:**:**:**", "clients": []}
+    assert (result.readings, result.refused_again) == (1, False)
+
+
+def test_the_identities_of_a_format_that_is_not_decoded_yet_are_kept_until_it_is(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    topic = b"shellyplusht-a4c1380b1c2d/events/rpc"
+    payload = b'{"src":"shellyplusht-a4c1380b1c2d","params":{"sys":{"mac":"A4C1380B1C2D"}}}'
+    other = Message(b"other/a4c1380b1c2d", b"A4C1380B1C2D")
+    later = estate(sources=[{"topic": "+/events/rpc", "format": "shelly"}])
+    buffer.commit(make_decoder(later).decode([Message(topic, payload), other]))
+    masked, shelly = BufferReader(tmp_path).quarantine.find(limit=9)
+
+    assert (shelly.topic.encode(), shelly.payload) == (topic, payload.replace(b"A4C1380B1C2D", b"*" * 12))
+    assert (masked.topic, masked.payload) == ("other/************", b"*" * 12)
 
 
 def test_what_a_gateway_s_message_gave_before_is_not_counted_twice_when_its_other_device_is_known(

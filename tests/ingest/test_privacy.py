@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.privacy import mask_macs
+from sensors.macs import mask_macs
 
 octets = st.binary(min_size=6, max_size=6)
 separators = st.sampled_from([":", "-", "_"])

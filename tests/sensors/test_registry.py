@@ -112,6 +112,11 @@ def test_a_topic_out_of_the_grammar_is_refused_in_a_line(topic: str) -> None:
         "hubs/armley/wifi/3c_22_fb_a1_b2_c3",
         "hubs/armley/wifi/phone-3c-22-fb-a1-b2-c3",
         "hubs/3c-22-fb-a1-b2-c3/wifi/ap",
+        "hubs/armley/wifi/3c22fba1b2c3",
+        "hubs/armley/wifi/3c22-fba1-b2c3",
+        "hubs/armley/wifi/3c22fb-a1b2c3",
+        "hubs/armley/wifi/3c22fbfffea1b2c3",
+        "hubs/3c22fba1b2c3/wifi/ap",
     ],
 )
 def test_a_mac_address_never_becomes_a_tag(topic: str, estate: Estate) -> None:
