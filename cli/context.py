@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from schemas.errors import HubpulseError
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,11 @@ class Terminal:
         return (sys.stderr if self._stderr else sys.stdout).isatty()
 
     def print(self, text: str, *, style: str | None = None, end: str = "\n", flush: bool = False) -> None:
-        """Print; in bold or in a colour where a person looks. `flush`: at once, also into a pipe or a file."""
+        """Print what anybody may have written; in bold or in a colour where a person looks.
+
+        `flush`: at once, also into a pipe or a file.
+        """
+        text = printable(text, keep="\n\t")
         if style is not None and self.is_terminal and not os.environ.get("NO_COLOR"):
             text = typer.style(text, bold=style == "bold", fg=None if style == "bold" else style)
         print(text, end=end, file=sys.stderr if self._stderr else sys.stdout, flush=flush)

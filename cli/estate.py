@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import EstateOption, JsonOption, err, load_settings, new_app
+from cli.context import EstateOption, JsonOption, err, load_settings, new_app, out
 
 app = new_app(help="The estate file: check it, print the JSON Schema for editors.")
 
@@ -45,14 +45,10 @@ def check(
         warnings = [f"{path}: {problem}" for problem in Registry(found).problems]
         counts = {"hubs": len(found.hubs), "sensors": sensors, "sources": len(found.sources)}
     if as_json:
-        print(
-            json.dumps(
-                {"file": str(path), **counts, "problems": problems, "warnings": warnings}, indent=2, ensure_ascii=False
-            )
-        )
+        print(json.dumps({"file": str(path), **counts, "problems": problems, "warnings": warnings}, indent=2))
     else:
         held = ", ".join(f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
-        print("\n".join(problems) or f"{path}: {held}")
+        out.print("\n".join(problems) or f"{path}: {held}")
         for warning in warnings:
             err.print(warning)
     if problems:
@@ -72,7 +68,7 @@ def schema(
 
     expected = estate_json_schema()
     if not check:
-        print(expected, end="")
+        out.print(expected, end="")
         return
     try:
         actual = SCHEMA_PATH.read_text(encoding="utf-8")
@@ -80,4 +76,4 @@ def schema(
         raise HubpulseError(f"{SCHEMA_PATH} can't be read ({error.strerror}): run this in the repository") from error
     if actual != expected:
         raise HubpulseError(f"{SCHEMA_PATH} is out of date: run `hubpulse estate schema > {SCHEMA_PATH}`")
-    print(f"{SCHEMA_PATH} is up to date")
+    out.print(f"{SCHEMA_PATH} is up to date")

@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 
 from schemas import Settings
+from schemas.printable import printable
+from sensors.macs import mask_macs
 
 log = structlog.get_logger("hubpulse.libraries")
 
@@ -19,6 +21,17 @@ class _Libraries(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         log.log(record.levelno, "library_logged", library=record.name, error=self.format(record))
+
+
+def _safe(value: Any) -> Any:
+    """A value with nothing in its texts that a terminal obeys, and no address of a person's device."""
+    if isinstance(value, str):
+        return printable(mask_macs(value.encode(errors="backslashreplace")).decode(), keep="\n\t")
+    if isinstance(value, dict):
+        return {key: _safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(item) for item in value]
+    return value
 
 
 def _finite(value: Any) -> Any:
@@ -40,13 +53,15 @@ def configure_log(settings: Settings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # A plain traceback: others print the values of variables, which may hold what must not be logged.
+        structlog.processors.format_exc_info,
+        lambda _logger, _method, event: _safe(event),
     ]
     if settings.log_format == "json":
         render = structlog.processors.JSONRenderer(ensure_ascii=False)
-        processors += [structlog.processors.format_exc_info, lambda _logger, _method, event: _finite(event), render]
+        processors += [lambda _logger, _method, event: _finite(event), render]
     else:
-        # A plain traceback: others print the values of variables, which may hold what must not be logged.
-        plain = structlog.dev.plain_traceback
+        plain = structlog.dev.plain_traceback  # what has no values to show
         processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     structlog.configure(
         processors=processors,

@@ -14,6 +14,7 @@ from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_se
 from ingest.buffer import Buffer, BufferReader
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
+from schemas.printable import printable
 
 _AGAIN_SHOWN = 10
 
@@ -37,14 +38,20 @@ def list_refusals(
     if not refusals:
         out.print("The quarantine is empty." if reason is None else f"No refusal of reason {reason.value}.")
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
     for column in ("id", "received (UTC)", "reason", "topic", "detail"):
         table.add_column(column, overflow="fold")
     for refusal in refusals:
+        received = f"{refusal.received_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(
-            str(refusal.id), f"{refusal.received_at:%Y-%m-%d %H:%M:%S}", refusal.reason, refusal.topic, refusal.detail
+            str(refusal.id),
+            received,
+            refusal.reason,
+            escape(printable(refusal.topic)),
+            escape(printable(refusal.detail)),
         )
     out.console.print(table, markup=False)
     total = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -71,7 +78,7 @@ def show(
         ("detail", refusal.detail),
         ("payload", f"{len(refusal.payload)} bytes"),
     ):
-        out.print(f"{name:9} {value}")
+        out.print(f"{name:9} {printable(value)}")
     out.print(refusal.payload.decode(errors="backslashreplace"))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import DataOption, JsonOption, err, load_settings, new_app, parsed, progress_bar, stop_signal
+from cli.context import DataOption, JsonOption, err, load_settings, new_app, out, parsed, progress_bar, stop_signal
 from schemas import HubpulseError, Settings
 
 if TYPE_CHECKING:
@@ -171,9 +171,11 @@ def _report_replay(outcome: ReplayReport, *, as_json: bool) -> None:
         print(json.dumps(shown, indent=2))
         return
     rate = outcome.acknowledged / outcome.seconds if outcome.seconds else 0
-    print(f"sent {outcome.sent}, acknowledged {outcome.acknowledged} in {_duration(outcome.seconds)} ({rate:.0f}/s)")
+    out.print(
+        f"sent {outcome.sent}, acknowledged {outcome.acknowledged} in {_duration(outcome.seconds)} ({rate:.0f}/s)"
+    )
     for reason, number in outcome.refused.items():
-        print(f"refused by the broker: {number} x {reason}")
+        out.print(f"refused by the broker: {number} x {reason}")
     _print_counts("skipped", outcome.skipped)
     _print_counts("note", outcome.notes)
 
@@ -188,10 +190,10 @@ def _report_record(report: RecordReport, *, as_json: bool) -> None:
         }
         print(json.dumps(shown, indent=2))
         return
-    print(f"recorded {report.written} messages to {', '.join(str(path) for path in report.paths)}")
+    out.print(f"recorded {report.written} messages to {', '.join(str(path) for path in report.paths)}")
     _print_counts("not recorded", report.skipped)
 
 
 def _print_counts(title: str, counts: ReasonCounts) -> None:
     for line in counts.lines():
-        print(f"{title}: {line}")
+        out.print(f"{title}: {line}")

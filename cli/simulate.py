@@ -168,9 +168,9 @@ def list_(as_json: JsonOption = False) -> None:
         print(json.dumps({"scenarios": scenarios, "faults": describe()}, indent=2))
         return
     for title, entries in (("scenarios", scenarios), ("faults", describe())):
-        print(f"{title}:")
+        out.print(f"{title}:")
         for name, summary in entries.items():
-            print(f"  {name:24} {summary}")
+            out.print(f"  {name:24} {summary}")
 
 
 def _date(text: str) -> date:

@@ -1,4 +1,4 @@
-"""Templates into pages. Everything put into a page is escaped, whoever wrote it."""
+"""Templates into pages. Everything put into a page is escaped and printable, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from markupsafe import Markup
 from dashboards.web import assets, wording
 from dashboards.web.days import WORDS, DayState
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
+from schemas.printable import printable
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=lambda value: printable(value, keep="\n\t") if type(value) is str else value,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -79,6 +79,23 @@ def test_programs_get_what_libraries_log_as_objects_too(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
+def test_nothing_that_is_logged_is_obeyed_by_a_terminal_or_names_a_person_s_device(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]
+) -> None:
+    configure_log(Settings(log_format=log_format))
+    said = "\x1b]0;owned\x07\x9b2J\u202e\ud800a4:c1:38:0b:1c:2d"
+    try:
+        int(said)
+    except ValueError:
+        structlog.get_logger().exception("board_page_failed", path=said, trace={"deep": [said]})
+
+    shown = capsys.readouterr().err
+    assert "x1b]0;owned" in shown
+    assert not set("\x1b\x07\x9b\u202e") & set(shown)
+    assert ("a4:c1" in shown, "ValueError" in shown) == (False, True)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_traceback_shows_no_values(
     capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]
 ) -> None:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from fastapi.testclient import TestClient
 
+from dashboards.web import pages
 from dashboards.web.snapshot import take
 from schemas import Estate
 from schemas.localtime import midnight_ns
@@ -46,6 +47,11 @@ def day_line(html: str, day: date) -> str:
     found = re.search(rf'<tr><th scope="row"><time datetime="{day}">.*?</tr>', html, flags=re.DOTALL)
     assert found is not None
     return text_of(found[0])
+
+
+def test_a_page_shows_what_strangers_wrote_and_obeys_none_of_it() -> None:
+    page = pages.render("problem.html", status=404, title="Nothing", detail="\x1b[2J\u202e<b>").body
+    assert b"\\x1b[2J\\u202e&lt;b&gt;" in bytes(page)
 
 
 def test_the_estate_page_adds_up_what_the_store_holds(known: Filled, browse: Browse) -> None:
