@@ -41,6 +41,7 @@ class Covers(StrEnum):
     """Which part of a day a figure is of."""
 
     OPENING_HOURS = "opening hours"
+    CLOSED_HOURS = "closed hours"
     DAY = "the whole day"
 
 
@@ -130,6 +131,8 @@ class Measure:
 CO2_FAIR_PPM, CO2_POOR_PPM = 800, 1500
 POOR_AIR_MINUTES = 20
 WORKROOM_MIN_C, COMFORT_MAX_C = 16, 25
+FROST_C = 5
+"""Below this an empty building is at risk: the usual setting of a frost thermostat (heathack.org)."""
 COMFORT_MIN_PCT, COMFORT_MAX_PCT = 40, 70
 COMPLETE_MIN, MOSTLY_COMPLETE_MIN = 0.9, 0.7
 COUNTED_MIN = 0.95
@@ -141,6 +144,7 @@ BATTERY_LOW_PCT, BATTERY_GOOD_PCT = 15, 30
 _VENTILATION = "HSE guide to ventilation, SAGE-EMG 2020; while occupied"
 _WORKROOM = "HSE L24, regulation 7: workrooms at least 16 °C"
 _MOULD = "Hukka and Viitanen 1999"
+_FROST = "usual setting of a frost thermostat (heathack.org)"
 _CIBSE = "CIBSE Guide A"
 
 _AIR = (
@@ -160,6 +164,7 @@ _HUMIDITY = (
 )
 _BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, "poor air", Tone.ALARM))
 _BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "damp", Tone.WARN, _MOULD))
+_BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "frost", Tone.COLD, _FROST))
 _BANDS_OF_COMPLETENESS = (
     Band(None, "mostly missing", Tone.ALARM),
     Band(MOSTLY_COMPLETE_MIN, "incomplete", Tone.POOR),
@@ -179,9 +184,10 @@ _BANDS_OF_BATTERY = (
 # ------------------------------------------------------------------------------------------------------- the catalogue
 
 _OVER = "while at least one sensor was strictly over the limit"
+_DAMP = "while at least one humidity sensor found the air damp enough for mould"
 _AT_SEA_LEVEL = "at sea level where the hub's `altitude_m` is known, else at the station"
-_BY_TIME = "weighted by time, all sensors alike"
-_OPEN = Covers.OPENING_HOURS
+_BY_TIME = "weighted by time, all zones alike"
+_OPEN, _CLOSED = Covers.OPENING_HOURS, Covers.CLOSED_HOURS
 _SUM, _MIN, _MAX, _WEIGHTED = Aggregation.SUM, Aggregation.MIN, Aggregation.MAX, Aggregation.MEAN_BY_OPENING
 _people = partial(Measure, number=int, unit=PEOPLE, judged_by=Judge.FOOTFALL)
 _wifi = partial(Measure, judged_by=Judge.WIFI)
@@ -190,7 +196,7 @@ _temperature = partial(_room, unit=CELSIUS, decimals=1, bands=_WARMTH)
 _humidity = partial(_room, unit=PERCENT, bands=_HUMIDITY)
 _pressure = partial(_room, unit=HECTOPASCAL)
 _co2 = partial(_room, unit=PPM, bands=_AIR)
-_minutes = partial(_room, unit=MINUTES, covers=_OPEN, over_days=_SUM)
+_minutes = partial(_room, unit=MINUTES, over_days=_SUM)
 
 _DAILY = (
     _people("entries", "People entering", "people counted in", over_days=_SUM),
@@ -236,21 +242,35 @@ _DAILY = (
     ),
     _wifi("wifi_bytes", "Wi-Fi traffic", "received and sent", number=int, unit=BYTES, over_days=_SUM),
     _temperature("temperature_mean_c", "Temperature", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _temperature(
+        "temperature_coldest_zone_c",
+        "Temperature, coldest zone",
+        "the lowest of the zones' own means: a cold room is not averaged away",
+        covers=_OPEN,
+        over_days=_MIN,
+    ),
     _temperature("temperature_min_c", "Temperature, lowest", "of all readings", over_days=_MIN),
     _temperature("temperature_max_c", "Temperature, highest", "of all readings", over_days=_MAX),
     _humidity("relative_humidity_mean_pct", "Humidity", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
     _pressure("pressure_mean_hpa", "Pressure", _AT_SEA_LEVEL, covers=_OPEN, over_days=_WEIGHTED),
     _co2("co2_mean_ppm", "CO₂ mean", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
     _co2("co2_max_ppm", "CO₂ highest", "of all readings", over_days=_MAX),
-    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", f"CO₂ over {CO2_FAIR_PPM} ppm", _OVER),
+    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", f"CO₂ over {CO2_FAIR_PPM} ppm", _OVER, covers=_OPEN),
     _minutes(
-        f"co2_minutes_over_{CO2_POOR_PPM}", f"CO₂ over {CO2_POOR_PPM} ppm", _OVER, bands=_BANDS_OF_POOR_AIR_MINUTES
+        f"co2_minutes_over_{CO2_POOR_PPM}",
+        f"CO₂ over {CO2_POOR_PPM} ppm",
+        _OVER,
+        covers=_OPEN,
+        bands=_BANDS_OF_POOR_AIR_MINUTES,
     ),
+    _minutes("damp_minutes", "Damp", _DAMP, covers=_OPEN, bands=_BANDS_OF_DAMP_MINUTES),
+    _minutes("damp_minutes_closed", "Damp while closed", _DAMP, covers=_CLOSED, bands=_BANDS_OF_DAMP_MINUTES),
     _minutes(
-        "damp_minutes",
-        "Damp",
-        "while at least one humidity sensor found the air damp enough for mould",
-        bands=_BANDS_OF_DAMP_MINUTES,
+        "frost_minutes_closed",
+        f"Under {FROST_C} °C while closed",
+        f"while at least one thermometer was under {FROST_C} °C: pipes may freeze",
+        covers=_CLOSED,
+        bands=_BANDS_OF_FROST_MINUTES,
     ),
     Measure(
         "open_minutes",

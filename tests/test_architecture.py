@@ -75,7 +75,7 @@ def test_the_figure_is_an_entry_of_the_catalogue() -> None:
 
     assert isinstance(measure, Measure)
     assert (measure.name, measure.over_days) == ("cold_minutes", Aggregation.SUM)
-    assert '"damp_minutes"' in (REPOSITORY / "usage/rollup.py").read_text(encoding="utf-8")
+    assert '"damp_minutes"' in (REPOSITORY / "usage/zones.py").read_text(encoding="utf-8")
 
 
 def test_the_page_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ Temperatures in degrees Celsius, relative humidity in percent, pressure in hPa, 
 from __future__ import annotations
 
 STANDARD_TEMPERATURE_C = 15.0
+CRITICAL_HUMIDITY_MIN_PCT = 79.9
+"""Below this the air is never damp, whatever its temperature."""
 
 
 def critical_humidity_pct(temperature_c: float) -> float:

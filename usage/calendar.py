@@ -124,11 +124,6 @@ def union(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def union_length_ns(spans: Iterable[Span]) -> int:
-    """How long at least one of the spans lasts."""
-    return sum(span.length_ns for span in union(spans))
-
-
 @lru_cache(maxsize=256)
 def _bank_holidays(which: Holidays, year: int) -> frozenset[date]:
     import holidays  # noqa: PLC0415 - slow to import, and many an estate has none

@@ -31,8 +31,15 @@ class SensorReadings:
     zone: str | None
     times_ns: Sequence[int]
     columns: Mapping[str, Sequence[Number | None]]
+    moves: Sequence[tuple[str | None, Sequence[int]]] = ()
+    """The readings of each zone, where there are several."""
     _tracks: dict[str, Track] = field(default_factory=dict)
     _growths: dict[str, Growth] = field(default_factory=dict)
+
+    def zone_until(self, stop_ns: int) -> str | None:
+        """The zone of the latest reading before an instant, however much later ones are at hand."""
+        seen = [(times[i - 1], zone or "") for zone, times in self.moves if (i := bisect_left(times, stop_ns))]
+        return (max(seen)[1] or None) if seen else self.zone
 
     def count(self, span: Span) -> int:
         """How many readings the span holds."""
@@ -147,16 +154,24 @@ def by_sensor(runs: Iterable[SeriesChunk]) -> list[SensorReadings]:
 
 def _joined(sensor: str, runs: list[SeriesChunk]) -> SensorReadings:
     zone = max((run.times_ns[-1], run.tags.get("zone", "")) for run in runs)[1] or None
+    is_moved = any(run.tags.get("zone") != zone for run in runs)
+    moves = [(run.tags.get("zone"), run.times_ns) for run in runs] if is_moved else ()
     names = sorted({name for run in runs for name in run.columns})
     consecutive = all(a.times_ns[-1] < b.times_ns[0] for a, b in pairwise(runs))
     if not consecutive:
-        return _merged(sensor, zone, runs, names)
+        return _merged(sensor, zone, runs, names, moves)
     times_ns = [t for run in runs for t in run.times_ns]
     columns = {name: [v for run in runs for v in _column(run, name)] for name in names}
-    return SensorReadings(sensor, zone, times_ns, columns)
+    return SensorReadings(sensor, zone, times_ns, columns, moves)
 
 
-def _merged(sensor: str, zone: str | None, runs: list[SeriesChunk], names: list[str]) -> SensorReadings:
+def _merged(
+    sensor: str,
+    zone: str | None,
+    runs: list[SeriesChunk],
+    names: list[str],
+    moves: Sequence[tuple[str | None, Sequence[int]]],
+) -> SensorReadings:
     """Runs that share times: the first value of a field wins, in the order of the zones."""
     rows: dict[int, dict[str, Number]] = {}
     for run in sorted(runs, key=lambda r: (r.tags.get("zone", ""), r.times_ns[0])):
@@ -166,7 +181,7 @@ def _merged(sensor: str, zone: str | None, runs: list[SeriesChunk], names: list[
                 if value is not None:
                     row.setdefault(name, value)
     times_ns = sorted(rows)
-    return SensorReadings(sensor, zone, times_ns, {n: [rows[t].get(n) for t in times_ns] for n in names})
+    return SensorReadings(sensor, zone, times_ns, {n: [rows[t].get(n) for t in times_ns] for n in names}, moves)
 
 
 def _column(run: SeriesChunk, name: str) -> Sequence[Number | None]:

@@ -1,7 +1,7 @@
 r"""From one hub's raw readings of a day to its figures: a pure function.
 
     readings of a day -> tallies (entries, exits, bytes) -> counts ----\
-                      -> signals (what holds when) -> means, minutes ---> figures of the day and of each of its hours
+                      -> environment (the air of each zone) -----+------> figures of the day and of each of its hours
                       -> readings received and expected -> completeness /
 
 None means that no sensor reported a value, which is not zero. Means and minutes over a limit count opening hours only;
@@ -11,20 +11,21 @@ minima, maxima and counts the whole local day. The fields are `schemas.measures.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, NS_AN_HOUR, Span
-from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, USAGE_MEASURES, Judge, PeopleState
-from usage import air, signals
-from usage.calendar import Day, HubCalendar, clip, union_length_ns
+from schemas.measures import USAGE_MEASURES, Judge, PeopleState
+from usage.calendar import Day, HubCalendar, clip
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.coverage import Coverage
+from usage.curves import Curve
 from usage.people import Count, Occupancy, Tally, tallies
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
-from usage.readings import HubReadings, SensorReadings
-from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
+from usage.readings import HubReadings, Number, SensorReadings, Track
+from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
+from usage.zones import Environment
 
 _PEOPLE = frozenset(name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.FOOTFALL)
 Figures = dict[str, int | float | bool | None]
@@ -45,6 +46,8 @@ class Rollup:
     figures: Figures
     hours: tuple[tuple[Span, Figures], ...]
     tallies: tuple[Tally, ...]
+    environment: Environment = field(compare=False)
+    """The air of the day's zones."""
 
     def cross_midnight_steps(self) -> tuple[Step, ...]:
         """The steps of counters that began before the day or ended after it: other days share their growth, or did."""
@@ -65,7 +68,7 @@ def roll_up(readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPla
     """
     known = DayContext(readings, day, calendar, plan, now_ns)
     hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
-    return Rollup(day, known.day_figures(), hours, known.tallies)
+    return Rollup(day, known.day_figures(), hours, known.tallies, known.environment)
 
 
 class DayContext:
@@ -79,12 +82,11 @@ class DayContext:
         self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
         self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
         self._occupancy = Occupancy(self._entries, self._exits)
-        self._clients = self._signals(Kind.WIFI, "clients")
-        self._devices = self._signals(Kind.WIFI, "devices")
-        self._temperature = self._signals(Kind.TEMPERATURE, "temperature_c")
-        self._humidity = self._signals(Kind.HUMIDITY, "relative_humidity_pct")
-        self._pressure = self._signals(Kind.PRESSURE, "pressure_hpa")
-        self._co2 = self._signals(Kind.CO2, "co2_ppm")
+        clients = self._signals("clients")
+        self._client_curves = [Curve(signal.pieces(day.span)) for signal in clients]
+        self._clients = together(clients, day.span)
+        self._devices = together(self._signals("devices"), day.span)
+        self.environment = Environment(readings, day, calendar, plan, now_ns)
         self._entry_tallies = entries
         self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits])
         self._expected = expectations(readings, day, plan)
@@ -92,32 +94,21 @@ class DayContext:
     def figures(self, span: Span) -> Figures:
         opening = clip(self._day.open, span)
         elapsed_open = clip(opening, Span(span.start_ns, self._now_ns))
-        temperatures = signals.extremes(self._temperature, span)
-        co2 = signals.extremes(self._co2, span)
         found: Figures = {
             "entries": self._entries.within(span),
             "exits": self._exits.within(span),
             "entries_open": self._entries.within_all(opening),
             "peak_occupancy": self._occupancy.peak(span),
             "occupancy_drift": self._occupancy.drift(span),
-            "wifi_peak_clients": signals.peak_sum(self._clients, span),
-            "wifi_mean_clients": signals.mean_sum(self._clients, elapsed_open),
-            "wifi_devices": signals.peak_sum(self._devices, span),
+            "wifi_peak_clients": _peak(self._clients, span),
+            "wifi_mean_clients": self._wifi_mean_clients(elapsed_open),
+            "wifi_devices": _peak(self._devices, span),
             "wifi_bytes": self._bytes_count.within(span),
-            "temperature_mean_c": signals.mean(self._temperature, elapsed_open),
-            "temperature_min_c": temperatures and temperatures[0],
-            "temperature_max_c": temperatures and temperatures[1],
-            "relative_humidity_mean_pct": signals.mean(self._humidity, elapsed_open),
-            "pressure_mean_hpa": self._pressure_mean_hpa(elapsed_open),
-            "co2_mean_ppm": signals.mean(self._co2, elapsed_open),
-            "co2_max_ppm": co2 and co2[1],
-            f"co2_minutes_over_{CO2_FAIR_PPM}": self._co2_minutes_over(CO2_FAIR_PPM, elapsed_open),
-            f"co2_minutes_over_{CO2_POOR_PPM}": self._co2_minutes_over(CO2_POOR_PPM, elapsed_open),
-            "damp_minutes": self._damp_minutes(elapsed_open),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
             "footfall_completeness": self._coverage.share(self._coverage.doors, span),
             "wifi_completeness": self._coverage.share(self._coverage.access_points, span),
             "environment_completeness": self._coverage.share(self._coverage.rooms, span),
+            **self.environment.figures(span, elapsed_open),
         }
         rounded = {
             name: None if (value := found.get(name)) is None else measure.stored(value)
@@ -150,59 +141,24 @@ class DayContext:
     def _every_ns(self, sensor: SensorReadings) -> int:
         return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
 
-    def _signals(self, kind: Kind, field: str) -> list[Signal]:
+    def _signals(self, name: str) -> list[Signal]:
+        """What the access points say."""
         window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
         made = []
-        for sensor in self._readings.get(kind, ()):
-            track = sensor.measures(field).within(window)
+        for sensor in self._readings.get(Kind.WIFI, ()):
+            track = sensor.measures(name).within(window)
             if track:
                 made.append(Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * self._every_ns(sensor)))
         return made
 
-    # ---------------------------------------------------------------------------------------------------- measures
+    def _wifi_mean_clients(self, opening: Sequence[Span]) -> float | None:
+        """The sum of every access point's own mean: devices move between them."""
+        means = [mean for curve in self._client_curves if (mean := curve.mean(opening)) is not None]
+        return sum(means) if means else None
 
-    def _co2_minutes_over(self, limit_ppm: float, opening: Sequence[Span]) -> float | None:
-        """Minutes in which the worst of the hub's sensors was over the limit."""
-        if not signals.is_covered(self._co2, opening):
-            return None
-        return union_length_ns(signals.spans_where(self._co2, opening, lambda ppm: ppm > limit_ppm)) / NS_A_MINUTE
 
-    def _damp_minutes(self, opening: Sequence[Span]) -> float | None:
-        """Minutes in which any of the hub's humidity sensors found it damp, by the nearest thermometer."""
-        damp: list[Span] = []
-        judged = False
-        for humidity in self._humidity:
-            temperature = self._thermometer_near(humidity)
-            for span in opening:
-                for start, stop, (rh_pct, celsius) in signals.pairs(humidity, temperature, span):
-                    judged = True
-                    if air.is_damp(celsius, rh_pct):
-                        damp.append(Span(start, stop))
-        return union_length_ns(damp) / NS_A_MINUTE if judged else None
-
-    def _pressure_mean_hpa(self, opening: Sequence[Span]) -> float | None:
-        """The mean pressure, at sea level where the altitude is known; without a thermometer at 15 degrees."""
-        altitude_m = self._plan.altitude_m
-        if altitude_m is None:
-            return signals.mean(self._pressure, opening)
-        weight_ns, total = 0, 0.0
-        for pressure in self._pressure:
-            temperature = self._thermometer_near(pressure)
-            for span in opening:
-                for start, stop, hpa in pressure.pieces(span):
-                    celsius = temperature.at(start) if temperature else None
-                    celsius = air.STANDARD_TEMPERATURE_C if celsius is None else celsius
-                    weight_ns += stop - start
-                    total += air.sea_level_pressure_hpa(hpa, altitude_m, celsius) * (stop - start)
-        return total / weight_ns if weight_ns else None
-
-    def _thermometer_near(self, signal: Signal) -> Signal | None:
-        """The thermometer nearest to another sensor: in the same device, else the same zone, else the hub's first."""
-        return min(
-            self._temperature,
-            key=lambda t: (t.sensor != signal.sensor, t.zone is None or t.zone != signal.zone, t.sensor),
-            default=None,
-        )
+def _peak(sums: Track, span: Span) -> Number | None:
+    return max(sums.within(span).values, default=None)
 
 
 def has_data(figures: Mapping[str, object]) -> bool:

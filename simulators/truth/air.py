@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import pairwise
 
 from schemas import KINDS
@@ -28,49 +29,55 @@ class StepSignal:
         """Of the kind's first field, unless another is named."""
         self.sensor = series.sensor
         self._hold_ns = series.hold_ns
-        self._readings = series.measured(day, field or KINDS[series.kind].fields[0].name)
+        self.readings = series.measured(day, field or KINDS[series.kind].fields[0].name)
         self._day = day
 
     def __bool__(self) -> bool:
-        return bool(self._readings)
+        return bool(self.readings)
+
+    def altered(self, change: Callable[[int, float], float]) -> StepSignal:
+        """Another signal, with values changed by their time; that of a reading of the evening before is midnight."""
+        other = copy(self)
+        other.readings = [(t, change(max(t, self._day.start_ns), value)) for t, value in self.readings]
+        return other
+
+    def edges(self, span: Span) -> Iterator[int]:
+        """When its value may change within a span."""
+        for first, last, _ in self.segments([span]):
+            yield from (first, last)
 
     def of_the_day(self) -> list[tuple[int, float]]:
         """Time and value of what was read on the day itself."""
-        return [reading for reading in self._readings if reading[0] >= self._day.start_ns]
+        return [reading for reading in self.readings if reading[0] >= self._day.start_ns]
 
     def at(self, time_ns: int) -> float | None:
         """The value that holds at an instant."""
-        last = bisect_right(self._readings, (time_ns, math.inf)) - 1
-        if last < 0 or time_ns - self._readings[last][0] >= self._hold_ns:
+        last = bisect_right(self.readings, (time_ns, math.inf)) - 1
+        if last < 0 or time_ns - self.readings[last][0] >= self._hold_ns:
             return None
-        return self._readings[last][1]
+        return self.readings[last][1]
 
     def segments(self, spans: Iterable[Span]) -> Iterator[Segment]:
         """The segments of the signal within the spans."""
         for start, stop in spans:
-            at = max(0, bisect_right(self._readings, (start, math.inf)) - 1)
-            for reading, later in pairwise([*self._readings[at : bisect_left(self._readings, (stop,))], (stop, 0.0)]):
+            at = max(0, bisect_right(self.readings, (start, math.inf)) - 1)
+            for reading, later in pairwise([*self.readings[at : bisect_left(self.readings, (stop,))], (stop, 0.0)]):
                 first, last = max(start, reading[0]), min(later[0], reading[0] + self._hold_ns)
                 if first < last:
                     yield first, last, reading[1]
 
 
-def mean(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
-    """The mean over all sensors and the time for which they hold."""
-    return weighted(piece for signal in signals for piece in signal.segments(spans))
+def sum_of_means(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
+    """What the sensors have together on average, where each counts something else."""
+    means = [found for signal in signals if (found := _weighted(signal.segments(spans))) is not None]
+    return sum(means) if means else None
 
 
-def weighted(pieces: Iterable[Segment]) -> float | None:
+def _weighted(pieces: Iterable[Segment]) -> float | None:
     """The mean of values, each weighted by its time; None where there is no time at all."""
     listed = [(stop - start, value) for start, stop, value in pieces]
     whole = sum(length for length, _ in listed)
     return math.fsum(length * value for length, value in listed) / whole if whole else None
-
-
-def sum_of_means(signals: Iterable[StepSignal], spans: Sequence[Span]) -> float | None:
-    """What the sensors have together on average, where each counts something else."""
-    means = [found for signal in signals if (found := mean([signal], spans)) is not None]
-    return sum(means) if means else None
 
 
 def peak_together(signals: Sequence[StepSignal]) -> int | None:
@@ -128,21 +135,22 @@ def _critical_pct(celsius: float) -> float:
     return 100 - 3.13 * celsius + 0.160 * celsius * celsius - 0.00267 * celsius * celsius * celsius
 
 
-def pressure_mean_hpa(
-    barometers: Sequence[StepSignal],
-    thermometers: Sequence[StepSignal],
-    spans: Sequence[Span],
-    altitude_m: float | None,
-) -> float | None:
-    """The mean pressure; where the altitude is known, at sea level, by the temperature at which each reading begins."""
+def at_sea_level(
+    barometers: Iterable[StepSignal], thermometers: Sequence[StepSignal], altitude_m: float | None
+) -> list[StepSignal]:
+    """The pressure as it would be at sea level, by the temperature when it was read, if the altitude is known."""
     if altitude_m is None:
-        return mean(barometers, spans)
-    pieces: list[Segment] = []
-    for barometer in barometers:
+        return list(barometers)
+    column = 0.0065 * altitude_m
+
+    def reduced(barometer: StepSignal) -> StepSignal:
         thermometer = nearest_thermometer(barometer, thermometers)
-        for start, stop, hpa in barometer.segments(spans):
-            celsius = thermometer.at(start) if thermometer is not None else None
+
+        def at(time_ns: int, hpa: float) -> float:
+            celsius = thermometer.at(time_ns) if thermometer is not None else None
             celsius = _STANDARD_C if celsius is None else celsius
-            column = 0.0065 * altitude_m
-            pieces.append((start, stop, hpa * math.pow(1 - column / (celsius + column + 273.15), -5.257)))
-    return weighted(pieces)
+            return hpa * math.pow(1 - column / (celsius + column + 273.15), -5.257)
+
+        return barometer.altered(at)
+
+    return [reduced(barometer) for barometer in barometers]

@@ -18,13 +18,15 @@ from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span, local_da
 from simulators.devices import every_ns
 from simulators.hours import open_spans
 from simulators.transmissions import Transmission
-from simulators.truth import air, coverage
+from simulators.truth import air, coverage, zones
 from simulators.truth.air import StepSignal
 from simulators.truth.counts import Hours, counted, peak, shared, total, transferred
 from simulators.truth.received import ReceivedSeries
+from simulators.truth.zones import by_zone
 
 _CARRIED_NS = 86400 * NS_A_SECOND
 _POOR_PPM, _BAD_PPM = 800, 1500
+_FROST_C = 5
 _COUNTED_MIN, _SHARED_MAX = 0.95, 0.05
 
 Row = dict[str, int | float | None]
@@ -71,7 +73,9 @@ class HubOracle:
         clients = self._signals(Kind.WIFI, bounds)
         temperature = self._signals(Kind.TEMPERATURE, bounds)
         humidity = self._signals(Kind.HUMIDITY, bounds)
+        pressure = air.at_sea_level(self._signals(Kind.PRESSURE, bounds), temperature, self._hub.altitude_m)
         co2 = self._signals(Kind.CO2, bounds)
+        closed = _between(bounds, self._open_within(bounds))
         degrees = [value for signal in temperature for _, value in signal.of_the_day()]
         row: Row = {
             "entries": came,
@@ -83,18 +87,19 @@ class HubOracle:
             "wifi_mean_clients": air.sum_of_means(clients, opening),
             "wifi_devices": air.peak_together(self._signals(Kind.WIFI, bounds, "devices")),
             "wifi_bytes": total(transferred(self._series(Kind.WIFI), hours)),
-            "temperature_mean_c": air.mean(temperature, opening),
+            "temperature_mean_c": zones.mean(by_zone(temperature), opening),
+            "temperature_coldest_zone_c": zones.coldest(by_zone(temperature), opening),
             "temperature_min_c": min(degrees, default=None),
             "temperature_max_c": max(degrees, default=None),
-            "relative_humidity_mean_pct": air.mean(humidity, opening),
-            "pressure_mean_hpa": air.pressure_mean_hpa(
-                self._signals(Kind.PRESSURE, bounds), temperature, opening, self._hub.altitude_m
-            ),
-            "co2_mean_ppm": air.mean(co2, opening),
+            "relative_humidity_mean_pct": zones.mean(by_zone(humidity), opening),
+            "pressure_mean_hpa": zones.mean(by_zone(pressure), opening),
+            "co2_mean_ppm": zones.mean(by_zone(co2), opening),
             "co2_max_ppm": max((value for signal in co2 for _, value in signal.of_the_day()), default=None),
             "co2_minutes_over_800": air.minutes_where(co2, opening, lambda ppm: ppm > _POOR_PPM),
             "co2_minutes_over_1500": air.minutes_where(co2, opening, lambda ppm: ppm > _BAD_PPM),
             "damp_minutes": air.damp_minutes(humidity, temperature, opening),
+            "damp_minutes_closed": air.damp_minutes(humidity, temperature, closed),
+            "frost_minutes_closed": air.minutes_where(temperature, closed, lambda celsius: celsius < _FROST_C),
             "open_minutes": sum(stop - start for start, stop in opening) / NS_A_MINUTE,
             "completeness": self._completeness(bounds),
             "footfall_completeness": coverage.doors(self._hub, self._received, bounds, opening),
@@ -130,6 +135,15 @@ class HubOracle:
         }
         found = sum(min(number, received.get(series, 0)) for series, number in due.items())
         return found / sum(due.values()) if any(due.values()) else None
+
+
+def _between(day: Span, opening: Sequence[Span]) -> list[Span]:
+    """The closed time of a day."""
+    closed, since_ns = [], day.start_ns
+    for start, stop in [*sorted(opening), (day.stop_ns, day.stop_ns)]:
+        closed.append(Span(since_ns, start))
+        since_ns = max(since_ns, stop)
+    return [span for span in closed if span.length_ns > 0]
 
 
 def _people_state(row: Row, shared_entries: int) -> int:

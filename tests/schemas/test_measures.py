@@ -40,6 +40,7 @@ def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:
     assert of_opening == {
         "wifi_mean_clients",
         "temperature_mean_c",
+        "temperature_coldest_zone_c",
         "relative_humidity_mean_pct",
         "pressure_mean_hpa",
         "co2_mean_ppm",
@@ -51,6 +52,8 @@ def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:
         "wifi_completeness",
         "environment_completeness",
     }
+    of_closed = {name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.CLOSED_HOURS}
+    assert of_closed == {"damp_minutes_closed", "frost_minutes_closed"}
 
 
 @pytest.mark.parametrize(

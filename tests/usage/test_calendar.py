@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas import Estate
 from schemas.localtime import Span
 from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub
-from usage.calendar import Day, HubCalendar, union_length_ns
+from usage.calendar import Day, HubCalendar
 
 WEEK = {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}
 
@@ -100,9 +100,3 @@ def test_a_hub_may_live_in_another_time_zone_than_its_estate() -> None:
     known = estate(hub(), hub("door", timezone="America/Los_Angeles"))
     assert day_of("2005-07-24", known, "door").span.start_ns == at("2005-07-24T07:00")
     assert day_of("2005-07-24", known, "armley").span.start_ns == at("2005-07-23T23:00")
-
-
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8))
-def test_time_that_spans_share_counts_once(bounds: list[tuple[int, int]]) -> None:
-    spans = [Span(min(pair), max(pair)) for pair in bounds]
-    assert union_length_ns(spans) == len({tick for span in spans for tick in range(span.start_ns, span.stop_ns)})

@@ -1,0 +1,139 @@
+"""What holds when over a day, prepared once and asked for any part of it: times, and values over time.
+
+Spans are in UTC nanoseconds, in order and apart from each other.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from schemas.localtime import Span
+from usage.readings import Number
+
+Piece = tuple[int, int, Number]
+"""A stretch of time, from and to, over which a value holds."""
+
+
+class Times:
+    """Stretches of time."""
+
+    def __init__(self, stretches: Iterable[tuple[int, int]] = ()) -> None:
+        """Of any stretches: where they meet or overlap they are one."""
+        self.starts: list[int] = []
+        self.stops: list[int] = []
+        for start, stop in sorted(stretches):
+            if self.stops and start <= self.stops[-1]:
+                self.stops[-1] = max(self.stops[-1], stop)
+            else:
+                self.starts.append(start)
+                self.stops.append(stop)
+        self._lengths = [0, *accumulate(stop - start for start, stop in zip(self.starts, self.stops, strict=True))]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.starts, self.stops, strict=True)
+
+    def length_ns(self, spans: Iterable[Span]) -> int:
+        """How much of the spans the times cover."""
+        return sum(self._until(stop) - self._until(start) for start, stop in spans) if self.starts else 0
+
+    def _until(self, time_ns: int) -> int:
+        i = bisect_right(self.starts, time_ns)
+        if not i:
+            return 0
+        stop = self.stops[i - 1]
+        return self._lengths[i - 1] + min(stop, time_ns) - self.starts[i - 1]
+
+
+class Curve:
+    """A value over time, with gaps where nothing is known."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = pieces
+        self._starts = [start for start, _, _ in pieces]
+        self._lengths = [0, *accumulate([stop - start for start, stop, _ in pieces])]
+        self._areas = [0.0, *accumulate([(stop - start) * value for start, stop, value in pieces])]
+
+    def __bool__(self) -> bool:
+        return bool(self.pieces)
+
+    def mean(self, spans: Iterable[Span]) -> float | None:
+        """The mean over what is known of the spans, weighted by time; None where nothing is."""
+        if not self.pieces:
+            return None
+        length, area = 0, 0.0
+        for start, stop in spans:
+            (length_before, area_before), (length_then, area_then) = self._until(start), self._until(stop)
+            length += length_then - length_before
+            area += area_then - area_before
+        return area / length if length else None
+
+    def is_known(self, spans: Iterable[Span]) -> bool:
+        """Whether any of the spans' time is known."""
+        return any(self._until(stop)[0] > self._until(start)[0] for start, stop in spans)
+
+    def _until(self, time_ns: int) -> tuple[int, float]:
+        i = bisect_right(self._starts, time_ns)
+        if not i:
+            return 0, 0.0
+        start, stop, value = self.pieces[i - 1]
+        inside = min(stop, time_ns) - start
+        return self._lengths[i - 1] + inside, self._areas[i - 1] + inside * value
+
+
+def average(curves: Sequence[Sequence[Piece]]) -> Sequence[Piece]:
+    """The mean at each moment of those that are known then, each alike."""
+    known = [pieces for pieces in curves if pieces]
+    if len(known) < 2:  # noqa: PLR2004 - one is its own mean
+        return known[0] if known else ()
+    changes: list[tuple[int, int, Number | None]] = []
+    for number, pieces in enumerate(known):
+        until = pieces[0][0]
+        for start, stop, value in pieces:
+            if start > until:
+                changes.append((until, number, None))
+            changes.append((start, number, value))
+            until = stop
+        changes.append((until, number, None))
+    changes.sort(key=_time_of)
+    return _averaged(changes, len(known))
+
+
+def _time_of(change: tuple[int, int, Number | None]) -> int:
+    return change[0]
+
+
+def _averaged(changes: Sequence[tuple[int, int, Number | None]], many: int) -> list[Piece]:
+    averaged: list[Piece] = []
+    values: list[Number | None] = [None] * many
+    total, known, since = 0.0, 0, changes[0][0]
+    for time_ns, number, value in changes:
+        if time_ns > since:
+            if known:
+                averaged.append((since, time_ns, total / known))
+            else:
+                total = 0.0  # what rounding left of it
+            since = time_ns
+        before = values[number]
+        if before is not None:
+            total -= before
+            known -= 1
+        if value is not None:
+            total += value
+            known += 1
+        values[number] = value
+    return averaged
+
+
+def both(first: Sequence[Piece], second: Sequence[Piece]) -> Iterator[tuple[int, int, Number, Number]]:
+    """Yield when two are known at once, with both values."""
+    i = 0
+    for start, stop, value in first:
+        while i < len(second) and second[i][1] <= start:
+            i += 1
+        at = i
+        while at < len(second) and second[at][0] < stop:
+            other_start, other_stop, other = second[at]
+            yield max(start, other_start), min(stop, other_stop), value, other
+            at += 1

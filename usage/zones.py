@@ -1,0 +1,199 @@
+r"""The air of a hub and of each of its zones on a day.
+
+    readings -> pieces of each sensor -> curve of its zone (sensors alike) -> curve of the hub (zones alike)
+
+So a room with many sensors, or with one that reports often, weighs no more than another. A sensor without a zone is a
+zone of its own. What is over a limit anywhere counts for its zone and for the hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from schemas import Kind
+from schemas.localtime import NS_A_MINUTE, Span
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, FROST_C
+from usage import air, signals
+from usage.calendar import Day, HubCalendar, clip, union
+from usage.completeness import every_ns
+from usage.curves import Curve, Piece, Times, average, both
+from usage.plan import EVERY_DEFAULT_NS, HubPlan
+from usage.readings import HubReadings
+from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
+
+ENVIRONMENT = {
+    Kind.TEMPERATURE: "temperature_c",
+    Kind.HUMIDITY: "relative_humidity_pct",
+    Kind.PRESSURE: "pressure_hpa",
+    Kind.CO2: "co2_ppm",
+}
+_LIMITS_PPM = (CO2_FAIR_PPM, CO2_POOR_PPM)
+
+Values = dict[str, float | None]
+"""Figures by name, as they are computed."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the sensors of one zone found."""
+
+    pieces: dict[Kind, list[Sequence[Piece]]] = field(default_factory=dict)
+    signals: dict[Kind, list[Signal]] = field(default_factory=dict)
+    judged: list[tuple[int, int]] = field(default_factory=list)
+    """When it was known whether it is damp."""
+    damp: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Air:
+    """The air of a zone, or of several, over a day."""
+
+    def __init__(
+        self,
+        curves: Mapping[Kind, Curve],
+        read: Mapping[Kind, Sequence[Signal]],
+        times: Mapping[str, Times],
+    ) -> None:
+        self.curves, self.read, self.times = curves, read, times
+
+    @classmethod
+    def of_zone(cls, found: _Found) -> Air:
+        curves = {kind: Curve(average(pieces)) for kind, pieces in found.pieces.items()}
+        cold = (
+            (a, b) for pieces in found.pieces.get(Kind.TEMPERATURE, ()) for a, b, value in pieces if value < FROST_C
+        )
+        times = {"damp": Times(found.damp), "judged": Times(found.judged), "frost": Times(cold)}
+        for limit in _LIMITS_PPM:
+            over = ((a, b) for pieces in found.pieces.get(Kind.CO2, ()) for a, b, ppm in pieces if ppm > limit)
+            times[f"over {limit}"] = Times(over)
+        return cls(curves, found.signals, times)
+
+    @classmethod
+    def of_zones(cls, zones: Sequence[Air]) -> Air:
+        """Several zones together, each alike."""
+        if len(zones) == 1:
+            return zones[0]
+        curves = {
+            kind: Curve(average([zone.curves[kind].pieces for zone in zones if kind in zone.curves]))
+            for kind in ENVIRONMENT
+        }
+        read = {kind: [*chain.from_iterable(zone.read.get(kind, ()) for zone in zones)] for kind in ENVIRONMENT}
+        names = zones[0].times if zones else ()
+        return cls(curves, read, {name: Times(chain(*(zone.times[name] for zone in zones))) for name in names})
+
+    def mean(self, kind: Kind, spans: Iterable[Span]) -> float | None:
+        """The mean of a kind over the spans, weighted by time."""
+        curve = self.curves.get(kind)
+        return curve.mean(spans) if curve is not None else None
+
+    def figures(self, span: Span, opening: Sequence[Span], closed: Sequence[Span]) -> Values:
+        """The figures of a span, parts of which were opening time and closed."""
+        temperatures = signals.extremes(self.read.get(Kind.TEMPERATURE, ()), span)
+        co2 = signals.extremes(self.read.get(Kind.CO2, ()), span)
+        found: Values = {
+            "temperature_min_c": temperatures and temperatures[0],
+            "temperature_max_c": temperatures and temperatures[1],
+            "co2_max_ppm": co2 and co2[1],
+        }
+        if opening:
+            found["temperature_mean_c"] = self.mean(Kind.TEMPERATURE, opening)
+            found["relative_humidity_mean_pct"] = self.mean(Kind.HUMIDITY, opening)
+            found["pressure_mean_hpa"] = self.mean(Kind.PRESSURE, opening)
+            found["co2_mean_ppm"] = self.mean(Kind.CO2, opening)
+            found["damp_minutes"] = self._damp_minutes(opening)
+            for limit in _LIMITS_PPM if found["co2_mean_ppm"] is not None else ():
+                found[f"co2_minutes_over_{limit}"] = self.times[f"over {limit}"].length_ns(opening) / NS_A_MINUTE
+        if closed:
+            found["damp_minutes_closed"] = self._damp_minutes(closed)
+            curve = self.curves.get(Kind.TEMPERATURE)
+            if curve is not None and curve.is_known(closed):
+                found["frost_minutes_closed"] = self.times["frost"].length_ns(closed) / NS_A_MINUTE
+        return found
+
+    def _damp_minutes(self, spans: Sequence[Span]) -> float | None:
+        """Minutes in which any humidity sensor found it damp, by the nearest thermometer."""
+        if not self.times or not self.times["judged"].length_ns(spans):
+            return None
+        return self.times["damp"].length_ns(spans) / NS_A_MINUTE
+
+
+class Environment:
+    """A day's air, to be asked for any part of the day and for its zones."""
+
+    def __init__(self, readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, now_ns: int) -> None:
+        self._day, self._plan = day, plan
+        self._begun = Span(day.span.start_ns, max(day.span.start_ns, min(day.span.stop_ns, now_ns)))
+        opening = union(calendar.open_within(day.span))
+        edges_ns = [day.span.start_ns, *chain.from_iterable(opening), day.span.stop_ns]
+        self._closed = clip(map(Span, edges_ns[::2], edges_ns[1::2]), self._begun)
+        found = self._found(readings)
+        self.zones = {zone: Air.of_zone(found[zone]) for zone in sorted(found)}
+        self.hub = Air.of_zones(list(self.zones.values()))
+
+    def figures(self, span: Span, opening: Sequence[Span]) -> Values:
+        """The hub's figures of a span; `opening` is the opening time in it that has passed."""
+        closed = clip(self._closed, span)
+        found = self.hub.figures(span, opening, closed)
+        if opening:
+            means = [mean for zone in self.zones.values() if (mean := zone.mean(Kind.TEMPERATURE, opening)) is not None]
+            found["temperature_coldest_zone_c"] = min(means, default=None)
+        return found
+
+    def _found(self, readings: HubReadings) -> dict[str, _Found]:
+        """What was read of each zone."""
+        window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
+        found: dict[str, _Found] = {}
+        pieces: dict[tuple[Kind, str], Sequence[Piece]] = {}
+        for kind, name in ENVIRONMENT.items():
+            for sensor in readings.get(kind, ()):
+                track = sensor.measures(name).within(window)
+                if track:
+                    zone = sensor.zone_until(self._day.span.stop_ns)
+                    interval_ns = every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
+                    signal = Signal(sensor.sensor, zone, track, HOLD_INTERVALS * interval_ns)
+                    pieces[kind, signal.sensor] = signal.pieces(self._begun)
+                    found.setdefault(zone or signal.sensor, _Found()).signals.setdefault(kind, []).append(signal)
+        thermometers = [signal for each in found.values() for signal in each.signals.get(Kind.TEMPERATURE, ())]
+        for each in found.values():
+            for humidity in each.signals.get(Kind.HUMIDITY, ()):
+                near = _thermometer_near(humidity, thermometers)
+                if near is not None:
+                    _judge_damp(pieces[Kind.HUMIDITY, humidity.sensor], pieces[Kind.TEMPERATURE, near.sensor], each)
+            for pressure in each.signals.get(Kind.PRESSURE, ()) if self._plan.altitude_m is not None else ():
+                key = Kind.PRESSURE, pressure.sensor
+                pieces[key] = self._at_sea_level(pieces[key], _thermometer_near(pressure, thermometers))
+            each.pieces = {kind: [pieces[kind, s.sensor] for s in read] for kind, read in each.signals.items()}
+        return found
+
+    def _at_sea_level(self, pieces: Sequence[Piece], near: Signal | None) -> list[Piece]:
+        """The pressure of the opening time at sea level, by the temperature when it was read, else 15 degrees."""
+        altitude_m = self._plan.altitude_m
+        if not self._day.open or altitude_m is None:
+            return []
+        first_ns, last_ns = self._day.open[0].start_ns, self._day.open[-1].stop_ns
+        reduced: list[Piece] = []
+        for start, stop, hpa in pieces:
+            if start < last_ns and stop > first_ns:
+                celsius = near.at(start) if near is not None else None
+                celsius = air.STANDARD_TEMPERATURE_C if celsius is None else celsius
+                reduced.append((start, stop, air.sea_level_pressure_hpa(hpa, altitude_m, celsius)))
+        return reduced
+
+
+def _judge_damp(humidity: Sequence[Piece], temperature: Sequence[Piece], found: _Found) -> None:
+    """Add when it was known whether it is damp, and when it was."""
+    may_be_damp = max((value for _, _, value in humidity), default=0) >= air.CRITICAL_HUMIDITY_MIN_PCT
+    for start, stop, rh_pct, celsius in both(humidity, temperature):
+        found.judged.append((start, stop))
+        if may_be_damp and air.is_damp(celsius, rh_pct):
+            found.damp.append((start, stop))
+
+
+def _thermometer_near(signal: Signal, thermometers: Sequence[Signal]) -> Signal | None:
+    """The thermometer nearest to another sensor: in the same device, else the same zone, else the hub's first."""
+    return min(
+        thermometers,
+        key=lambda t: (t.sensor != signal.sensor, t.zone is None or t.zone != signal.zone, t.sensor),
+        default=None,
+    )
