@@ -207,7 +207,8 @@ _DAILY = (
     _people(
         "peak_occupancy",
         "Most at once",
-        "most people inside at once: entries less exits since midnight, never below 0",
+        "most people inside at once: entries less exits since midnight, the day's drift spread over its exits, never "
+        "below 0",
         over_days=_MAX,
     ),
     _people(
@@ -235,7 +236,8 @@ _DAILY = (
     _wifi(
         "wifi_devices",
         "Wi-Fi devices",
-        "most distinct devices in one interval; distinct over the day cannot be known",
+        "most devices in one interval, the sum of what each access point saw: one that two of them saw counts twice; "
+        "how many different ones came over the day cannot be known",
         number=int,
         unit=DEVICES,
         over_days=_MAX,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from schemas import Estate, Hub
-from schemas.localtime import Span, day_span, to_ns
+from schemas.localtime import NS_A_MINUTE, Span, day_span, from_ns, to_ns
 
 
 @lru_cache(maxsize=256)
@@ -22,9 +22,16 @@ def _bank_holidays(country: str, subdivision: str | None, year: int) -> frozense
 
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> int:
+    """When the clock on the wall shows a minute, at the first of two times; where it is skipped, when that happens."""
     if minute == 24 * 60:
         return day_span(day, zone)[1]
-    return to_ns(datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone))
+    local = datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone)
+    at_ns, otherwise_ns = to_ns(local), to_ns(local.replace(fold=1))
+    if otherwise_ns >= at_ns:
+        return at_ns
+    offset = from_ns(at_ns).astimezone(zone).utcoffset()
+    skipped = range(otherwise_ns, at_ns + 1, NS_A_MINUTE)
+    return next(time_ns for time_ns in skipped if from_ns(time_ns).astimezone(zone).utcoffset() == offset)
 
 
 def open_spans(estate: Estate, hub: Hub, day: date) -> tuple[Span, ...]:
@@ -40,4 +47,5 @@ def open_spans(estate: Estate, hub: Hub, day: date) -> tuple[Span, ...]:
     zone = estate.zone_of(hub.id)
     if hub.opening is None:
         return (day_span(day, zone),)
-    return tuple(Span(_at(day, start, zone), _at(day, end, zone)) for start, end in hub.opening.week[day.weekday()])
+    times = (Span(_at(day, start, zone), _at(day, end, zone)) for start, end in hub.opening.week[day.weekday()])
+    return tuple(time for time in times if time.length_ns)

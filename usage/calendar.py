@@ -54,10 +54,14 @@ class HubCalendar:
 
     def open_within(self, span: Span) -> tuple[Span, ...]:
         """When the hub is open within a span."""
-        # Opening times may go on past midnight.
-        days = dates(self.date_of(span.start_ns) - timedelta(days=1), self.date_of(span.stop_ns))
+        days = dates(self.date_of(span.start_ns), self.date_of(span.stop_ns))
         opening = (part for day in days for part in self._opening(day, day_span(day, self.zone)))
         return clip(opening, span)
+
+    def is_open_over(self, time_ns: int) -> bool:
+        """Whether the hub is open both before and after an instant, such as the midnight of a night that it opens."""
+        around = Span(time_ns - 1, time_ns + 1)
+        return sum(part.length_ns for part in self.open_within(around)) == around.length_ns
 
     def is_closed(self, day: date) -> bool:
         """Whether a closure or a bank holiday keeps the hub shut on that day, whatever its opening hours say."""
@@ -77,10 +81,14 @@ class HubCalendar:
         return tuple(time for time in times if time.length_ns > 0)
 
     def _instant(self, day: date, minute: int) -> int:
-        days, minute = divmod(minute, 24 * 60)
-        day += timedelta(days=days)
-        local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=self.zone)
-        return to_ns(local.astimezone(UTC))
+        """When a clock on the wall first shows a minute of the day or, where a clock change skips it, the next one."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        while True:
+            local = midnight + timedelta(minutes=minute)
+            moment = local.astimezone(UTC)
+            if moment.astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+                return to_ns(moment)
+            minute += 1
 
 
 def opening_minutes(hub: Hub | None, day: date) -> tuple[tuple[int, int], ...] | None:

@@ -1,4 +1,4 @@
-"""Who came and went: interval counts summed, totals differenced, and the occupancy that follows.
+"""Who came and went: interval counts summed, totals differenced.
 
 Direction by direction a sensor is counted by its totals, and by interval counts only where no total tells, so that a
 device with both is counted once.
@@ -151,29 +151,3 @@ def _splits(across: Iterable[Step], totals: Track, rules: CounterRules) -> Itera
         if step.growth and step.length_ns > rules.gap_ns:
             before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
             yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)
-
-
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """Entries less exits since local midnight, over a day."""
-
-    entries: Count
-    exits: Count
-
-    def drift(self, span: Span) -> int | None:
-        """The net at the span's end; None where either direction was not counted in the span."""
-        if self.entries.within(span) is None or self.exits.within(span) is None:
-            return None
-        return self._net(span.stop_ns)
-
-    def peak(self, span: Span) -> int | None:
-        """The most people at once in the span, never below 0."""
-        if self.entries.within(span) is None or self.exits.within(span) is None:
-            return None
-        first = bisect_left(self.entries.times_ns, span.start_ns)
-        stop = bisect_left(self.entries.times_ns, span.stop_ns)
-        arrivals = self.entries.times_ns[first:stop]
-        return max(0, self._net(span.start_ns), *(self._net(t + 1) for t in arrivals))
-
-    def _net(self, until_ns: int) -> int:
-        return self.entries.until(until_ns) - self.exits.until(until_ns)

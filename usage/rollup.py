@@ -21,7 +21,8 @@ from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.coverage import Coverage
 from usage.curves import Curve
-from usage.people import Count, Occupancy, Tally, tallies
+from usage.occupancy import Occupancy
+from usage.people import Count, Tally, tallies
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings, Number, SensorReadings, Track
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
@@ -81,15 +82,18 @@ class DayContext:
         bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
         self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
         self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
-        self._occupancy = Occupancy(self._entries, self._exits)
-        clients = self._signals("clients")
+        self._occupancy = Occupancy.of(self._entries, self._exits, day, calendar, now_ns=now_ns)
+        clients = self._signals(Kind.WIFI, "clients")
         self._client_curves = [Curve(signal.pieces(day.span)) for signal in clients]
         self._clients = together(clients, day.span)
-        self._devices = together(self._signals("devices"), day.span)
+        self._devices = together(self._signals(Kind.WIFI, "devices"), day.span)
         self.environment = Environment(readings, day, calendar, plan, now_ns)
         self._entry_tallies = entries
         self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits])
         self._expected = expectations(readings, day, plan)
+        # A camera sees a part of the building: it stands for the hub only where no door counter does.
+        cameras = [] if self._coverage.doors else self._signals(Kind.FOOTFALL, "people")
+        self._in_view = together(cameras, day.span)
 
     def figures(self, span: Span) -> Figures:
         opening = clip(self._day.open, span)
@@ -98,7 +102,7 @@ class DayContext:
             "entries": self._entries.within(span),
             "exits": self._exits.within(span),
             "entries_open": self._entries.within_all(opening),
-            "peak_occupancy": self._occupancy.peak(span),
+            "peak_occupancy": _peak(self._in_view, span) if self._in_view else self._occupancy.peak(span),
             "occupancy_drift": self._occupancy.drift(span),
             "wifi_peak_clients": _peak(self._clients, span),
             "wifi_mean_clients": self._wifi_mean_clients(elapsed_open),
@@ -121,7 +125,7 @@ class DayContext:
         found = self.figures(self._day.span)
         shared = sum(tally.shared for tally in self._entry_tallies)
         state = self._coverage.people_state(found, shared)
-        if state is PeopleState.NONE:
+        if state is PeopleState.NONE and not self._in_view:
             # Nobody outside of the opening time says nothing of within it.
             found |= {name: None for name in _PEOPLE if not found[name]}
         return found | {"people_state": state}
@@ -141,11 +145,11 @@ class DayContext:
     def _every_ns(self, sensor: SensorReadings) -> int:
         return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS
 
-    def _signals(self, name: str) -> list[Signal]:
-        """What the access points say."""
+    def _signals(self, kind: Kind, name: str) -> list[Signal]:
+        """What the sensors of a kind say."""
         window = Span(self._day.span.start_ns - CARRY_MAX_NS, self._day.span.stop_ns)
         made = []
-        for sensor in self._readings.get(Kind.WIFI, ()):
+        for sensor in self._readings.get(kind, ()):
             track = sensor.measures(name).within(window)
             if track:
                 made.append(Signal(sensor.sensor, sensor.zone, track, HOLD_INTERVALS * self._every_ns(sensor)))

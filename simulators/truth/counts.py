@@ -7,10 +7,12 @@ that fell counts nothing until the counter goes on from there.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from fractions import Fraction
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -115,13 +117,25 @@ def total(counts: Iterable[CountAt]) -> int | None:
     return sum(numbers) if numbers else None
 
 
-def peak(entries: Sequence[CountAt], exits: Sequence[CountAt]) -> int | None:
-    """The most people inside at once, entries less exits since midnight, never below 0."""
+def peak(entries: Sequence[CountAt], exits: Sequence[CountAt], anew_ns: int, *, is_empty_at_end: bool) -> int | None:
+    """The most people inside at once: entries less exits since midnight, and anew from an instant on; never below 0.
+
+    Where the building is empty at the day's end, each exit from that instant on is as many people as came for it, if
+    that is half a one to two.
+    """
     if not entries or not exits:
         return None
-    changes = Counter[int]()
-    for time_ns, number in entries:
-        changes[time_ns] += number
-    for time_ns, number in exits:
-        changes[time_ns] -= number
-    return max(0, *accumulate(changes[time_ns] for time_ns in sorted(changes)))
+    came, went = (sum(count.number for count in counts if count.time_ns >= anew_ns) for counts in (entries, exits))
+    people_an_exit = Fraction(came, went) if is_empty_at_end and went else Fraction(1)
+    if not Fraction(1, 2) <= people_an_exit <= Fraction(2):
+        people_an_exit = Fraction(1)
+    moves = [(count.time_ns, Fraction(count.number)) for count in entries]
+    moves += [(c.time_ns, -c.number * (people_an_exit if c.time_ns >= anew_ns else Fraction(1))) for c in exits]
+    most = inside = Fraction(0)
+    begun = False
+    for time_ns, together in groupby(sorted(moves), key=itemgetter(0)):
+        if time_ns >= anew_ns and not begun:
+            begun, inside = True, Fraction(0)
+        inside += sum(number for _, number in together)
+        most = max(most, inside)
+    return math.floor(most + Fraction(1, 2))

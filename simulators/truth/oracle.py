@@ -20,7 +20,7 @@ from simulators.hours import open_spans
 from simulators.transmissions import Transmission
 from simulators.truth import air, coverage, zones
 from simulators.truth.air import StepSignal
-from simulators.truth.counts import Hours, counted, peak, shared, total, transferred
+from simulators.truth.counts import CountAt, Hours, counted, peak, shared, total, transferred
 from simulators.truth.received import ReceivedSeries
 from simulators.truth.zones import by_zone
 
@@ -81,7 +81,7 @@ class HubOracle:
             "entries": came,
             "exits": went,
             "entries_open": total(c for c in entries if any(start <= c.time_ns < stop for start, stop in opening)),
-            "peak_occupancy": peak(entries, exits),
+            "peak_occupancy": self._peak(day, entries, exits),
             "occupancy_drift": None if came is None or went is None else came - went,
             "wifi_peak_clients": air.peak_together(clients),
             "wifi_mean_clients": air.sum_of_means(clients, opening),
@@ -111,6 +111,18 @@ class HubOracle:
             people = ("entries", "exits", "entries_open", "peak_occupancy", "occupancy_drift")
             row |= {name: None for name in people if not row[name]}
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
+
+    def _peak(self, day: date, entries: Sequence[CountAt], exits: Sequence[CountAt]) -> int | None:
+        """The most people at once. Who is inside at a midnight over which the hub is open came the day before."""
+        bounds, one = day_span(day, self._zone), timedelta(days=1)
+        yesterday, today, tomorrow = (open_spans(self._estate, self._hub, day + one * step) for step in (-1, 0, 1))
+        if not today or today == (bounds,):
+            return peak(entries, exits, bounds.start_ns, is_empty_at_end=True)
+        anew_ns = bounds.start_ns
+        if yesterday and yesterday[-1].stop_ns == bounds.start_ns == today[0].start_ns:
+            anew_ns = (today[0].stop_ns + [*(start for start, _ in today[1:]), bounds.stop_ns][0]) // 2
+        goes_on = bool(tomorrow) and today[-1].stop_ns == bounds.stop_ns == tomorrow[0].start_ns
+        return peak(entries, exits, anew_ns, is_empty_at_end=not goes_on)
 
     def _open_within(self, span: Span) -> list[Span]:
         """The hub's opening times within a span."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from schemas import Estate
 from schemas.localtime import Span
+from simulators.hours import open_spans
 from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub
 from usage.calendar import Day, HubCalendar
 
@@ -75,6 +76,55 @@ def test_opening_hours_across_a_clock_change_are_as_long_as_they_really_are() ->
 
 def test_an_opening_time_that_a_clock_change_swallows_is_no_opening() -> None:
     assert day_of("2026-03-29", estate(hub(opening={"sun": "01:00-02:00"}))).open == ()
+
+
+@pytest.mark.parametrize(
+    "times, start, stop",
+    [
+        ("01:30-05:00", "01:00", "04:00"),
+        ("00:30-01:30", "00:30", "01:00"),
+        ("01:15-01:45", None, None),
+        ("01:00-02:30", "01:00", "01:30"),
+        ("02:00-03:00", "01:00", "02:00"),
+    ],
+)
+def test_opening_times_in_the_hour_that_spring_skips(times: str, start: str | None, stop: str | None) -> None:
+    day = "2026-03-29"  # 01:00 is 02:00
+    found = day_of(day, estate(hub(opening={"sun": times}))).open
+    assert found == (() if start is None else (Span(at(f"{day}T{start}"), at(f"{day}T{stop}")),))
+
+
+@pytest.mark.parametrize(
+    "times, start, stop",
+    [
+        ("01:30-05:00", "00:30", "05:00"),
+        ("00:00-01:30", "-1:00", "00:30"),
+        ("01:15-01:45", "00:15", "00:45"),
+        ("00:00-02:00", "-1:00", "02:00"),
+    ],
+)
+def test_in_the_hour_that_autumn_repeats_the_first_of_two_times_counts(times: str, start: str, stop: str) -> None:
+    midnight_ns = at("2026-10-25T00:00")  # UTC; 02:00 is 01:00 again an hour later
+
+    def utc(clock: str) -> int:
+        hour, minute = clock.split(":")
+        return midnight_ns + int(hour) * HOUR_NS + int(minute) * MINUTE_NS
+
+    found = day_of("2026-10-25", estate(hub(opening={"sun": times}))).open
+    assert found == (Span(utc(start), utc(stop)),)
+
+
+@pytest.mark.parametrize("times", ["01:30-05:00", "00:30-01:30", "01:15-01:45", "00:00-24:00", "23:00-24:00"])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-10-26"])
+def test_the_simulated_estate_opens_at_the_same_instants(times: str, day: str) -> None:
+    known = estate(hub(opening={"mon-sun": times}))
+    assert open_spans(known, known.hubs[0], date.fromisoformat(day)) == day_of(day, known).open
+
+
+def test_a_night_is_open_over_its_midnight() -> None:
+    calendar = HubCalendar(estate(hub(opening={"fri": "18:00-24:00", "sat": "00:00-02:00, 18:00-24:00"})), "armley")
+    midnights = [calendar.day(date(2026, 11, day)).span.start_ns for day in (6, 7, 8)]
+    assert [calendar.is_open_over(midnight_ns) for midnight_ns in midnights] == [False, True, False]
 
 
 def test_opening_until_midnight_ends_with_the_day() -> None:

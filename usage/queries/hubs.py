@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas import Estate
-from schemas.localtime import from_ns
-from usage.calendar import HubCalendar
+from schemas.localtime import Span, from_ns
+from usage.calendar import HubCalendar, union
 from usage.queries.sensors import SensorState
 
 
@@ -16,8 +16,9 @@ from usage.queries.sensors import SensorState
 class Opening:
     """Whether a hub is open, as local times of its zone.
 
-    `all_day` says that it is open from midnight to midnight. Else `since` is when it last opened or closed today and
-    `until` when it next closes or opens today; None where it does not. `by_closure`: a closure or a bank holiday.
+    `all_day` says that it is open from midnight to midnight. While it is open, `since` is when it opened and `until`
+    when it closes, over midnight, too; else `since` is when it last closed today and `until` when it next opens today,
+    None where it does not. `by_closure`: a closure or a bank holiday.
     """
 
     is_open: bool
@@ -74,13 +75,25 @@ def hub_state(estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_n
 
 def _opening(calendar: HubCalendar, now_ns: int) -> Opening:
     today = calendar.day(calendar.date_of(now_ns))
-    is_open = any(start_ns <= now_ns < stop_ns for start_ns, stop_ns in today.open)
+    tomorrow = calendar.day(today.date + timedelta(days=1)).span
+    yesterday = calendar.day(today.date - timedelta(days=1)).span
+    # A night's opening is one, whatever midnight is in it.
+    around = union(calendar.open_within(Span(yesterday.start_ns, tomorrow.stop_ns)))
+    now_open = next((span for span in around if span.start_ns <= now_ns < span.stop_ns), None)
     edges_ns = [edge_ns for span in today.open for edge_ns in span]
-    past, ahead = [edge for edge in edges_ns if edge <= now_ns], [edge for edge in edges_ns if edge > now_ns]
+    since_ns = max((edge_ns for edge_ns in edges_ns if edge_ns <= now_ns), default=None)
+    until_ns = min((edge_ns for edge_ns in edges_ns if edge_ns > now_ns), default=None)
+    if now_open is not None:
+        since_ns = now_open.start_ns
+        until_ns = now_open.stop_ns if now_open.stop_ns < tomorrow.stop_ns else today.span.stop_ns
 
-    def local(edges: Sequence[int], at: int) -> datetime | None:
-        return from_ns(edges[at]).astimezone(calendar.zone) if edges else None
+    def local(edge_ns: int | None) -> datetime | None:
+        return None if edge_ns is None else from_ns(edge_ns).astimezone(calendar.zone)
 
     return Opening(
-        is_open, today.open == (today.span,), local(past, -1), local(ahead, 0), calendar.is_closed(today.date)
+        now_open is not None,
+        today.open == (today.span,),
+        local(since_ns),
+        local(until_ns),
+        calendar.is_closed(today.date),
     )

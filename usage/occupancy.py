@@ -1,0 +1,71 @@
+"""How many people were inside at once: entries less exits since local midnight, with the day's drift spread out.
+
+Door counters miss people each way, so the two drift apart. A building is empty at the day's end, so what is left then
+is drift, and every exit of the day is taken for as many people as make it come out at 0. Not so while the day runs,
+and where the hub is open over the day's last midnight: who is inside then is no drift; nor where one direction has more
+than twice the other: it does not drift, it was not counted. Where the hub was open over the first midnight, those
+inside came the day before: the count begins anew while it is closed after that night.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from schemas.localtime import Span
+from usage.calendar import Day, HubCalendar
+from usage.people import Count
+
+DRIFT_MAX = 2
+"""How many times the people of one direction the other may have, to be the same people miscounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Entries less exits over a day. From `since_ns` on each exit counts for `came / went` people."""
+
+    entries: Count
+    exits: Count
+    since_ns: int
+    came: int = 1
+    went: int = 1
+
+    @classmethod
+    def of(cls, entries: Count, exits: Count, day: Day, calendar: HubCalendar, *, now_ns: int) -> Occupancy:
+        """The occupancy of a day as of `now_ns`."""
+        start_ns, stop_ns = day.span
+        since_ns, is_empty_at_end = start_ns, now_ns >= stop_ns
+        if day.open != (day.span,):
+            is_empty_at_end = is_empty_at_end and not calendar.is_open_over(stop_ns)
+            if calendar.is_open_over(start_ns):
+                reopens_ns = day.open[1].start_ns if len(day.open) > 1 else stop_ns
+                since_ns = (day.open[0].stop_ns + reopens_ns) // 2
+        came, went = (count.until(stop_ns) - count.until(since_ns) for count in (entries, exits))
+        is_drift = is_empty_at_end and went > 0 and went <= DRIFT_MAX * came <= DRIFT_MAX**2 * went
+        return cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
+
+    def drift(self, span: Span) -> int | None:
+        """The net at the span's end; None where either direction was not counted in the span."""
+        if self.entries.within(span) is None or self.exits.within(span) is None:
+            return None
+        return self.entries.until(span.stop_ns) - self.exits.until(span.stop_ns)
+
+    def peak(self, span: Span) -> int | None:
+        """The most people at once in the span, never below 0; what held before it holds on where nobody passed.
+
+        None where either direction was not counted on the day, and before anything was.
+        """
+        arrivals, leaves = self.entries.times_ns, self.exits.times_ns
+        if not arrivals or not leaves or min(arrivals[0], leaves[0]) >= span.stop_ns:
+            return None
+        first, stop = bisect_left(arrivals, span.start_ns), bisect_left(arrivals, span.stop_ns)
+        most = max(0, self._inside(span.start_ns), *(self._inside(time_ns + 1) for time_ns in arrivals[first:stop]))
+        return (2 * most + self.went) // (2 * self.went)
+
+    def _inside(self, until_ns: int) -> int:
+        """How many are inside just before an instant, times `went`."""
+        if until_ns <= self.since_ns:
+            return (self.entries.until(until_ns) - self.exits.until(until_ns)) * self.went
+        came = self.entries.until(until_ns) - self.entries.until(self.since_ns)
+        went = self.exits.until(until_ns) - self.exits.until(self.since_ns)
+        return came * self.went - went * self.came
