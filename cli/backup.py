@@ -31,7 +31,7 @@ from schemas.localtime import rfc3339
 BUFFER, STORE, ESTATE = "buffer.db", "store.db", "estate.yaml"
 _DATABASES = (BUFFER, STORE)
 _CONTENTS = "backup.json"
-_FOLDER_MODE = 0o700
+_FOLDER_MODE, _FILE_MODE, _ESTATE_MODE = 0o700, 0o600, 0o644
 _PAGES_AT_ONCE = 4096
 _LOCK_WAIT_S = 30.0
 
@@ -94,12 +94,12 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
             )
     estate_path = settings.estate or ESTATE_FILE
     with _failures(settings.data_dir):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         for name in (name for name in names if name in _DATABASES):
-            _put(folder / name, settings.data_dir / name)
+            _put(folder / name, settings.data_dir / name, mode=_FILE_MODE)
             out.print(f"restored {settings.data_dir / name}")
         if ESTATE in names and not estate_path.exists():
-            _put(folder / ESTATE, estate_path)
+            _put(folder / ESTATE, estate_path, mode=_ESTATE_MODE)
             out.print(f"restored {estate_path}")
         elif ESTATE in names:
             out.print(f"kept {estate_path} as it is; the backup's is {folder / ESTATE}")
@@ -147,9 +147,10 @@ def _checked(folder: Path) -> list[str]:
     return list(actual)
 
 
-def _put(source: Path, target: Path) -> None:
+def _put(source: Path, target: Path, *, mode: int) -> None:
     """Copy a file so that it is there whole or not at all, also after a power cut."""
     new = target.with_name(f"{target.name}.new")
+    new.touch(mode)
     shutil.copyfile(source, new)
     _sync(new)
     new.replace(target)

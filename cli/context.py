@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stores import Store
 
 T = TypeVar("T")
+
+_FOLDER_MODE = 0o700
 
 
 class Terminal:
@@ -176,10 +178,18 @@ def progress_bar(title: str, count: str, *, total: int | None, **fields: Any) ->
 
 
 def make_data_dir(settings: Settings) -> None:
-    """Make the data folder where it is missing. Raises HubpulseError where it can't be made or written to."""
+    """Make the data folder where it is missing, for nobody else to read; one of ours is closed to others.
+
+    Raises HubpulseError where it can't be made or written to.
+    """
+    from ingest.buffer_file import is_open_to_others
+
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        if is_open_to_others(folder):
+            with suppress(PermissionError):  # not ours: `doctor` says so
+                folder.chmod(_FOLDER_MODE)
         problem = None if os.access(folder, os.W_OK | os.X_OK) else "not writable"
     except OSError as error:
         problem = error.strerror

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,7 @@ def _service_settings(
 
     settings = load_settings(data=data, estate=estate)
     configure_log(settings)
+    os.umask(0o077)  # whatever a service writes is for itself
     update: dict[str, object] = {}
     if port is not None:
         update["board"] = settings.board.model_copy(update={"port": port})

@@ -45,7 +45,9 @@ class CurrentEstate:
 
 def board_server(settings: Settings) -> BoardServer:
     """The board, not yet started."""
-    app = create_board(open_store=lambda: open_store(settings), estate=CurrentEstate(settings))
+    app = create_board(
+        open_store=lambda: open_store(settings), estate=CurrentEstate(settings), hosts=settings.board.hosts
+    )
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
 
 

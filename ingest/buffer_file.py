@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 from pathlib import Path
 
 from schemas.errors import HubpulseError
 
 FILE_NAME = "buffer.db"
+
+
+OURS = (FILE_NAME, "store.db")
+"""Files by which a folder is one of Hubpulse's."""
+
+
+def is_open_to_others(data_dir: Path) -> bool:
+    """Whether others of the machine may look into a data folder. A folder that holds nothing of ours is not asked."""
+    if not any((data_dir / name).exists() for name in OURS):
+        return False
+    return bool(data_dir.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def no_buffer(path: Path) -> HubpulseError:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.buffer_file import require_file
+from ingest.buffer_file import is_open_to_others, require_file
 from mqtt.probe import lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
@@ -116,6 +116,9 @@ def _disk(settings: Settings) -> Finding:
     room = settings.ingest.buffer_bytes_max
     if free < room:
         detail = f"{free / _GB:.1f} GB free at {folder}, less than the buffer may need ({room / _GB:.1f} GB): make room"
+        return Finding("disk", State.WARNING, detail)
+    if folder == settings.data_dir and is_open_to_others(folder):
+        detail = f"others of this machine may read {folder}: take their rights away, `chmod 700 {folder}`"
         return Finding("disk", State.WARNING, detail)
     return Finding("disk", State.OK, f"{free / _GB:.1f} GB free at {folder}")
 

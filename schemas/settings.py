@@ -32,6 +32,8 @@ ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
 _SECRETS = ("password", "token")
 _SECRET_BYTES_MAX = 64 * 1024
+_QUOTED_CHARS_MAX = 12
+"""No token is as short as that."""
 
 
 class _SettingsPart(BaseModel):
@@ -57,10 +59,13 @@ def _read_secret(key: str, path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             text = file.read(_SECRET_BYTES_MAX).decode("utf-8-sig").strip()
-    except OSError as error:
-        raise _fault(key, f"{shown(path)} can't be read ({error.strerror}): check path and mode") from error
-    except UnicodeDecodeError as error:
-        raise _fault(key, f"{shown(path)} is not text: write the secret alone into it") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise _fault(key, f"{shown(path)} is not text: write the secret alone into it") from error
+        # Somebody may have set the secret itself, which lies in no folder.
+        name = path if Path(path).parent.is_dir() and "/" in path else _harmless(path)
+        problem = error.strerror if isinstance(error, OSError) else "no path"
+        raise _fault(key, f"{shown(name)} can't be read ({problem}): check path and mode") from error
     if not text or not text.isprintable():
         raise _fault(key, f"{shown(path)} holds no single line of text: write the secret alone into it")
     return text
@@ -71,8 +76,20 @@ def _fault(key: str, text: str) -> PydanticCustomError:
 
 
 def _host(text: str) -> str:
-    if re.search(r"[\s/@\[\]]|^[^:]*:[^:]*$", text):
+    if not re.fullmatch(
+        r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,9}\.?|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,8}(%\w+)?", text
+    ):
         raise ValueError("holds more than a host: write its name or address alone, the port is a setting of its own")
+    return text
+
+
+def _listed(value: object) -> object:
+    return tuple(name.lower() for name in re.split("[, ]+", value) if name) if isinstance(value, str) else value
+
+
+def _path(text: object) -> object:
+    if isinstance(text, str) and "://" in text:
+        raise ValueError("is a URL: write the path of a file or folder")
     return text
 
 
@@ -80,6 +97,7 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+_Path = Annotated[Path, BeforeValidator(_path)]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -92,7 +110,7 @@ class MqttSettings(_SettingsPart):
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = None
+    ca_file: _Path | None = None
     """The certificate authority; where it is given, the connection is TLS."""
 
     client_id: _Name = Field(default="hubpulse-ingest", examples=["hubpulse-ingest"])
@@ -142,6 +160,8 @@ class BoardSettings(_SettingsPart):
 
     host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Names with a dot by which browsers ask for it, as through a proxy: others could be anybody's."""
 
 
 class Settings(BaseModel):
@@ -149,8 +169,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    data_dir: Path = Path("data")
-    estate: Path | None = None
+    data_dir: _Path = Path("data")
+    estate: _Path | None = None
     """The estate file; estate.yaml where that exists."""
 
     store: Literal["sqlite", "influxdb"] = "sqlite"
@@ -270,4 +290,20 @@ def _problem(detail: ErrorDetails) -> str:
         return f"{_variable(*place)}: is not one text: set it to the secret alone"
     from schemas.problems import sentence  # noqa: PLC0415 - only where there is a problem
 
-    return f"{_variable(*place)}: {sentence(Settings, detail)}"
+    return f"{_variable(*place)}: {sentence(Settings, {**detail, 'input': _harmless(detail['input'])})}"
+
+
+class _Hidden:
+    """What is set, where it may be a secret that was put into the wrong variable."""
+
+    def __init__(self, text: str) -> None:
+        self._length = len(text)
+
+    def __repr__(self) -> str:
+        return f"what is set ({self._length} characters)"
+
+
+def _harmless(given: object) -> object:
+    """What an error may quote: no address with credentials, no token."""
+    text = given if isinstance(given, str) else repr(given)
+    return given if len(text) <= _QUOTED_CHARS_MAX and "@" not in text else _Hidden(text)

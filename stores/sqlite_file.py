@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from stores.protocol import StoreError
 
 LOCK_WAIT_S = 5.0
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+"""What was sent, and where people were and when, is for nobody else of the machine to read."""
 MOVED, LATER_LAYOUT, NOT_THERE, NOT_MADE = -1, -2, -3, -4
 """Codes for what is wrong with a file, beside SQLite's own."""
 
@@ -158,7 +162,11 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         if not self._read_only:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            # SQLite gives the files beside it the mode of this one.
+            os.close(os.open(self.path, os.O_RDONLY | os.O_CREAT, FILE_MODE))
+            with contextlib.suppress(PermissionError):  # somebody else's, who let us write it
+                self.path.chmod(self.path.stat().st_mode & stat.S_IRWXU)
         elif not self.path.exists():
             raise self.problem(NOT_THERE)
         mode = "ro" if self._read_only else "rwc"

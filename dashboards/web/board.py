@@ -9,20 +9,22 @@ Nothing is fetched from elsewhere: plotly's script comes out of the installed pa
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import closing
 from datetime import date, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 import structlog
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboards.web import assets, pages, tables, views
+from dashboards.web.access import is_host_of_board
 from dashboards.web.snapshot import DAYS, SnapshotSource
 from schemas import Estate
 from schemas.localtime import from_ns
@@ -53,21 +55,32 @@ def create_board(
     estate: Callable[[], Estate],
     clock_ns: Callable[[], int] = time.time_ns,
     max_age_s: float = 5,
+    hosts: Collection[str] = (),
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
-    in force. Pages of the same `max_age_s` seconds show the same look at the store.
+    in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
+    browsers may ask for it.
     """
     app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
     source = SnapshotSource(open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)
+    app.middleware("http")(partial(_for_our_host, hosts))
     _add_pages(app, source)
     _add_api(app, open_store, estate, clock_ns)
     _add_files(app)
     _add_errors(app)
     return app
+
+
+async def _for_our_host(
+    hosts: Collection[str], request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    if not is_host_of_board(request.headers.get("host", "localhost"), hosts):
+        return PlainTextResponse("The board is not known by that name: add it to HUBPULSE_BOARD__HOSTS.\n", 421)
+    return await call_next(request)
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

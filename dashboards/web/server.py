@@ -10,6 +10,7 @@ from typing import Self
 import uvicorn
 from fastapi import FastAPI
 
+from dashboards.web.connections import ANSWERING_MAX, HEADER_BYTES_MAX, WAITING_MAX, BoundedConnection
 from schemas import HubpulseError
 
 _START_DEADLINE_S = 10
@@ -35,7 +36,9 @@ class BoardServer:
                 lifespan="off",
                 ws="none",
                 timeout_graceful_shutdown=2,
-                limit_concurrency=200,
+                http=BoundedConnection,
+                h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+                limit_concurrency=WAITING_MAX + ANSWERING_MAX,
             )
         )
         self._thread = threading.Thread(

@@ -39,6 +39,15 @@ def test_a_disk_smaller_than_the_buffer_may_become_is_a_warning(tmp_path: Path) 
     assert state is State.WARNING
 
 
+def test_a_data_folder_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
+    Buffer(tmp_path, clock_ns=time.time_ns).close()
+    few = IngestSettings(buffer_bytes_max=256 * 1024**2)
+    assert disk_state(Settings(data_dir=tmp_path, ingest=few))[0] is State.OK
+    tmp_path.chmod(0o750)
+    state, detail = disk_state(Settings(data_dir=tmp_path, ingest=few))
+    assert (state, f"chmod 700 {tmp_path}" in detail) == (State.WARNING, True)
+
+
 def test_a_format_that_is_not_installed_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "estate.yaml"
     file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")

@@ -177,6 +177,12 @@ def test_a_wrong_value_is_one_line_with_the_variable_and_the_hint(
     assert line.startswith(f"HUBPULSE_{variable}: {said}")
 
 
+def test_the_names_of_the_board_are_a_list(env: Environment) -> None:
+    env(BOARD__HOSTS="Hubs.example.org, hubs.example.com")
+
+    assert load_settings().board.hosts == ("hubs.example.org", "hubs.example.com")
+
+
 def test_an_address_of_ipv6_is_a_host(env: Environment) -> None:
     env(MQTT__HOST="::1")
 
@@ -218,9 +224,8 @@ def test_an_unknown_variable_of_a_part_is_refused_and_one_of_others_is_not_ours(
     assert load_settings() == Settings()
 
     env(BOARD__COLOUR="red")
-    assert problems() == [
-        "HUBPULSE_BOARD__COLOUR is not a setting: write one of HUBPULSE_BOARD__HOST, HUBPULSE_BOARD__PORT"
-    ]
+    known = "HUBPULSE_BOARD__HOST, HUBPULSE_BOARD__PORT, HUBPULSE_BOARD__HOSTS"
+    assert problems() == [f"HUBPULSE_BOARD__COLOUR is not a setting: write one of {known}"]
 
 
 def test_the_log_is_set_like_everything_else(env: Environment) -> None:
@@ -253,6 +258,24 @@ def test_a_dotenv_file_that_cannot_be_read_is_one_line() -> None:
         ("MQTT", f'{{"password": {{"x": "{SECRET}"}}}}'),
         ("INFLUX", f'{{"token": ["{SECRET}"], "token_file": "x"}}'),
         ("MQTT__PASSWORD__X", SECRET),
+        ("INFLUX__URL", f"influx://user:{SECRET}@influx:8086"),
+        ("MQTT__PORT", f"mqtts://user:{SECRET}@broker:8883"),
+        ("MQTT__HOST", f"{SECRET}{'x' * 64}=="),
+        ("MQTT__HOST", f"user:{SECRET}@broker"),
+        ("BOARD__HOST", f"http://{SECRET}"),
+        ("STORE", f"http://user:{SECRET}@influx"),
+        ("RETENTION_DAYS", SECRET),
+        ("INFLUX__BUCKET", f"{SECRET}=="),
+        ("MQTT__CLIENT_ID", f"{SECRET} "),
+        ("LOG_LEVEL", SECRET),
+        ("DATA_DIR", f"https://user:{SECRET}@example.org/data"),
+        ("ESTATE", f"https://user:{SECRET}@example.org/estate.yaml"),
+        ("MQTT__CA_FILE", f"https://{SECRET}@example.org/ca.crt"),
+        ("INFLUX__TOKEN_FILE", SECRET),
+        ("INFLUX__TOKEN_FILE", f"a/{SECRET}=="),
+        ("MQTT__PASSWORD_FILE", SECRET * 40),
+        ("BOARD", f'"{SECRET}"'),
+        ("MQTT", f'{{"port": "{SECRET}"}}'),
     ],
 )
 def test_no_secret_is_in_an_error(variable: str, value: str, env: Environment) -> None:

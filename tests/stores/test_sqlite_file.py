@@ -135,3 +135,22 @@ def test_a_folder_that_may_not_be_looked_into_is_no_missing_file(path: Path, mon
         SqliteStore(path).require()
     with pytest.raises(BufferDamagedError, match="can't be opened: check the owner and mode"):
         BufferReader(path.parent)
+
+
+def test_nobody_else_of_the_machine_can_read_a_file_or_its_folder(path: Path) -> None:
+    file = open_file(path, FIRST)
+    with file.transaction():
+        assert {made.name: made.stat().st_mode & 0o777 for made in path.parent.iterdir()} == {
+            "some.db": 0o600,
+            "some.db-wal": 0o600,
+            "some.db-shm": 0o600,
+        }
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    file.close()
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
+    open_file(path, FIRST).connection().close()
+    path.chmod(0o644)
+    open_file(path, FIRST).connection().close()
+    assert path.stat().st_mode & 0o777 == 0o600
