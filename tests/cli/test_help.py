@@ -70,6 +70,11 @@ HEAVY = {
     "rich",
     "pydantic",
 }
+COLLECTIONS = """
+import gc, hubpulse, sys
+gc.callbacks.append(lambda phase, _: phase == "start" and print("collected", file=sys.stderr))
+hubpulse.main()
+"""
 IMPORTED = """
 import sys, hubpulse
 try:
@@ -106,6 +111,14 @@ def test_doctor_without_an_estate_imports_no_client_library_and_no_log(tmp_path:
     assert imported & ((HEAVY - {"pydantic"}) | {"structlog", "yaml", "ssl", "asyncio"}) == set()
     # Nor what only a buffer, an estate file or a wrong setting needs.
     assert imported & {"ingest.buffer", "schemas.readings", "schemas.problems", "sensors.estate_file"} == set()
+
+
+def test_a_short_command_spends_no_time_on_looking_for_garbage(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COLLECTIONS, "doctor"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr
+    # At Python's own pace there are a hundred, and a last one over everything that was imported.
+    assert ended.stderr.count("collected") <= 5
 
 
 @pytest.mark.parametrize("names", [(), ("up",), ("usage", "export")], ids=" ".join)
