@@ -10,7 +10,7 @@ from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
-from sensors.formats import Answer, Decoded, Format, Item, NoReading
+from sensors.formats import Answer, Decoded, Format, Item, NoReading, readings_max
 from sensors.macs import quoted
 
 _LINE_MAX = 999
@@ -33,7 +33,17 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
         return _fault(name, quoted(error))
     if len(answers) != len(messages):
         return _fault(name, f"{len(answers)} answers to {len(messages)} messages")
-    return answers
+    return [_bounded(message, answer) for message, answer in zip(messages, answers, strict=True)]
+
+
+def _bounded(message: Message, answer: Answer) -> Answer:
+    """The answer, where it has no more readings than a message may hold."""
+    if isinstance(answer, (NoReading, Rejection)):
+        return answer
+    count, most = sum(len(items) for _, items in answer), readings_max(message)
+    if count <= most:
+        return answer
+    return Rejection(Reason.TOO_LARGE, f"{count} readings: send at most {most} in a message of this length")
 
 
 def _checked(name: str, answer: Answer) -> Answer:

@@ -19,9 +19,10 @@ from ingest.encode import HubDays, SeriesEncoder
 from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
 from schemas.kinds import Kind
+from schemas.localtime import NS_A_SECOND
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
-from sensors.formats import Decoded, Fields, Format, NoReading
+from sensors.formats import Decoded, Fields, Format, NoReading, readings_max
 from sensors.formats.native import NativeFormat, NativeParser
 from sensors.registry import Registry
 
@@ -89,10 +90,11 @@ class Decoder:
     def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
         """The batch of a list of messages; whatever a message holds, this does not raise.
 
-        `received_ns` is when they came, where that was not now: what has no time of its own gets exactly it.
+        `received_ns` is when they came, where that was not now: what has no time of its own gets exactly it, unless
+        our clock was ahead then.
         """
         self._set_clock()
-        if received_ns is not None:
+        if received_ns is not None and received_ns <= self._window.latest_ns:
             self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
         for together in self._together.values():
@@ -116,6 +118,8 @@ class Decoder:
 
     def _set_clock(self) -> None:
         self._now_ns = self._received_ns = self._clock_ns()
+        if self._last_receive_ns > self._now_ns + NS_A_SECOND:
+            self._last_receive_ns = 0  # the clock was ahead, and what comes now came now
         self._window.move(self._now_ns)
         for days in self._days.values():
             days.refresh(self._now_ns)
@@ -130,7 +134,7 @@ class Decoder:
         bytes_max, routes = self._message_bytes_max, self._routes
         for message in messages:
             if len(message.payload) > bytes_max or message.cut_from_bytes:
-                self._refuse(message.cut(), self._too_large(message), batch)
+                self._refuse(message, self._too_large(message), batch)
                 continue
             route = routes.get(message.topic) or self.resolve_topic(message.topic)
             if not isinstance(route, TopicRoute):
@@ -246,6 +250,7 @@ class Decoder:
                 rejections.append(reading)
                 continue
             series, time_ns, fields = reading
+            is_its_own = time_ns is not None
             if time_ns is None:
                 if message.retained:
                     rejections.append(RETAINED)
@@ -253,7 +258,7 @@ class Decoder:
                 arrival = arrival or self._arrival(message, len(readings), batch)
                 # By its place in the message: the same when the message is redriven and more of it is taken.
                 time_ns = arrival[0] + number
-            if not oldest_ns <= time_ns <= latest_ns:
+            if time_ns < oldest_ns or (is_its_own and time_ns > latest_ns):
                 rejections.append(self._window.refusal(time_ns))
                 continue
             if share_times:
@@ -266,11 +271,15 @@ class Decoder:
             if time_ns < series.days.today_ns:
                 batch.marks.add(series.days.mark(time_ns))
         if rejections:
-            arrival = arrival or self._arrival(message, 1, batch)
+            # More of it may be taken when it is redriven, and needs times that no other message has.
+            arrival = arrival or self._arrival(message, readings_max(message), batch)
             self._keep(message, rejections, len(readings) - len(rejections), arrival, batch)
 
     def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
-        self._keep(message, [rejection], 0, self._arrival(message, 1, batch), batch)
+        if rejection.reason is Reason.TOO_LARGE:
+            message = message.cut()
+        # When it is redriven, its readings may have no other time than these nanoseconds.
+        self._keep(message, [rejection], 0, self._arrival(message, readings_max(message), batch), batch)
 
     def _keep(
         self, message: Message, rejections: list[Rejection], readings: int, arrival: _Arrival, batch: Batch

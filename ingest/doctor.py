@@ -71,7 +71,7 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
     if not subscriber:
         return Finding("ingest", State.FAILED, "never ran on this folder: start `hubpulse up` or `hubpulse ingest`")
     age_s = (clock_ns() - text_ns(subscriber["at"])) // NS_A_SECOND
-    if age_s > _ALIVE_WITHIN_S:
+    if abs(age_s) > _ALIVE_WITHIN_S:
         return Finding("ingest", State.FAILED, f"last sign of life {age_s} s ago: start `hubpulse ingest` again")
     if subscriber["problem"]:
         return Finding("ingest", State.FAILED, subscriber["problem"])

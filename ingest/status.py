@@ -36,7 +36,8 @@ class StatusReport:
 
     def due(self) -> bool:
         """Whether it is time for the next report."""
-        return self._clock_ns() >= self._next_ns
+        left_ns = self._next_ns - self._clock_ns()
+        return not 0 < left_ns <= REPORT_EVERY_NS  # more where the clock was ahead when the last one was written
 
     def lines(self, buffer: Buffer) -> list[str]:
         """The report as line protocol; begins a new interval."""

@@ -23,6 +23,17 @@ BUILT_IN = {"native": "sensors.formats.native:NativeFormat"}
 
 Fields = dict[str, int | float]
 
+READINGS_MAX = 32_768
+"""So many readings may one message hold, as many as fit into a MiB with a time each: memory is bounded."""
+
+_READINGS_OF_A_SMALL_ONE = 256
+"""So many a message may hold however short it is: a binary frame may pack several into a byte."""
+
+
+def readings_max(message: Message) -> int:
+    """How many readings a message can hold at most, before it is read; each needs a time of its own."""
+    return min(READINGS_MAX, max(_READINGS_OF_A_SMALL_ONE, message.payload_bytes))
+
 
 class Item(NamedTuple):
     """One reading as the device sent it, not yet validated."""

@@ -25,7 +25,7 @@ from mqtt.messages import Message
 from schemas.ids import is_id
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.readings import Reason, Rejection
-from sensors.formats import Answer, Decoded, Fields, Item
+from sensors.formats import READINGS_MAX, Answer, Decoded, Fields, Item
 from sensors.macs import quoted
 from sensors.times import number_ns, text_ns
 
@@ -50,6 +50,8 @@ _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
 _NUMBER_TEXT = re.compile(r"[+-]?\d{1,300}(\.\d{0,300}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})?", re.ASCII)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_KEYS_MAX = 32
+"""More colons than an object of known keys has, those of its time included: its keys and their faults are bounded."""
 _PART_PAYLOADS = 64
 """So many payloads at most are parsed one by one for the sake of one that is odd."""
 
@@ -138,7 +140,7 @@ class NativeParser:
     def _parse_joined(self, payloads: Sequence[bytes]) -> list[Parsed] | None:
         """All payloads at once, or None where they must be looked at one by one."""
         text = b"[" + _SEPARATOR.join(payloads) + b"]"
-        if not _is_one_object_each(text, len(payloads)) or _literal_in(text):
+        if not _is_one_object_each(text, len(payloads)) or _literal_in(text) or not _has_few_keys(text):
             return None
         try:
             return self._samples(self._many.validate_json(text, strict=True))
@@ -171,6 +173,8 @@ class NativeParser:
 
     def _parse_array(self, text: bytes) -> Parsed | None:
         """An array all of whose items are as they should be, or None."""
+        if not _has_few_keys(text):
+            return None
         try:
             return [self._sample(item) for item in self._many.validate_json(text, strict=True)]
         except ValueError:
@@ -187,6 +191,9 @@ class NativeParser:
             return sample if isinstance(sample, Rejection) else [sample]
         if not content:
             return Rejection(Reason.BAD_SCHEMA, "the array is empty: send at least one reading")
+        if len(content) > READINGS_MAX:
+            problem = f"{len(content)} readings: send at most {READINGS_MAX} in one message"
+            return Rejection(Reason.TOO_LARGE, problem)
         return self._items(content)
 
     def _items(self, content: list[object]) -> list[Sample | Rejection]:
@@ -273,6 +280,12 @@ def _is_one_object_each(text: bytes, payloads: int) -> bool:
     )
 
 
+def _has_few_keys(text: bytes) -> bool:
+    """Whether the objects of a text are no more, and no larger, than what the validator may be given whole."""
+    objects = text.count(b"{")
+    return 0 < objects <= READINGS_MAX and text.count(b":") <= objects * _KEYS_MAX
+
+
 def _time_ns(time: object) -> int:
     """The instant that `time` names. Raises ValueError with what to send instead."""
     if type(time) is int or type(time) is float:
@@ -316,4 +329,5 @@ def _validator(spec: KindSpec) -> SchemaValidator:
         extra_behavior="forbid",
         strict=True,
     )
-    return SchemaValidator(core_schema.list_schema(shape))
+    # At the first fault the items are read one by one: an error object for each would take a hundred times the payload.
+    return SchemaValidator(core_schema.list_schema(shape, fail_fast=True))

@@ -175,3 +175,17 @@ def test_marks_are_the_local_days_of_the_readings(ages_ns: list[int]) -> None:
 
 def test_a_refused_reading_marks_nothing() -> None:
     assert make_decoder().decode([message(AIR, at("2026-05-01T00:00:00Z", 99))]).marks == set()
+
+
+@pytest.mark.parametrize("ahead_max_s", [0, 600])
+def test_a_clock_that_was_a_day_ahead_once_makes_nothing_later_ahead(ahead_max_s: int) -> None:
+    clock = Clock(NOW_NS + DAY_NS)
+    decoder = make_decoder(clock=clock, clock_ahead_max_s=ahead_max_s)
+    decoder.decode([message(AIR, "21.5"), message(AIR, "hello")])
+    clock.now_ns = NOW_NS
+
+    batch = decoder.decode([message(AIR, "21.5"), message(DOOR, '[{"entries": 1}, {"entries": 2}]'), message(AIR, "x")])
+
+    assert reasons(batch) == [Reason.BAD_PAYLOAD]
+    assert all(0 <= parse(line).time_ns - NOW_NS < 1000 for line in batch.lines)
+    assert batch.refused[0].received_ns - NOW_NS < 1000

@@ -142,3 +142,52 @@ def test_a_message_that_was_too_large_stays_since_only_its_first_bytes_were_kept
     assert "only its first bytes were kept" in result.detail
     assert BufferReader(tmp_path).quarantine.get(1).reason is Reason.TOO_LARGE
     assert buffer.pending.oldest(10) == []
+
+
+def times_of(buffer: Buffer) -> list[bytes]:
+    return [line.rsplit(b" ", 1)[1] for row in buffer.pending.oldest(10_000) for line in row.lines.split(b"\n")]
+
+
+def test_every_reading_of_messages_without_a_time_keeps_a_time_of_its_own(buffer: Buffer, tmp_path: Path) -> None:
+    """Refused messages that came together once had a nanosecond each, and their readings took five."""
+    decoder = Decoder(Registry(NOWHERE), clock_ns=lambda: NOW_NS)
+    payload = b'[{"entries": 1}, {"entries": 2}, {"entries": 3}, {"entries": 4}, {"entries": 5}]'
+    sent = [Message(b"hubs/armley/footfall/door", payload, packet_id) for packet_id in range(1, 21)]
+    buffer.commit(decoder.decode(sent))
+
+    assert sum(readings for _, readings in drive(tmp_path, ARMLEY)) == 100
+    assert len(set(times_of(buffer))) == 100
+    assert buffer.ledger.read().readings_pending == 100
+
+
+def test_what_is_redriven_shares_no_time_with_what_came_beside_it(buffer: Buffer, tmp_path: Path) -> None:
+    decoder = Decoder(Registry(ARMLEY), clock_ns=lambda: NOW_NS)
+    later = Decoder(Registry(Estate(hubs=(Hub(id="armley"), Hub(id="beeston")))), clock_ns=lambda: NOW_NS)
+    sent = [
+        Message(b"hubs/%s/footfall/door" % hub, b'[{"entries": 1}, {"entries": -2}, {"entries": 3}]', packet_id)
+        for packet_id, hub in enumerate([b"beeston", b"armley"] * 10, start=1)
+    ]
+    buffer.commit(decoder.decode(sent))
+    drive(tmp_path, later._registry._estate, reason=Reason.UNKNOWN_HUB)
+
+    assert len(set(times_of(buffer))) == len(times_of(buffer)) == 40
+
+
+def test_what_came_while_our_clock_was_ahead_can_be_redriven(buffer: Buffer, tmp_path: Path) -> None:
+    """Its receive time lies in the future: it gets the time at which it is sent again."""
+    decoder = Decoder(Registry(NOWHERE), clock_ns=lambda: LATER_NS + 86_400 * 10**9)
+    sent = [Message(b"hubs/armley/footfall/door", b'{"entries": 1}', packet_id) for packet_id in (1, 2)]
+    buffer.commit(decoder.decode(sent))
+
+    assert drive(tmp_path, ARMLEY) == [(1, 1), (2, 1)]
+    assert times_of(buffer) == [b"%d" % LATER_NS, b"%d" % (LATER_NS + 1)]
+
+
+def test_a_clock_of_a_device_that_was_ahead_can_be_redriven_once_that_time_has_come(
+    buffer: Buffer, tmp_path: Path
+) -> None:
+    time_s = LATER_NS // 10**9 - 60
+    receive(buffer, "hubs/armley/temperature/air-1", b'{"time": %d, "value": 21.5}' % time_s, estate=ARMLEY)
+
+    assert BufferReader(tmp_path).quarantine.get(1).reason is Reason.CLOCK_AHEAD
+    assert drive(tmp_path, ARMLEY) == [(1, 1)]
