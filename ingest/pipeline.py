@@ -27,6 +27,7 @@ import structlog
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferFullError
 from ingest.decoder import Decoder
+from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.privacy import masked_trace
 from ingest.writer import Writer
@@ -36,15 +37,12 @@ from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
-from sensors.estate_file import EstateFile
 from sensors.macs import quoted
-from sensors.registry import Registry
 from stores import open_store
 
 log = structlog.get_logger("hubpulse.ingest")
 
 _RECEIVE_TIMEOUT_S = 0.2
-_ESTATE_LOOK_EVERY_S = 2.0
 _FULL_RETRY_S = 1.0
 _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
@@ -70,9 +68,9 @@ class Ingest:
         self._stop_by_s: float | None = None
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
-        self._looked_s = self._reported_s = self._full_logged_s = -math.inf
+        self._reported_s = self._full_logged_s = -math.inf
         self._reported_problem: str | None = None
-        self._estate_file = EstateFile(settings.estate)
+        self._estate = EstateWatch(settings.estate, self._stopping)
 
     def stop(self) -> None:
         """Ask `run` to end: commit what is in hand, write what the store takes, leave the rest in the buffer."""
@@ -89,7 +87,7 @@ class Ingest:
             subscriber = Subscriber(
                 mqtt_settings=settings.mqtt,
                 ingest_settings=settings.ingest,
-                filters=Registry(self._estate_file.estate).filters,
+                filters=self._estate.registry.filters,
                 rng=self._rng,
                 on_new_session=buffer.forget_deliveries,
                 monotonic_s=self._monotonic_s,
@@ -105,6 +103,7 @@ class Ingest:
             writer.start()
             parts.callback(self._stop_writer, writer, buffer)
             parts.callback(subscriber.close)
+            self._estate.start()
             self._receive(subscriber, buffer, writer)
 
     def _stop_writer(self, writer: Writer, buffer: Buffer) -> None:
@@ -115,7 +114,7 @@ class Ingest:
         log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
-        registry = self._open_registry()
+        registry = self._estate.registry
         decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns, known_delivery=buffer.known_delivery)
         while not self._stopping.is_set():
             writer.raise_failure()
@@ -127,8 +126,8 @@ class Ingest:
                 writer.notify()
             if subscriber.subscribed:
                 self.ready.set()
-            if self._estate_changed():
-                registry = self._open_registry()
+            if registry is not self._estate.registry:
+                registry = self._estate.registry
                 decoder.use(registry)
                 subscriber.resubscribe(registry.filters)
             self._report_status(subscriber, buffer, subscriber.problem)
@@ -153,25 +152,6 @@ class Ingest:
         if now_s - self._full_logged_s >= _FULL_LOGGED_EVERY_S:
             self._full_logged_s = now_s
             log.error("acknowledging_paused", error=detail)
-
-    def _open_registry(self) -> Registry:
-        registry = Registry(self._estate_file.estate)
-        for problem in registry.problems:
-            log.error("format_unavailable", error=problem)
-        return registry
-
-    def _estate_changed(self) -> bool:
-        now_s = self._monotonic_s()
-        if now_s - self._looked_s < _ESTATE_LOOK_EVERY_S:
-            return False
-        self._looked_s = now_s
-        if not self._estate_file.changed():
-            return False
-        if self._estate_file.problem is not None:
-            log.error("estate_rejected", error=self._estate_file.problem)
-            return False
-        log.info("estate_reloaded", hubs=len(self._estate_file.estate.hubs))
-        return True
 
     def _open_buffer(self) -> Buffer:
         settings = self._settings

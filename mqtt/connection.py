@@ -160,11 +160,13 @@ class Connection:
         self._unacknowledged += [m.packet_id for m in messages if m.packet_id]
         return messages
 
-    def acknowledge(self) -> None:
-        """Answer every message taken so far, in the order received."""
+    def acknowledge(self) -> bool:
+        """Answer every message taken so far, in the order received; whether there was one."""
         packet_ids, self._unacknowledged = self._unacknowledged, []
-        if self._client.socket() is not None:
-            self._client.acknowledge(packet_ids)
+        if not packet_ids or self._client.socket() is None:
+            return False
+        self._client.acknowledge(packet_ids)
+        return True
 
     def send(self, packets: bytes) -> None:
         """Send whole PUBLISH packets of QoS 1, as much as the socket takes at once."""

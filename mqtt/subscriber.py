@@ -28,7 +28,7 @@ _CLOSED_MAX = 2
 """So often may a broker close a connection of MQTT 5 until 3.1.1 is tried."""
 _SUBSCRIBE_AGAIN_S = 30.0
 _STABLE_AFTER_S = 10.0
-"""A connection that was lost sooner did no good: the waits between tries go on growing."""
+"""A connection that lasted so long, or on which something was acknowledged, did good: the waits begin anew."""
 _LOSSES_SUSPECT = 3
 _NOT_OPEN = (State.DISCONNECTED, State.CLOSED)
 _CONNECTED = State.CONNECTED  # looked up once and not with each receive
@@ -55,7 +55,7 @@ class Subscriber:
         self._backoff = Backoff(ingest_settings.backoff_first_s, ingest_settings.backoff_max_s, rng)
         self._protocol = ProtocolFallback(closed_max=_CLOSED_MAX)
         self._wait_until_s = self._connected_at_s = self._subscribed_at_s = 0.0
-        self._was_connected = False
+        self._was_connected = self._did_good = False
         self._abandoned: set[str] = set()
         self._connection = self._new_connection()
         self.problem: str | None = "not connected yet"
@@ -89,7 +89,7 @@ class Subscriber:
 
     def acknowledge(self) -> None:
         """Answer every message received so far on this connection: their commit is durable."""
-        self._connection.acknowledge()
+        self._did_good = self._connection.acknowledge() or self._did_good
 
     def resubscribe(self, filters: Sequence[str]) -> None:
         """Take other topic filters; the session and what the broker holds for it stay."""
@@ -136,7 +136,7 @@ class Subscriber:
 
     def _on_accepted(self) -> None:
         session_present = self._connection.session_present
-        self._connected_at_s = self._monotonic_s()
+        self._connected_at_s, self._did_good = self._monotonic_s(), False
         self._protocol.accepted()
         self.problem = None
         log.info(
@@ -161,10 +161,12 @@ class Subscriber:
         connection = self._connection
         hint = ""
         if ending is Ending.LOST:
-            stable = self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S
-            if stable:
+            # Two clients of one id would take the session from each other as fast as they can.
+            taken_over = connection.disconnect_reason == _TAKEN_OVER
+            did_good = self._did_good or self._monotonic_s() - self._connected_at_s >= _STABLE_AFTER_S
+            if did_good and not taken_over:
                 self._backoff.reset()
-            if connection.disconnect_reason == _TAKEN_OVER or (not stable and self._backoff.tries >= _LOSSES_SUSPECT):
+            if taken_over or (not did_good and self._backoff.tries >= _LOSSES_SUSPECT):
                 hint = ": has another client our client id? Give each ingest its own HUBPULSE_MQTT__CLIENT_ID"
         try_3_1_1 = self._protocol.ended(ending)
         problem = connection.problem + hint

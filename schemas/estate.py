@@ -10,7 +10,7 @@ import re
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +33,7 @@ from schemas.opening import ClosureInFile, OpeningInFile
 from schemas.plugins import installed_names
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
+from schemas.time_zones import TimeZone
 
 FORMAT_GROUP = "hubpulse.formats"
 """The entry points by which installed packages add formats."""
@@ -45,24 +46,6 @@ CounterBits = Literal[8, 16, 24, 32, 48, 64]
 class _EstatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        near = _nearest_zone(name) or "an IANA name such as Europe/London"
-        raise ValueError(f"{shown(name)} is not a time zone: write {near}") from error
-    return name
-
-
-def _nearest_zone(name: str) -> str | None:
-    """The zone of a city ("london"), or of a name with a slip in it; never one like Etc/GMT+1, whose sign misleads."""
-    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-    city = name[:64].strip().lower().replace(" ", "_")
-    return next((zone for zone in zones if zone.lower().endswith(f"/{city}")), None) or nearest(name, zones)
-
-
-TimeZone = Annotated[str, AfterValidator(_zone)]
 
 _DURATION_S_MAX = 366 * 86400
 _DURATION_PATTERN = "([1-9][0-9]{0,7})([smhd])"

@@ -27,8 +27,8 @@ from pydantic import (
 )
 
 from schemas import KINDS, HubpulseError, Kind
-from schemas.estate import TimeZone
 from schemas.ids import Id, is_id
+from schemas.time_zones import TimeZone
 from sensors.model_file import read_model
 from simulators.local_times import ISO, check_format
 

@@ -272,7 +272,7 @@ def test_ingest_logs_which_source_can_not_be_decoded(tmp_path: Path) -> None:
     file = tmp_path / "estate.yaml"
     file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
     with structlog.testing.capture_logs() as logs:
-        Ingest(Settings(data_dir=tmp_path, estate=file))._open_registry()
+        Ingest(Settings(data_dir=tmp_path, estate=file))
 
     [entry] = logs
     assert entry["event"] == "format_unavailable"

@@ -191,7 +191,7 @@ def test_a_buffer_that_is_moved_away_ends_ingest_in_one_line(settings: Settings,
 def test_a_hub_added_to_the_estate_file_is_taken_from_then_on(
     settings: Settings, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.pipeline._ESTATE_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("ingest.estate_watch._LOOK_EVERY_S", 0.05)
     assert settings.estate is not None
     new_hub = AIR.replace("armley", "beeston")
     with structlog.testing.capture_logs() as logs, running(settings) as ingest:
@@ -209,7 +209,7 @@ def test_a_hub_added_to_the_estate_file_is_taken_from_then_on(
 def test_a_bad_edit_leaves_the_estate_before_it_in_force(
     settings: Settings, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.pipeline._ESTATE_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("ingest.estate_watch._LOOK_EVERY_S", 0.05)
     assert settings.estate is not None
     with structlog.testing.capture_logs() as logs, running(settings) as ingest:
         settings.estate.write_text(ESTATE + "sensors: 5\n")
@@ -225,7 +225,7 @@ def test_a_bad_edit_leaves_the_estate_before_it_in_force(
 def test_messages_during_an_edit_are_neither_lost_nor_doubled(
     settings: Settings, mosquitto: Mosquitto, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.pipeline._ESTATE_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("ingest.estate_watch._LOOK_EVERY_S", 0.01)
     assert settings.estate is not None
     with running(settings) as ingest:
         for number in range(20):

@@ -12,6 +12,7 @@ from ingest.broker import EmbeddedBroker
 from mqtt.messages import Message
 from tests.mqtt.fake_broker import (
     CONNECT,
+    PUBACK,
     SUBSCRIBE,
     Conversation,
     FakeBroker,
@@ -290,6 +291,31 @@ def test_a_connection_that_is_lost_at_once_is_not_made_again_at_once() -> None:
 
         assert "HUBPULSE_MQTT__CLIENT_ID" in str(subscriber.problem)
         assert subscriber._backoff.tries >= 5
+
+
+def test_short_connections_that_did_good_lengthen_no_wait_and_are_no_conflict() -> None:
+    """A line that is cut every few seconds is no other client, and a longer wait would mend nothing."""
+
+    def delivers_and_goes(talk: Conversation) -> None:
+        talk.accept()
+        talk.grant(1)
+        talk.say(publish_packet(GOOD))
+        talk.hear(PUBACK)
+
+    clock = Seconds()
+    limits = {"backoff_first_s": 1, "backoff_max_s": 64}
+    waits, problems = [], []
+    with FakeBroker(delivers_and_goes) as broker, subscribing(broker.port, monotonic_s=clock, limits=limits) as one:
+        for _ in range(8):
+            clock.now = max(clock.now, one._wait_until_s)
+            assert receive(one, 1) == [GOOD]
+            one.acknowledge()
+            until(one, lambda: not one.connected, "the loss")
+            waits.append(one._wait_until_s - clock.now)
+            problems.append(str(one.problem))
+
+    assert max(waits) <= 1
+    assert not any("CLIENT_ID" in problem for problem in problems)
 
 
 @pytest.mark.needs("mosquitto")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+import schemas.time_zones
 from schemas import Estate, Hub, Kind, Sensor, Source
 from schemas.estate import DurationS, Holidays
 from schemas.opening import Opening
@@ -198,3 +199,19 @@ def test_an_estate_cannot_be_changed() -> None:
     for part, field in ((estate, "name"), (estate.hubs[0], "id"), (estate.hubs[0].opening, "week")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, field, "other")
+
+
+def test_zones_are_listed_once_however_many_hubs_have_a_slip_in_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = []
+
+    def listing() -> set[str]:
+        listed.append(1)
+        return {"Europe/London"}
+
+    monkeypatch.setattr("schemas.time_zones.available_timezones", listing)
+    schemas.time_zones._zones_to_write.cache_clear()
+    with pytest.raises(ValidationError):
+        Estate.model_validate({"hubs": [{"id": f"hub-{n}", "timezone": f"Europe/Londn{n}"} for n in range(50)]})
+    schemas.time_zones._zones_to_write.cache_clear()
+
+    assert len(listed) == 1
