@@ -40,7 +40,6 @@ class EstateWatch(threading.Thread):
             log.error("estate_rejected", error=self._file.problem)
             return
         self.registry = self._opened()
-        log.info("estate_reloaded", hubs=len(self._file.estate.hubs))
 
     def _opened(self) -> Registry:
         registry = Registry(self._file.estate)

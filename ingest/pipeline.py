@@ -129,6 +129,7 @@ class Ingest:
             if registry is not self._estate.registry:
                 registry = self._estate.registry
                 decoder.use(registry)
+                log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
             self._report_status(subscriber, buffer, subscriber.problem)
 

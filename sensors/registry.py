@@ -52,6 +52,11 @@ class Registry:
         return tuple(source.topic for source in self._estate.sources)
 
     @property
+    def hubs(self) -> int:
+        """How many hubs the estate names."""
+        return len(self._hubs)
+
+    @property
     def problems(self) -> list[str]:
         """A line for each source whose messages can't be decoded; they wait in the quarantine."""
         return [
