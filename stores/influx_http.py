@@ -24,11 +24,14 @@ from influxdb_client.rest import ApiException
 from urllib3 import BaseHTTPResponse
 from urllib3 import exceptions as urllib3_errors
 
+from schemas.redaction import Redaction
 from schemas.settings import InfluxSettings
+from stores.bounded_http import AnswerTooLargeError, answers_within, bound, lines_of
 from stores.protocol import Keep, Outcome, Rejected, StoreError, TooLarge
 
 NO_ANSWER = 0
 DETAIL_CHARS_MAX = 500
+_CLEANED_CHARS_MAX = 4096
 RETRY_AFTER_MAX_S = 3600.0
 
 _BAD_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -71,7 +74,7 @@ class InfluxHttp:
         """Connect to nothing yet. `now` gives Unix seconds. Raises StoreError for a URL or token that can't be one."""
         self._now = now
         self._timeout_s = settings.timeout_s
-        self._secrets = [secret.get_secret_value() for secret in (settings.token, settings.password) if secret]
+        self._redact = Redaction(_secrets(settings))
         self._credentials = "HUBPULSE_INFLUX__TOKEN" if settings.token else "HUBPULSE_INFLUX__USERNAME and __PASSWORD"
         self.name = f"InfluxDB at {_without_secrets(settings.url)}"
         # Without types: the client's methods have none.
@@ -82,6 +85,7 @@ class InfluxHttp:
             org=settings.org,
             timeout=int(settings.timeout_s * 1000),
         )
+        bound(self._client.api_client.rest_client.pool_manager)
 
     def headers_of(self, path: str) -> Mapping[str, str]:
         """GET it, for what the answer's headers say."""
@@ -111,19 +115,20 @@ class InfluxHttp:
         response = self._request(
             "POST",
             path,
+            is_long=True,
             post_params=list(form.items()),
             header_params={"Content-Type": "application/x-www-form-urlencoded"},
         )
         try:
             with self._translated_errors():
-                yield from response
+                yield from lines_of(response)
         finally:
             response.close()
 
     def call(self, use: Callable[[Any], T]) -> T:
         """Return what a function that is given the InfluxDBClient returns."""
         try:
-            with self._translated_errors():
+            with self._translated_errors(), answers_within(self._timeout_s):
                 return use(self._client)
         except (TypeError, AttributeError) as error:
             # It takes whatever is answered for the object that it expects.
@@ -131,15 +136,13 @@ class InfluxHttp:
 
     def clean(self, text: str) -> str:
         """One line without secrets, of bounded length."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.split())[:DETAIL_CHARS_MAX]
+        return " ".join(self._redact(text[:_CLEANED_CHARS_MAX]).split())[:DETAIL_CHARS_MAX]
 
     def close(self) -> None:
         self._client.close()
 
-    def _request(self, method: str, path: str, **how: Any) -> BaseHTTPResponse:
-        with self._translated_errors():
+    def _request(self, method: str, path: str, *, is_long: bool = False, **how: Any) -> BaseHTTPResponse:
+        with self._translated_errors(), answers_within(self._timeout_s, is_long=is_long):
             response: BaseHTTPResponse = self._client.api_client.call_api(
                 path, method, _preload_content=False, _return_http_data_only=True, **how
             )
@@ -156,6 +159,9 @@ class InfluxHttp:
         except (urllib3_errors.HTTPError, http.client.HTTPException, OSError) as error:
             detail = f"{self.name} {self._network(error)}: start it, or check HUBPULSE_INFLUX__URL"
             raise RequestError(NO_ANSWER, detail) from error
+        except AnswerTooLargeError as error:
+            detail = f"{self.name} answers without end: check HUBPULSE_INFLUX__URL and what is in between"
+            raise RequestError(NO_ANSWER, detail, needs_operator=True) from error
         except ValueError as error:
             raise self._strange_answer() from error
 
@@ -195,6 +201,14 @@ class InfluxHttp:
     def _strange_answer(self) -> RequestError:
         detail = f"{self.name} answered something that no InfluxDB answers: check HUBPULSE_INFLUX__URL"
         return RequestError(NO_ANSWER, detail, needs_operator=True)
+
+
+def _secrets(settings: InfluxSettings) -> Iterator[str]:
+    """What must be in no text: the credentials, as they are and as they are sent."""
+    secrets = (settings.token, settings.grafana_token, settings.password)
+    yield from (secret.get_secret_value() for secret in secrets if secret)
+    if settings.username is not None and settings.password is not None:
+        yield f"{settings.username}:{settings.password.get_secret_value()}"
 
 
 def _credentials(settings: InfluxSettings) -> str:

@@ -13,6 +13,8 @@ import requests
 from grafana_api_client import GrafanaClient, GrafanaClientError, GrafanaServerError
 
 from schemas import HubpulseError
+from schemas.redaction import Redaction
+from stores.bounded_http import AnswerTooLargeError, answers_within, bound
 
 _DETAIL_CHARS_MAX = 200
 _NOT_FOUND = "404"
@@ -25,6 +27,10 @@ _HINTS = {
 
 Json = dict[str, Any]
 Credentials = str | tuple[str, str] | None
+
+
+def _secrets(credentials: tuple[str, str] | None) -> list[str]:
+    return [credentials[1], ":".join(credentials)] if credentials else []
 
 
 class GrafanaError(HubpulseError):
@@ -52,6 +58,9 @@ class Grafana:
             credentials, host=parts.netloc, url_path_prefix=parts.path.strip("/"), protocol=parts.scheme
         )
         self._client.custom_requests_params["timeout"] = self._timeout_s = timeout_s
+        for adapter in self._client.session.adapters.values():
+            bound(adapter.poolmanager)
+        self._secrets = [credentials] if isinstance(credentials, str) else _secrets(credentials)
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,9 +80,11 @@ class Grafana:
     def send(self, method: str, path: str, content: Json) -> Json:
         """The answer to a request with content, such as a `post`. Raises GrafanaError."""
         try:
-            answer = self._client.make_raw_request(method, path, content)
+            with answers_within(self._timeout_s):
+                answer = self._client.make_raw_request(method, path, content)
         except (GrafanaClientError, GrafanaServerError) as error:
-            raise self._refusal(path, str(error)) from error
+            redact = Redaction([*self._secrets, *content.get("secureJsonData", {}).values()])
+            raise self._refusal(path, redact(str(error))) from error
         except requests.Timeout as error:
             raise GrafanaError(
                 f"Grafana at {self.url} did not answer {path} within {self._timeout_s:g} s: is it overloaded?"
@@ -83,6 +94,8 @@ class Grafana:
                 f"{self.url} answered {path} with something other than Grafana's JSON: "
                 "check the address, and whether a login page or proxy is in between"
             ) from error
+        except AnswerTooLargeError as error:
+            raise GrafanaError(f"{self.url} answers {path} without end: is it a Grafana? Check the address") from error
         except (requests.RequestException, UnicodeError) as error:
             reason = type(error).__name__
             raise GrafanaError(f"Grafana at {self.url} can't be reached ({reason}): check the address") from error

@@ -127,6 +127,13 @@ def test_secrets_go_to_grafana_and_nowhere_else(fake: FakeGrafana, grafana: Graf
     assert fake.data_sources[DATASOURCE_UID]["jsonData"]["httpHeaderName1"] == "Authorization"
 
 
+def test_a_grafana_that_sends_back_the_request_shows_no_secret(fake: FakeGrafana, grafana: Grafana) -> None:
+    fake.faults["datasources"] = (401, "application/json", f'{{"message": "{TOKEN} secret-token"}}'.encode())
+    with pytest.raises(GrafanaError) as caught:
+        list(push(grafana, WANTED))
+    assert not {TOKEN, "secret-token"} & {*str(caught.value).replace('"', " ").split()}
+
+
 def test_influxdb_1_is_asked_with_user_and_password(fake: FakeGrafana, grafana: Grafana) -> None:
     influx = InfluxSettings(url="http://old:8086", username="reader", password=SecretStr("pw"))
     list(push(grafana, Wanted("Europe/London", influx)))
