@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from simulators.messages import TimedMessage
     from simulators.simulation import Simulation
     from simulators.truth.record import TruthRecord
-    from simulators.truth.verify import Difference, Figures, Truth
+    from simulators.truth.verify import Difference, Truth
     from stores import Store
 
 app = new_app(
@@ -132,13 +132,13 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the store's daily figures with the truth; exit 1 with the differences."""
-    from simulators.truth.verify import differences, read_truth
+    from simulators.truth.verify import read_truth
 
     expected = read_truth(truth)
     deadline_s = time.monotonic() + wait
     with closing(store_of(load_settings(data=data))) as store:
         while True:
-            found = differences(expected, _figures(store, expected))
+            found = _differences(store, expected)
             if not found or time.monotonic() >= deadline_s:
                 break
             time.sleep(_POLL_S)
@@ -262,15 +262,19 @@ def _report(figures: dict[str, Any], *, as_json: bool) -> None:
         out.print(f"{name.replace('_', ' '):18} {value}")
 
 
-def _figures(store: Store, truth: Truth) -> Iterator[tuple[str, date, Figures]]:
-    """The store's daily figures for the truth's hubs and days."""
+def _differences(store: Store, truth: Truth) -> list[Difference]:
+    """What the store's figures of the truth's hubs and days, and of their zones, have otherwise."""
+    from simulators.truth.verify import differences, zone_differences
     from usage import Queries
 
     queries = Queries(store, truth.estate, now_ns=time.time_ns())
-    for hub in truth.estate.hubs:
-        for first, last in truth.spans:
-            for day in queries.daily(first, last, hub=hub.id):
-                yield day.hub, day.date, day.figures
+    asked = [(hub.id, first, last) for hub in truth.estate.hubs for first, last in truth.spans]
+    days = (day for hub, first, last in asked for day in queries.daily(first, last, hub=hub))
+    zones = (zone for hub, first, last in asked for zone in queries.zones(first, last, hub=hub))
+    return [
+        *differences(truth, ((day.hub, day.date, day.figures) for day in days)),
+        *zone_differences(truth, ((zone.hub, zone.date, zone.zone, zone.figures) for zone in zones)),
+    ]
 
 
 def _report_differences(truth: Truth, found: list[Difference], *, as_json: bool) -> None:

@@ -64,6 +64,9 @@ def export(
     last: ToOption,
     hub: HubOption = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="A row per clock hour instead of per day.")] = False,
+    by_zone: Annotated[
+        bool, typer.Option("--by-zone", help="A row per zone and day: the air and mould of it.")
+    ] = False,
     per: Annotated[Per, typer.Option("--per", help="A row per day, ISO week or month.")] = Per.DAY,
     small: Annotated[
         bool, typer.Option("--suppress-small", help="For publication: 1-7 people become *, more the nearest 5.")
@@ -74,41 +77,51 @@ def export(
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
     from cli.usage_views import print_csv, print_json
-    from schemas.measurements import USAGE_FIELDS
     from usage import Queries
     from usage.publication import suppress_small
 
     if hourly and per is not Per.DAY:
         _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
+    if by_zone and (hourly or per is not Per.DAY):
+        _refuse("--by-zone gives days: leave --hourly and --per out")
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
         queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
-        labels, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
+        columns, rows = _rows(queries, begin, end, hub, hourly=hourly, by_zone=by_zone, per=per)
         if small:
-            rows = ({**row, **suppress_small({name: row[name] for name in USAGE_FIELDS})} for row in rows)
+            rows = map(suppress_small, rows)
         if form is Format.JSON:
             print_json(rows)
         else:
-            print_csv(rows, [*labels, *USAGE_FIELDS])
+            print_csv(rows, columns)
 
 
 def _rows(
-    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
+    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, by_zone: bool, per: Per
 ) -> tuple[list[str], Iterator[Row]]:
-    """The names of the columns before the figures, and the rows."""
-    from schemas.measures import named
+    """The names of the columns, and the rows."""
+    from schemas.measures import USAGE_MEASURES, ZONE_MEASURES, named
     from usage.queries import Period
 
+    if by_zone:
+        zones = queries.zones(first, last, hub=hub)
+        return ["hub", "zone", "date", *ZONE_MEASURES], (
+            {"hub": z.hub, "zone": z.zone, "date": z.date.isoformat(), **z.figures} for z in zones
+        )
     if hourly:
         hours = queries.hourly(first, last, hub=hub)
-        return ["hub", "time"], ({"hub": h.hub, "time": h.time.isoformat(), **named(h.figures)} for h in hours)
+        return ["hub", "time", *USAGE_MEASURES], (
+            {"hub": h.hub, "time": h.time.isoformat(), **named(h.figures)} for h in hours
+        )
     if per is Per.DAY:
         days = queries.daily(first, last, hub=hub)
-        return ["hub", "date"], ({"hub": d.hub, "date": d.date.isoformat(), **named(d.figures)} for d in days)
+        return ["hub", "date", *USAGE_MEASURES], (
+            {"hub": d.hub, "date": d.date.isoformat(), **named(d.figures)} for d in days
+        )
     sums = queries.periods(Period(per), first, last, hub=hub)
     counted = ["days", "days_counted", "days_missing"]
-    return ["hub", per.value, *counted], (
+    return ["hub", per.value, *counted, *USAGE_MEASURES], (
         {"hub": s.hub, per.value: s.period}
         | {"days": s.days, "days_counted": s.days_counted, "days_missing": s.days_missing}
         | named(s.figures)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.kinds import KINDS
-from schemas.measures import USAGE_MEASURES
+from schemas.measures import USAGE_MEASURES, ZONE_MEASURES
 
 
 class FieldType(StrEnum):
@@ -44,6 +44,10 @@ _I, _F, _B = FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN
 
 USAGE_FIELDS: Mapping[str, FieldType] = {name: _TYPES[measure.number] for name, measure in USAGE_MEASURES.items()}
 """The fields of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
+
+_USAGE_DAILY_ZONE = {name: _TYPES[measure.number] for name, measure in ZONE_MEASURES.items()} | {"mould_dry_hours": _F}
+"""The air of a zone on a day. `mould_dry_hours` is with the index what the next day goes on from: for how long it has
+been too dry for mould to grow, at most a little more than a day."""
 
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
@@ -100,6 +104,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         # The figures, and what explains and defends them: it must be there as long as they are.
         Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
+        Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),
         # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that

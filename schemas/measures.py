@@ -110,6 +110,7 @@ class Measure:
     bands: tuple[Band, ...] = ()
     words: tuple[str, ...] = ()
     """What the values 0, 1, 2... are called, where they are states."""
+    stored_decimals: int = STORED_DECIMALS
 
     def named(self, value: float | None) -> float | str | None:
         """The value as people and programs are given it."""
@@ -123,7 +124,7 @@ class Measure:
 
     def stored(self, value: float) -> int | float | bool:
         """The value as it is stored: of the field's type, floats rounded."""
-        return round(value, STORED_DECIMALS) if self.number is float else self.number(value)
+        return round(value, self.stored_decimals) if self.number is float else self.number(value)
 
 
 # ---------------------------------------------------------------------------------------------------------- the limits
@@ -134,6 +135,8 @@ WORKROOM_MIN_C, COMFORT_MAX_C = 16, 25
 FROST_C = 5
 """Below this an empty building is at risk: the usual setting of a frost thermostat (heathack.org)."""
 COMFORT_MIN_PCT, COMFORT_MAX_PCT = 40, 70
+MOULD_GROWS, MOULD_ALARM = 1, 2.5
+"""Of the mould index, 0 to 6: from 1 on there is growth under the microscope, from 3 on to the bare eye."""
 COMPLETE_MIN, MOSTLY_COMPLETE_MIN = 0.9, 0.7
 COUNTED_MIN = 0.95
 """From this share of the opening time on, a day's people are counted, and not in part."""
@@ -165,6 +168,11 @@ _HUMIDITY = (
 _BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, "poor air", Tone.ALARM))
 _BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "damp", Tone.WARN, _MOULD))
 _BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "frost", Tone.COLD, _FROST))
+_BANDS_OF_MOULD = (
+    Band(None, "", Tone.GOOD),
+    Band(MOULD_GROWS, "mould likely to begin", Tone.WARN, _MOULD),
+    Band(MOULD_ALARM, "mould likely", Tone.ALARM, "alert level of VILPE"),
+)
 _BANDS_OF_COMPLETENESS = (
     Band(None, "mostly missing", Tone.ALARM),
     Band(MOSTLY_COMPLETE_MIN, "incomplete", Tone.POOR),
@@ -323,6 +331,16 @@ _DAILY = (
     ),
 )
 
+_MOULD_INDEX = _room(
+    "mould_index",
+    "Mould index",
+    "0 to 6 at the day's end, of what the air would let grow on bare pine: an indicator, as the air is not the wall",
+    decimals=1,
+    over_days=_MAX,
+    bands=_BANDS_OF_MOULD,
+    stored_decimals=6,
+)
+
 _LIVE = (
     _people("people", "People in view"),
     _wifi("clients", "Wi-Fi clients", number=int, unit=CLIENTS),
@@ -337,7 +355,16 @@ _LIVE = (
 USAGE_MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _DAILY})
 """The figures of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
 
-MEASURES: Mapping[str, Measure] = MappingProxyType({m.name: m for m in (*_DAILY, *_LIVE)})
+ZONE_MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        measure.name: measure
+        for measure in (*_DAILY, _MOULD_INDEX)
+        if measure.judged_by is Judge.ENVIRONMENT and measure.name != "temperature_coldest_zone_c"
+    }
+)
+"""The figures of `usage_daily_zone`, in the order in which they are exported."""
+
+MEASURES: Mapping[str, Measure] = MappingProxyType({m.name: m for m in (*_DAILY, _MOULD_INDEX, *_LIVE)})
 """Every figure of the roll-ups and every reading that people see, by its field's name."""
 
 

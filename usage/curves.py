@@ -58,6 +58,11 @@ class Curve:
     def __bool__(self) -> bool:
         return bool(self.pieces)
 
+    @property
+    def highest(self) -> Number:
+        """The highest value; 0 where nothing is known."""
+        return max((value for _, _, value in self.pieces), default=0)
+
     def mean(self, spans: Iterable[Span]) -> float | None:
         """The mean over what is known of the spans, weighted by time; None where nothing is."""
         if not self.pieces:

@@ -1,11 +1,11 @@
 r"""Writes the roll-ups to the store: computes a hub's days anew and writes what they came to.
 
     marked days (late data) ---------\
-    today, ended, final, missed days -+-> recompute -> one batch a day: its row and its hours' -> the mark is done
+    today, ended, final, missed days -+-> recompute -> one batch a day: its row, hours, zones -> the mark is done
     neighbour days (shared growth) -/
 
-Recomputing is idempotent, and a day and its hours are one write: whoever stops in the middle leaves whole days, old
-or new, and the marks of those that are still due.
+Recomputing is idempotent, and a day, its hours and its zones are one write: whoever stops in the middle leaves whole
+days, old or new, and the marks of those that are still due.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from usage.journal import (
 from usage.queries.figures import HubFigures, with_status
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import DAILY, HOURLY, Mark, done_line, forget, read_marks, read_rows, row_line, write
+from usage.zone_days import ZoneChain
 
 SETTLE_NS = 2 * NS_A_SECOND
 """A younger mark is left alone: more late readings of the same day are likely on their way."""
@@ -78,10 +79,12 @@ class RollupWriter:
         rows = read_rows(self._store, DAILY, self.hub, span)
         self._drop_strays(rows, set(due))
         corrections = read_corrections(self._store, span, self.hub)
+        chain = ZoneChain(self._figures.source, span)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         for number, rollup in enumerate(self._figures.rollups(due)):
             old = rows.get(rollup.day.span.start_ns)
-            yield rollup, self._write(rollup, old, corrections) if number >= known_from else []
+            goes_on = rollup.day.date + timedelta(days=1) in due[number + 1 : number + 2]
+            yield rollup, self._write(rollup, old, corrections, chain, goes_on=goes_on) if number >= known_from else []
 
     def _drop_strays(self, rows: Mapping[int, Figures], due: Collection[date]) -> None:
         """Delete the rows of due days that lie on no midnight of the hub any more, since its time zone changed."""
@@ -102,21 +105,31 @@ class RollupWriter:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
 
     def _write(
-        self, rollup: Rollup, old: Figures | None, corrections: Mapping[tuple[str, ...], CounterCorrection]
+        self,
+        rollup: Rollup,
+        old: Figures | None,
+        corrections: Mapping[tuple[str, ...], CounterCorrection],
+        chain: ZoneChain,
+        *,
+        goes_on: bool,
     ) -> list[Change]:
-        """Write what a day came to, all of it in one batch."""
+        """Write what a day came to, all of it in one batch; where it ends a run of days, with the mould after it."""
         span = rollup.day.span
         row = self._figures.with_revision(rollup.day, rollup.figures, old)
         found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
         stored = {
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
-        if old is not None and any(row[name] is None for name, value in old.items() if value is not None):
+        zones, mould_before = chain.rows(rollup.day, rollup.environment)
+        replaced = [(old or {}, row), *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items())]
+        if any(new.get(name) is None for was, new in replaced for name, value in was.items() if value is not None):
             forget(self._store, self.hub, span, self._now_ns)
         hours = with_status(rollup.hours, row)
         lines = [
             row_line(DAILY, self.hub, span.start_ns, row),
             *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
+            *chain.lines(rollup.day, zones),
+            *(() if goes_on else chain.later_lines(rollup.day, mould_before)),
             *change_lines(found),
             *correction_lines(self.hub, corrections_of(rollup.tallies, span), stored),
         ]

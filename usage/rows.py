@@ -17,7 +17,7 @@ from stores import Accepted, Store, StoreError
 from stores.lines import encode
 from usage.rollup import Figures
 
-DAILY, HOURLY, MARKS = "usage_daily", "usage_hourly", "day_marks"
+DAILY, HOURLY, ZONES, MARKS = "usage_daily", "usage_hourly", "usage_daily_zone", "day_marks"
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _STATUS_FIELDS = frozenset({"final", "revision"})
 
@@ -96,7 +96,7 @@ def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
     The day is marked first, so that it is computed again whoever stops in between.
     """
     write(store, [encode(MARKS, {"hub": hub}, {"marked_ns": now_ns}, day.start_ns)])
-    for measurement in (DAILY, HOURLY):
+    for measurement in (DAILY, HOURLY, ZONES):
         store.delete(measurement, start_ns=day.start_ns, stop_ns=day.stop_ns, where={"hub": hub})
 
 

@@ -7,7 +7,7 @@ the last one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,18 +42,20 @@ class HubSource:
     plan: HubPlan
     now_ns: int
 
-    def days(self, dates: Sequence[date]) -> Iterator[tuple[Day, HubReadings]]:
+    def days(
+        self, dates: Sequence[date], kinds: Collection[Kind] = EXPECTED_KINDS
+    ) -> Iterator[tuple[Day, HubReadings]]:
         """Yield each of the dates, which come in order, with the readings of it and around it."""
         for batch in _batches(dates):
             days = [self.calendar.day(day) for day in batch]
-            readings = self._read(Span(days[0].span.start_ns, days[-1].span.stop_ns))
+            readings = self._read(Span(days[0].span.start_ns, days[-1].span.stop_ns), kinds)
             for day in days:
                 yield day, readings
 
-    def _read(self, span: Span) -> HubReadings:
+    def _read(self, span: Span, kinds: Collection[Kind]) -> HubReadings:
         return {
             kind: self._counters(kind, span) if kind in _COUNTERS else by_sensor(self._chunks(kind, _padded(span)))
-            for kind in sorted(EXPECTED_KINDS)
+            for kind in sorted(kinds)
         }
 
     def _chunks(self, kind: Kind, span: Span, sensor: str | None = None) -> list[SeriesChunk]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from schemas import Kind
-from schemas.localtime import NS_A_MINUTE, Span
-from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, FROST_C
-from usage import air, signals
+from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR, Span
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, FROST_C, STORED_DECIMALS, ZONE_MEASURES
+from usage import air, mould, signals
 from usage.calendar import Day, HubCalendar, clip, union
 from usage.completeness import every_ns
 from usage.curves import Curve, Piece, Times, average, both
+from usage.mould import NO_MOULD, MouldState
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
@@ -31,8 +32,12 @@ ENVIRONMENT = {
 }
 _LIMITS_PPM = (CO2_FAIR_PPM, CO2_POOR_PPM)
 
+_MOULD_INDEX = ZONE_MEASURES["mould_index"]
+
+Row = dict[str, int | float | bool | None]
+"""The figures of a zone's day, as they are stored."""
 Values = dict[str, float | None]
-"""Figures by name, as they are computed."""
+"""Figures by name, before they are rounded."""
 
 
 @dataclass(slots=True)
@@ -128,8 +133,51 @@ class Environment:
         edges_ns = [day.span.start_ns, *chain.from_iterable(opening), day.span.stop_ns]
         self._closed = clip(map(Span, edges_ns[::2], edges_ns[1::2]), self._begun)
         found = self._found(readings)
+        expected = {known.zone or name for name, known in plan.expected(ENVIRONMENT.keys(), day.date)}
+        self._names = sorted(expected | found.keys())
         self.zones = {zone: Air.of_zone(found[zone]) for zone in sorted(found)}
         self.hub = Air.of_zones(list(self.zones.values()))
+
+    def rows(self, held: Mapping[str, MouldState]) -> dict[str, Row]:
+        """The day's row of each zone of which anything is known; `held` is their mould the evening before."""
+        opening = clip(self._day.open, self._begun)
+        rows: dict[str, Row] = {}
+        for zone in self._names:
+            found = self.zones[zone].figures(self._day.span, opening, self._closed) if zone in self.zones else {}
+            state = self.mould(zone, held.get(zone))
+            found["mould_index"] = None if state is None else state.index
+            rows[zone] = {
+                name: None if (value := found.get(name)) is None else measure.stored(value)
+                for name, measure in ZONE_MEASURES.items()
+            }
+            rows[zone]["mould_dry_hours"] = None if state is None else state.dry_hours
+        return {zone: row for zone, row in rows.items() if any(value is not None for value in row.values())}
+
+    def moulds(self, held: Mapping[str, MouldState]) -> dict[str, MouldState]:
+        """The mould of each zone of which anything is known, as `rows` has it."""
+        found = {zone: self.mould(zone, held.get(zone)) for zone in self._names}
+        return {zone: state for zone, state in found.items() if state is not None}
+
+    def mould(self, zone: str, held: MouldState | None) -> MouldState | None:
+        """The mould of a zone at the day's end, or now; None where nothing is known, ever. Unknown hours hold it."""
+        here = self.zones.get(zone)
+        humidity = here.curves.get(Kind.HUMIDITY) if here is not None else None
+        if here is None or humidity is None:
+            return held
+        temperature = here.curves.get(Kind.TEMPERATURE) or self.hub.curves.get(Kind.TEMPERATURE)
+        if temperature is None:
+            return held
+        may_grow = humidity.highest >= air.CRITICAL_HUMIDITY_MIN_PCT
+        state = held
+        for hour in clip(self._day.hours, self._begun):
+            if not may_grow and state == NO_MOULD:
+                break
+            celsius, rh_pct = temperature.mean([hour]), humidity.mean([hour])
+            if celsius is not None and rh_pct is not None:
+                state = mould.after(state or NO_MOULD, hour.length_ns / NS_AN_HOUR, celsius, rh_pct)
+        if state is None:
+            return None
+        return MouldState(_MOULD_INDEX.stored(state.index), round(state.dry_hours, STORED_DECIMALS))
 
     def figures(self, span: Span, opening: Sequence[Span]) -> Values:
         """The hub's figures of a span; `opening` is the opening time in it that has passed."""

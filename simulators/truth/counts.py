@@ -40,6 +40,10 @@ class Hours:
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
 
+    def each(self) -> Iterator[Span]:
+        """The hours, in order."""
+        return (Span(start, stop) for start, stop in pairwise(self._starts))
+
     def spread(self, reading: ReceivedReading, number: int, gap_ns: int) -> Iterator[CountAt]:
         """What a reading reports as counted since the one before, hour by hour of the day."""
         if reading.since_ns is None:

@@ -14,13 +14,14 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub, Kind
-from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, Span, day_span, local_day
+from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, NS_AN_HOUR, Span, day_span, local_day
 from simulators.devices import every_ns
 from simulators.hours import open_spans
 from simulators.transmissions import Transmission
 from simulators.truth import air, coverage, zones
 from simulators.truth.air import StepSignal
 from simulators.truth.counts import CountAt, Hours, counted, peak, shared, total, transferred
+from simulators.truth.mould import Mould
 from simulators.truth.received import ReceivedSeries
 from simulators.truth.zones import by_zone
 
@@ -40,6 +41,7 @@ class HubOracle:
         self._hub = hub
         self._zone: ZoneInfo = estate.zone_of(hub.id)
         self._received: dict[tuple[str, Kind], ReceivedSeries] = {}
+        self._mould: dict[str, Mould] = {}
 
     def take(self, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series' transmissions on one day."""
@@ -110,7 +112,7 @@ class HubOracle:
         if row["people_state"] == 0:
             people = ("entries", "exits", "entries_open", "peak_occupancy", "occupancy_drift")
             row |= {name: None for name in people if not row[name]}
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
+        return _rounded(row)
 
     def _peak(self, day: date, entries: Sequence[CountAt], exits: Sequence[CountAt]) -> int | None:
         """The most people at once. Who is inside at a midnight over which the hub is open came the day before."""
@@ -123,6 +125,42 @@ class HubOracle:
             anew_ns = (today[0].stop_ns + [*(start for start, _ in today[1:]), bounds.stop_ns][0]) // 2
         goes_on = bool(tomorrow) and today[-1].stop_ns == bounds.stop_ns == tomorrow[0].start_ns
         return peak(entries, exits, anew_ns, is_empty_at_end=not goes_on)
+
+    def zone_rows(self, day: date) -> dict[str, Row]:
+        """The figures of each zone on a local day. To be asked day by day, in order: mould grows on from the last."""
+        bounds = day_span(day, self._zone)
+        opening, closed = open_spans(self._estate, self._hub, day), _between(bounds, self._open_within(bounds))
+        temperature, humidity = (self._signals(kind, bounds) for kind in (Kind.TEMPERATURE, Kind.HUMIDITY))
+        pressure = air.at_sea_level(self._signals(Kind.PRESSURE, bounds), temperature, self._hub.altitude_m)
+        kinds = [by_zone(signals) for signals in (temperature, humidity, pressure, self._signals(Kind.CO2, bounds))]
+        rows = {}
+        for zone in zones.heard_of(self._hub):
+            warm, humid, heavy, breathed = (found.get(zone, []) for found in kinds)
+            degrees = [value for signal in warm for _, value in signal.of_the_day()]
+            row: Row = {
+                "temperature_mean_c": zones.mean({zone: warm}, opening),
+                "temperature_min_c": min(degrees, default=None),
+                "temperature_max_c": max(degrees, default=None),
+                "relative_humidity_mean_pct": zones.mean({zone: humid}, opening),
+                "pressure_mean_hpa": zones.mean({zone: heavy}, opening),
+                "co2_mean_ppm": zones.mean({zone: breathed}, opening),
+                "co2_max_ppm": max((value for s in breathed for _, value in s.of_the_day()), default=None),
+                "co2_minutes_over_800": air.minutes_where(breathed, opening, lambda ppm: ppm > _POOR_PPM),
+                "co2_minutes_over_1500": air.minutes_where(breathed, opening, lambda ppm: ppm > _BAD_PPM),
+                "damp_minutes": air.damp_minutes(humid, temperature, opening),
+                "damp_minutes_closed": air.damp_minutes(humid, temperature, closed),
+                "frost_minutes_closed": air.minutes_where(warm, closed, lambda celsius: celsius < _FROST_C),
+                "mould_index": self._mould_index(zone, bounds, {zone: warm} if warm else kinds[0], {zone: humid}),
+            }
+            rows[zone] = _rounded(row)
+        return {zone: row for zone, row in rows.items() if any(value is not None for value in row.values())}
+
+    def _mould_index(self, zone: str, day: Span, warm: zones.Zones, humid: zones.Zones) -> float | None:
+        for hour in Hours(day, self._zone, self._open_within).each():
+            celsius, percent = zones.mean(warm, [hour]), zones.mean(humid, [hour])
+            if celsius is not None and percent is not None:
+                self._mould.setdefault(zone, Mould()).live(hour.length_ns / NS_AN_HOUR, celsius, percent)
+        return self._mould[zone].index if zone in self._mould else None
 
     def _open_within(self, span: Span) -> list[Span]:
         """The hub's opening times within a span."""
@@ -147,6 +185,10 @@ class HubOracle:
         }
         found = sum(min(number, received.get(series, 0)) for series, number in due.items())
         return found / sum(due.values()) if any(due.values()) else None
+
+
+def _rounded(row: Row) -> Row:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _between(day: Span, opening: Sequence[Span]) -> list[Span]:

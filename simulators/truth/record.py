@@ -7,6 +7,7 @@ Each line has a `type`:
     fault        fault, hub, sensor, kind, date, readings, detail
     connection   fault, after_messages, repeated: what was done to the connection
     usage_daily  hub, date and the figures that a perfect pipeline shows (null: no sensor reported)
+    usage_daily_zone  hub, zone, date and the same of the zone's air
     summary      readings sent, refused by reason, lost on the way, and stored once each
 """
 
@@ -25,7 +26,7 @@ from simulators.hub import HubDay
 from simulators.transmissions import Transmission
 from simulators.truth.oracle import HubOracle
 
-FORMAT = 1
+FORMAT = 2
 _WAITED_DAYS_MAX = 12
 """A counter that is silent for longer than any fault lasts is not waited for."""
 
@@ -97,6 +98,8 @@ class TruthRecord:
     def _write_figures(self, day: date) -> None:
         for hub, oracle in self._oracles.items():
             self._write("usage_daily", {"hub": hub, "date": day, **oracle.row(day)})
+            for zone, row in oracle.zone_rows(day).items():
+                self._write("usage_daily_zone", {"hub": hub, "zone": zone, "date": day, **row})
             oracle.forget(day)
 
     def _write(self, kind: str, content: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ class Truth:
     header: Mapping[str, Any]
     estate: Estate
     days: Mapping[tuple[str, date], Figures]
+    zones: Mapping[tuple[str, date, str], Figures] = field(default_factory=dict)
     injected: Mapping[str, int] = field(default_factory=dict)
     """How often each fault struck a series' day or the connection."""
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -48,11 +49,14 @@ class Difference(NamedTuple):
     field: str | None
     expected: Figure
     actual: Figure
+    zone: str | None = None
+    """Of a figure of a zone."""
 
     def __str__(self) -> str:
+        where = self.hub if self.zone is None else f"{self.hub} {self.zone}"
         if self.field is None:
-            return f"{self.hub} {self.date}: no figures at all"
-        return f"{self.hub} {self.date} {self.field}: expected {_shown(self.expected)}, found {_shown(self.actual)}"
+            return f"{where} {self.date}: no figures at all"
+        return f"{where} {self.date} {self.field}: expected {_shown(self.expected)}, found {_shown(self.actual)}"
 
 
 def _shown(value: Figure) -> str:
@@ -72,11 +76,14 @@ def read_truth(path: Path) -> Truth:
     if header.get("format") != FORMAT:
         raise HubpulseError(f"{path} is no truth of this version: simulate again with --truth {path}")
     days = {
-        (line["hub"], date.fromisoformat(line["date"])): {
-            name: value for name, value in line.items() if name not in ("type", "hub", "date")
-        }
+        (line["hub"], date.fromisoformat(line["date"])): _figures(line)
         for line in lines
         if line["type"] == "usage_daily"
+    }
+    zones = {
+        (line["hub"], date.fromisoformat(line["date"]), line["zone"]): _figures(line)
+        for line in lines
+        if line["type"] == "usage_daily_zone"
     }
     if not days:
         raise HubpulseError(f"{path} covers no day: the simulation that wrote it was stopped too early")
@@ -84,7 +91,11 @@ def read_truth(path: Path) -> Truth:
     summary = next((line for line in lines if line["type"] == "summary"), {})
     if not summary and header["spans"][-1][1] is not None:
         raise HubpulseError(f"{path} has no end: its simulation was stopped; simulate again with --truth {path}")
-    return Truth(header, Estate.model_validate(header["estate"]), days, injected, summary)
+    return Truth(header, Estate.model_validate(header["estate"]), days, zones, injected, summary)
+
+
+def _figures(line: Mapping[str, Any]) -> Figures:
+    return {name: value for name, value in line.items() if name not in ("type", "hub", "zone", "date")}
 
 
 def _line(path: Path, number: int, text: str) -> dict[str, Any]:
@@ -106,12 +117,29 @@ def differences(truth: Truth, shown: Iterable[tuple[str, date, Figures]]) -> lis
         if actual is None:
             found.append(Difference(hub, day, None, None, None))
             continue
-        found += [
-            Difference(hub, day, name, value, actual.get(name))
-            for name, value in expected.items()
-            if not _agree(value, actual.get(name))
-        ]
+        found += _differing(hub, day, expected, actual)
     return found
+
+
+def zone_differences(truth: Truth, shown: Iterable[tuple[str, date, str, Figures]]) -> list[Difference]:
+    """The same of zones (hub, local day, zone, figures); one that the truth does not know is a difference, too."""
+    rows = {(hub, day, zone): figures for hub, day, zone, figures in shown}
+    found: list[Difference] = []
+    for hub, day, zone in sorted(truth.zones.keys() | rows.keys()):
+        expected, actual = truth.zones.get((hub, day, zone)), rows.get((hub, day, zone))
+        if expected is None or actual is None:
+            found.append(Difference(hub, day, None, None, None, zone))
+        else:
+            found += _differing(hub, day, expected, actual, zone)
+    return found
+
+
+def _differing(
+    hub: str, day: date, expected: Figures, actual: Figures, zone: str | None = None
+) -> Iterator[Difference]:
+    for name, value in expected.items():
+        if not _agree(value, actual.get(name)):
+            yield Difference(hub, day, name, value, actual.get(name), zone)
 
 
 def _agree(expected: Figure, actual: Figure) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 
+from schemas import Hub, Kind
 from schemas.localtime import Span
 from simulators.truth.air import StepSignal
 
+AIR_KINDS = {Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2}
 Zones = Mapping[str, Sequence[StepSignal]]
 
 
@@ -42,6 +44,12 @@ def _now(signals: Iterable[StepSignal], time_ns: int) -> float | None:
 def coldest(zones: Zones, spans: Sequence[Span]) -> float | None:
     """The lowest of the zones' means."""
     return min(_means(zones, spans), default=None)
+
+
+def heard_of(hub: Hub) -> list[str]:
+    """The zones of a hub in which anything about the air is measured."""
+    of_air = [sensor for sensor in hub.sensors if AIR_KINDS & set(sensor.kinds)]
+    return sorted({sensor.zone or sensor.id for sensor in of_air})
 
 
 def _means(zones: Zones, spans: Sequence[Span]) -> list[float]:

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas import KINDS, MEASURES
-from schemas.measures import USAGE_MEASURES, Aggregation, Covers, Measure
+from schemas.measures import USAGE_MEASURES, ZONE_MEASURES, Aggregation, Covers, Judge, Measure
 from tests.schemas.measures_table import USAGE, with_table
 
 each = pytest.mark.parametrize("measure", MEASURES.values(), ids=str)
@@ -32,7 +32,13 @@ def test_every_figure_adds_up_to_weeks_and_says_what_it_is() -> None:
 
 def test_what_is_not_of_the_rollups_is_a_field_of_the_readings() -> None:
     fields = {field.name for spec in KINDS.values() for field in spec.fields}
-    assert MEASURES.keys() - USAGE_MEASURES.keys() - fields == set()
+    assert MEASURES.keys() - USAGE_MEASURES.keys() - ZONE_MEASURES.keys() - fields == set()
+
+
+def test_a_zone_has_the_figures_of_the_air_and_its_mould() -> None:
+    of_hub = {name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.ENVIRONMENT}
+    assert ZONE_MEASURES.keys() - of_hub == {"mould_index"}
+    assert of_hub - ZONE_MEASURES.keys() == {"temperature_coldest_zone_c"}
 
 
 def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:

@@ -27,7 +27,7 @@ from simulators.faults import describe
 from simulators.messages import TimedMessage
 from simulators.simulation import Simulation
 from simulators.truth.record import TruthRecord
-from simulators.truth.verify import Difference, Truth, differences, read_truth
+from simulators.truth.verify import Difference, Truth, differences, read_truth, zone_differences
 from stores import open_store
 from tests.real_parts import require
 from tests.servers import Influxd, Mosquitto
@@ -95,15 +95,14 @@ class Pipeline:
 
     def differences(self, truth: Truth) -> list[Difference]:
         with closing(open_store(self.settings)) as store:
-            return differences(
-                truth,
-                (
-                    (day.hub, day.date, day.figures)
-                    for hub in truth.estate.hubs
-                    for first, last in truth.spans
-                    for day in Queries(store, truth.estate, now_ns=time.time_ns()).daily(first, last, hub=hub.id)
-                ),
-            )
+            queries = Queries(store, truth.estate, now_ns=time.time_ns())
+            asked = [(hub.id, first, last) for hub in truth.estate.hubs for first, last in truth.spans]
+            days = [day for hub, first, last in asked for day in queries.daily(first, last, hub=hub)]
+            zones = [zone for hub, first, last in asked for zone in queries.zones(first, last, hub=hub)]
+            return [
+                *differences(truth, ((day.hub, day.date, day.figures) for day in days)),
+                *zone_differences(truth, ((zone.hub, zone.date, zone.zone, zone.figures) for zone in zones)),
+            ]
 
 
 @contextmanager

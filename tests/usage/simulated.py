@@ -1,18 +1,19 @@
 """A simulated estate whose truth is known, as its messages come out of ingest."""
 
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from io import StringIO
 from itertools import groupby, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ingest.decoder import Decoder
 from mqtt.messages import Message as Received
 from schemas import Estate
 from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
+from schemas.measures import ZONE_MEASURES
 from sensors.registry import Registry
 from simulators.messages import TimedMessage
 from simulators.simulation import Simulation
@@ -23,6 +24,8 @@ from tests.usage.given import HOUR_NS, put_lines
 from usage.calendar import HubCalendar
 from usage.rollup import Figures
 from usage.rows import DAILY, read_rows
+from usage.zone_days import read_zone_rows
+from usage.zones import Row
 
 ROUNDING = 0.002
 """Means are kept with three decimals, and the truth with four."""
@@ -30,6 +33,8 @@ AIR = ["temperature", "humidity", "pressure", "co2"]
 EVER = Span(0, 2**62)
 BATCH_MESSAGES = 500
 READINGS_A_MESSAGE = 144
+
+Day = TypeVar("Day")
 
 
 def document() -> dict[str, Any]:
@@ -39,6 +44,7 @@ def document() -> dict[str, Any]:
         {"id": "side", "kinds": ["footfall"], "every": "30m"},
         {"id": "wifi", "kinds": ["wifi"], "every": "1h"},
         {"id": "air", "kinds": AIR, "zone": "hall", "every": "1h"},
+        {"id": "cafe", "kinds": ["temperature", "humidity"], "every": "1h"},
     ]
     return {
         "timezone": "Europe/London",
@@ -96,19 +102,30 @@ class SimulatedYear:
             if row["type"] == "usage_daily"
         }
 
+    def expected_zones(self) -> dict[tuple[date, str], Row]:
+        """The rows of zones that the truth asks for."""
+        rows = [json.loads(line) for line in self._truth.getvalue().splitlines()]
+        return {
+            (date.fromisoformat(row["date"]), row["zone"]): {name: row[name] for name in row if name in ZONE_MEASURES}
+            for row in rows
+            if row["type"] == "usage_daily_zone"
+        }
+
+    def stored_zones(self, store: Store) -> dict[tuple[date, str], Row]:
+        """The rows of zones as jobs left them in the store."""
+        rows = read_zone_rows(store, EVER, "armley")["armley"]
+        return {(self.calendar.date_of(t), zone): row for t, zones in rows.items() for zone, row in zones.items()}
+
     def stored(self, store: Store) -> dict[date, Figures]:
         """The rows as jobs left them in the store."""
         rows = read_rows(store, DAILY, "armley", EVER)
         return {self.calendar.date_of(time_ns): row for time_ns, row in rows.items()}
 
-    def differences(self, store: Store) -> list[tuple[date, str, object, object]]:
+    def differences(self, store: Store) -> list[tuple[object, str, object, object]]:
         """Every figure of the truth that the store lacks or has otherwise; means may differ by their rounding."""
-        stored = self.stored(store)
         return [
-            (day, name, value, stored.get(day, {}).get(name))
-            for day, row in self.expected().items()
-            for name, value in row.items()
-            if not _agree(value, stored.get(day, {}).get(name))
+            *_differences(self.expected(), self.stored(store)),
+            *_differences(self.expected_zones(), self.stored_zones(store)),
         ]
 
     def _messages(self, readings_max: int) -> Generator[TimedMessage, None, None]:
@@ -125,6 +142,16 @@ class SimulatedYear:
             return Ingested(clock[0], batch.lines, marks)
 
         return decode
+
+
+def _differences(
+    expected: Mapping[Day, Row], stored: Mapping[Day, Row]
+) -> Iterator[tuple[object, str, object, object]]:
+    for day, row in expected.items():
+        for name, value in row.items():
+            found = stored.get(day, {}).get(name)
+            if not _agree(value, found):
+                yield day, name, value, found
 
 
 def _agree(expected: object, actual: object) -> bool:

@@ -14,6 +14,7 @@ from cli.usage import app
 from schemas import Kind
 from schemas.localtime import Span
 from schemas.measurements import USAGE_FIELDS
+from schemas.measures import ZONE_MEASURES
 from schemas.settings import InfluxSettings
 from stores import Store
 from stores.influx_store import InfluxStore
@@ -72,6 +73,27 @@ def test_csv_has_a_row_per_hub_and_day_with_the_contracts_columns(data: Path) ->
         "true",
         "1",
     )
+
+
+def test_zones_have_rows_of_their_own_with_the_figures_of_the_air(data: Path, store: Store) -> None:
+    put(store, Kind.CO2, [(MIDNIGHT_NS + 12 * HOUR_NS, {"co2_ppm": 800.0})], sensor="s2", zone="hall")
+    result = call("export", "--from", "2024-10-21", "--to", DAY, "--by-zone", "--suppress-small", data=data)
+    header, *rows = csv.reader(io.StringIO(result.stdout))
+    assert header == ["hub", "zone", "date", *ZONE_MEASURES]
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["hub"], row["zone"], row["date"], row["co2_mean_ppm"], row["mould_index"]) for row in found] == [
+        ("armley", "hall", DAY, "800.0", ""),
+        ("armley", "s1", DAY, "612.5", ""),
+    ]
+    again = json.loads(call("export", "--from", DAY, "--to", DAY, "--by-zone", "--format", "json", data=data).stdout)
+    assert [row["co2_max_ppm"] for row in again] == [800.0, 612.5]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("other", [["--hourly"], ["--per", "week"]])
+def test_zones_are_given_by_day_alone(data: Path, other: list[str]) -> None:
+    result = call("export", "--from", DAY, "--to", DAY, "--by-zone", *other, data=data)
+    assert (result.exit_code, "--by-zone gives days: leave --hourly and --per out" in result.output) == (2, True)
 
 
 @pytest.mark.usefixtures("store")

@@ -9,7 +9,7 @@ Rules that stand here and nowhere else: when a sensor is silent and was last see
 data (`usage.rollup.has_data`).
 """
 
-from usage.queries.figures import DayFigures, HourFigures, UnknownHubError
+from usage.queries.figures import DayFigures, HourFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, Opening
 from usage.queries.periods import Period, PeriodFigures
 from usage.queries.queries import Queries
@@ -27,4 +27,5 @@ __all__ = [
     "SensorState",
     "UnknownHubError",
     "Why",
+    "ZoneFigures",
 ]

@@ -16,12 +16,14 @@ from datetime import date, datetime, timedelta
 
 from schemas import Estate, HubpulseError
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
+from schemas.measures import ZONE_MEASURES
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
 from usage.plan import HubPlan
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
 from usage.rows import DAILY, HOURLY, changes, read_marks, read_rows
 from usage.source import HubSource
+from usage.zone_days import read_zone_rows, zones_of_days
 
 CLOSING_NS = 2 * NS_AN_HOUR
 """A day is closed this long after its end, not at midnight: the first totals of the next day still complete it."""
@@ -38,6 +40,16 @@ class DayFigures:
     """The figures of one hub and local day, by the names of `USAGE_FIELDS`."""
 
     hub: str
+    date: date
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFigures:
+    """The figures of one zone of a hub on a local day, by the names of `ZONE_MEASURES`."""
+
+    hub: str
+    zone: str
     date: date
     figures: Figures
 
@@ -67,7 +79,7 @@ class HubFigures:
         self.calendar = HubCalendar(estate, hub)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
         self._plan = HubPlan.of(estate, hub)
-        self._source = HubSource(store, hub, self.calendar, self._plan, now_ns)
+        self.source = HubSource(store, hub, self.calendar, self._plan, now_ns)
 
     def days(self, first: date, last: date) -> Iterator[DayFigures]:
         """Yield every local day from `first` to `last`, up to today."""
@@ -103,9 +115,21 @@ class HubFigures:
             for hour, part in hours:
                 yield HourFigures(self.hub, from_ns(hour.start_ns).astimezone(self.calendar.zone), part)
 
+    def zones(self, first: date, last: date) -> Iterator[ZoneFigures]:
+        """Yield each zone of every local day from `first` to `last`, up to today."""
+        wanted = self._past_and_today(first, last)
+        if not wanted:
+            return
+        rows = read_zone_rows(self._store, self._span(wanted), self.hub).get(self.hub, {})
+        stored = {day: rows[start_ns] for day in wanted if (start_ns := self.calendar.day(day).span.start_ns) in rows}
+        settled = self._settled(wanted, self._daily_rows(wanted)) & stored.keys()
+        for day, zones in zones_of_days(self.source, wanted, stored, settled):
+            for zone, figures in sorted(zones.items()):
+                yield ZoneFigures(self.hub, zone, day, {name: figures[name] for name in ZONE_MEASURES})
+
     def rollups(self, days: Sequence[date]) -> Iterator[Rollup]:
         """Compute the days, which come in order, from the raw readings."""
-        for day, readings in self._source.days(days):
+        for day, readings in self.source.days(days):
             yield roll_up(readings, day, self.calendar, self._plan, now_ns=self._now_ns)
 
     def with_revision(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:

@@ -11,13 +11,14 @@ from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns,
 from stores import Store
 from usage.calendar import HubCalendar
 from usage.journal import Change, read_changes
-from usage.queries.figures import CLOCK_SLACK_NS, DayFigures, HourFigures, HubFigures, UnknownHubError
+from usage.queries.figures import CLOCK_SLACK_NS, DayFigures, HourFigures, HubFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, hub_state
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows_by_hub
+from usage.zone_days import read_zone_rows
 
 
 class Queries:
@@ -42,6 +43,11 @@ class Queries:
         """Every clock hour of the days, as `daily` does; a running day up to the hour now."""
         each = [self._figures(name) for name in self.hubs(hub)]
         return (hour for one in each for hour in one.hours(first, last))
+
+    def zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
+        """The air of every zone on every local day, as `daily` does."""
+        each = [self._figures(name) for name in self.hubs(hub)]
+        return (zone for one in each for zone in one.zones(first, last))
 
     def periods(self, period: Period, first: date, last: date, *, hub: str | None = None) -> Iterator[PeriodFigures]:
         """Every week or month of the days; one that the range cuts short has the figures of the days asked for."""
@@ -69,12 +75,24 @@ class Queries:
         A day without a roll-up is left out.
         """
         for name, rows in read_rows_by_hub(self._store, DAILY, _around(first, last), hub):
-            zone = self._estate.zone_of(name)
             for time_ns, figures in rows.items():
-                day = local_day(time_ns, zone)
-                # A midnight of the zone that the hub was in before is none any more.
-                if first <= day <= last and time_ns == midnight_ns(day, zone):
+                day = self._day_of_row(name, time_ns)
+                if day is not None and first <= day <= last:
                     yield DayFigures(name, day, figures)
+
+    def stored_zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
+        """The air of zones as it stands, as `stored_daily` does."""
+        for name, rows in read_zone_rows(self._store, _around(first, last), hub).items():
+            for time_ns, zones in rows.items():
+                day = self._day_of_row(name, time_ns)
+                if day is not None and first <= day <= last:
+                    yield from (ZoneFigures(name, zone, day, figures) for zone, figures in sorted(zones.items()))
+
+    def _day_of_row(self, hub: str, time_ns: int) -> date | None:
+        """The day that a row is of; None for one on a midnight of the time zone that the hub was in before."""
+        zone = self._estate.zone_of(hub)
+        day = local_day(time_ns, zone)
+        return day if time_ns == midnight_ns(day, zone) else None
 
     def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
         """The hours' roll-ups as they stand, by hub and the hour's start in UTC nanoseconds."""
