@@ -113,10 +113,10 @@ HUB_RULES = (
     Rule(
         "cold",
         f"Under {WORKROOM_MIN_C} °C in opening hours",
-        _recent("usage_hourly", Term("temperature_mean_c", "last"), "1h", HUB),
+        _recent("usage_hourly", Term("temperature_coldest_zone_c", "last"), "1h", HUB),
         ("lt", WORKROOM_MIN_C),
-        f"{_HUB} is under {WORKROOM_MIN_C} °C, the least for a workroom, while open.",
-        "See to the heating; the limit is for the mean of the hub's sensors over the running hour.",
+        f"A zone of {_HUB} is under {WORKROOM_MIN_C} °C, the least for a workroom, while open.",
+        "See to the heating; the limit is for the mean of the hub's coldest zone over the running hour.",
         for_text="30m",
     ),
     Rule(

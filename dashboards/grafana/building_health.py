@@ -6,7 +6,20 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.layout import dashboard, hub_variable
 from dashboards.grafana.panels import Look, bars, columns, number, panel, state_rows
-from dashboards.grafana.query import DAY, HOUR, HUB, SENSOR, InfluxQuery, Term, outer, select, series, silent_now, table
+from dashboards.grafana.query import (
+    DAY,
+    HOUR,
+    HUB,
+    ROOM,
+    SENSOR,
+    InfluxQuery,
+    Term,
+    outer,
+    select,
+    series,
+    silent_now,
+    table,
+)
 from schemas import measures
 
 TODAY, LATELY = "now/d", "15m"
@@ -49,9 +62,9 @@ DASHBOARD = dashboard(
         ),
         _count(
             "Cold hubs today",
-            _hubs_today(Term("temperature_mean_c", "min"), f'"value" < {measures.WORKROOM_MIN_C}'),
+            _hubs_today(Term("temperature_coldest_zone_c", "min"), f'"value" < {measures.WORKROOM_MIN_C}'),
             "blue",
-            f"Hubs whose mean temperature over today's opening hours is under {measures.WORKROOM_MIN_C} °C, the least "
+            f"Hubs with a zone whose mean over today's opening hours is under {measures.WORKROOM_MIN_C} °C, the least "
             "for a workroom.",
         ),
         _count(
@@ -102,15 +115,32 @@ DASHBOARD = dashboard(
             f"red over {measures.CO2_POOR_PPM} ppm. Blank: no sensor reported.",
         ),
         _by_hour(
-            "Temperature in opening hours",
-            Term("temperature_mean_c", "mean"),
-            f"Mean of each open clock hour. Blue under {measures.WORKROOM_MIN_C} °C, "
+            "Coldest zone in opening hours",
+            Term("temperature_coldest_zone_c", "min"),
+            f"Mean of each open clock hour in the coldest zone. Blue under {measures.WORKROOM_MIN_C} °C, "
             f"yellow over {measures.COMFORT_MAX_C} °C. Blank: closed, or no sensor reported.",
         ),
     ],
     [
         _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {measures.CO2_POOR_PPM} ppm"),
         _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
+    ],
+    [
+        panel(
+            columns("Mould index"),
+            table("usage_daily_zone", Term("mould_index", "last"), by=[HUB, ROOM]),
+            title="Mould index by zone",
+            says="How far mould would have grown on bare pine in the air of each zone, 0 to 6 (Hukka and Viitanen), "
+            f"by its last day. Red from {measures.MOULD_ALARM} on: air and heat it, look for mould on cold walls.",
+            size=(12, 8),
+        ),
+        panel(
+            bars(),
+            series("usage_daily", Term("frost_minutes_closed", "sum"), by=[DAY, HUB]),
+            title="Frost while closed",
+            says=f"Minutes under {measures.FROST_C} °C in each day's closed time, hubs on top of each other: "
+            "pipes may freeze.",
+        ),
     ],
     [
         panel(

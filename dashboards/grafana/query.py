@@ -24,7 +24,7 @@ ZONE = "@zone@"
 
 IN_RANGE = "$timeFilter"
 DAY, HOUR, INTERVAL = "time(1d)", "time(1h)", "time($__interval)"
-HUB, SENSOR, INGEST = '"hub"', '"sensor"', '"ingest"'
+HUB, SENSOR, INGEST, ROOM = '"hub"', '"sensor"', '"ingest"', '"zone"'
 SILENT_NOW = '"silent" = true'
 CHOSEN_HUBS = '"hub" =~ /^${hub:regex}$/'
 """The hubs that the dashboard's variable `hub` chooses; its "All" is `.*`, so that a hub long gone hides nothing."""

@@ -26,7 +26,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from dashboards.web import assets, pages, tables, views
 from dashboards.web.access import is_host_of_board
 from dashboards.web.snapshot import DAYS, SnapshotSource
-from schemas import Estate
+from schemas import MEASURES, Estate
 from schemas.localtime import from_ns
 from schemas.measures import named
 from stores.protocol import Store, StoreError
@@ -125,6 +125,8 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             charts=views.hub_charts(hub),
             days=tables.day_rows(hub.days, hub.state.now.date()),
             day_columns=tables.DAY_COLUMNS,
+            zones=tables.zone_rows(hub),
+            zone_columns=[MEASURES[name].label for name in tables.ZONE_COLUMNS],
             sensors=tables.sensor_rows(hub),
             before=snapshot.hubs[at - 1],
             after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],

@@ -21,7 +21,7 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
-from usage.queries import HubState
+from usage.queries import HubState, ZoneFigures
 from usage.rollup import Figures, has_data
 
 DAYS = 30
@@ -42,11 +42,12 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class HubNow:
-    """A hub as it stands: its state, its last 30 days and today, oldest first, and today's hours."""
+    """A hub as it stands: its state, its last 30 days and today, oldest first, today's hours, and its zones today."""
 
     state: HubState
     days: tuple[Day, ...]
     hours: tuple[Hour, ...]
+    zones: tuple[ZoneFigures, ...]
 
     @property
     def today(self) -> Day:
@@ -129,11 +130,20 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     for row in queries.stored_daily(today - (DAYS + 1) * _A_DAY, today + _A_DAY):
         figures[row.hub][row.date] = row.figures
     hours = _hourly_entries(queries, now_ns)
+    zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
+    for zone in queries.stored_zones(today - _A_DAY, today + _A_DAY):
+        zones[zone.hub, zone.date].append(zone)
     return Snapshot(
         name=estate.name,
         now=from_ns(now_ns).astimezone(ZoneInfo(estate.timezone)),
         hubs=tuple(
-            _hub_now(estate, state, figures.get(state.id, {}), hours.get(state.id, {}))
+            _hub_now(
+                estate,
+                state,
+                figures.get(state.id, {}),
+                hours.get(state.id, {}),
+                tuple(zones[state.id, state.now.date()]),
+            )
             for state in queries.hub_states(figures)
         ),
     )
@@ -150,7 +160,13 @@ def _hourly_entries(queries: Queries, now_ns: int) -> dict[str, dict[int, int]]:
     return found
 
 
-def _hub_now(estate: Estate, state: HubState, figures: Mapping[date, Figures], entries: Mapping[int, int]) -> HubNow:
+def _hub_now(
+    estate: Estate,
+    state: HubState,
+    figures: Mapping[date, Figures],
+    entries: Mapping[int, int],
+    zones: tuple[ZoneFigures, ...],
+) -> HubNow:
     calendar, today = HubCalendar(estate, state.id), state.now.date()
     dates = [today - back * _A_DAY for back in range(DAYS, -1, -1)]
     first = next((day for day in dates if has_data(figures.get(day, _NO_FIGURES))), today)
@@ -166,7 +182,7 @@ def _hub_now(estate: Estate, state: HubState, figures: Mapping[date, Figures], e
         )
         for day in dates
     )
-    return HubNow(state, days, _hours(calendar, entries, today))
+    return HubNow(state, days, _hours(calendar, entries, today), zones)
 
 
 def _hours(calendar: HubCalendar, entries: Mapping[int, int], today: date) -> tuple[Hour, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dashboards.web import wording
+from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.web.snapshot import HubNow, Snapshot
 from schemas import MEASURES, Kind
@@ -94,6 +94,45 @@ def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
         )
         for day in reversed(snapshot.days)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    """A zone's air today, as the hub's page lists it: each value with its verdict, if there is one to give."""
+
+    zone: str
+    values: tuple[tuple[str, views.Level | None], ...]
+
+
+ZONE_COLUMNS = (
+    "temperature_mean_c",
+    "temperature_min_c",
+    "relative_humidity_mean_pct",
+    "co2_mean_ppm",
+    "co2_max_ppm",
+    "damp_minutes",
+    "damp_minutes_closed",
+    "frost_minutes_closed",
+    "mould_index",
+)
+
+
+def zone_rows(hub: HubNow) -> list[ZoneRow]:
+    """A hub's zones with their figures of today."""
+    return [
+        ZoneRow(
+            zone.zone,
+            tuple(
+                (wording.measure(zone.figures[name], name), _verdict(name, zone.figures[name])) for name in ZONE_COLUMNS
+            ),
+        )
+        for zone in hub.zones
+    ]
+
+
+def _verdict(name: str, value: float | None) -> views.Level | None:
+    """At night a zone may be cold, so its lowest is not judged."""
+    return None if name == "temperature_min_c" else views.level(name, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from dashboards.web import charts, wording
@@ -27,6 +27,7 @@ class Level:
 
 _POOR_AIR = Level("poor air", "■", "alarm")
 _COLD = Level("cold", "▼", "alarm")
+_MOULD = Level("mould likely", "■", "alarm")
 _LEVELS = {
     level.word: level
     for level in (
@@ -35,6 +36,10 @@ _LEVELS = {
         Level("fair air", "▲", "warn"),
         Level("dry", "▽", "warn"),
         Level("humid", "△", "warn"),
+        Level("damp", "△", "warn"),
+        Level("frost", "▼", "alarm"),
+        Level("mould likely to begin", "▲", "warn"),
+        _MOULD,
     )
 }
 """By the meaning of a band in the measure catalogue; a band without a level is nothing to point out."""
@@ -146,10 +151,25 @@ def _span(day: Day, low: str, high: str) -> str:
 
 
 def _level(hub: HubNow, name: str) -> Level | None:
-    """The verdict on a value now, by the measure's bands; None where nothing is wrong. A closed hub may be cold."""
-    if name == "temperature_c" and not hub.state.opening.is_open:
+    """The verdict on a value now; None where nothing is wrong. A closed hub may be cold, an open one nowhere."""
+    if name != "temperature_c":
+        return level(name, hub.state.value(name))
+    cold = _cold_zone(hub)
+    return replace(_COLD, word=f"cold {cold[0]}".rstrip()) if cold is not None else None
+
+
+def _cold_zone(hub: HubNow) -> tuple[str, float] | None:
+    """The coldest zone and how warm it is, if that is cold and the hub open; unnamed where it is the only one."""
+    zones = hub.state.zone_means("temperature_c")
+    if not zones or not hub.state.opening.is_open:
         return None
-    band = MEASURES[name].band(hub.state.value(name))
+    zone, celsius = min(zones.items(), key=lambda each: each[1])
+    return (zone if len(zones) > 1 else "", celsius) if level("temperature_c", celsius) is _COLD else None
+
+
+def level(name: str, value: float | None) -> Level | None:
+    """The verdict on a value by the measure's bands; None where nothing is wrong."""
+    band = MEASURES[name].band(value)
     return None if band is None else _LEVELS.get(band.meaning)
 
 
@@ -184,8 +204,14 @@ def _hub_notices(hub: HubNow) -> Iterator[Notice]:
     if _level(hub, "co2_ppm") is _POOR_AIR:
         co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
         yield Notice(hub, f"CO₂ {co2}: open windows or raise ventilation", _POOR_AIR)
-    if _level(hub, "temperature_c") is _COLD:
-        yield Notice(hub, f"{wording.measure(state.value('temperature_c'), 'temperature_c')} while open", _COLD)
+    cold = _cold_zone(hub)
+    if cold is not None:
+        yield Notice(hub, f"{cold[0]} {wording.measure(cold[1], 'temperature_c')} while open".lstrip(), _COLD)
+    for zone in hub.zones:
+        mould = level("mould_index", zone.figures["mould_index"])
+        if mould is _MOULD:
+            index = wording.measure(zone.figures["mould_index"], "mould_index")
+            yield Notice(hub, f"{zone.zone} mould index {index}: air and heat it, look for mould on cold walls", mould)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from fastapi.testclient import TestClient
 from dashboards.web import pages
 from dashboards.web.snapshot import take
 from schemas import Estate
-from schemas.localtime import midnight_ns
+from schemas.localtime import midnight_ns, to_ns
 from schemas.measures import PeopleState
+from stores.lines import encode
 from stores.protocol import StoreError
-from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, TODAY, Filled
+from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, NOW, TODAY, Filled
 
 Browse = Callable[..., TestClient]
 
@@ -223,6 +224,36 @@ def test_a_cold_room_needs_attention_only_while_open(known: Filled, browse: Brow
     words = text_of(browse(known).get("/").text)
     assert "cold Armley Community Hub 14.8 °C while open" in words
     assert "cold Otley Community Hub" not in words
+
+
+def test_a_cold_zone_is_named_and_not_averaged_away(known: Filled, browse: Browse) -> None:
+    for sensor, celsius in (("hall-1", 22.0), ("hall-2", 22.0), ("attic", 14.0)):
+        tags = {"hub": "armley", "sensor": sensor, "zone": sensor.partition("-")[0]}
+        known.put(encode("temperature", tags, {"temperature_c": celsius}, to_ns(NOW - timedelta(minutes=1))))
+    html = browse(known).get("/").text
+    assert "cold Armley Community Hub attic 14.0 °C while open" in text_of(html)
+    # Three zones, each alike: the hall with two sensors, the attic, and the cafe with a fresh reading of 21.43.
+    assert "19.1 °C" in hub_line(html, "armley")
+    assert "cold attic" in hub_line(html, "armley")
+
+
+def zone_line(day: date, zone: str, **figures: float) -> str:
+    return encode("usage_daily_zone", {"hub": "armley", "zone": zone}, figures, midnight_ns(day, LONDON))
+
+
+def test_a_hubs_page_lists_its_zones_with_what_is_wrong_in_them(known: Filled, browse: Browse) -> None:
+    assert "Zones today" not in browse(known).get("/hubs/armley").text
+    known.put(
+        zone_line(TODAY, "cafe", temperature_mean_c=15.2, damp_minutes=30.0, frost_minutes_closed=0.0, mould_index=2.6),
+        zone_line(TODAY, "hall", temperature_mean_c=20.04, relative_humidity_mean_pct=51.4, mould_index=0.0),
+        zone_line(TODAY - timedelta(days=1), "attic", temperature_mean_c=11.0),
+    )
+    words = text_of(browse(known).get("/hubs/armley").text)
+    assert "cafe 15.2 °C ▼ cold – – – – 30 min △ damp – 0 min 2.6 ■ mould likely" in words  # noqa: RUF001
+    assert "hall 20.0 °C – 51 % – – – – – 0.0" in words  # noqa: RUF001
+    assert "attic" not in words
+    notice = "mould likely Armley Community Hub cafe mould index 2.6: air and heat it, look for mould on cold walls"
+    assert notice in text_of(browse(known).get("/").text)
 
 
 def test_names_are_text_whatever_they_hold(known: Filled, browse: Browse) -> None:

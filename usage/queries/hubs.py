@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import fmean
 
 from schemas import Estate
 from schemas.localtime import Span, from_ns
@@ -50,13 +51,27 @@ class HubState:
         return tuple(sensor for sensor in self.sensors if sensor.silent)
 
     def value(self, name: str) -> float | None:
-        """A reading's field over the sensors that are not silent: CO2 the highest, clients the sum, else the mean."""
-        values = [sensor.values[name] for sensor in self.sensors if name in sensor.values and not sensor.silent]
+        """A reading's field over the sensors that are not silent.
+
+        CO2 the highest, clients the sum, else the mean, in which the zones are alike.
+        """
+        values = [value for zone in self._by_zone(name).values() for value in zone]
         if not values:
             return None
         if name == "co2_ppm":
             return max(values)
-        return sum(values) if name == "clients" else sum(values) / len(values)
+        return sum(values) if name == "clients" else fmean(self.zone_means(name).values())
+
+    def zone_means(self, name: str) -> dict[str, float]:
+        """The mean of a reading's field by zone; a sensor without one is a zone of its own."""
+        return {zone: fmean(values) for zone, values in self._by_zone(name).items()}
+
+    def _by_zone(self, name: str) -> dict[str, list[float]]:
+        values: dict[str, list[float]] = {}
+        for sensor in self.sensors:
+            if name in sensor.values and not sensor.silent:
+                values.setdefault(sensor.zone or sensor.sensor, []).append(sensor.values[name])
+        return values
 
 
 def hub_state(estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_ns: int) -> HubState:
