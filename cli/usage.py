@@ -202,7 +202,8 @@ def recompute(
         known = estate_of(settings)
         hubs = Queries(store, known, now_ns=now_ns).hubs(hub)
         writers = [
-            RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days) for name in hubs
+            RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days, refreeze=True)
+            for name in hubs
         ]
         total = sum(len(writer.computable(days)) for writer in writers)
         with progress_bar("recomputing", f"{{task.completed}}/{total}", total=total) as update:

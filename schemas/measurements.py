@@ -49,6 +49,17 @@ _USAGE_DAILY_ZONE = {name: _TYPES[measure.number] for name, measure in ZONE_MEAS
 """The air of a zone on a day. `mould_dry_hours` is with the index what the next day goes on from: for how long it has
 been too dry for mould to grow, at most a little more than a day."""
 
+_USAGE_DAILY_DOOR = {name: USAGE_FIELDS[name] for name in ("entries", "exits", "footfall_completeness")}
+"""One door's part of the day's figures."""
+
+_USAGE_HOURLY_DOOR = {"entries_open": _I, "open_minutes": _F, "direct": _B}
+"""How many people came in by a door while the hub was open, in each hour with opening time. `direct` where readings of
+that hour counted them all, and nothing was shared out over a gap: such hours make the profile."""
+
+_USAGE_PROFILE = {"people_per_hour": _F, "version": _I}
+"""How many people usually come in by a door in each hour of an ISO week: time = the local midnight of its Monday plus
+the hour of the week in ns. Points of the latest version count; one without a rate says that it is not known."""
+
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
@@ -105,6 +116,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
+        Measurement("usage_daily_door", ("hub", "sensor"), _USAGE_DAILY_DOOR, Policy.USAGE),
+        Measurement("usage_hourly_door", ("hub", "sensor"), _USAGE_HOURLY_DOOR, Policy.USAGE),
+        Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),
         # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that

@@ -213,6 +213,12 @@ _DAILY = (
         "entries_open", "Entering while open", "people counted in within opening hours", covers=_OPEN, over_days=_SUM
     ),
     _people(
+        "entries_shared",
+        "Shared out",
+        "of the people counted in, those shared out over a midnight: a total told of them only after a gap",
+        over_days=_SUM,
+    ),
+    _people(
         "peak_occupancy",
         "Most at once",
         "most people inside at once: entries less exits since midnight, the day's drift spread over its exits, never "

@@ -63,6 +63,12 @@ class HubCalendar:
         around = Span(time_ns - 1, time_ns + 1)
         return sum(part.length_ns for part in self.open_within(around)) == around.length_ns
 
+    def open_hours(self, span: Span) -> Iterator[tuple[int, Span]]:
+        """The opening time within a span, cut at full hours, each part with its hour of the week."""
+        for part in self.open_within(span):
+            for hour in clock_hours(part, self.zone):
+                yield hour_of_week(hour.start_ns, self.zone), hour
+
     def is_closed(self, day: date) -> bool:
         """Whether a closure or a bank holiday keeps the hub shut on that day, whatever its opening hours say."""
         closures = self._hub.closures if self._hub else ()
@@ -96,14 +102,20 @@ def opening_minutes(hub: Hub | None, day: date) -> tuple[tuple[int, int], ...] |
     return None if hub is None or hub.opening is None else hub.opening.week[day.weekday()]
 
 
-def clock_hours(day: Span, zone: ZoneInfo) -> tuple[Span, ...]:
-    """The clock hours of a local day, in order; one that a clock change cuts is shorter than an hour."""
+def hour_of_week(time_ns: int, zone: ZoneInfo) -> int:
+    """Which hour of the local week an instant is in: 0 is the one from Monday's midnight on."""
+    local = from_ns(time_ns).astimezone(zone)
+    return local.weekday() * 24 + local.hour
+
+
+def clock_hours(span: Span, zone: ZoneInfo) -> tuple[Span, ...]:
+    """The clock hours of a span, such as a local day, in order; one that it or a clock change cuts is shorter."""
     hours = []
-    start = day.start_ns
-    while start < day.stop_ns:
+    start = span.start_ns
+    while start < span.stop_ns:
         local = from_ns(start).astimezone(zone)
         since_full_hour_ns = (local.minute * 60 + local.second) * NS_A_SECOND
-        stop = min(start + NS_AN_HOUR - since_full_hour_ns, day.stop_ns)
+        stop = min(start + NS_AN_HOUR - since_full_hour_ns, span.stop_ns)
         hours.append(Span(start, stop))
         start = stop
     return tuple(hours)

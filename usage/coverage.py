@@ -1,63 +1,94 @@
 """How much of a hub's opening time its sensors cover, by what they count: doors, access points, rooms.
 
 A reading covers the time of its interval, and up to the next one where that comes at most half an interval late. What
-a total grew by between two readings covers all the time between them, up to a day. A sensor of the estate file is
-expected from its first reading on, another one until two weeks after its last.
+a total grew by between two readings covers all the time between them, up to a day. A door that reports on change
+covers the time until people should have come. A sensor of the estate file is expected from its first reading on,
+another one until two weeks after its last. An hour of a door weighs as many people as usually come in by it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
 from schemas.measures import COUNTED_MIN, SHARED_MAX, STORED_DECIMALS, PeopleState
-from usage.calendar import Day, clip, union
+from usage.calendar import Day, clip, hour_of_week, union
 from usage.completeness import every_ns
-from usage.counters import Step
+from usage.counters import GAP_MAX_NS, Step
 from usage.people import Tally
 from usage.plan import HubPlan
+from usage.profile import UsualOpening
 from usage.readings import HubReadings, SensorReadings
 
 _DAY_NS = 24 * NS_AN_HOUR
 DIED_NS = 14 * _DAY_NS
 """How long a sensor that the estate file does not name is still expected after its last reading."""
 _STEPS = int(10**STORED_DECIMALS)
-_COUNTS = ("entries", "exits", "entries_total", "exits_total")
+_TOTALS = ("entries_total", "exits_total")
+_COUNTS = ("entries", "exits", *_TOTALS)
 _ENVIRONMENT = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
 
 
-Groups = Mapping[str, Sequence[Span]]
-"""When each door, access point, or room and kind was covered; what is covered twice counts once."""
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """By hour of the day: how much of the opening time that has passed is covered, and how much of it there is."""
+
+    covered: Sequence[int]
+    due: Sequence[int]
+
+    @classmethod
+    def of(cls, parts: Collection[Covered]) -> Covered:
+        """Several together."""
+        return cls(
+            [sum(column) for column in zip(*(part.covered for part in parts), strict=True)],
+            [sum(column) for column in zip(*(part.due for part in parts), strict=True)],
+        )
+
+    def share(self, hours: slice) -> float | None:
+        """The covered share of those hours, rounded down, so that only a whole one is 1.
+
+        None where there was no opening time, or nothing to cover it.
+        """
+        due = sum(self.due[hours])
+        return sum(self.covered[hours]) * _STEPS // due / _STEPS if due else None
 
 
 class Coverage:
-    """The day's covered time, to be asked for any part of it."""
+    """How the day's opening time is covered as far as it has passed."""
 
-    def __init__(self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int, people: Sequence[Tally]) -> None:
-        self._day, self._plan, self._now_ns = day, plan, now_ns
-        doors = (
-            (sensor.sensor, self._counted(sensor, people))
-            for sensor in self._expected([s for s in readings.get(Kind.FOOTFALL, ()) if any(map(s.measures, _COUNTS))])
+    def __init__(
+        self, readings: HubReadings, day: Day, plan: HubPlan, now_ns: int, people: Sequence[Tally], usual: UsualOpening
+    ) -> None:
+        self._day, self._plan, self._now_ns, self._usual = day, plan, now_ns, usual
+        passed = clip(day.open, Span(day.span.start_ns, now_ns))
+        self._opening = [(i, part) for i, hour in enumerate(day.hours) for part in clip(passed, hour)]
+        self.open_ns = [0] * len(day.hours)
+        for i, part in self._opening:
+            self.open_ns[i] += part.length_ns
+        self._tallies = {tally.sensor: tally for tally in reversed(people)}
+        self._counters = [
+            sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.measures, _COUNTS))
+        ]
+        self.by_door = self._doors()
+        self.doors = Covered.of(self.by_door.values())
+        wifi = list(self._expected(readings.get(Kind.WIFI, ())))
+        self.access_points = self._alike((sensor.sensor, self._held(sensor)) for sensor in wifi)
+        self.rooms = self._alike(
+            chain.from_iterable(self._rooms(kind, readings.get(kind, ())) for kind in _ENVIRONMENT)
         )
-        access_points = ((sensor.sensor, self._held(sensor)) for sensor in self._expected(readings.get(Kind.WIFI, ())))
-        self.doors, self.access_points = _groups(doors), _groups(access_points)
-        self.rooms = _groups(chain.from_iterable(self._rooms(kind, readings.get(kind, ())) for kind in _ENVIRONMENT))
 
-    def share(self, groups: Groups, span: Span) -> float | None:
-        """The share of the span's opening time, as far as it has passed, that the groups cover on average.
-
-        Rounded down, so that only a whole day is 1. None where there was no opening time, or nothing to cover it.
-        """
-        opening = clip(self._day.open, Span(span.start_ns, min(span.stop_ns, self._now_ns)))
-        due_ns = len(groups) * sum(part.length_ns for part in opening)
-        if not due_ns:
-            return None
-        parts = (clip(spans, hours) for spans in groups.values() for hours in opening)
-        covered_ns = sum(part.length_ns for part in chain.from_iterable(parts))
-        return covered_ns * _STEPS // due_ns / _STEPS
+    def direct_ns(self, door: str) -> Sequence[int]:
+        """By hour: how long the door's readings themselves tell who came, nothing of it shared out over a gap."""
+        counter = next((counter for counter in self._counters if counter.sensor == door), None)
+        tally = self._tallies.get(door)
+        if counter is None or tally is None:
+            return [0] * len(self.open_ns)
+        steps = _joined(tally.steps, self._plan.people_rules(door).gap_ns)
+        return self._covered_ns([*steps, *self._around(counter, tally.intervals_ns)])
 
     def people_state(self, figures: Mapping[str, float | None], shared: int) -> PeopleState | None:
         """What the day's people are worth; None before the hub first opens today.
@@ -73,6 +104,51 @@ class Coverage:
             return PeopleState.NONE
         is_whole = completeness is not None and completeness >= COUNTED_MIN
         return PeopleState.COUNTED if is_whole and shared <= SHARED_MAX * (entries_open or 0) else PeopleState.PARTIAL
+
+    def has_open_gap(self) -> bool:
+        """Whether a total that has been silent since this day may yet tell how many people came on it."""
+        return any(
+            total.times_ns[-1] < self._day.span.stop_ns and self._now_ns - total.times_ns[-1] <= GAP_MAX_NS
+            for counter in self._counters
+            for total in map(counter.measures, _TOTALS)
+            if total
+        )
+
+    # ----------------------------------------------------------------------------------------------------- hour by hour
+
+    def _doors(self) -> Mapping[str, Covered]:
+        covered = {door.sensor: self._covered_ns(self._counted(door)) for door in self._counters}
+        if all(found == self.open_ns for found in covered.values()):
+            return dict.fromkeys(covered, Covered(self.open_ns, self.open_ns))
+        zone, hours = self._usual.calendar.zone, self._day.hours
+        week_hours = [hour_of_week(hours[i].start_ns, zone) if ns else 0 for i, ns in enumerate(self.open_ns)]
+        weights = self._usual.profile_of(self._day.span.start_ns).weights(covered, week_hours)
+        return {
+            door: Covered(_products(found, weights[door]), _products(self.open_ns, weights[door]))
+            for door, found in covered.items()
+        }
+
+    def _alike(self, covered: Iterable[tuple[str, Sequence[Span]]]) -> Covered:
+        """Groups that weigh alike: what is covered twice in one counts once."""
+        groups: dict[str, list[Span]] = {}
+        for group, spans in covered:
+            groups.setdefault(group, []).extend(spans)
+        return Covered.of([Covered(self._covered_ns(spans), self.open_ns) for spans in groups.values()])
+
+    def _covered_ns(self, covered: Iterable[Span]) -> list[int]:
+        """How much of each hour's opening time the spans cover."""
+        spans = union(covered)
+        found, first = [0] * len(self.open_ns), 0
+        for i, (start_ns, stop_ns) in self._opening:
+            while first < len(spans) and spans[first].stop_ns <= start_ns:
+                first += 1
+            for span in islice(spans, first, None):
+                if span.start_ns >= stop_ns:
+                    break
+                found[i] += min(span.stop_ns, stop_ns) - max(span.start_ns, start_ns)
+        return found
+
+    # ---------------------------------------------------------------------------------------------- what sensors cover
 
     def _rooms(self, kind: Kind, sensors: Sequence[SensorReadings]) -> Iterator[tuple[str, Sequence[Span]]]:
         expected = list(self._expected(sensors))
@@ -97,17 +173,34 @@ class Coverage:
         day = self._day.date
         return not (self._plan.is_closed(sensor, day) or self._plan.is_retired(sensor, day, seen))
 
-    def _counted(self, sensor: SensorReadings, people: Iterable[Tally]) -> Sequence[Span]:
+    def _counted(self, door: SensorReadings) -> Sequence[Span]:
         """When a door's totals or its interval counts tell how many people came."""
-        if not (sensor.measures("entries_total") or sensor.measures("exits_total")):
-            return self._held(sensor)
-        tally = next((tally for tally in people if tally.sensor == sensor.sensor), None)
+        if not any(map(door.measures, _TOTALS)):
+            return self._until_missed(door, door.trusted_within(Span(0, self._day.span.stop_ns))) or self._held(door)
+        tally = self._tallies.get(door.sensor)
         if tally is None:
             return ()
-        known = [*_joined(tally.steps), *self._around(sensor, tally.intervals_ns)]
+        known = [*_joined(tally.steps, _DAY_NS), *self._around(door, tally.intervals_ns)]
         # What came since the last total, the next one will tell.
         last_ns = [step.stop_ns for step in tally.steps[-1:]]
-        return [*known, *(Span(stop_ns, stop_ns + self._interval_ns(sensor) * 3 // 2) for stop_ns in last_ns)]
+        held_ns = self._interval_ns(door) * 3 // 2
+        return [*known, *(self._until_missed(door, last_ns) or [Span(at_ns, at_ns + held_ns) for at_ns in last_ns])]
+
+    def _until_missed(self, door: SensorReadings, times_ns: Sequence[int]) -> Sequence[Span] | None:
+        """The time after each message of a door that reports on change alone, until people should have come.
+
+        None for any other door, and where nobody knows how many people usually come.
+        """
+        day, known = self._day.span, self._plan.sensor(door.sensor)
+        if known is None or not known.on_change or known.heartbeat_s or not times_ns:
+            return None
+        first = max(0, bisect_right(times_ns, day.start_ns) - 1)
+        times_ns = [*times_ns[first : bisect_left(times_ns, day.stop_ns)], day.stop_ns]
+        since = Span(max(times_ns[0], day.start_ns - GAP_MAX_NS), day.stop_ns)
+        expected = self._usual.expected(door.sensor, since, day.start_ns)
+        if expected is None:
+            return None
+        return [Span(at_ns, min(later, expected.somebody_by(at_ns))) for at_ns, later in pairwise(times_ns)]
 
     def _held(self, sensor: SensorReadings) -> Sequence[Span]:
         """The time that the sensor's readings cover."""
@@ -129,11 +222,8 @@ class Coverage:
         return shown_ns or self._plan.patience_ns(sensor.sensor)
 
 
-def _groups(covered: Iterable[tuple[str, Sequence[Span]]]) -> Groups:
-    spans: dict[str, list[Span]] = {}
-    for group, part in covered:
-        spans.setdefault(group, []).extend(part)
-    return {group: union(found) for group, found in spans.items()}
+def _products(lengths_ns: Sequence[int], weights: Sequence[int]) -> list[int]:
+    return [length_ns * weight for length_ns, weight in zip(lengths_ns, weights, strict=True)]
 
 
 def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
@@ -144,12 +234,12 @@ def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
     return [Span(times_ns[first], times_ns[stop - 1] + interval_ns) for first, stop in runs]
 
 
-def _joined(steps: Iterable[Step]) -> list[Span]:
-    """The time over which steps in a row tell how many people came."""
+def _joined(steps: Iterable[Step], length_max_ns: int) -> list[Span]:
+    """The time over which steps in a row, none longer than that, tell how many people came."""
     spans: list[Span] = []
     start_ns = stop_ns = 0
     for step in steps:
-        if not step.is_known or step.stop_ns - step.start_ns > _DAY_NS:
+        if not step.is_known or step.stop_ns - step.start_ns > length_max_ns:
             continue
         if step.start_ns != stop_ns:
             spans.append(Span(start_ns, stop_ns))

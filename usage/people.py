@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from schemas.localtime import NS_A_MICROSECOND, Span, instant_ns
-from usage.calendar import Day, HubCalendar
-from usage.counters import Cause, Correction, CounterRules, Step, by_time
+from usage.calendar import Day
+from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
 from usage.readings import SensorReadings, Track
-from usage.shares import spread
+from usage.shares import Usual, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +65,38 @@ def tallies(
     sensors: Iterable[SensorReadings],
     name: str,
     day: Day,
-    calendar: HubCalendar,
     rules: Callable[[str], CounterRules],
     stamps_end: Callable[[str], bool],
+    midnight_of: Callable[[int], int],
+    usual: Callable[[str], Usual],
 ) -> list[Tally]:
     """One direction (`entries`, `rx_bytes`...) of every sensor that counted it on the day.
 
-    `name` is the interval count's field; the total's is `<name>_total`.
+    `name` is the interval count's field; the total's is `<name>_total`. `usual` gives for each sensor how growth over a
+    gap is shared out.
     """
     found = (
-        _tally(sensor, name, day, calendar, rules(sensor.sensor), stamps_end=stamps_end(sensor.sensor))
+        _tally(
+            sensor,
+            sensor.growth(f"{name}_total", rules(sensor.sensor), midnight_of),
+            name,
+            day,
+            rules(sensor.sensor).gap_ns,
+            usual(sensor.sensor),
+            stamps_end=stamps_end(sensor.sensor),
+        )
         for sensor in sensors
     )
     return [tally for tally in found if tally is not None]
 
 
 def _tally(
-    sensor: SensorReadings, name: str, day: Day, calendar: HubCalendar, rules: CounterRules, *, stamps_end: bool
+    sensor: SensorReadings, judged: Growth, name: str, day: Day, gap_ns: int, usual: Usual, *, stamps_end: bool
 ) -> Tally | None:
     totals = sensor.measures(f"{name}_total")
-    judged = sensor.growth(f"{name}_total", rules, calendar.midnight_of)
     steps = _without_intervals(judged.touching(day.span), sensor.measures(name))
     intervals = list(_intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end))
-    events = [*spread(steps, day.hours, rules.gap_ns, calendar.open_within), *intervals]
+    events = [*spread(steps, day.hours, gap_ns, usual), *intervals]
     reach = (
         Span(min(steps[0].start_ns + 1, day.span.start_ns), max(steps[-1].stop_ns + 1, day.span.stop_ns))
         if steps
@@ -95,11 +104,11 @@ def _tally(
     )
     corrections = [c for c in judged.corrections if reach.start_ns <= c.time_ns < reach.stop_ns]
     across = [step for step in (*steps[:1], *steps[1:][-1:]) if _is_across(step, day.span)]
-    corrections += _splits(across, totals, rules)
+    corrections += _splits(across, totals, gap_ns)
     if not events and not corrections:
         return None
     field = f"{name}_total" if steps or corrections else name
-    shared = sum(count for _, count in spread(across, [day.span], rules.gap_ns, calendar.open_within))
+    shared = sum(count for _, count in spread(across, [day.span], gap_ns, usual))
     return Tally(
         sensor.sensor,
         field,
@@ -145,9 +154,9 @@ def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]
     return tuple(less(step) if step.growth and not step.is_known else step for step in steps)
 
 
-def _splits(across: Iterable[Step], totals: Track, rules: CounterRules) -> Iterator[Correction]:
+def _splits(across: Iterable[Step], totals: Track, gap_ns: int) -> Iterator[Correction]:
     """The gaps whose growth is shared with another day."""
     for step in across:
-        if step.growth and step.length_ns > rules.gap_ns:
+        if step.growth and step.length_ns > gap_ns:
             before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
             yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)

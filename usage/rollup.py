@@ -2,7 +2,7 @@ r"""From one hub's raw readings of a day to its figures: a pure function.
 
     readings of a day -> tallies (entries, exits, bytes) -> counts ----\
                       -> environment (the air of each zone) -----+------> figures of the day and of each of its hours
-                      -> readings received and expected -> completeness /
+                      -> coverage and readings expected -> completeness /
 
 None means that no sensor reported a value, which is not zero. Means and minutes over a limit count opening hours only;
 minima, maxima and counts the whole local day. The fields are `schemas.measures.USAGE_MEASURES`.
@@ -16,15 +16,18 @@ from dataclasses import dataclass, field
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, NS_AN_HOUR, Span
 from schemas.measures import USAGE_MEASURES, Judge, PeopleState
-from usage.calendar import Day, HubCalendar, clip
+from usage.calendar import Day, clip
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
 from usage.coverage import Coverage
 from usage.curves import Curve
+from usage.doors import DoorDay, door_days
 from usage.occupancy import Occupancy
 from usage.people import Count, Tally, tallies
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
+from usage.profile import UsualOpening
 from usage.readings import HubReadings, Number, SensorReadings, Track
+from usage.shares import Usual
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
 from usage.zones import Environment
 
@@ -46,9 +49,12 @@ class Rollup:
     day: Day
     figures: Figures
     hours: tuple[tuple[Span, Figures], ...]
+    doors: Mapping[str, DoorDay]
     tallies: tuple[Tally, ...]
     environment: Environment = field(compare=False)
     """The air of the day's zones."""
+    has_open_gap: bool
+    """Whether a total that went silent may yet tell how many people came on the day."""
 
     def cross_midnight_steps(self) -> tuple[Step, ...]:
         """The steps of counters that began before the day or ended after it: other days share their growth, or did."""
@@ -62,40 +68,45 @@ class Rollup:
         )
 
 
-def roll_up(readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, *, now_ns: int) -> Rollup:
+def roll_up(readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan, *, now_ns: int) -> Rollup:
     """The figures of a local day from the hub's readings of it and around it.
 
     `now_ns` bounds what a running day can expect. `final` and `revision` are left to whoever keeps the figures.
     """
-    known = DayContext(readings, day, calendar, plan, now_ns)
-    hours = tuple((hour, known.figures(hour)) for hour in day.hours if hour.start_ns <= now_ns)
-    return Rollup(day, known.day_figures(), hours, known.tallies, known.environment)
+    known = DayContext(readings, day, usual, plan, now_ns)
+    hours = tuple(
+        (hour, known.figures(hour, slice(i, i + 1))) for i, hour in enumerate(day.hours) if hour.start_ns <= now_ns
+    )
+    return Rollup(
+        day, known.day_figures(), hours, known.doors(), known.tallies, known.environment, known.has_open_gap()
+    )
 
 
 class DayContext:
     """A day's readings, prepared once for the day's figures and for every hour's."""
 
-    def __init__(self, readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, now_ns: int) -> None:
-        self._readings, self._day, self._calendar, self._plan, self._now_ns = readings, day, calendar, plan, now_ns
+    def __init__(self, readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan, now_ns: int) -> None:
+        self._readings, self._day, self._usual, self._plan, self._now_ns = readings, day, usual, plan, now_ns
         entries = self._people("entries")
         exits = self._people("exits")
         bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
         self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
         self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
-        self._occupancy = Occupancy.of(self._entries, self._exits, day, calendar, now_ns=now_ns)
+        self._occupancy = Occupancy.of(self._entries, self._exits, day, usual.calendar, now_ns=now_ns)
         clients = self._signals(Kind.WIFI, "clients")
         self._client_curves = [Curve(signal.pieces(day.span)) for signal in clients]
         self._clients = together(clients, day.span)
         self._devices = together(self._signals(Kind.WIFI, "devices"), day.span)
-        self.environment = Environment(readings, day, calendar, plan, now_ns)
-        self._entry_tallies = entries
-        self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits])
+        self.environment = Environment(readings, day, usual.calendar, plan, now_ns)
+        self._entry_tallies, self._exit_tallies = entries, exits
+        self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits], usual)
         self._expected = expectations(readings, day, plan)
         # A camera sees a part of the building: it stands for the hub only where no door counter does.
-        cameras = [] if self._coverage.doors else self._signals(Kind.FOOTFALL, "people")
+        cameras = [] if self._coverage.by_door else self._signals(Kind.FOOTFALL, "people")
         self._in_view = together(cameras, day.span)
 
-    def figures(self, span: Span) -> Figures:
+    def figures(self, span: Span, hours: slice) -> Figures:
+        """The figures of a span: some of the day's clock hours."""
         opening = clip(self._day.open, span)
         elapsed_open = clip(opening, Span(span.start_ns, self._now_ns))
         found: Figures = {
@@ -109,9 +120,9 @@ class DayContext:
             "wifi_devices": _peak(self._devices, span),
             "wifi_bytes": self._bytes_count.within(span),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
-            "footfall_completeness": self._coverage.share(self._coverage.doors, span),
-            "wifi_completeness": self._coverage.share(self._coverage.access_points, span),
-            "environment_completeness": self._coverage.share(self._coverage.rooms, span),
+            "footfall_completeness": self._coverage.doors.share(hours),
+            "wifi_completeness": self._coverage.access_points.share(hours),
+            "environment_completeness": self._coverage.rooms.share(hours),
             **self.environment.figures(span, elapsed_open),
         }
         rounded = {
@@ -122,25 +133,36 @@ class DayContext:
 
     def day_figures(self) -> Figures:
         """The figures of the whole day, with what its people are worth."""
-        found = self.figures(self._day.span)
+        found = self.figures(self._day.span, slice(None))
         shared = sum(tally.shared for tally in self._entry_tallies)
+        found["entries_shared"] = None if found["entries"] is None else shared
         state = self._coverage.people_state(found, shared)
         if state is PeopleState.NONE and not self._in_view:
             # Nobody outside of the opening time says nothing of within it.
             found |= {name: None for name in _PEOPLE if not found[name]}
         return found | {"people_state": state}
 
+    def doors(self) -> Mapping[str, DoorDay]:
+        """What came by each door."""
+        return door_days(self._day, self._entry_tallies, self._exit_tallies, self._coverage, self._now_ns)
+
+    def has_open_gap(self) -> bool:
+        """Whether a total that went silent may yet tell of the day."""
+        return self._coverage.has_open_gap()
+
     # ------------------------------------------------------------------------------------------------- preparation
 
     def _people(self, direction: str) -> list[Tally]:
-        return self._tallies(Kind.FOOTFALL, direction, self._plan.people_rules)
+        return self._tallies(Kind.FOOTFALL, direction, self._plan.people_rules, self._usual.by_door)
 
     def _bytes(self, direction: str) -> list[Tally]:
-        return self._tallies(Kind.WIFI, direction, self._plan.byte_rules)
+        return self._tallies(Kind.WIFI, direction, self._plan.byte_rules, lambda _: self._usual.parts)
 
-    def _tallies(self, kind: Kind, direction: str, rules: Callable[[str], CounterRules]) -> list[Tally]:
-        sensors = self._readings.get(kind, ())
-        return tallies(sensors, direction, self._day, self._calendar, rules, self._plan.stamps_end)
+    def _tallies(
+        self, kind: Kind, direction: str, rules: Callable[[str], CounterRules], usual: Callable[[str], Usual]
+    ) -> list[Tally]:
+        midnight_of, stamps_end = self._usual.calendar.midnight_of, self._plan.stamps_end
+        return tallies(self._readings.get(kind, ()), direction, self._day, rules, stamps_end, midnight_of, usual)
 
     def _every_ns(self, sensor: SensorReadings) -> int:
         return every_ns(sensor, self._day, self._plan) or EVERY_DEFAULT_NS

@@ -29,7 +29,7 @@ from usage.journal import (
 )
 from usage.queries.figures import HubFigures, with_status
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
-from usage.rows import DAILY, HOURLY, Mark, done_line, forget, read_marks, read_rows, row_line, write
+from usage.rows import DAILY, HOURLY, Mark, done_line, door_lines, forget, read_marks, read_rows, row_line, write
 from usage.zone_days import ZoneChain
 
 SETTLE_NS = 2 * NS_A_SECOND
@@ -43,7 +43,8 @@ AWAY_DAYS_MAX = 62
 class RollupWriter:
     """Writes the roll-ups of one hub.
 
-    `retention_days` is how long the store keeps raw readings: a day that began before that is left as it is.
+    `retention_days` is how long the store keeps raw readings: a day that began before that is left as it is. With
+    `refreeze`, the profiles of the days' weeks are made anew.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class RollupWriter:
         now_ns: int,
         grace_ns: int = GRACE_DEFAULT_NS,
         retention_days: int | None = None,
+        refreeze: bool = False,
     ) -> None:
-        self.hub = hub
+        self.hub, self._refreeze = hub, refreeze
         self.calendar = HubCalendar(estate, hub)
         self.today = self.calendar.date_of(now_ns)
         self._store, self._now_ns, self._grace_ns = store, now_ns, grace_ns
@@ -81,10 +83,14 @@ class RollupWriter:
         corrections = read_corrections(self._store, span, self.hub)
         chain = ZoneChain(self._figures.source, span)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
-        for number, rollup in enumerate(self._figures.rollups(due)):
+        profiles = self._figures.profiles(due, refreeze=self._refreeze)
+        for number, rollup in enumerate(self._figures.rollups(due, profiles)):
             old = rows.get(rollup.day.span.start_ns)
             goes_on = rollup.day.date + timedelta(days=1) in due[number + 1 : number + 2]
-            yield rollup, self._write(rollup, old, corrections, chain, goes_on=goes_on) if number >= known_from else []
+            found = self._write(rollup, old, corrections, chain, goes_on=goes_on) if number >= known_from else []
+            if lines := profiles.fresh_lines():
+                write(self._store, lines)
+            yield rollup, found
 
     def _drop_strays(self, rows: Mapping[int, Figures], due: Collection[date]) -> None:
         """Delete the rows of due days that lie on no midnight of the hub any more, since its time zone changed."""
@@ -115,7 +121,7 @@ class RollupWriter:
     ) -> list[Change]:
         """Write what a day came to, all of it in one batch; where it ends a run of days, with the mould after it."""
         span = rollup.day.span
-        row = self._figures.with_revision(rollup.day, rollup.figures, old)
+        row = self._figures.with_revision(rollup, old)
         found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
         stored = {
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
@@ -130,6 +136,7 @@ class RollupWriter:
             *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
             *chain.lines(rollup.day, zones),
             *(() if goes_on else chain.later_lines(rollup.day, mould_before)),
+            *door_lines(self.hub, rollup.day, rollup.doors),
             *change_lines(found),
             *correction_lines(self.hub, corrections_of(rollup.tallies, span), stored),
         ]

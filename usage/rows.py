@@ -10,14 +10,17 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
-from schemas.localtime import Span
+from schemas.localtime import NS_A_MINUTE, Span
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import USAGE_MEASURES, Covers
 from stores import Accepted, Store, StoreError
 from stores.lines import encode
+from usage.calendar import Day
+from usage.doors import DoorDay
 from usage.rollup import Figures
 
 DAILY, HOURLY, ZONES, MARKS = "usage_daily", "usage_hourly", "usage_daily_zone", "day_marks"
+DAILY_DOOR, HOURLY_DOOR, PROFILES = "usage_daily_door", "usage_hourly_door", "usage_profile"
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _STATUS_FIELDS = frozenset({"final", "revision"})
 
@@ -64,6 +67,19 @@ def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:
     return encode(measurement, {"hub": hub}, known, time_ns)
 
 
+def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str]:
+    """What came by each door on a day, as lines for the store."""
+    for door, (figures, hours) in doors.items():
+        tags = {"hub": hub, "sensor": door}
+        known = {name: value for name, value in figures.items() if value is not None}
+        if known:
+            yield encode(DAILY_DOOR, tags, known, day.span.start_ns)
+        for hour in hours:
+            minutes = hour.open_ns / NS_A_MINUTE
+            fields = {"entries_open": hour.entries, "open_minutes": minutes, "direct": hour.is_direct}
+            yield encode(HOURLY_DOOR, tags, fields, hour.start_ns)
+
+
 def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:
     """The marks of the days that start within the span, by hub and midnight."""
     marks: dict[str, dict[int, Mark]] = {}
@@ -96,7 +112,7 @@ def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
     The day is marked first, so that it is computed again whoever stops in between.
     """
     write(store, [encode(MARKS, {"hub": hub}, {"marked_ns": now_ns}, day.start_ns)])
-    for measurement in (DAILY, HOURLY, ZONES):
+    for measurement in (DAILY, HOURLY, ZONES, DAILY_DOOR, HOURLY_DOOR):
         store.delete(measurement, start_ns=day.start_ns, stop_ns=day.stop_ns, where={"hub": hub})
 
 

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from schemas.localtime import Span
 from usage.counters import Step
 
 
-def spread(
-    steps: Iterable[Step], cuts: Sequence[Span], gap_ns: int, opening: Callable[[Span], Sequence[Span]]
-) -> Iterator[tuple[int, int]]:
+class Part(NamedTuple):
+    """A stretch of time, and what it weighs where growth is shared out."""
+
+    start_ns: int
+    stop_ns: int
+    weight: int
+
+
+Usual = Callable[[Span], Sequence[Part]]
+"""When people usually come within a span."""
+
+
+def spread(steps: Iterable[Step], cuts: Sequence[Span], gap_ns: int, usual: Usual) -> Iterator[tuple[int, int]]:
     """Yield what the steps, which come in order, add within the spans, as (instant, count).
 
-    A step is split over the spans in proportion to time, one longer than `gap_ns` in proportion to its opening time
-    where it has any, as `opening` gives it for a span; rounded so that any division adds up to the same whole. What
-    falls into a span is placed where the step ends, or at the span's last nanosecond where it goes on. A step that is
-    not known adds nothing but what came last.
+    A step is split over the spans in proportion to time, one longer than `gap_ns` in proportion to when people usually
+    come, as `usual` gives it for a span; rounded so that any division adds up to the same whole. What falls into a span
+    is placed where the step ends, or at the span's last nanosecond where it goes on. A step that is not known adds
+    nothing but what came last.
     """
     first = 0
     for step in steps:
@@ -34,19 +45,27 @@ def spread(
                 yield step.stop_ns, step.growth
             else:
                 if portion is None:
-                    open_spans = opening(Span(step.start_ns, step.stop_ns)) if step.length_ns > gap_ns else ()
-                    portion = _Portion(step, open_spans or (Span(step.start_ns, step.stop_ns),))
+                    whole = Span(step.start_ns, step.stop_ns)
+                    parts = usual(whole) if step.length_ns > gap_ns else ()
+                    portion = _Portion(step.growth, parts or (Part(*whole, whole.length_ns),))
                 begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
                 yield min(end, span.stop_ns - 1), portion.until(end) - portion.until(begin)
 
 
 class _Portion:
-    """How much of a step's growth came until an instant in it, a half rounded up."""
+    """How much of a growth came until an instant, a half rounded up."""
 
-    def __init__(self, step: Step, spans: Sequence[Span]) -> None:
-        self._growth, self._spans = step.growth, spans
-        self._whole_ns = sum(span.length_ns for span in spans)
+    def __init__(self, growth: int, parts: Sequence[Part]) -> None:
+        self._growth, self._parts = growth, parts
+        self._whole = sum(part.weight for part in parts)
 
     def until(self, time_ns: int) -> int:
-        passed_ns = sum(min(span.stop_ns, time_ns) - span.start_ns for span in self._spans if span.start_ns < time_ns)
-        return (2 * self._growth * passed_ns + self._whole_ns) // (2 * self._whole_ns)
+        come = sum(passed(part, time_ns) for part in self._parts if part.start_ns < time_ns)
+        return (2 * self._growth * come + self._whole) // (2 * self._whole)
+
+
+def passed(part: Part, time_ns: int) -> int:
+    """What the part weighs until an instant in it or after it."""
+    if time_ns >= part.stop_ns:
+        return part.weight
+    return part.weight * (time_ns - part.start_ns) // (part.stop_ns - part.start_ns)

@@ -13,6 +13,7 @@ from usage import Queries
 from usage.calendar import HubCalendar
 from usage.jobs import Jobs
 from usage.plan import HubPlan
+from usage.profile import UsualOpening
 from usage.readings import by_sensor
 from usage.rollup import Figures, Rollup, roll_up
 
@@ -88,7 +89,8 @@ def rolled_up(
     known = in_estate or estate()
     calendar = HubCalendar(known, hub)
     readings = {kind: by_sensor(found) for kind, found in runs.items()}
-    return roll_up(readings, calendar.day(date.fromisoformat(day)), calendar, HubPlan.of(known, hub), now_ns=now_ns)
+    local = calendar.day(date.fromisoformat(day))
+    return roll_up(readings, local, UsualOpening(calendar), HubPlan.of(known, hub), now_ns=now_ns)
 
 
 def figures_of(

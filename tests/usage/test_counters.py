@@ -5,7 +5,7 @@ import pytest
 from schemas.localtime import Span
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS
 from usage.counters import Cause, CounterRules, Growth, Step, growth
-from usage.shares import spread
+from usage.shares import Part, spread
 
 EVERY_NS = 10 * MINUTE_NS
 
@@ -19,7 +19,7 @@ def steps(totals: list[int], rules: CounterRules | None = None, every_ns: int = 
 
 
 def shared(whole: list[Step], cuts: list[Span]) -> list[tuple[int, int]]:
-    return list(spread(whole, cuts, 2 * EVERY_NS, lambda span: (span,)))
+    return list(spread(whole, cuts, 2 * EVERY_NS, lambda span: (Part(*span, span.length_ns),)))
 
 
 def causes(totals: list[int], rules: CounterRules | None = None) -> list[tuple[Cause, int]]:

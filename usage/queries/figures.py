@@ -10,7 +10,7 @@ readings of; a day without data has None for what no sensor reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -18,8 +18,10 @@ from schemas import Estate, HubpulseError
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from schemas.measures import ZONE_MEASURES
 from stores import Store
-from usage.calendar import Day, HubCalendar, dates
+from usage.calendar import HubCalendar, dates
 from usage.plan import HubPlan
+from usage.profile import UsualOpening
+from usage.profiles import Profiles
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
 from usage.rows import DAILY, HOURLY, changes, read_marks, read_rows
 from usage.source import HubSource
@@ -94,7 +96,7 @@ class HubFigures:
                 yield DayFigures(self.hub, day, rows[day])
             else:
                 rollup = next(rollups)
-                yield DayFigures(self.hub, day, self.with_revision(rollup.day, rollup.figures, rows.get(day)))
+                yield DayFigures(self.hub, day, self.with_revision(rollup, rows.get(day)))
 
     def hours(self, first: date, last: date) -> Iterator[HourFigures]:
         """Yield every clock hour of the days from `first` to `last`, up to the hour now."""
@@ -111,7 +113,7 @@ class HubFigures:
                 hours = ((hour, hourly[hour.start_ns]) for hour in self._started_hours(day))
             else:
                 rollup = next(rollups)
-                hours = with_status(rollup.hours, self.with_revision(rollup.day, rollup.figures, rows.get(day)))
+                hours = with_status(rollup.hours, self.with_revision(rollup, rows.get(day)))
             for hour, part in hours:
                 yield HourFigures(self.hub, from_ns(hour.start_ns).astimezone(self.calendar.zone), part)
 
@@ -127,22 +129,31 @@ class HubFigures:
             for zone, figures in sorted(zones.items()):
                 yield ZoneFigures(self.hub, zone, day, {name: figures[name] for name in ZONE_MEASURES})
 
-    def rollups(self, days: Sequence[date]) -> Iterator[Rollup]:
-        """Compute the days, which come in order, from the raw readings."""
-        for day, readings in self.source.days(days):
-            yield roll_up(readings, day, self.calendar, self._plan, now_ns=self._now_ns)
+    def profiles(self, due: Collection[date], *, refreeze: bool = False) -> Profiles:
+        """The hub's profiles for a run over these days."""
+        return Profiles(self._store, self.hub, self.calendar, self._plan.sensors.__contains__, due, refreeze=refreeze)
 
-    def with_revision(self, day: Day, fresh: Figures, stored: Figures | None) -> Figures:
-        """Fresh figures with `final` and `revision`, which counts the changes since the day was closed.
+    def rollups(self, days: Sequence[date], profiles: Profiles | None = None) -> Iterator[Rollup]:
+        """Compute the days, which come in order, from the raw readings."""
+        profiles = profiles or self.profiles(days)
+        usual = UsualOpening(self.calendar, profiles.of)
+        for day, readings in self.source.days(days):
+            rollup = roll_up(readings, day, usual, self._plan, now_ns=self._now_ns)
+            profiles.learn({door: of_day.hours for door, of_day in rollup.doors.items()})
+            yield rollup
+
+    def with_revision(self, rollup: Rollup, stored: Figures | None) -> Figures:
+        """A day's figures with `final` and `revision`, which counts the changes since the day was closed.
 
         A day has revision 0 until two hours after its end, when the usual stragglers are in, then 1, and each change
-        from then on adds one.
+        from then on adds one. It is final once the grace period has passed and no gap of totals is open over it.
         """
+        day, fresh = rollup.day, rollup.figures
         revision = int((stored or {}).get("revision") or 0)
         if self._now_ns >= day.span.stop_ns + CLOSING_NS:
             changed = stored is not None and revision > 0 and bool(changes(stored, fresh))
             revision = max(1, revision) + changed
-        final = self._now_ns >= day.span.stop_ns + self._grace_ns
+        final = self._now_ns >= day.span.stop_ns + self._grace_ns and not rollup.has_open_gap
         return fresh | {"final": final, "revision": revision}
 
     # --------------------------------------------------------------------------------------------------- what rests

@@ -17,6 +17,7 @@ from usage.counters import Cause, Correction
 from usage.journal import Change, CounterCorrection, read_changes, read_corrections
 from usage.people import Count
 from usage.plan import HubPlan
+from usage.profile import UsualOpening
 from usage.queries.figures import HubFigures
 from usage.readings import HubReadings, Number
 from usage.rollup import Figures, Rollup, has_data, roll_up
@@ -74,9 +75,11 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
     calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
     if day > calendar.date_of(now_ns):
         return None
+    known = HubFigures(store, estate, hub, now_ns=now_ns)
     ((local, readings),) = HubSource(store, hub, calendar, plan, now_ns).days([day])
-    rollup = roll_up(readings, local, calendar, plan, now_ns=now_ns)
-    (shown,) = HubFigures(store, estate, hub, now_ns=now_ns).days(day, day)
+    usual = UsualOpening(calendar, known.profiles([day]).of)
+    rollup = roll_up(readings, local, usual, plan, now_ns=now_ns)
+    (shown,) = known.days(day, day)
     expected = expectations(readings, local, plan)
     counters = tuple(_counters(rollup, readings))
     raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
