@@ -49,8 +49,10 @@ _USAGE_DAILY_ZONE = {name: _TYPES[measure.number] for name, measure in ZONE_MEAS
 """The air of a zone on a day. `mould_dry_hours` is with the index what the next day goes on from: for how long it has
 been too dry for mould to grow, at most a little more than a day."""
 
-_USAGE_DAILY_DOOR = {name: USAGE_FIELDS[name] for name in ("entries", "exits", "footfall_completeness")}
-"""One door's part of the day's figures."""
+DOOR_FIELDS: Mapping[str, FieldType] = {
+    name: USAGE_FIELDS[name] for name in ("entries", "exits", "footfall_completeness")
+}
+"""The fields of `usage_daily_door`: one door's part of the day's figures."""
 
 _USAGE_HOURLY_DOOR = {"entries_open": _I, "open_minutes": _F, "direct": _B}
 """How many people came in by a door while the hub was open, in each hour with opening time. `direct` where readings of
@@ -116,7 +118,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
-        Measurement("usage_daily_door", ("hub", "sensor"), _USAGE_DAILY_DOOR, Policy.USAGE),
+        Measurement("usage_daily_door", ("hub", "sensor"), DOOR_FIELDS, Policy.USAGE),
         Measurement("usage_hourly_door", ("hub", "sensor"), _USAGE_HOURLY_DOOR, Policy.USAGE),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),

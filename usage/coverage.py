@@ -87,6 +87,8 @@ class Coverage:
         tally = self._tallies.get(door)
         if counter is None or tally is None:
             return [0] * len(self.open_ns)
+        if not any(map(counter.measures, _TOTALS)):
+            return self._covered_ns(self._held(counter))
         steps = _joined(tally.steps, self._plan.people_rules(door).gap_ns)
         return self._covered_ns([*steps, *self._around(counter, tally.intervals_ns)])
 

@@ -29,7 +29,19 @@ from usage.journal import (
 )
 from usage.queries.figures import HubFigures, with_status
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
-from usage.rows import DAILY, HOURLY, Mark, done_line, door_lines, forget, read_marks, read_rows, row_line, write
+from usage.rows import (
+    DAILY,
+    HOURLY,
+    Mark,
+    done_line,
+    door_lines,
+    forget,
+    read_door_rows,
+    read_marks,
+    read_rows,
+    row_line,
+    write,
+)
 from usage.zone_days import ZoneChain
 
 SETTLE_NS = 2 * NS_A_SECOND
@@ -82,12 +94,16 @@ class RollupWriter:
         self._drop_strays(rows, set(due))
         corrections = read_corrections(self._store, span, self.hub)
         chain = ZoneChain(self._figures.source, span)
+        doors = read_door_rows(self._store, span, self.hub)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         profiles = self._figures.profiles(due, refreeze=self._refreeze)
         for number, rollup in enumerate(self._figures.rollups(due, profiles)):
             old = rows.get(rollup.day.span.start_ns)
             goes_on = rollup.day.date + timedelta(days=1) in due[number + 1 : number + 2]
-            found = self._write(rollup, old, corrections, chain, goes_on=goes_on) if number >= known_from else []
+            found: list[Change] = []
+            if number >= known_from:
+                of_day = doors.get(rollup.day.span.start_ns, {})
+                found = self._write(rollup, old, of_day, corrections, chain, goes_on=goes_on)
             if lines := profiles.fresh_lines():
                 write(self._store, lines)
             yield rollup, found
@@ -114,6 +130,7 @@ class RollupWriter:
         self,
         rollup: Rollup,
         old: Figures | None,
+        old_doors: Mapping[str, Figures],
         corrections: Mapping[tuple[str, ...], CounterCorrection],
         chain: ZoneChain,
         *,
@@ -127,7 +144,12 @@ class RollupWriter:
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
         zones, mould_before = chain.rows(rollup.day, rollup.environment)
-        replaced = [(old or {}, row), *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items())]
+        doors = {door: of_day.figures for door, of_day in rollup.doors.items()}
+        replaced: list[tuple[Mapping[str, object], Mapping[str, object]]] = [
+            (old or {}, row),
+            *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items()),
+            *((was, doors.get(door, {})) for door, was in old_doors.items()),
+        ]
         if any(new.get(name) is None for was, new in replaced for name, value in was.items() if value is not None):
             forget(self._store, self.hub, span, self._now_ns)
         hours = with_status(rollup.hours, row)

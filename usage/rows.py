@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from schemas.localtime import NS_A_MINUTE, Span
-from schemas.measurements import USAGE_FIELDS
+from schemas.measurements import DOOR_FIELDS, USAGE_FIELDS
 from schemas.measures import USAGE_MEASURES, Covers
 from stores import Accepted, Store, StoreError
 from stores.lines import encode
@@ -78,6 +78,16 @@ def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str
             minutes = hour.open_ns / NS_A_MINUTE
             fields = {"entries_open": hour.entries, "open_minutes": minutes, "direct": hour.is_direct}
             yield encode(HOURLY_DOOR, tags, fields, hour.start_ns)
+
+
+def read_door_rows(store: Store, span: Span, hub: str) -> dict[int, dict[str, Figures]]:
+    """One hub's stored days within the span by midnight and door; every field is there, None where it is not stored."""
+    days: dict[int, dict[str, Figures]] = {}
+    for chunk in store.read(DAILY_DOOR, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
+        columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in DOOR_FIELDS]
+        for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
+            days.setdefault(time_ns, {})[chunk.tags["sensor"]] = dict(zip(DOOR_FIELDS, values, strict=True))
+    return days
 
 
 def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:

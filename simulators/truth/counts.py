@@ -1,8 +1,8 @@
 """People and bytes of a day: what the counters report, placed in time.
 
 An interval count belongs to the moment of its reading. What a total grew by belongs evenly to the time since the
-reading before, after a gap to the opening time in it, rounded so that the clock hours add up to the whole. A total
-that fell counts nothing until the counter goes on from there.
+reading before, after a gap to the opening time in it as is usual, rounded so that the clock hours add up to the whole.
+A total that fell counts nothing until the counter goes on from there.
 """
 
 from __future__ import annotations
@@ -30,12 +30,23 @@ class CountAt(NamedTuple):
     number: int
 
 
+class Weighed(NamedTuple):
+    """A stretch of time, and what each nanosecond of it weighs."""
+
+    time: Span
+    weight: int
+
+
+WhenUsual = Callable[[str | None, Span], Sequence[Weighed]]
+"""When people usually come by a door within a span; without a door, when the hub is open."""
+
+
 class Hours:
     """The clock hours of a local day: totals grow evenly within a reading's interval, and are cut at full hours."""
 
-    def __init__(self, day: Span, zone: ZoneInfo, open_within: Callable[[Span], Sequence[Span]]) -> None:
+    def __init__(self, day: Span, zone: ZoneInfo, when_usual: WhenUsual) -> None:
         self.day = day
-        self._open_within = open_within
+        self._when_usual = when_usual
         quarters = range(day.start_ns, day.stop_ns, _QUARTER_NS)
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
@@ -44,15 +55,15 @@ class Hours:
         """The hours, in order."""
         return (Span(start, stop) for start, stop in pairwise(self._starts))
 
-    def spread(self, reading: ReceivedReading, number: int, gap_ns: int) -> Iterator[CountAt]:
+    def spread(self, reading: ReceivedReading, number: int, gap_ns: int, door: str | None = None) -> Iterator[CountAt]:
         """What a reading reports as counted since the one before, hour by hour of the day."""
         if reading.since_ns is None:
             return
         start, stop = reading.since_ns, reading.time_ns
-        times = self._open_within(Span(start, stop)) if stop - start > gap_ns else ()
-        if not any(time.length_ns for time in times):
-            times = (Span(start, stop),)
-        whole_ns = sum(time.length_ns for time in times)
+        times = self._when_usual(door, Span(start, stop)) if stop - start > gap_ns else ()
+        whole_ns = _passed_ns(times, stop)
+        if not whole_ns:
+            times, whole_ns = (Weighed(Span(start, stop), 1),), stop - start
         at = max(0, bisect_right(self._starts, start) - 1)
         for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
             first, last = max(hour, start), min(next_hour, stop)
@@ -61,22 +72,22 @@ class Hours:
             yield CountAt(min(last, next_hour - 1), share)
 
 
-def _passed_ns(times: Iterable[Span], until_ns: int) -> int:
-    return sum(max(0, min(time.stop_ns, until_ns) - time.start_ns) for time in times)
+def _passed_ns(times: Iterable[Weighed], until_ns: int) -> int:
+    return sum(weight * max(0, min(stop, until_ns) - start) for (start, stop), weight in times)
 
 
 def _half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def counted(counters: Iterable[ReceivedSeries], hours: Hours) -> tuple[list[CountAt], list[CountAt]]:
-    """All entries and all exits that the hub's counters report of a day."""
-    entries: list[CountAt] = []
-    exits: list[CountAt] = []
-    for series in counters:
-        entries += _counts(series, hours, "entries_total", lambda counted: counted.entries)
-        exits += _counts(series, hours, "exits_total", lambda counted: counted.exits)
-    return entries, exits
+def came(door: ReceivedSeries, hours: Hours) -> list[CountAt]:
+    """The entries that a door's counter reports of a day."""
+    return list(_counts(door, hours, "entries_total", lambda counted: counted.entries))
+
+
+def went(door: ReceivedSeries, hours: Hours) -> list[CountAt]:
+    """The exits that a door's counter reports of a day."""
+    return list(_counts(door, hours, "exits_total", lambda counted: counted.exits))
 
 
 def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable[[Counted], int]) -> Iterator[CountAt]:
@@ -88,7 +99,7 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
     fell_ns = series.fallen_since(total_name)
     for reading in series.steps(hours.day):
         if fell_ns is None or reading.time_ns < fell_ns:
-            yield from hours.spread(reading, way(reading.counted), series.hold_ns)
+            yield from hours.spread(reading, way(reading.counted), series.hold_ns, series.sensor.id)
 
 
 def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:
@@ -100,7 +111,7 @@ def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:
         if series.sensor.counter_bits is not None
         for reading in series.steps(day)
         if reading.since_ns is not None and (reading.since_ns < day.start_ns or reading.time_ns > day.stop_ns)
-        for count in hours.spread(reading, reading.counted.entries, series.hold_ns)
+        for count in hours.spread(reading, reading.counted.entries, series.hold_ns, series.sensor.id)
     )
 
 

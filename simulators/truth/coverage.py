@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from schemas import Hub, Kind
 from schemas.localtime import Span
 from simulators.devices import every_ns
-from simulators.truth.received import ReceivedSeries
+from simulators.truth.received import ReceivedReading, ReceivedSeries
 
 _DAY_NS = 86400 * 10**9
 _NEVER_NS = 2**62
@@ -16,14 +17,41 @@ _ROOM_KINDS = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
 Received = Mapping[tuple[str, Kind], ReceivedSeries]
 
 
-def doors(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
-    """The share that the door counters cover; one that nothing came of up to the day's end is not there yet."""
-    seen = [
-        series
-        for sensor in hub.sensors
-        if (series := received.get((sensor.id, Kind.FOOTFALL))) and _is_seen(series, day)
-    ]
-    return _mean([_open_share(opening, _counted(series, day)) for series in seen])
+class Door(NamedTuple):
+    """A door's part of a day: in each clock hour, how long it covers the opening time, and how long by itself."""
+
+    sensor: str
+    covered_ns: list[int]
+    direct_ns: list[int]
+
+
+def doors(hub: Hub, received: Received, day: Span, open_hours: Sequence[Sequence[Span]]) -> list[Door]:
+    """The hub's doors; one that nothing came of up to the day's end is not there yet."""
+    found = []
+    for sensor in hub.sensors:
+        series = received.get((sensor.id, Kind.FOOTFALL))
+        if series and _is_seen(series, day):
+            covered, direct = _counted(series, day, _DAY_NS), _counted(series, day, series.hold_ns)
+            if series.sensor.counter_bits is not None:
+                covered += _pending(series, day)
+            found.append(
+                Door(
+                    sensor.id,
+                    [_covered_ns(opening, covered) for opening in open_hours],
+                    [_covered_ns(opening, direct) for opening in open_hours],
+                )
+            )
+    return found
+
+
+def door_share(
+    doors: Sequence[Door], open_hours: Sequence[Sequence[Span]], weights: Mapping[str, list[int]]
+) -> float | None:
+    """The share of the day's usual people whose time the doors cover."""
+    open_ns = [sum(stop - start for start, stop in opening) for opening in open_hours]
+    due = sum(weight * ns for door in doors for weight, ns in zip(weights[door.sensor], open_ns, strict=True))
+    found = sum(weight * ns for door in doors for weight, ns in zip(weights[door.sensor], door.covered_ns, strict=True))
+    return found * 1000 // due / 1000 if due else None
 
 
 def access_points(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
@@ -57,14 +85,16 @@ def _mean(shares: Sequence[float | None]) -> float | None:
 
 def _open_share(opening: Sequence[Span], covered: Iterable[Span]) -> float | None:
     whole_ns = sum(stop - start for start, stop in opening)
-    if not whole_ns:
-        return None
+    return _covered_ns(opening, covered) / whole_ns if whole_ns else None
+
+
+def _covered_ns(opening: Sequence[Span], covered: Iterable[Span]) -> int:
     found_ns, reached_ns = 0, 0
     for start, stop in sorted(covered):
         begin_ns = max(start, reached_ns)
         reached_ns = max(stop, reached_ns)
         found_ns += sum(max(0, min(stop, closes) - max(begin_ns, opens)) for opens, closes in opening)
-    return found_ns / whole_ns
+    return found_ns
 
 
 def _held(series: ReceivedSeries, day: Span) -> list[Span]:
@@ -77,12 +107,21 @@ def _held(series: ReceivedSeries, day: Span) -> list[Span]:
     ]
 
 
-def _counted(series: ReceivedSeries, day: Span) -> list[Span]:
+def _counted(series: ReceivedSeries, day: Span, length_max_ns: int) -> list[Span]:
+    """When a counter tells how many people came: by intervals, or by totals that are no farther apart than that."""
     if series.sensor.counter_bits is None:
         return _held(series, day)
-    fell_ns = series.fallen_since("entries_total")
-    settled = [r for r in series.steps(day) if fell_ns is None or r.time_ns < fell_ns]
-    steps = [Span(r.since_ns, r.time_ns) for r in settled if r.since_ns is not None and r.is_known]
+    steps = [Span(r.since_ns, r.time_ns) for r in _settled(series, day) if r.since_ns is not None and r.is_known]
+    return [step for step in steps if step.length_ns <= length_max_ns]
+
+
+def _pending(series: ReceivedSeries, day: Span) -> list[Span]:
+    """What came since the last total, the next one will tell."""
     pending_ns = every_ns(series.sensor) * 3 // 2
-    tail = [Span(r.time_ns, r.time_ns + pending_ns) for r in settled[-1:] if r.since_ns is not None]
-    return [*(step for step in steps if step.length_ns <= _DAY_NS), *tail]
+    last = [r for r in _settled(series, day)[-1:] if r.since_ns is not None]
+    return [Span(r.time_ns, r.time_ns + pending_ns) for r in last]
+
+
+def _settled(series: ReceivedSeries, day: Span) -> list[ReceivedReading]:
+    fell_ns = series.fallen_since("entries_total")
+    return [r for r in series.steps(day) if fell_ns is None or r.time_ns < fell_ns]

@@ -9,8 +9,9 @@ a fact there (opening times, the sensors' intervals), never a figure; and with `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub, Kind
@@ -20,9 +21,10 @@ from simulators.hours import open_spans
 from simulators.transmissions import Transmission
 from simulators.truth import air, coverage, zones
 from simulators.truth.air import StepSignal
-from simulators.truth.counts import CountAt, Hours, counted, peak, shared, total, transferred
+from simulators.truth.counts import CountAt, Hours, Weighed, came, peak, shared, total, transferred, went
 from simulators.truth.mould import Mould
 from simulators.truth.received import ReceivedSeries
+from simulators.truth.usual import Usual
 from simulators.truth.zones import by_zone
 
 _CARRIED_NS = 86400 * NS_A_SECOND
@@ -42,6 +44,7 @@ class HubOracle:
         self._zone: ZoneInfo = estate.zone_of(hub.id)
         self._received: dict[tuple[str, Kind], ReceivedSeries] = {}
         self._mould: dict[str, Mould] = {}
+        self._usual = Usual(self._zone)
 
     def take(self, transmissions: Sequence[Transmission]) -> None:
         """Take in what became of a series' transmissions on one day."""
@@ -69,9 +72,11 @@ class HubOracle:
         """The figures of a local day."""
         bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
-        hours = Hours(bounds, self._zone, self._open_within)
-        entries, exits = counted(self._series(Kind.FOOTFALL), hours)
-        came, went = total(entries), total(exits)
+        hours = Hours(bounds, self._zone, self._when_usual)
+        by_door = {series.sensor.id: came(series, hours) for series in self._series(Kind.FOOTFALL)}
+        entries = list(chain.from_iterable(by_door.values()))
+        exits = [count for series in self._series(Kind.FOOTFALL) for count in went(series, hours)]
+        people_in, people_out = total(entries), total(exits)
         clients = self._signals(Kind.WIFI, bounds)
         temperature = self._signals(Kind.TEMPERATURE, bounds)
         humidity = self._signals(Kind.HUMIDITY, bounds)
@@ -80,11 +85,11 @@ class HubOracle:
         closed = _between(bounds, self._open_within(bounds))
         degrees = [value for signal in temperature for _, value in signal.of_the_day()]
         row: Row = {
-            "entries": came,
-            "exits": went,
+            "entries": people_in,
+            "exits": people_out,
             "entries_open": total(c for c in entries if any(start <= c.time_ns < stop for start, stop in opening)),
             "peak_occupancy": self._peak(day, entries, exits),
-            "occupancy_drift": None if came is None or went is None else came - went,
+            "occupancy_drift": None if people_in is None or people_out is None else people_in - people_out,
             "wifi_peak_clients": air.peak_together(clients),
             "wifi_mean_clients": air.sum_of_means(clients, opening),
             "wifi_devices": air.peak_together(self._signals(Kind.WIFI, bounds, "devices")),
@@ -104,13 +109,15 @@ class HubOracle:
             "frost_minutes_closed": air.minutes_where(temperature, closed, lambda celsius: celsius < _FROST_C),
             "open_minutes": sum(stop - start for start, stop in opening) / NS_A_MINUTE,
             "completeness": self._completeness(bounds),
-            "footfall_completeness": coverage.doors(self._hub, self._received, bounds, opening),
+            "footfall_completeness": self._doors(bounds, opening, hours, by_door),
             "wifi_completeness": coverage.access_points(self._hub, self._received, bounds, opening),
             "environment_completeness": coverage.rooms(self._hub, self._received, bounds, opening),
         }
-        row["people_state"] = _people_state(row, shared(self._series(Kind.FOOTFALL), hours))
+        over_midnight = shared(self._series(Kind.FOOTFALL), hours)
+        row["entries_shared"] = None if people_in is None else over_midnight
+        row["people_state"] = _people_state(row, over_midnight)
         if row["people_state"] == 0:
-            people = ("entries", "exits", "entries_open", "peak_occupancy", "occupancy_drift")
+            people = ("entries", "exits", "entries_open", "entries_shared", "peak_occupancy", "occupancy_drift")
             row |= {name: None for name in people if not row[name]}
         return _rounded(row)
 
@@ -156,19 +163,46 @@ class HubOracle:
         return {zone: row for zone, row in rows.items() if any(value is not None for value in row.values())}
 
     def _mould_index(self, zone: str, day: Span, warm: zones.Zones, humid: zones.Zones) -> float | None:
-        for hour in Hours(day, self._zone, self._open_within).each():
+        for hour in Hours(day, self._zone, _never).each():
             celsius, percent = zones.mean(warm, [hour]), zones.mean(humid, [hour])
             if celsius is not None and percent is not None:
                 self._mould.setdefault(zone, Mould()).live(hour.length_ns / NS_AN_HOUR, celsius, percent)
         return self._mould[zone].index if zone in self._mould else None
+
+    def _doors(
+        self, day: Span, opening: Sequence[Span], hours: Hours, by_door: Mapping[str, Sequence[CountAt]]
+    ) -> float | None:
+        """The share that the doors cover; what each of them counted by itself is kept for later weeks."""
+        open_hours = [_within(opening, hour) for hour in hours.each()]
+        found = coverage.doors(self._hub, self._received, day, open_hours)
+        for door in found:
+            for hour, times, direct_ns in zip(hours.each(), open_hours, door.direct_ns, strict=True):
+                open_ns = sum(time.length_ns for time in times)
+                if open_ns and direct_ns == open_ns:
+                    people = [c.number for c in by_door[door.sensor] if any(a <= c.time_ns < b for a, b in times)]
+                    self._usual.keep(door.sensor, hour, sum(people), open_ns)
+        weights = self._usual.weights([door.sensor for door in found], day.start_ns, hours.each())
+        return coverage.door_share(found, open_hours, weights)
+
+    def _when_usual(self, door: str | None, span: Span) -> list[Weighed]:
+        """The opening time in a span: by what is usual at a door, else all alike."""
+        times = self._open_within(span)
+        if door is None:
+            return [Weighed(time, 1) for time in times]
+        days = {local_day(time.start_ns, self._zone) for time in times}
+        hours = [hour for day in sorted(days) for hour in Hours(day_span(day, self._zone), self._zone, _never).each()]
+        parts = [(hour, part) for hour in hours for part in _within(times, hour)]
+        rates = self._usual.rates(door, span.start_ns, [hour for hour, _ in parts])
+        if rates is None:
+            return [Weighed(time, 1) for time in times]
+        return [Weighed(part, rate) for (_, part), rate in zip(parts, rates, strict=True)]
 
     def _open_within(self, span: Span) -> list[Span]:
         """The hub's opening times within a span."""
         first, last = local_day(span.start_ns, self._zone), local_day(span.stop_ns, self._zone)
         days = (first + timedelta(days=step) for step in range((last - first).days + 1))
         times = (time for day in days for time in open_spans(self._estate, self._hub, day))
-        cut = (Span(max(start, span.start_ns), min(stop, span.stop_ns)) for start, stop in times)
-        return [time for time in cut if time.length_ns > 0]
+        return _within(list(times), span)
 
     def _signals(self, kind: Kind, day: Span, field: str | None = None) -> list[StepSignal]:
         signals = (StepSignal(series, day, field) for series in self._series(kind))
@@ -198,6 +232,15 @@ def _between(day: Span, opening: Sequence[Span]) -> list[Span]:
         closed.append(Span(since_ns, start))
         since_ns = max(since_ns, stop)
     return [span for span in closed if span.length_ns > 0]
+
+
+def _within(times: Sequence[Span], bounds: Span) -> list[Span]:
+    cut = (Span(max(start, bounds.start_ns), min(stop, bounds.stop_ns)) for start, stop in times)
+    return [time for time in cut if time.length_ns > 0]
+
+
+def _never(_door: str | None, _span: Span) -> list[Weighed]:
+    return []
 
 
 def _people_state(row: Row, shared_entries: int) -> int:
