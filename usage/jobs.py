@@ -1,6 +1,6 @@
 r"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute.
 
-scheduler -> lease (only one process works) -> roll_up_marked           every marked day and neighbours, latest first
+scheduler -> lease (only one process works) -> roll_up_marked           every marked day and neighbours, oldest first
                                             \-> roll_up_recently_marked  the same for the last weeks, every few seconds
                                             \-> roll_up_unfinished       today of every hub, ended and final days
                                             \-> roll_up_missed           days of the last weeks without a roll-up
@@ -67,6 +67,8 @@ class Jobs:
         self._store: Store | None = None
         self._stopping = Event()
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
+        self._behind: frozenset[str] = frozenset()
+        """Hubs with marked days that are older than the last weeks."""
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
 
@@ -137,32 +139,36 @@ class Jobs:
 
     def roll_up_marked(self, now_ns: int) -> None:
         """Recompute the days that late data touched, for a while."""
-        self._roll_up_marked_since(0, now_ns)
+        self._behind = frozenset()
+        self._behind = self._roll_up_marked_since(0, now_ns)
 
     def roll_up_recently_marked(self, now_ns: int) -> None:
         """Recompute the days of the last weeks that late data touched, for a while."""
         self._roll_up_marked_since(now_ns - LATE_DAYS * 24 * NS_AN_HOUR, now_ns)
 
-    def _roll_up_marked_since(self, since_ns: int, now_ns: int) -> None:
+    def _roll_up_marked_since(self, since_ns: int, now_ns: int) -> frozenset[str]:
+        """Go on until nothing is left or the time is up; return the hubs that have more."""
         deadline_ns = now_ns + MARKS_MAX_S * NS_A_SECOND
-        while self.roll_up_marked_days(now_ns, since_ns) == MARKED_DAYS_AT_ONCE and now_ns < deadline_ns:
+        while (more := self.roll_up_marked_days(now_ns, since_ns)) and now_ns < deadline_ns:
             now_ns = self._clock()
+        return more
 
-    def roll_up_marked_days(self, now_ns: int, since_ns: int = 0) -> int:
-        """Recompute the latest of the marked days since an instant, and return how many there were."""
+    def roll_up_marked_days(self, now_ns: int, since_ns: int = 0) -> frozenset[str]:
+        """Recompute the oldest of the marked days since an instant, some of each hub; return the hubs that have more.
+
+        Oldest first, since what is usual in a week is of the weeks before it; so a hub that has older days to be done
+        waits with the later ones.
+        """
         store, estate = self._opened(), self._estate()
-        pending = [
-            (midnight_ns, hub, mark)
-            for hub, days in pending_marks(store, since_ns=since_ns, now_ns=now_ns).items()
-            for midnight_ns, mark in days.items()
-        ]
-        chosen = sorted(pending, reverse=True)[:MARKED_DAYS_AT_ONCE]
-        for hub in sorted({hub for _, hub, _ in chosen}):
-            marks = {midnight_ns: mark for midnight_ns, of, mark in chosen if of == hub}
+        pending = pending_marks(store, since_ns=since_ns, now_ns=now_ns)
+        waiting = {hub: sorted(days.items()) for hub, days in pending.items() if hub not in self._behind}
+        share = max(1, MARKED_DAYS_AT_ONCE // max(1, len(waiting)))
+        for hub, days in sorted(waiting.items()):
+            marks = dict(days[:share])
             if not self._recompute_marked(self._writer(store, estate, hub, now_ns), marks.keys()):
-                return 0
+                return frozenset()
             finish_marks(store, hub, marks)
-        return len(chosen)
+        return frozenset(hub for hub, days in waiting.items() if len(days) > share)
 
     def _recompute_marked(self, writer: RollupWriter, midnights_ns: Iterable[int]) -> bool:
         """Recompute days and their neighbours; False where it was stopped before the end."""
