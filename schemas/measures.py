@@ -307,19 +307,35 @@ _DAILY = (
         Measure(
             f"{judge}_completeness",
             f"{label} covered",
-            f"share of the opening time that {what} cover, on average",
+            what,
             unit=SHARE,
             covers=_OPEN,
             over_days=_WEIGHTED,
             bands=bands,
         )
         for judge, label, what, bands in (
-            (Judge.FOOTFALL, "Doors", "the readings of each door", _BANDS_OF_DOORS),
-            (Judge.WIFI, "Wi-Fi", "those of each access point", _BANDS_OF_COMPLETENESS),
-            (Judge.ENVIRONMENT, "Rooms", "those of each zone and kind of sensor", _BANDS_OF_COMPLETENESS),
+            (
+                Judge.FOOTFALL,
+                "Doors",
+                "share of the usual people whose time the doors' readings cover",
+                _BANDS_OF_DOORS,
+            ),
+            (Judge.WIFI, "Wi-Fi", "share of the opening time that access points cover", _BANDS_OF_COMPLETENESS),
+            (
+                Judge.ENVIRONMENT,
+                "Rooms",
+                "share of the opening time that sensors cover, by zone and kind",
+                _BANDS_OF_COMPLETENESS,
+            ),
         )
     ),
-    Measure("final", "Final", "two days after its end, when late readings are rare", number=bool, over_days=_MIN),
+    Measure(
+        "final",
+        "Final",
+        "two days after its end, when late readings are rare, unless a silent total may yet tell of it",
+        number=bool,
+        over_days=_MIN,
+    ),
     Measure(
         "revision",
         "Revision",
