@@ -152,7 +152,7 @@ def sentence(correction: Correction) -> str:
         Cause.SWAPPED: f"went from {before} to {after}, too far to be people: another device, counted from there on",
         Cause.STEP_BACK: f"stepped back from {before} to {after}: counted nothing",
         Cause.GLITCH: f"read {after} once while it stood at {before}: this reading was left out",
-        Cause.SPLIT: f"grew by {counted} from {before} to {after} across midnight: shared out over when people usually come",
+        Cause.SPLIT: f"grew by {counted} from {before} to {after} across midnight: shared out over the opening time",
         Cause.UNSETTLED: f"read {after} after {before}: counts nothing until a later reading shows what happened",
         Cause.TOO_LONG: f"was silent for over a month, from {before} to {after}: counted on no day",
     }[cause]
