@@ -16,7 +16,7 @@ import yaml
 
 from dashboards.grafana.pipeline import REFUSED_SHARE
 from dashboards.grafana.query import DATASOURCE_UID, HUB, INGEST, SENSOR, SILENT_NOW, InfluxQuery, Term, source
-from schemas.measures import BATTERY_LOW_PCT, CO2_POOR_PPM, POOR_AIR_MINUTES, WORKROOM_MIN_C
+from schemas.measures import BATTERY_LOW_PCT, CO2_POOR_PPM, MOSTLY_COMPLETE_MIN, POOR_AIR_MINUTES, WORKROOM_MIN_C
 
 FOLDER_TITLE, FOLDER_UID = "Hubpulse", "hubpulse"
 _EXPRESSION = "__expr__"
@@ -146,6 +146,16 @@ HUB_RULES = (
         "Look at the hub's gateway, its power and its line. Its sensors may send their history later.",
         for_text="5m",
         severity="critical",
+    ),
+    Rule(
+        "doors",
+        f"Doors count under {MOSTLY_COMPLETE_MIN:.0%}",
+        _recent("usage_daily", Term("footfall_completeness", "last"), "48h", HUB),
+        ("lt", MOSTLY_COMPLETE_MIN),
+        f"The doors of {_HUB} tell of less than {MOSTLY_COMPLETE_MIN:.0%} of the day's usual people: "
+        "its figures will be missing.",
+        "Look at the door counters, their power and gateway; `hubpulse usage why` shows which are silent since when.",
+        for_text="1h",
     ),
     Rule(
         "battery",

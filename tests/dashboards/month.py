@@ -85,7 +85,7 @@ def whole_estate() -> Estate:
         "opening": {"mon-sun": "08:00-20:00"},
         "sensors": [
             {"id": "air", "kinds": ["temperature", "humidity", "co2", "device"], "every": "10m"},
-            {"id": "old", "kinds": ["temperature"], "every": "10m"},
+            {"id": "old", "kinds": ["temperature", "footfall"], "every": "10m"},
         ],
     }
     simulated = document()["hubs"]
@@ -163,8 +163,9 @@ def _is_late(line: str) -> bool:
 
 
 def _sick_air(now_ns: int) -> Iterator[str]:
-    """Eight days of damp, cold, used air, and a battery that is nearly flat."""
+    """Eight days of damp, cold, used air, a battery that is nearly flat, and a door that was heard of once."""
     tags = {"hub": SICK, "sensor": "air"}
+    yield encode("footfall", tags | {"sensor": "old"}, {"entries": 0}, now_ns - 8 * 86400 * NS_A_SECOND)
     for back in range(8 * 144):
         time_ns = now_ns - back * 600 * NS_A_SECOND
         yield encode("temperature", tags, {"temperature_c": 13.5}, time_ns)

@@ -56,6 +56,7 @@ def test_every_rules_query_returns_data(month: Month, uid: str) -> None:
         ("hubpulse-damp", {(SICK,)}),
         ("hubpulse-sensor-silent", {(SICK, "old")}),
         ("hubpulse-hub-silent", set()),
+        ("hubpulse-doors", {(SICK,)}),
         ("hubpulse-battery", {(SICK, "air")}),
         ("hubpulse-buffer", set()),
         ("hubpulse-quarantine", {("hubpulse-ingest",)}),
@@ -75,7 +76,7 @@ def test_reporting_sensors_are_all_of_a_hub_less_the_silent_ones(month: Month) -
 
 
 def test_every_alert_of_the_design_is_there() -> None:
-    assert {name: len(rules) for name, rules in GROUPS.items()} == {"hubs": 6, "pipeline": 3}
+    assert {name: len(rules) for name, rules in GROUPS.items()} == {"hubs": 7, "pipeline": 3}
     assert all(len(uid) <= 40 for uid in RULES)
 
 
