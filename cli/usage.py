@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
@@ -27,6 +27,7 @@ from cli.context import (
 
 if TYPE_CHECKING:
     from usage import Queries
+    from usage.queries import DoorFigures, ZoneFigures
 
 app = new_app(
     help="Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
@@ -64,6 +65,9 @@ def export(
     last: ToOption,
     hub: HubOption = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="A row per clock hour instead of per day.")] = False,
+    by_door: Annotated[
+        bool, typer.Option("--by-door", help="A row per door and day: who came and went by it.")
+    ] = False,
     by_zone: Annotated[
         bool, typer.Option("--by-zone", help="A row per zone and day: the air and mould of it.")
     ] = False,
@@ -82,13 +86,20 @@ def export(
 
     if hourly and per is not Per.DAY:
         _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
-    if by_zone and (hourly or per is not Per.DAY):
-        _refuse("--by-zone gives days: leave --hourly and --per out")
+    if by_door and by_zone:
+        _refuse("--by-door and --by-zone contradict each other: leave one of them out")
+    if (by_door or by_zone) and (hourly or per is not Per.DAY):
+        _refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
         queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
-        columns, rows = _rows(queries, begin, end, hub, hourly=hourly, by_zone=by_zone, per=per)
+        if by_door:
+            columns, rows = _door_rows(queries.doors(begin, end, hub=hub))
+        elif by_zone:
+            columns, rows = _zone_rows(queries.zones(begin, end, hub=hub))
+        else:
+            columns, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
         if small:
             rows = map(suppress_small, rows)
         if form is Format.JSON:
@@ -97,18 +108,29 @@ def export(
             print_csv(rows, columns)
 
 
+def _door_rows(doors: Iterable[DoorFigures]) -> tuple[list[str], Iterator[Row]]:
+    from schemas.measurements import DOOR_FIELDS
+
+    return ["hub", "sensor", "date", *DOOR_FIELDS], (
+        {"hub": d.hub, "sensor": d.door, "date": d.date.isoformat(), **d.figures} for d in doors
+    )
+
+
+def _zone_rows(zones: Iterable[ZoneFigures]) -> tuple[list[str], Iterator[Row]]:
+    from schemas.measures import ZONE_MEASURES
+
+    return ["hub", "zone", "date", *ZONE_MEASURES], (
+        {"hub": z.hub, "zone": z.zone, "date": z.date.isoformat(), **z.figures} for z in zones
+    )
+
+
 def _rows(
-    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, by_zone: bool, per: Per
+    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
 ) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns, and the rows."""
-    from schemas.measures import USAGE_MEASURES, ZONE_MEASURES, named
+    from schemas.measures import USAGE_MEASURES, named
     from usage.queries import Period
 
-    if by_zone:
-        zones = queries.zones(first, last, hub=hub)
-        return ["hub", "zone", "date", *ZONE_MEASURES], (
-            {"hub": z.hub, "zone": z.zone, "date": z.date.isoformat(), **z.figures} for z in zones
-        )
     if hourly:
         hours = queries.hourly(first, last, hub=hub)
         return ["hub", "time", *USAGE_MEASURES], (

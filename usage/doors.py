@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from usage.calendar import Day, clip
@@ -14,7 +14,7 @@ from usage.profile import DoorHour
 class DoorDay(NamedTuple):
     """One door's day: its figures by their names in `usage_daily_door`, and its opening hours that are over."""
 
-    figures: Mapping[str, int | float | None]
+    figures: dict[str, int | float | bool | None]
     hours: tuple[DoorHour, ...]
 
 
@@ -35,7 +35,7 @@ def door_days(
 
 def _figures(
     day: Day, came: Count | None, went: Count | None, coverage: Coverage, door: str
-) -> Mapping[str, int | float | None]:
+) -> dict[str, int | float | bool | None]:
     covered = coverage.by_door.get(door)
     share = covered.share(slice(None)) if covered else None
     entries, exits = (None if count is None else count.within(day.span) for count in (came, went))

@@ -89,11 +89,33 @@ def test_zones_have_rows_of_their_own_with_the_figures_of_the_air(data: Path, st
     assert [row["co2_max_ppm"] for row in again] == [800.0, 612.5]
 
 
+def test_doors_have_rows_of_their_own_from_readings_and_from_the_store(data: Path, store: Store) -> None:
+    nine_ns = MIDNIGHT_NS + 9 * HOUR_NS
+    for door, count in (("front", 30), ("side", 2)):
+        readings = [(nine_ns + i * HOUR_NS // 6, {"entries": count * (i == 3)}) for i in range(48)]
+        put(store, Kind.FOOTFALL, readings, sensor=door)
+    asked = ("export", "--from", DAY, "--to", DAY, "--by-door", "--suppress-small")
+    live = call(*asked, data=data).stdout
+    assert live.splitlines() == [
+        "hub,sensor,date,entries,exits,footfall_completeness",
+        f"armley,front,{DAY},30,,1.0",
+        f"armley,s1,{DAY},*,*,0.02",
+        f"armley,side,{DAY},*,,1.0",
+    ]
+    call("recompute", "--from", DAY, "--to", DAY, data=data)
+    assert call(*asked, data=data).stdout == live
+    store.delete("footfall", start_ns=0, stop_ns=MIDNIGHT_NS + 24 * HOUR_NS, where={"hub": "armley"})
+    assert call(*asked, data=data).stdout == live
+
+
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("other", [["--hourly"], ["--per", "week"]])
-def test_zones_are_given_by_day_alone(data: Path, other: list[str]) -> None:
-    result = call("export", "--from", DAY, "--to", DAY, "--by-zone", *other, data=data)
-    assert (result.exit_code, "--by-zone gives days: leave --hourly and --per out" in result.output) == (2, True)
+@pytest.mark.parametrize("part", ["--by-door", "--by-zone"])
+def test_doors_and_zones_are_given_by_day_alone(data: Path, part: str, other: list[str]) -> None:
+    result = call("export", "--from", DAY, "--to", DAY, part, *other, data=data)
+    assert (result.exit_code, f"{part} gives days: leave --hourly and --per out" in result.output) == (2, True)
+    result = call("export", "--from", DAY, "--to", DAY, "--by-zone", "--by-door", data=data)
+    assert (result.exit_code, "--by-door and --by-zone contradict each other" in result.output) == (2, True)
 
 
 @pytest.mark.usefixtures("store")

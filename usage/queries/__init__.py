@@ -9,7 +9,7 @@ Rules that stand here and nowhere else: when a sensor is silent and was last see
 data (`usage.rollup.has_data`).
 """
 
-from usage.queries.figures import DayFigures, HourFigures, UnknownHubError, ZoneFigures
+from usage.queries.figures import DayFigures, DoorFigures, HourFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, Opening
 from usage.queries.periods import Period, PeriodFigures
 from usage.queries.queries import Queries
@@ -18,6 +18,7 @@ from usage.queries.why import Why
 
 __all__ = [
     "DayFigures",
+    "DoorFigures",
     "HourFigures",
     "HubState",
     "Opening",

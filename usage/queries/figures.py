@@ -23,7 +23,7 @@ from usage.plan import HubPlan
 from usage.profile import UsualOpening
 from usage.profiles import Profiles
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
-from usage.rows import DAILY, HOURLY, changes, read_marks, read_rows
+from usage.rows import DAILY, HOURLY, changes, read_door_rows, read_marks, read_rows
 from usage.source import HubSource
 from usage.zone_days import read_zone_rows, zones_of_days
 
@@ -52,6 +52,16 @@ class ZoneFigures:
 
     hub: str
     zone: str
+    date: date
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class DoorFigures:
+    """The figures of one door (its sensor's id) of a hub on a local day, by the names of `DOOR_FIELDS`."""
+
+    hub: str
+    door: str
     date: date
     figures: Figures
 
@@ -116,6 +126,23 @@ class HubFigures:
                 hours = with_status(rollup.hours, self.with_revision(rollup, rows.get(day)))
             for hour, part in hours:
                 yield HourFigures(self.hub, from_ns(hour.start_ns).astimezone(self.calendar.zone), part)
+
+    def doors(self, first: date, last: date) -> Iterator[DoorFigures]:
+        """Yield each door of every local day from `first` to `last`, up to today."""
+        wanted = self._past_and_today(first, last)
+        if not wanted:
+            return
+        rows = read_door_rows(self._store, self._span(wanted), self.hub)
+        settled = self._settled(wanted, self._daily_rows(wanted))
+        rollups = self.rollups([day for day in wanted if day not in settled])
+        for day in wanted:
+            doors = (
+                rows.get(self.calendar.day(day).span.start_ns, {})
+                if day in settled
+                else {door: of_day.figures for door, of_day in next(rollups).doors.items()}
+            )
+            for door, figures in sorted(doors.items()):
+                yield DoorFigures(self.hub, door, day, figures)
 
     def zones(self, first: date, last: date) -> Iterator[ZoneFigures]:
         """Yield each zone of every local day from `first` to `last`, up to today."""

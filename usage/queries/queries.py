@@ -11,7 +11,15 @@ from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns,
 from stores import Store
 from usage.calendar import HubCalendar
 from usage.journal import Change, read_changes
-from usage.queries.figures import CLOCK_SLACK_NS, DayFigures, HourFigures, HubFigures, UnknownHubError, ZoneFigures
+from usage.queries.figures import (
+    CLOCK_SLACK_NS,
+    DayFigures,
+    DoorFigures,
+    HourFigures,
+    HubFigures,
+    UnknownHubError,
+    ZoneFigures,
+)
 from usage.queries.hubs import HubState, hub_state
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorState, read_sensors
@@ -43,6 +51,11 @@ class Queries:
         """Every clock hour of the days, as `daily` does; a running day up to the hour now."""
         each = [self._figures(name) for name in self.hubs(hub)]
         return (hour for one in each for hour in one.hours(first, last))
+
+    def doors(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DoorFigures]:
+        """Every door on every local day, as `daily` does."""
+        each = [self._figures(name) for name in self.hubs(hub)]
+        return (door for one in each for door in one.doors(first, last))
 
     def zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
         """The air of every zone on every local day, as `daily` does."""
