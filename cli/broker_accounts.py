@@ -1,6 +1,6 @@
 """Who may do what at the broker: mosquitto's password file and its list of rights, made from the estate.
 
-    ingest         reads the topics that the estate listens to
+    ingest         reads the topics that the estate listens to, and how the broker is
     hub-<id>       publishes below hubs/<id>/, for the sensors of that hub
     gateway        publishes on the topics of other formats, where the estate listens to such
     simulator      publishes what the simulated estate does
@@ -16,6 +16,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 
+from mqtt.broker_state import STATE_TOPICS
 from schemas import Estate, HubpulseError
 from schemas.errors import shown
 
@@ -53,7 +54,7 @@ def rights(estate: Estate) -> str:
 
 def _allowed(estate: Estate) -> Iterator[tuple[str, list[str]]]:
     topics = [source.topic for source in estate.sources]
-    yield INGEST, [f"read {topic}" for topic in topics]
+    yield INGEST, [f"read {topic}" for topic in (*topics, *STATE_TOPICS)]
     yield SIMULATOR, [f"write {topic}" for topic in topics]
     if others := gateway_topics(estate):
         yield GATEWAY, [f"write {topic}" for topic in others]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.buffer_file import is_open_to_others, require_file
-from mqtt.probe import lets_in, place_of
+from mqtt.probe import is_shared, lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE, Settings
@@ -129,8 +129,13 @@ def _broker(settings: Settings) -> Finding:
     if mqtt.host is None and (reported := _reported_broker(settings.data_dir)):
         host, _, port = reported.rpartition(":")
         mqtt = mqtt.model_copy(update={"host": host, "port": int(port)})
-    if not lets_in(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
-        from mqtt.connection import connect  # noqa: PLC0415 - only where a client library is needed
+    if is_shared(mqtt):
+        from ingest.broker_check import broker_problems  # noqa: PLC0415 - only where a client library is needed
+
+        if problems := broker_problems(mqtt, timeout_s=_BROKER_DEADLINE_S):
+            return Finding("broker", State.WARNING, f"{place_of(mqtt)}: {'; '.join(problems)}")
+    elif not lets_in(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
+        from mqtt.connection import connect  # noqa: PLC0415 - likewise
 
         connect(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S).close()
     return Finding("broker", State.OK, f"{place_of(mqtt)} answers")

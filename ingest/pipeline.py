@@ -98,7 +98,7 @@ class Ingest:
                 settings=settings.ingest,
                 clock_ns=self._clock_ns,
                 rng=self._rng,
-                ingest_name=settings.mqtt.client_id,
+                ingest_name=settings.mqtt.ingest_name,
             )
             writer.start()
             parts.callback(self._stop_writer, writer, buffer)

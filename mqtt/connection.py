@@ -64,12 +64,15 @@ _MAY_FOLLOW = {
 }
 
 
+_PACKET_BYTES_UNLIMITED = PAYLOAD_BYTES_MAX + 5
+
+
 class Terms(NamedTuple):
     """What a connection allows: how many messages unanswered, and how large a packet."""
 
     is_v5: bool
     receive_max: int = 65_535
-    packet_bytes_max: int = PAYLOAD_BYTES_MAX + 5
+    packet_bytes_max: int = _PACKET_BYTES_UNLIMITED
 
 
 _LIMITS = IngestSettings()
@@ -80,6 +83,8 @@ class Connection:
 
     `limits` says how much may come in until it is taken, and how large a message may be.
     """
+
+    PACKET_BYTES_UNLIMITED = _PACKET_BYTES_UNLIMITED
 
     def __init__(
         self,

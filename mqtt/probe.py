@@ -35,6 +35,11 @@ def lets_in(settings: MqttSettings, *, client_id: str, timeout_s: float) -> bool
     return (head, reason) == (_CONNACK, _ACCEPTED)
 
 
+def is_shared(settings: MqttSettings) -> bool:
+    """Whether others than we connect to it: one on this machine that asks for no password is our own."""
+    return settings.username is not None or settings.host not in (None, LOCALHOST, "localhost", "::1")
+
+
 def place_of(settings: MqttSettings) -> str:
     """Where the broker is, for messages."""
     return f"{settings.host or LOCALHOST}:{settings.port}"

@@ -108,7 +108,7 @@ class Subscriber:
     def _new_connection(self) -> Connection:
         connection = Connection(
             self._settings,
-            client_id=self._settings.client_id,
+            client_id=self._settings.client_id.get_secret_value(),
             version_5=self._protocol.version_5,
             keeps_session=True,
             limits=self._limits,
@@ -187,7 +187,7 @@ class Subscriber:
 
     def _shared(self, topic_filter: str) -> str:
         group = self._settings.share_group
-        return f"$share/{group}/{topic_filter}" if group else topic_filter
+        return f"$share/{group.get_secret_value()}/{topic_filter}" if group else topic_filter
 
     def _on_subscribed(self, answers: dict[str, ReasonCode]) -> None:
         refused = [f for f, reason in answers.items() if reason.is_failure]

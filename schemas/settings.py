@@ -30,7 +30,7 @@ from schemas.errors import HubpulseError, choices, shown
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
-_SECRETS = ("password", "token")
+_SECRETS = ("password", "token", "client_id", "share_group")
 _SECRET_BYTES_MAX = 64 * 1024
 _QUOTED_CHARS_MAX = 12
 """No token is as short as that."""
@@ -98,7 +98,17 @@ def _lower(value: object) -> object:
 
 
 _Path = Annotated[Path, BeforeValidator(_path)]
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+_Name = Annotated[str, Field(pattern=_NAME_PATTERN)]
+
+
+def _secret_name(secret: SecretStr) -> SecretStr:
+    if not re.search(_NAME_PATTERN, secret.get_secret_value()):
+        raise ValueError("is no name: letters, digits, _ and -, at most 64 of them")
+    return secret
+
+
+_SecretName = Annotated[SecretStr, AfterValidator(_secret_name)]
 
 
 class MqttSettings(_SettingsPart):
@@ -113,9 +123,14 @@ class MqttSettings(_SettingsPart):
     ca_file: _Path | None = None
     """The certificate authority; where it is given, the connection is TLS."""
 
-    client_id: _Name = Field(default="hubpulse-ingest", examples=["hubpulse-ingest"])
-    share_group: _Name | None = Field(default=None, examples=["ingest"])
-    """The group of a shared subscription, for several ingests."""
+    client_id: _SecretName = SecretStr("hubpulse-ingest")
+    """Names the session at the broker. Whoever knows it can take the session over: a secret where others connect."""
+
+    ingest_name: _Name = Field(default="hubpulse-ingest", examples=["hubpulse-ingest"])
+    """What this ingest is called in public: in figures about itself and in logs."""
+
+    share_group: _SecretName | None = None
+    """The group of a shared subscription, for several ingests. Whoever knows it can join, and is dealt a share."""
 
     receive_max: int = Field(default=5000, ge=1, le=65535)
     session_expiry_s: int = Field(default=7 * 86400, ge=0, le=2**32 - 1)
@@ -287,6 +302,8 @@ def _problem(detail: ErrorDetails) -> str:
         siblings = [name for name in variables() if name.startswith(_variable(*place[:-1], ""))]
         return f"{_variable(*place)} is not a setting: write one of {choices(siblings)}"
     if place[-1] in _SECRETS:
+        if detail["type"] == "value_error":
+            return f"{_variable(*place)}: {detail['ctx']['error']}"
         return f"{_variable(*place)}: is not one text: set it to the secret alone"
     from schemas.problems import sentence  # noqa: PLC0415 - only where there is a problem
 

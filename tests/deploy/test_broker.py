@@ -1,16 +1,10 @@
 """A real mosquitto on the configuration that is shipped, with the secrets that `hubpulse init` makes for it."""
 
-import os
-import pwd
 import re
-import signal
 import socket
 import ssl
-import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Self
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -24,80 +18,17 @@ from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
 from tests.cli.command import CommandLine
 from tests.deploy.compose_file import SERVICES
-from tests.deploy.conftest import Installation
-from tests.real_parts import REPOSITORY, require
-from tests.servers import Mosquitto, free_port
+from tests.deploy.installation import Installation
+from tests.deploy.shipped_broker import (
+    CONFIGURATION,
+    DEADLINE_S,
+    READY_DEADLINE_S,
+    Client,
+    ShippedMosquitto,
+    health,
+    value_of,
+)
 from tests.waiting import wait_until
-
-CONFIGURATION = (REPOSITORY / "deploy/mosquitto/mosquitto.conf").read_text()
-SECRETS = "/etc/hubpulse/secrets"
-DEADLINE_S = 15.0
-READY_DEADLINE_S = 30.0
-
-
-class ShippedMosquitto(Mosquitto):
-    """The shipped configuration word by word, but for free ports and the place of the secrets."""
-
-    def __init__(self, folder: Path, secrets: Path) -> None:
-        super().__init__(folder)
-        self.tls_port = free_port()
-        configuration = CONFIGURATION
-        for shipped, own in (
-            ("listener 1883 127.0.0.1\n", f"listener {self.port} 127.0.0.1\n"),
-            ("listener 8883\n", f"listener {self.tls_port}\n"),
-        ):
-            assert configuration.count(shipped) == 1
-            configuration = configuration.replace(shipped, own)
-        # Started as root it would become another user, who cannot write into this folder.
-        self.config = f"user {pwd.getpwuid(os.getuid()).pw_name}\n{configuration.replace(SECRETS, str(secrets))}"
-
-    def reload(self) -> None:
-        os.kill(self.pid, signal.SIGHUP)
-
-
-@pytest.fixture
-def broker(tmp_path: Path, installed: Installation) -> Iterator[ShippedMosquitto]:
-    with ShippedMosquitto(tmp_path / "mosquitto", installed.secrets) as server:
-        yield server
-
-
-class Client:
-    """A client that connects by TLS and keeps what it is sent."""
-
-    def __init__(
-        self, broker: ShippedMosquitto, installation: Installation, user: str | None, password: str | None = None
-    ) -> None:
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self._client.username_pw_set(user, password or (installation.password(user) if user else None))
-        self._client.tls_set(ca_certs=str(installation.secrets / "ca/ca.crt"))
-        answers: list[str] = []
-        self.received: list[str] = []
-        self.published: list[str] = []
-        self._subscribed: list[bool] = []
-        self._client.on_connect = lambda _c, _u, _f, reason, _p: answers.append(str(reason))
-        self._client.on_message = lambda _c, _u, message: self.received.append(message.topic)
-        self._client.on_publish = lambda _c, _u, _id, reason, _p: self.published.append(str(reason))
-        self._client.on_subscribe = lambda _c, _u, _id, _reasons, _p: self._subscribed.append(True)
-        self._client.connect(broker.host, broker.tls_port)
-        self._client.loop_start()
-        self.answer = wait_until(lambda: answers, DEADLINE_S, "the broker's answer")[0]
-
-    def publish(self, topic: str) -> str:
-        """Publish a message; the broker's answer to it."""
-        before = len(self.published)
-        self._client.publish(topic, b"1", qos=1)
-        return wait_until(lambda: self.published[before:], DEADLINE_S, "the broker's answer to a message")[0]
-
-    def subscribe(self, topic: str) -> None:
-        self._client.subscribe(topic, qos=1)
-        wait_until(lambda: self._subscribed, DEADLINE_S, "the broker's answer to a subscription")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.mark.parametrize("user", ["ingest", "simulator", "gateway", "hub-armley", "hub-beeston"])
@@ -279,13 +210,6 @@ def test_debians_own_configuration_takes_the_shipped_one_as_a_drop_in(tmp_path: 
         assert client.publish("hubs/armley/temperature/air-1") != "Not authorized"
 
 
-def health(broker: Mosquitto, configuration_folder: Path) -> int:
-    _, _, *arguments = SERVICES["mosquitto"]["healthcheck"]["test"]
-    command = [require("mosquitto_sub"), "-h", broker.host, "-p", str(broker.port), *arguments]
-    environment = os.environ | {"XDG_CONFIG_HOME": str(configuration_folder)}
-    return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
-
-
 def test_the_health_check_passes_with_its_secret(broker: ShippedMosquitto, installed: Installation) -> None:
     assert health(broker, installed.secrets / "broker") == 0
 
@@ -296,11 +220,6 @@ def test_the_health_check_fails_without_its_secret_or_its_broker(
     assert health(broker, tmp_path) != 0
     broker.stop()
     assert health(broker, installed.secrets / "broker") != 0
-
-
-def value_of(setting: str) -> str:
-    (value,) = (line.split()[1] for line in CONFIGURATION.splitlines() if line.startswith(f"{setting} "))
-    return value
 
 
 def test_messages_are_kept_while_nobody_takes_them(broker: ShippedMosquitto) -> None:

@@ -13,7 +13,7 @@ import yaml
 from schemas.settings import MqttSettings, Settings, read_settings
 from sensors.estate_file import load_estate
 from tests.deploy.compose_file import COMPOSE, COMPOSE_FILE, LASTING, SECRETS_FOLDER, SERVICES, STARTED, mounted_secrets
-from tests.deploy.conftest import Installation
+from tests.deploy.installation import Installation
 from tests.real_parts import REPOSITORY, require
 
 EXACT_VERSION = re.compile(r"^[\w./-]+:\d+\.\d+\.\d+$")
@@ -199,6 +199,9 @@ def test_our_services_find_the_broker_by_tls(
     assert mqtt.ca_file is not None
     assert mqtt.ca_file.read_text() == installed.files()["ca/ca.crt"]
     assert mqtt.share_group is None
+    files = {"ingest": "hubpulse/mqtt_client_id", "ingest-2": "hubpulse/mqtt_client_id_2"}
+    if name in files:
+        assert mqtt.client_id.get_secret_value() == installed.files()[files[name]]
 
 
 def test_who_needs_no_broker_has_no_password_for_it() -> None:
@@ -210,8 +213,13 @@ def test_who_needs_no_broker_has_no_password_for_it() -> None:
 def test_each_ingest_has_a_name_and_a_buffer_of_its_own() -> None:
     first, second = SERVICES["ingest"], SERVICES["ingest-2"]
 
-    assert second["environment"]["HUBPULSE_MQTT__CLIENT_ID"] != MqttSettings().client_id
-    assert "HUBPULSE_MQTT__CLIENT_ID" not in first["environment"]
+    secrets = [
+        {str(secret) for secret in service["secrets"] if "client_id" in str(secret)} for service in (first, second)
+    ]
+    assert secrets[0].isdisjoint(secrets[1])
+    assert all(len(names) == 1 for names in secrets)
+    assert second["environment"]["HUBPULSE_MQTT__INGEST_NAME"] != MqttSettings().ingest_name
+    assert "HUBPULSE_MQTT__INGEST_NAME" not in first["environment"]
     assert {mount.split(":")[0] for mount in first["volumes"] + second["volumes"] if mount.endswith(":/data")} == {
         "hubpulse-data",
         "hubpulse-data-2",

@@ -11,7 +11,7 @@ import pytest
 from cli.broker_accounts import fits, password_file, rights
 from schemas import Estate, HubpulseError
 from tests.deploy.compose_file import SECRETS_FOLDER, SERVICES, mounted_secrets
-from tests.deploy.conftest import HUBS, Installation
+from tests.deploy.installation import HUBS, Installation
 from tests.project_files import ignored_by_git
 from tests.real_parts import REPOSITORY, require
 

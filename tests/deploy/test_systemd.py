@@ -108,6 +108,7 @@ def test_ingest_is_given_the_time_that_it_takes_to_stop() -> None:
 @each_service
 def test_the_settings_are_settings(service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "mqtt_password").write_text("secret")
+    (tmp_path / "mqtt_client_id").write_text("secret-name")
     for line in values(SHARED.read_text() + unit(service), "Environment"):
         for pair in line.replace("%d", str(tmp_path)).split():
             monkeypatch.setenv(*pair.split("=", 1))
@@ -121,10 +122,14 @@ def test_the_settings_are_settings(service: str, monkeypatch: pytest.MonkeyPatch
         assert (settings.mqtt.host, settings.mqtt.port, settings.mqtt.username) == ("127.0.0.1", 1883, "ingest")
         assert settings.mqtt.password is not None
         assert settings.mqtt.password.get_secret_value() == "secret"
+        assert settings.mqtt.client_id.get_secret_value() == "secret-name"
 
 
-def test_the_credential_is_the_one_that_init_makes() -> None:
-    assert values(unit("ingest"), "LoadCredential") == ["mqtt_password:/etc/hubpulse/secrets/hubpulse/mqtt_password"]
+def test_the_credentials_are_those_that_init_makes() -> None:
+    assert values(unit("ingest"), "LoadCredential") == [
+        "mqtt_password:/etc/hubpulse/secrets/hubpulse/mqtt_password",
+        "mqtt_client_id:/etc/hubpulse/secrets/hubpulse/mqtt_client_id",
+    ]
 
 
 def test_the_user_is_the_one_that_is_made() -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from cli.context import load_settings
 from schemas import HubpulseError, Settings
-from schemas.settings import InfluxSettings, variables
+from schemas.settings import InfluxSettings, MqttSettings, variables
 
 SECRET = "never-to-be-seen"
 
@@ -155,7 +155,7 @@ def test_a_secret_given_twice_is_refused(env: Environment) -> None:
         ("MQTT__PORT", "1883/tcp", "'1883/tcp' is not a whole number: write for example 1883"),
         ("MQTT__HOST", "mqtt://broker:1883", "holds more than a host: write its name or address alone, the port is a"),
         ("MQTT__HOST", "broker:1883", "holds more than a host: write its name or address alone, the port is a"),
-        ("MQTT__CLIENT_ID", "a b", "'a b' is not of the right form: write for example hubpulse-ingest"),
+        ("MQTT__INGEST_NAME", "a b", "'a b' is not of the right form: write for example hubpulse-ingest"),
         (
             "INFLUX__URL",
             "influx:8086",
@@ -297,3 +297,13 @@ def test_every_setting_has_a_variable_of_its_own() -> None:
     assert len(names) == len(set(names))
     assert {"HUBPULSE_DATA_DIR", "HUBPULSE_MQTT__HOST", "HUBPULSE_INFLUX__TOKEN_FILE"} <= set(names)
     assert "HUBPULSE_MQTT__TOKEN_FILE" not in names
+
+
+@pytest.mark.parametrize("name", ["CLIENT_ID", "SHARE_GROUP"])
+def test_a_wrong_secret_name_is_not_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"HUBPULSE_MQTT__{name}", "ab cdefgh")
+    with pytest.raises(HubpulseError) as error:
+        load_settings()
+
+    assert str(error.value) == f"HUBPULSE_MQTT__{name}: is no name: letters, digits, _ and -, at most 64 of them"
+    assert "abcdef" not in repr(MqttSettings(client_id=SecretStr("abcdef")))
