@@ -45,7 +45,8 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show what came in and what became of it. Exit code 1 where it does not balance."""
     from ingest.buffer import BufferReader
 
-    with closing(BufferReader(load_settings(data=data).data_dir)) as reader:
+    settings = load_settings(data=data)
+    with closing(BufferReader(settings.data_dir)) as reader:
         counts, refused = reader.ledger.read(), reader.quarantine.counts()
     if as_json:
         print(json.dumps({**counts.model_dump(), "quarantine": refused}, indent=2))
@@ -72,6 +73,9 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
         )
         if counts.readings_refused:
             out.print(f"{counts.readings_refused} single readings were refused out of messages otherwise accepted")
+        if counts.notes.get("overwritten"):
+            known = "" if settings.store == "sqlite" else "; of the latest 100,000: InfluxDB can't be asked for more"
+            out.print(f"{counts.notes['overwritten']} readings were given other values by a later message{known}")
         reasons = ", ".join(f"{count} {reason}" for reason, count in refused.items()) or "empty"
         out.print(f"quarantine: {reasons}")
         out.print(

@@ -87,6 +87,7 @@ def _sensor(sensor: SensorDay, found: Why) -> str:
     if sensor.first is None or sensor.last is None:
         return f"{name}: silent, {expected}"
     left_out = f", {_left_out(sensor)}" if sensor.left_out else ""
+    left_out += f", {_overwritten(sensor, found)}" if sensor.overwritten else ""
     silences = [f"{_clock(gap.start_ns, found)} to {_clock(gap.stop_ns, found)}" for gap in sensor.gaps[:GAPS_SHOWN]]
     if len(sensor.gaps) > GAPS_SHOWN:
         silences.append(f"{len(sensor.gaps) - GAPS_SHOWN} more times")
@@ -100,6 +101,16 @@ def _left_out(sensor: SensorDay) -> str:
     said = sorted({value for fields in sensor.left_out for value in fields.values()}, reverse=True)
     values = ", ".join(f"{value:,}" for value in said[:VALUES_SHOWN]) + (", ..." if len(said) > VALUES_SHOWN else "")
     return f"{number} reading{'s' if number > 1 else ''} left out ({values})"
+
+
+def _overwritten(sensor: SensorDay, found: Why) -> str:
+    """How many values a later message gave, and which."""
+    number = len(sensor.overwritten)
+    values = [
+        f"{_clock(c.time_ns, found)} {c.field} {_shown(c.before)} -> {_shown(c.after)}" for c in sensor.overwritten
+    ]
+    shown = ", ".join(values[:VALUES_SHOWN]) + (", ..." if number > VALUES_SHOWN else "")
+    return f"{number} value{'s' if number > 1 else ''} overwritten by a later message ({shown})"
 
 
 def _counter(counter: CounterDay) -> str:
@@ -137,6 +148,10 @@ def why_as_json(found: Why) -> dict[str, Any]:
                 "expected": s.expected,
                 "every_s": s.every_s,
                 "left_out": list(s.left_out),
+                "overwritten": [
+                    {"field": c.field, "time": local(c.time_ns), "before": c.before, "after": c.after}
+                    for c in s.overwritten
+                ],
                 "first": s.first.isoformat() if s.first else None,
                 "last": s.last.isoformat() if s.last else None,
                 "gaps": [{"from": local(start), "to": local(stop)} for start, stop in s.gaps],

@@ -53,7 +53,7 @@ _PRAGMAS = {"journal_size_limit": 64 * 1024**2}
 _CREATE_TABLES = statements(
     *pending.SCHEMA, *quarantine.SCHEMA, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
 )
-MIGRATIONS = (_CREATE_TABLES,)
+MIGRATIONS = (_CREATE_TABLES, statements(ledger.CREATE_NOTES))
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -140,6 +140,11 @@ class Buffer:
             readings = self.pending.remove(rows)
             self.quarantine.add_rejected(rejected, now_ns=self._clock_ns())
             self.ledger.add({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
+
+    def note_overwritten(self, readings: int) -> None:
+        """Count readings that gave others, which the store had already, new values."""
+        with self._file.transaction():
+            self.ledger.note("overwritten", readings)
 
     def redrive(self, refusal_id: int, batch: Batch) -> bool:
         """Put a refused message that was decoded again in its place; False where it is refused as before.

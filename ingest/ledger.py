@@ -24,6 +24,7 @@ SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
     "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
 )
+CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
 _SELECT = f"SELECT {', '.join(LEDGER_COLUMNS)}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
 
 
@@ -46,6 +47,8 @@ class Ledger(BaseModel):
     readings_stored: int
     readings_store_rejected: int
     readings_pending: int
+    notes: Mapping[str, int] = {}
+    """What is worth knowing and part of no equation: `overwritten`, readings that a later message gave other values."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -70,7 +73,17 @@ class LedgerTable:
             settings = ", ".join(f"{name} = {name} + ?" for name in changed)
             self._file.connection().execute(f"UPDATE ledger SET {settings}", list(changed.values()))  # noqa: S608 - our own names
 
+    def note(self, name: str, count: int) -> None:
+        """Add to what is counted beside the equations."""
+        self._file.connection().execute(
+            "INSERT INTO ledger_notes (note, count) VALUES (?, ?) "
+            "ON CONFLICT (note) DO UPDATE SET count = count + excluded.count",
+            (name, count),
+        )
+
     def read(self) -> Ledger:
         """The counts as they stand after the last commit, by any process, in one consistent look."""
         row = self._file.one(_SELECT) or ()
-        return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)))
+        is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
+        notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
+        return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)), notes=notes)

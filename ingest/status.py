@@ -46,7 +46,7 @@ class StatusReport:
         ledger = buffer.ledger.read()
         oldest_ns = buffer.pending.oldest_committed_ns()
         fields: dict[str, int | float | bool] = {
-            **ledger.model_dump(),
+            **ledger.model_dump(exclude={"notes"}),
             "connected": _connected(buffer, now_ns),
             "buffer_bytes": buffer.used_bytes(),
             "buffer_oldest_s": max(0.0, (now_ns - oldest_ns) / NS_A_SECOND) if oldest_ns is not None else 0.0,

@@ -1,6 +1,6 @@
 """Takes batches from the buffer to the store; each ends in accept, reject or keep.
 
-    pending rows -> one body -> store: accepted                  -> day marks -> settle
+    pending rows -> one body -> store: accepted                  -> corrections, day marks -> settle
                                        too large, rejected       -> halve, and halve again; a single line that is
                                                                     refused goes to the quarantine
                                        keep                      -> wait (Retry-After, else backoff with full jitter)
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ingest.buffer import Buffer, BufferFullError
+from ingest.overwritten import overwritten_lines
 from ingest.pending import PendingRow
 from ingest.privacy import masked_trace
 from ingest.quarantine import RejectedLine
@@ -47,6 +48,14 @@ class _Work:
 
     parts: list[bytes]
     rejected: list[RejectedLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Corrections:
+    """How many readings were overwritten since the last batch was settled, and the lines that tell of them."""
+
+    readings: int = 0
+    lines: list[str] = field(default_factory=list)
 
 
 class Writer(threading.Thread):
@@ -75,6 +84,7 @@ class Writer(threading.Thread):
         self._committed = threading.Event()
         self._stopping = threading.Event()
         self._holding: str | None = None
+        self._corrections = _Corrections()
         self._stop_by_s = math.inf
         self._monotonic_s = monotonic_s
         self._pause = pause or self._stopping.wait
@@ -155,11 +165,14 @@ class Writer(threading.Thread):
 
     def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
         work = _Work(_bodies(rows, self._settings.flush_lines_max)[::-1])
-        kept = self._write_all(store, work) or self._write_marks(store, rows)
+        kept = self._write_all(store, work) or self._write_corrections(store) or self._write_marks(store, rows)
         if kept is not None:
             self._hold(buffer, kept)
             return
         buffer.settle(rows, work.rejected)
+        if self._corrections.readings:
+            buffer.note_overwritten(self._corrections.readings)
+            self._corrections = _Corrections()
         self._report.stored(rows)
         if work.rejected:
             log.warning("readings_rejected", count=len(work.rejected), error=work.rejected[0].detail)
@@ -177,8 +190,9 @@ class Writer(threading.Thread):
             body = work.parts.pop()
             outcome = _write(store, body)
             match outcome:
-                case Accepted():
-                    continue
+                case Accepted(overwritten):
+                    self._corrections.readings += len(overwritten)
+                    self._corrections.lines += overwritten_lines(overwritten, body)
                 case Keep():
                     return outcome
                 case Rejected(detail) | TooLarge(detail) if b"\n" not in body:
@@ -188,6 +202,20 @@ class Writer(threading.Thread):
                     middle = len(lines) // 2
                     work.parts += [b"\n".join(lines[middle:]), b"\n".join(lines[:middle])]
         return None
+
+    def _write_corrections(self, store: Store) -> Keep | None:
+        """Write what the readings were that the store says were overwritten: it says so once."""
+        if not self._corrections.lines:
+            return None
+        outcome = _write_lines(store, self._corrections.lines)
+        match outcome:
+            case Accepted():
+                self._corrections.lines = []
+                return None
+            case Keep():
+                return outcome
+            case Rejected(detail) | TooLarge(detail):
+                return Keep(f"the store refuses corrections ({detail}): is overwritten used by something else?")
 
     def _write_marks(self, store: Store, rows: Sequence[PendingRow]) -> Keep | None:
         """Mark the days, after their readings: whoever sees the mark sees the readings."""

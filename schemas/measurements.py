@@ -77,6 +77,10 @@ _COUNTER_CORRECTIONS = {"before": _I, "after": _I, "counted": _I, "withdrawn": _
 """What was done about a counter's total at a reading's time; tag `counter` is the total's field, tag `cause` why.
 `withdrawn` where later data showed that there was nothing to correct."""
 
+OVERWRITTEN = "overwritten"
+_OVERWRITTEN = {"before": _F, "after": _F}
+"""Values of readings that a later message corrected; time = the reading's. Tags `kind` and `field` say which value."""
+
 _JOBS_LEASE = {"holder": _I, "until_ns": _I}
 """Which process does the periodic work: the holder of the latest point, until then. Tag `work` is `jobs`."""
 
@@ -123,6 +127,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),
+        Measurement(OVERWRITTEN, ("field", "hub", "kind", "sensor"), _OVERWRITTEN, Policy.USAGE),
         # A mark's midnight is before its reading: with the readings' retention, the mark of the oldest reading that
         # is still kept would be refused.
         Measurement("day_marks", ("hub",), _DAY_MARKS, Policy.USAGE),

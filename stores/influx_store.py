@@ -31,6 +31,7 @@ from schemas.settings import InfluxSettings
 from stores import influxql
 from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
 from stores.lines import by_policy
+from stores.overwritten import RecentReadings
 from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, StoreError
 
 GZIP_LEVEL = 1
@@ -74,6 +75,7 @@ class InfluxStore:
         self._http = InfluxHttp(settings, now)
         self._server: _Server | None = None
         self._is_prepared = self._has_usage_bucket = False
+        self._recent = RecentReadings()
 
     def prepare(self) -> None:
         """Create the bucket or database, with its retention, where it is missing. Raises StoreError."""
@@ -85,7 +87,8 @@ class InfluxStore:
         if not lines.strip():
             return Accepted()
         outcomes = (self._write(policy, part) for policy, part in by_policy(lines))
-        return next((outcome for outcome in outcomes if not isinstance(outcome, Accepted)), Accepted())
+        refused = next((outcome for outcome in outcomes if not isinstance(outcome, Accepted)), None)
+        return refused or Accepted(self._recent.take(lines))
 
     def _write(self, policy: Policy, lines: bytes) -> Outcome:
         try:

@@ -8,15 +8,35 @@ stay. The answer to a write ends in accept, reject or keep, and never raises for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from schemas.errors import HubpulseError
+
+Number = int | float | bool
+
+
+class Overwritten(NamedTuple):
+    """A reading that was stored already, and that a line gave other values: those that differ, before and after."""
+
+    series: str
+    """As its line begins: `footfall,hub=armley,sensor=door-1`."""
+    time_ns: int
+    before: dict[str, Number]
+    after: dict[str, Number]
+    fields: int
+    """How many fields it has now, beside `suspect`."""
+    was_suspect: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Every line of the batch is stored."""
+    """Every line of the batch is stored. `overwritten` has the readings that it gave other values, in order.
+
+    SQLite knows all of them, InfluxDB those among the latest 100,000 that this process wrote.
+    """
+
+    overwritten: Sequence[Overwritten] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +66,6 @@ class Keep:
 
 
 Outcome = Accepted | Rejected | TooLarge | Keep
-
-Number = int | float | bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from typing import Any
 
 from schemas import KINDS, MEASUREMENTS, FieldType, Measurement
 from schemas.kinds import INT64_MAX
-from stores.protocol import Accepted, Keep, Number, Outcome, Rejected, SeriesChunk, StoreError
+from stores.overwritten import only_new, take_overwritten, watch
+from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
 from stores.sqlite_lines import LineReader
 
@@ -54,18 +55,21 @@ class SqliteStore:
     def write(self, lines: bytes) -> Outcome:
         """Store all of the lines in one transaction, or none of them."""
         try:
-            self._write(lines)
+            return Accepted(self._write(lines))
         except ValueError as error:
             return Rejected(str(error))
         except SqliteFileError as error:
             return Keep(str(error), needs_operator=error.code not in TRANSIENT)
-        return Accepted()
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, lines: bytes) -> list[Overwritten]:
         try:
             with self._writer.transaction() as db:
                 for upsert, rows in self._lines.read(lines, functools.partial(_series_id, db)):
-                    db.executemany(upsert, rows)
+                    insert = only_new(upsert)
+                    # Most readings are new, and a statement that may update one takes longer.
+                    if insert is None or db.executemany(insert, rows).rowcount < len(rows):
+                        db.executemany(upsert, rows)
+                return take_overwritten(db)
         except BaseException:
             self._lines.forget()
             raise
@@ -143,6 +147,7 @@ class SqliteStore:
         self._lines.forget()
         for measurement in MEASUREMENTS.values():
             _prepare_table(db, measurement)
+        watch(db)
 
     def _series(self, measurement: str, where: Mapping[str, str] | None) -> Iterator[_Series]:
         """Yield the series whose tags equal `where`, in order of their tags; none from a file that has none."""

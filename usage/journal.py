@@ -7,9 +7,11 @@ overwrites itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.localtime import Span
+from schemas.measurements import OVERWRITTEN
 from stores import SeriesChunk, Store
 from stores.lines import encode
 from usage.counters import Cause, Correction
@@ -39,6 +41,27 @@ class CounterCorrection(NamedTuple):
     counter: str
     correction: Correction
     withdrawn: bool = False
+
+
+class ReadingCorrection(NamedTuple):
+    """A value of a reading that a later message gave another one, as it was and as it counts."""
+
+    field: str
+    time_ns: int
+    before: float
+    after: float
+
+
+def read_overwritten(store: Store, span: Span, hub: str) -> dict[tuple[str, str], list[ReadingCorrection]]:
+    """The corrected readings of a hub within the span, in order of time, by sensor and kind."""
+    found: dict[tuple[str, str], list[ReadingCorrection]] = {}
+    for run in store.read(OVERWRITTEN, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
+        rows = (_row(run, i) for i in range(len(run.times_ns)))
+        found.setdefault((run.tags["sensor"], run.tags["kind"]), []).extend(
+            ReadingCorrection(run.tags["field"], time_ns, float(row["before"] or 0), float(row["after"] or 0))
+            for time_ns, row in zip(run.times_ns, rows, strict=True)
+        )
+    return {of: sorted(made, key=attrgetter("time_ns", "field")) for of, made in found.items()}
 
 
 def changes_of(hub: str, midnight_ns: int, old: Figures | None, new: Figures, now_ns: int) -> list[Change]:

@@ -39,6 +39,11 @@ class HubPlan:
         """What the file says of a sensor; a counter's further lines are the sensor that they belong to."""
         return self.sensors.get(sensor) or self.sensors.get(_LINE.sub("", sensor))
 
+    def zone_of(self, sensor: str) -> str | None:
+        """The zone that a sensor is in now."""
+        known = self.sensor(sensor)
+        return known.zone if known else None
+
     def every_ns(self, sensor: str) -> int | None:
         """How often a sensor should report, where the file says it."""
         known = self.sensor(sensor)

@@ -143,45 +143,58 @@ HubReadings = Mapping[Kind, Sequence[SensorReadings]]
 """A hub's sensors by kind, each list in order of the sensors' ids."""
 
 
-def by_sensor(runs: Iterable[SeriesChunk]) -> list[SensorReadings]:
-    """Put a hub's runs of one kind together, in order of the sensors' ids. Runs may overlap in time."""
+def _unknown(_sensor: str) -> str | None:
+    return None
+
+
+def by_sensor(runs: Iterable[SeriesChunk], zone_now: Callable[[str], str | None] = _unknown) -> list[SensorReadings]:
+    """Put a hub's runs of one kind together, in order of the sensors' ids. Runs may overlap in time.
+
+    `zone_now` gives the zone of a sensor's present readings: of two at one time, which is the later one no store knows,
+    it is the one in that zone, else in the one where its readings go on for longer.
+    """
     sensors: dict[str, list[SeriesChunk]] = {}
     for run in runs:
         if run.times_ns:
             sensors.setdefault(run.tags["sensor"], []).append(run)
-    return [_joined(sensor, runs) for sensor, runs in sorted(sensors.items())]
+    return [_joined(sensor, found, zone_now(sensor) or "") for sensor, found in sorted(sensors.items())]
 
 
-def _joined(sensor: str, runs: list[SeriesChunk]) -> SensorReadings:
+def _joined(sensor: str, runs: list[SeriesChunk], zone_now: str) -> SensorReadings:
     zone = max((run.times_ns[-1], run.tags.get("zone", "")) for run in runs)[1] or None
     is_moved = any(run.tags.get("zone") != zone for run in runs)
     moves = [(run.tags.get("zone"), run.times_ns) for run in runs] if is_moved else ()
     names = sorted({name for run in runs for name in run.columns})
     consecutive = all(a.times_ns[-1] < b.times_ns[0] for a, b in pairwise(runs))
     if not consecutive:
-        return _merged(sensor, zone, runs, names, moves)
-    times_ns = [t for run in runs for t in run.times_ns]
+        times_ns, columns = _merged(runs, names, zone_now)
+        return SensorReadings(sensor, zone, times_ns, columns, moves)
+    times_ns = [time_ns for run in runs for time_ns in run.times_ns]
     columns = {name: [v for run in runs for v in _column(run, name)] for name in names}
     return SensorReadings(sensor, zone, times_ns, columns, moves)
 
 
 def _merged(
-    sensor: str,
-    zone: str | None,
-    runs: list[SeriesChunk],
-    names: list[str],
-    moves: Sequence[tuple[str | None, Sequence[int]]],
-) -> SensorReadings:
-    """Runs that share times: the first value of a field wins, in the order of the zones."""
-    rows: dict[int, dict[str, Number]] = {}
-    for run in sorted(runs, key=lambda r: (r.tags.get("zone", ""), r.times_ns[0])):
-        for name in names:
-            for time_ns, value in zip(run.times_ns, _column(run, name), strict=True):
-                row = rows.setdefault(time_ns, {})
-                if value is not None:
-                    row.setdefault(name, value)
+    runs: list[SeriesChunk], names: list[str], zone_now: str
+) -> tuple[list[int], dict[str, list[Number | None]]]:
+    """Runs that share times: the later value of a field wins, and with it whether it is suspect."""
+    last_ns: dict[str, int] = {}
+    for run in runs:
+        own = run.tags.get("zone", "")
+        last_ns[own] = max(run.times_ns[-1], last_ns.get(own, 0))
+
+    def order(run: SeriesChunk) -> tuple[bool, int, str, int]:
+        own = run.tags.get("zone", "")
+        return own == zone_now, last_ns[own], own, run.times_ns[0]
+
+    rows: dict[int, dict[str, Number | None]] = {}
+    for run in sorted(runs, key=order):
+        for i, time_ns in enumerate(run.times_ns):
+            given: dict[str, Number | None] = {SUSPECT: None}
+            given |= {name: value for name, values in run.columns.items() if (value := values[i]) is not None}
+            rows[time_ns] = rows.get(time_ns, {}) | given
     times_ns = sorted(rows)
-    return SensorReadings(sensor, zone, times_ns, {n: [rows[t].get(n) for t in times_ns] for n in names}, moves)
+    return times_ns, {name: [rows[time_ns].get(name) for time_ns in times_ns] for name in names}
 
 
 def _column(run: SeriesChunk, name: str) -> Sequence[Number | None]:

@@ -41,7 +41,7 @@ class Signal:
         """What holds within the span, in order of time."""
         times, hold_ns = self.track.times_ns, self.hold_ns
         first, stop = max(0, bisect_right(times, span.start_ns) - 1), bisect_left(times, span.stop_ns)
-        laters = [*times[first + 1 : stop], span.stop_ns]
+        laters = [*times[first + 1 : stop], span.stop_ns] if first < stop else []
         pieces: list[Piece] = [
             (time_ns, later if later - time_ns < hold_ns else time_ns + hold_ns, value)
             for time_ns, later, value in zip(times[first:stop], laters, self.track.values[first:stop], strict=True)

@@ -54,7 +54,9 @@ class HubSource:
 
     def _read(self, span: Span, kinds: Collection[Kind]) -> HubReadings:
         return {
-            kind: self._counters(kind, span) if kind in _COUNTERS else by_sensor(self._chunks(kind, _padded(span)))
+            kind: self._counters(kind, span)
+            if kind in _COUNTERS
+            else self._by_sensor(self._chunks(kind, _padded(span)))
             for kind in sorted(kinds)
         }
 
@@ -62,13 +64,17 @@ class HubSource:
         where = {"hub": self.hub} if sensor is None else {"hub": self.hub, "sensor": sensor}
         return list(self.store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where))
 
+    def _by_sensor(self, chunks: list[SeriesChunk]) -> list[SensorReadings]:
+        return by_sensor(chunks, self.plan.zone_of)
+
     def _counters(self, kind: Kind, span: Span) -> list[SensorReadings]:
         read = Span(span.start_ns - _LOOK_BACK_NS, span.stop_ns + PAD_NS)
         earlier = list(self.store.latest(kind, before_ns=read.start_ns, where={"hub": self.hub}))
         chunks = [*earlier, *self._chunks(kind, read)]
         older = {chunk.tags["sensor"] for chunk in earlier}
         return [
-            self._whole(kind, sensor, chunks, span, has_older=sensor.sensor in older) for sensor in by_sensor(chunks)
+            self._whole(kind, sensor, chunks, span, has_older=sensor.sensor in older)
+            for sensor in self._by_sensor(chunks)
         ]
 
     def _whole(
@@ -85,14 +91,14 @@ class HubSource:
                 if all(_is_anchored(sensor, name, rules, span.start_ns) for name in _COUNTERS[kind]):
                     break
                 own = [*self._chunks(kind, window, sensor.sensor), *own]
-                sensor = by_sensor(own)[0]
+                sensor = self._by_sensor(own)[0]
         for name in _COUNTERS[kind]:
             for last_ns in sensor.measures(name).times_ns[-1:]:
                 for window in _windows_ahead(last_ns, span.stop_ns + PAD_NS, self.now_ns + CLOCK_AHEAD_NS):
                     if self._is_settled(sensor, name, rules, span.stop_ns):
                         break
                     own = [*own, *self._chunks(kind, window, sensor.sensor)]
-                    sensor = by_sensor(own)[0]
+                    sensor = self._by_sensor(own)[0]
         return sensor
 
     def _is_settled(self, sensor: SensorReadings, name: str, rules: CounterRules, until_ns: int) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from schemas import Kind
-from stores import SeriesChunk
+from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, put
+from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, put
 from usage.calendar import HubCalendar
 from usage.plan import HubPlan
 from usage.source import HubSource
@@ -87,3 +87,23 @@ def test_a_counter_that_fell_silent_is_looked_for_ahead_alone(asked: Asked) -> N
     assert asked.reads["co2"] == 1
     assert asked.reads["footfall"] > 1
     assert asked.points <= 2 * (2 * 24 + AROUND_H + COUNTER_AROUND_H) + 1
+
+
+@pytest.mark.parametrize("old, new", [("hall", "lobby"), ("lobby", "hall"), (None, "hall"), ("hall", None)])
+@pytest.mark.parametrize("day", ["2026-10-20", "2026-10-21"])
+def test_of_two_readings_at_one_time_the_one_in_the_zone_of_today_is_the_later(
+    store: Store, old: str | None, new: str | None, day: str
+) -> None:
+    sensor = {"id": "s1", "kinds": ["footfall"]} | ({"zone": new} if new else {})
+    noon_ns = at(f"{day}T11:00")
+    put(store, Kind.FOOTFALL, [(noon_ns + i * HOUR_NS, {"entries": 3}) for i in range(4)], zone=old)
+    put(store, Kind.FOOTFALL, [(noon_ns, {"entries": 5}), (noon_ns + HOUR_NS, {"entries": 7})], zone=new)
+    assert figures_of(store, estate(hub(sensors=[sensor])), day)["entries"] == 5 + 7 + 3 + 3
+
+
+def test_a_value_that_was_suspect_in_the_zone_before_is_so_no_more(store: Store) -> None:
+    noon_ns = at("2026-10-20T11:00")
+    put(store, Kind.FOOTFALL, [(noon_ns, {"entries": 65_535, "suspect": True})], zone="hall")
+    put(store, Kind.FOOTFALL, [(noon_ns, {"entries": 5})], zone="lobby")
+    known = estate(hub(sensors=[{"id": "s1", "zone": "lobby"}]))
+    assert figures_of(store, known, "2026-10-20")["entries"] == 5

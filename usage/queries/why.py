@@ -14,7 +14,14 @@ from stores import Store
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Cause, Correction
-from usage.journal import Change, CounterCorrection, read_changes, read_corrections
+from usage.journal import (
+    Change,
+    CounterCorrection,
+    ReadingCorrection,
+    read_changes,
+    read_corrections,
+    read_overwritten,
+)
 from usage.people import Count
 from usage.plan import HubPlan
 from usage.profile import UsualOpening
@@ -37,6 +44,8 @@ class SensorDay:
     every_s: int | None
     left_out: tuple[Mapping[str, Number], ...]
     """What suspect readings said, which are part of no figure."""
+    overwritten: tuple[ReadingCorrection, ...]
+    """Values that a later message corrected, as far as the store knows."""
     first: datetime | None
     last: datetime | None
     gaps: tuple[Span, ...]
@@ -81,6 +90,7 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
     rollup = roll_up(readings, local, usual, plan, now_ns=now_ns)
     (shown,) = known.days(day, day)
     expected = expectations(readings, local, plan)
+    overwritten = read_overwritten(store, local.span, hub)
     counters = tuple(_counters(rollup, readings))
     raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
     if raw_is_gone:
@@ -91,14 +101,23 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
         calendar.zone,
         calendar.is_closed(day),
         shown.figures,
-        tuple(_sensor(each, local, calendar, now_ns) for each in expected),
+        tuple(
+            _sensor(each, local, calendar, overwritten.get((each.sensor, each.kind or ""), ()), now_ns)
+            for each in expected
+        ),
         counters,
         tuple(read_changes(store, local.span, hub)),
         raw_is_gone,
     )
 
 
-def _sensor(expected: Expectation, day: Day, calendar: HubCalendar, now_ns: int) -> SensorDay:
+def _sensor(
+    expected: Expectation,
+    day: Day,
+    calendar: HubCalendar,
+    overwritten: Sequence[ReadingCorrection],
+    now_ns: int,
+) -> SensorDay:
     readings = expected.readings
     times = readings.within(day.span) if readings else ()
     return SensorDay(
@@ -109,6 +128,7 @@ def _sensor(expected: Expectation, day: Day, calendar: HubCalendar, now_ns: int)
         expected.due(day.span, now_ns),
         expected.every_ns // NS_A_SECOND if expected.every_ns else None,
         tuple(readings.left_out(day.span)) if readings else (),
+        tuple(overwritten),
         from_ns(times[0]).astimezone(calendar.zone) if times else None,
         from_ns(times[-1]).astimezone(calendar.zone) if times else None,
         tuple(_gaps(times, expected.every_ns, Span(day.span.start_ns, min(day.span.stop_ns, now_ns)))),

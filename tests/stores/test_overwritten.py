@@ -1,0 +1,109 @@
+"""A store tells which readings a batch gave other values: each once, and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from stores import Accepted, Rejected, Store
+from stores.overwritten import RecentReadings
+from stores.protocol import Overwritten
+from stores.sqlite_store import SqliteStore
+
+DOOR = "footfall,hub=armley,sensor=door"
+OTHER = "footfall,hub=armley,sensor=side"
+
+
+def told(store: Store, *lines: str) -> Sequence[Overwritten]:
+    outcome = store.write("\n".join(lines).encode())
+    assert isinstance(outcome, Accepted)
+    return outcome.overwritten
+
+
+def changes(found: Sequence[Overwritten]) -> list[tuple[str, int, dict[str, float], dict[str, float]]]:
+    return [(each.series, each.time_ns, dict(each.before), dict(each.after)) for each in found]
+
+
+def test_another_value_for_a_time_is_told_with_both(store: Store) -> None:
+    assert not told(store, f"{DOOR} entries=3i,exits=1i 1000", f"{DOOR} entries=4i,exits=1i 2000")
+    found = told(store, f"{DOOR} entries=5i,exits=1i 1000")
+    assert changes(found) == [(DOOR, 1000, {"entries": 3}, {"entries": 5})]
+    assert (found[0].fields, found[0].was_suspect) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        f"{DOOR} entries=3i 1000",
+        f"{DOOR} exits=2i 1000",
+        f"{DOOR} entries=3i,exits=2i 1000",
+        f"{DOOR} entries=4i 1001",
+        f"{OTHER} entries=4i 1000",
+        "wifi,hub=armley,sensor=door clients=4i 1000",
+    ],
+)
+def test_the_same_again_more_of_it_another_time_or_sensor_is_no_correction(store: Store, again: str) -> None:
+    told(store, f"{DOOR} entries=3i 1000")
+    assert not told(store, again)
+
+
+def test_what_was_added_in_between_can_be_corrected_too(store: Store) -> None:
+    for line in (f"{DOOR} entries=3i 1000", f"{DOOR} exits=2i 1000"):
+        assert not told(store, line)
+    found = told(store, f"{DOOR} entries=4i,exits=9i 1000")
+    assert changes(found) == [(DOOR, 1000, {"entries": 3, "exits": 2}, {"entries": 4, "exits": 9})]
+
+
+def test_corrections_within_a_batch_are_told_in_order(store: Store) -> None:
+    batch = [f"{DOOR} entries={count}i 1000" for count in (3, 4, 4, 5)]
+    found = told(store, *batch, f"{OTHER} entries=1i 1000")
+    assert changes(found) == [
+        (DOOR, 1000, {"entries": 3}, {"entries": 4}),
+        (DOOR, 1000, {"entries": 4}, {"entries": 5}),
+    ]
+
+
+def test_a_reading_that_was_suspect_is_told_as_such(store: Store) -> None:
+    told(store, f"{DOOR} entries=65535i,suspect=true 1000")
+    (found,) = told(store, f"{DOOR} entries=5i 1000")
+    assert (found.was_suspect, found.fields) == (True, 1)
+
+
+def test_figures_and_states_are_renewed_and_never_corrected(store: Store) -> None:
+    for count in (3, 4):
+        lines = (
+            f"usage_daily,hub=armley entries={count}i 1000",
+            f"sensor_status,hub=a,sensor=b silent=true 100{count}",
+        )
+        assert not told(store, *lines)
+
+
+def test_floats_and_big_counts_are_compared_exactly(store: Store) -> None:
+    told(store, f"wifi,hub=a,sensor=b rx_bytes_total={2**62}i 1", "co2,hub=a,sensor=b co2_ppm=0.1 1")
+    found = told(store, f"wifi,hub=a,sensor=b rx_bytes_total={2**62 + 1}i 1", "co2,hub=a,sensor=b co2_ppm=0.1 1")
+    assert [dict(each.after) for each in found] == [{"rx_bytes_total": 2**62 + 1}]
+
+
+def test_a_batch_that_was_not_taken_overwrote_nothing(store: Store) -> None:
+    told(store, f"{DOOR} entries=3i 1000")
+    refused = store.write(f"{DOOR} entries=4i 1000\n{DOOR} entries=4 1000".encode())
+    assert isinstance(refused, Rejected)
+    # InfluxDB 1.x stores the good lines of a batch that it refuses; the writer sends them again.
+    assert len(told(store, f"{DOOR} entries=4i 1000")) == 1
+
+
+def test_sqlite_knows_what_was_stored_long_ago(tmp_path: Path) -> None:
+    for count, number in ((3, 0), (4, 1)):
+        store = SqliteStore(tmp_path / "store.db")
+        assert len(told(store, f"{DOOR} entries={count}i 1000")) == number
+        store.close()
+
+
+def test_the_memory_of_recent_readings_is_bounded() -> None:
+    recent = RecentReadings(kept_max=10)
+    for time_ns in range(40):
+        assert not recent.take(f"{DOOR} entries=3i {time_ns}".encode())
+    assert len(recent.take(f"{DOOR} entries=4i 39".encode())) == 1
+    assert len(recent.take(f"{DOOR} entries=4i 35".encode())) == 1
+    assert not recent.take(f"{DOOR} entries=4i 0".encode())
+    assert len(recent._young) + len(recent._old) <= 12
