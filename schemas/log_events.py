@@ -48,6 +48,9 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "jobs_taking_over": LogEvent("This process does the work from now on."),
     "jobs_waiting": LogEvent("A job could not be done; it is tried again at its next time.", ("work", "error")),
     "library_logged": LogEvent("A library that Hubpulse uses has logged this.", ("library", "error")),
+    "sensors_left_out": LogEvent(
+        "More sensors of a hub send readings than are counted: the estate file does not name them.", ("hub", "count")
+    ),
     # Board and demo
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
     "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),

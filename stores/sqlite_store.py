@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from stores.sqlite_lines import LineReader
 
 CHUNK_POINTS_MAX = 5000
 EXPIRE_POINTS_MAX = 10_000
+SERIES_AT_ONCE = 1000
 
 _COLUMN_TYPES = {FieldType.INTEGER: "INTEGER", FieldType.FLOAT: "REAL", FieldType.BOOLEAN: "BOOLEAN"}
 _PRAGMAS = {"cache_size": -16 * 1024, "wal_autocheckpoint": 4000}
@@ -150,7 +152,12 @@ class SqliteStore:
         watch(db)
 
     def _series(self, measurement: str, where: Mapping[str, str] | None) -> Iterator[_Series]:
-        """Yield the series whose tags equal `where`, in order of their tags; none from a file that has none."""
+        """Yield the series whose tags equal `where`, in order of their tags; none from a file that has none.
+
+        They are read a page at a time, in the order of their texts, which is that of the tags: what follows an id there
+        is a comma or nothing, and every sign of an id comes after the comma. So those whose first tags are asked for
+        stand together.
+        """
         known = MEASUREMENTS[measurement]
         if not self._is_there():
             return
@@ -158,26 +165,35 @@ class SqliteStore:
         columns = _columns(db, measurement)
         if not columns:
             return
-        found = db.execute("SELECT series, tags FROM series WHERE measurement = ?", (measurement,)).fetchall()
-        listed = [(_tags(text), number) for number, text in found]
-        for tags, number in sorted(listed, key=lambda series: [series[0].get(tag, "") for tag in known.tags]):
-            if all(tags.get(tag, "") == value for tag, value in (where or {}).items()):
-                yield _Series(db, known, columns, number, tags)
+        # A file that an earlier version wrote lacks the fields that only this one knows.
+        fields = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
+        points = f'SELECT time_ns, {", ".join(fields)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - of the schema
+        asked = where or {}
+        start = ",".join(f"{tag}={asked[tag]}" for tag in itertools.takewhile(asked.get, known.tags))
+        stop = f"{start}-" if start else "~"
+        select = (
+            "SELECT series, tags FROM series WHERE measurement = ? AND tags {} ? AND tags < ? ORDER BY tags LIMIT ?"
+        )
+        page = db.execute(select.format(">="), (measurement, start, stop, SERIES_AT_ONCE)).fetchall()
+        while page:
+            for number, text in page:
+                tags = _tags(text)
+                if all(tags.get(tag, "") == value for tag, value in asked.items()):
+                    yield _Series(db, known, points, number, tags)
+            page = db.execute(select.format(">"), (measurement, page[-1][1], stop, SERIES_AT_ONCE)).fetchall()
 
 
 class _Series:
     """One series of an open file."""
 
     def __init__(
-        self, db: sqlite3.Connection, known: Measurement, columns: Sequence[str], number: int, tags: Mapping[str, str]
+        self, db: sqlite3.Connection, known: Measurement, select: str, number: int, tags: Mapping[str, str]
     ) -> None:
         self._db = db
         self._known = known
         self.number = number
         self._tags = tags
-        # A file that an earlier version wrote lacks the fields that only this one knows.
-        fields = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
-        self._select = f'SELECT time_ns, {", ".join(fields)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - names are the schema's
+        self._select = select
 
     def rows(self, which: str, *times_ns: int, points_max: int = CHUNK_POINTS_MAX) -> list[tuple[Any, ...]]:
         """Fetch (time, fields in the schema's order) of at most `points_max` points."""

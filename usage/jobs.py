@@ -11,7 +11,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date
 from itertools import chain
@@ -69,6 +69,7 @@ class Jobs:
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
         self._behind: frozenset[str] = frozenset()
         """Hubs with marked days that are older than the last weeks."""
+        self._left_out: Mapping[str, int] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
 
@@ -186,8 +187,11 @@ class Jobs:
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""
         store = self._opened()
-        sensors = chain.from_iterable(read_sensors(store, self._estate(), now_ns).values())
-        lines = list(status_lines(sensors, now_ns))
+        sensors = read_sensors(store, self._estate(), now_ns)
+        for hub, count in sensors.left_out.items() - self._left_out.items():
+            log.warning("sensors_left_out", hub=hub, count=count)
+        self._left_out = sensors.left_out
+        lines = list(status_lines(chain.from_iterable(sensors.by_hub.values()), now_ns))
         if lines:
             write(store, lines)
 

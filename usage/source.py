@@ -18,6 +18,7 @@ from usage.calendar import Day, HubCalendar
 from usage.counters import GAP_MAX_NS, HOLD_NS, CounterRules, is_anchored
 from usage.plan import EXPECTED_KINDS, HubPlan
 from usage.readings import HubReadings, SensorReadings, by_sensor
+from usage.sensor_limit import with_most_readings, with_room
 
 DAYS_AT_ONCE = 7
 PAD_NS = 2 * NS_AN_HOUR
@@ -56,12 +57,16 @@ class HubSource:
         return {
             kind: self._counters(kind, span)
             if kind in _COUNTERS
-            else self._by_sensor(self._chunks(kind, _padded(span)))
+            else self._by_sensor(self._all_chunks(kind, _padded(span)))
             for kind in sorted(kinds)
         }
 
-    def _chunks(self, kind: Kind, span: Span, sensor: str | None = None) -> list[SeriesChunk]:
-        where = {"hub": self.hub} if sensor is None else {"hub": self.hub, "sensor": sensor}
+    def _all_chunks(self, kind: Kind, span: Span) -> list[SeriesChunk]:
+        found = self.store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self.hub})
+        return with_most_readings(found, self.plan)
+
+    def _chunks(self, kind: Kind, span: Span, sensor: str) -> list[SeriesChunk]:
+        where = {"hub": self.hub, "sensor": sensor}
         return list(self.store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where))
 
     def _by_sensor(self, chunks: list[SeriesChunk]) -> list[SensorReadings]:
@@ -69,8 +74,10 @@ class HubSource:
 
     def _counters(self, kind: Kind, span: Span) -> list[SensorReadings]:
         read = Span(span.start_ns - _LOOK_BACK_NS, span.stop_ns + PAD_NS)
-        earlier = list(self.store.latest(kind, before_ns=read.start_ns, where={"hub": self.hub}))
-        chunks = [*earlier, *self._chunks(kind, read)]
+        chunks = self._all_chunks(kind, read)
+        latest = self.store.latest(kind, before_ns=read.start_ns, where={"hub": self.hub})
+        earlier = with_room(latest, self.plan, (chunk.tags["sensor"] for chunk in chunks))
+        chunks = [*earlier, *chunks]
         older = {chunk.tags["sensor"] for chunk in earlier}
         return [
             self._whole(kind, sensor, chunks, span, has_older=sensor.sensor in older)

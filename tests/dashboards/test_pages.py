@@ -19,6 +19,7 @@ from schemas.measures import PeopleState
 from stores.lines import encode
 from stores.protocol import StoreError
 from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, NOW, TODAY, Filled
+from usage.sensor_limit import UNNAMED_SENSORS_MAX
 
 Browse = Callable[..., TestClient]
 
@@ -350,3 +351,15 @@ def test_a_fault_of_ours_is_a_plain_page_and_a_line_in_the_log(
     assert "The reason is in the board" in page.text
     assert "Traceback" not in page.text
     assert "board_page_failed" in capsys.readouterr().out
+
+
+def test_a_hub_with_more_invented_sensors_than_are_shown_says_how_many(known: Filled, browse: Browse) -> None:
+    known.put(
+        *(
+            encode("co2", {"hub": "armley", "sensor": f"x{number}"}, {"co2_ppm": 500.0}, to_ns(NOW))
+            for number in range(UNNAMED_SENSORS_MAX + 7)
+        )
+    )
+    words = text_of(browse(known).get("/hubs/armley").text)
+    assert "7 more sensors sent readings that the estate file does not name" in words
+    assert "more sensors sent" not in text_of(browse(known).get("/hubs/beeston").text)

@@ -272,3 +272,30 @@ def test_an_empty_file_is_no_store_to_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"store\.db is empty, or not one of Hubpulse's: check --data"):
         open_store(settings, must_exist=True)
     assert (tmp_path / "store.db").read_bytes() == b""
+
+
+def test_series_are_read_page_by_page_in_the_order_of_their_tags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.sqlite_store.SERIES_AT_ONCE", 2)
+    store = SqliteStore(tmp_path / "store.db")
+    places = [
+        {"hub": hub, "sensor": sensor} | ({"zone": zone} if zone else {})
+        for hub in ("a", "a-", "a-b", "a0", "a_", "ab", "b")
+        for sensor in ("s", "s-", "s1", "s_")
+        for zone in ("", "z", "z-1")
+    ]
+    write(store, [Point("co2", tags, 1, {"co2_ppm": 1.0}) for tags in sorted(places, key=repr, reverse=True)])
+
+    assert [chunk.tags for chunk in store.read("co2", start_ns=0, stop_ns=9)] == places
+    for where in (
+        {"hub": "a"},
+        {"hub": "a-"},
+        {"hub": "a", "sensor": "s"},
+        {"sensor": "s-"},
+        {"zone": "z"},
+        {"hub": "x"},
+    ):
+        found = [chunk.tags for chunk in store.latest("co2", before_ns=9, where=where)]
+        assert found == [tags for tags in places if where.items() <= tags.items()]
+    store.close()

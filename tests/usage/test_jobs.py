@@ -14,7 +14,7 @@ from stores import Outcome, SeriesChunk, Store, StoreError
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put, run_jobs
 from tests.waiting import wait_until
-from usage.jobs import Jobs
+from usage.jobs import MARKED_DAYS_AT_ONCE, Jobs
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_marks, read_rows
 
@@ -238,3 +238,17 @@ def test_without_a_retention_nothing_goes(store: Store, path: Path) -> None:
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
     jobs_on(path).drop_expired(NOON_NS + 9999 * DAY_NS)
     assert len(list(store.read("footfall", start_ns=0, stop_ns=2**62))) == 1
+
+
+def test_the_hubs_take_turns_however_many_days_of_one_are_marked(store: Store, path: Path) -> None:
+    many = [at("2016-01-01T12:00", "Europe/London") + number * DAY_NS for number in range(3 * MARKED_DAYS_AT_ONCE)]
+    put(store, Kind.FOOTFALL, [(noon_ns, {"entries": 1}) for noon_ns in many])
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 5})], hub="zoo")
+    for noon_ns in many:
+        mark(store, noon_ns - 12 * HOUR_NS, NOON_NS)
+    mark(store, MIDNIGHT_NS, NOON_NS, hub="zoo")
+    jobs_on(path).roll_up_marked_days(MIDNIGHT_NS + 5 * DAY_NS)
+    marks = read_marks(store, EVER)
+
+    assert not marks["zoo"][MIDNIGHT_NS].is_pending
+    assert 0 < sum(not found.is_pending for found in marks["armley"].values()) <= MARKED_DAYS_AT_ONCE

@@ -40,6 +40,8 @@ class HubState:
     now: datetime
     opening: Opening
     sensors: tuple[SensorState, ...]
+    sensors_left_out: int = 0
+    """How many more sent readings that the estate file does not name, more than are taken into account."""
 
     @property
     def last_seen_ns(self) -> int | None:
@@ -74,7 +76,9 @@ class HubState:
         return values
 
 
-def hub_state(estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_ns: int) -> HubState:
+def hub_state(
+    estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_ns: int, *, left_out: int = 0
+) -> HubState:
     """The state of a hub that has these sensors."""
     calendar = HubCalendar(estate, hub_id)
     hub = next((known for known in estate.hubs if known.id == hub_id), None)
@@ -85,6 +89,7 @@ def hub_state(estate: Estate, hub_id: str, sensors: Sequence[SensorState], now_n
         now=from_ns(now_ns).astimezone(calendar.zone),
         opening=_opening(calendar, now_ns),
         sensors=tuple(sensors),
+        sensors_left_out=left_out,
     )
 
 

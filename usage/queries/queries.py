@@ -22,7 +22,7 @@ from usage.queries.figures import (
 )
 from usage.queries.hubs import HubState, hub_state
 from usage.queries.periods import Period, PeriodFigures, periods
-from usage.queries.sensors import SensorState, read_sensors
+from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows_by_hub
@@ -113,16 +113,24 @@ class Queries:
 
     # ------------------------------------------------------------------------------------------------------------- now
 
-    @cached_property
+    @property
     def sensors(self) -> Mapping[str, tuple[SensorState, ...]]:
         """Every sensor now, by hub: those of the estate file in its order, then the others that sent readings."""
+        return self._sensors_now.by_hub
+
+    @cached_property
+    def _sensors_now(self) -> SensorsNow:
         return read_sensors(self._store, self._estate, self._now_ns)
 
     def hub_states(self, ids: Iterable[str] = ()) -> list[HubState]:
         """Every hub now: those of the estate file in its order, then `ids` and those that sent readings."""
         named = [hub.id for hub in self._estate.hubs]
         others = sorted((self.sensors.keys() | set(ids)) - set(named))
-        return [hub_state(self._estate, hub, self.sensors.get(hub, ()), self._now_ns) for hub in (*named, *others)]
+        left_out = self._sensors_now.left_out
+        return [
+            hub_state(self._estate, hub, self.sensors.get(hub, ()), self._now_ns, left_out=left_out.get(hub, 0))
+            for hub in (*named, *others)
+        ]
 
     def hubs(self, hub: str | None = None) -> list[str]:
         """The id of the hub asked for, or of all. Raises UnknownHubError for one that nothing is known of."""

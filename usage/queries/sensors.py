@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from stores.protocol import Number
 from usage.plan import HubPlan
 from usage.queries.figures import CLOCK_SLACK_NS
 from usage.readings import SUSPECT
+from usage.sensor_limit import UNNAMED_SENSORS_MAX, is_named
 
 SENSOR_STATUS = "sensor_status"
 SILENT_INTERVALS = 3
@@ -56,33 +57,84 @@ class _Latest(NamedTuple):
     values: Mapping[str, Number]
 
 
-def read_sensors(store: Store, estate: Estate, now_ns: int) -> dict[str, tuple[SensorState, ...]]:
-    """Every sensor by hub: those that the estate file names in its order, then the others by id."""
-    latest = _read_latest(store, now_ns)
-    batteries = _read_batteries(store, now_ns)
+class SensorsNow(NamedTuple):
+    """The sensors of every hub, and how many more there are of a hub where not all are told."""
+
+    by_hub: Mapping[str, tuple[SensorState, ...]]
+    left_out: Mapping[str, int]
+
+
+def read_sensors(store: Store, estate: Estate, now_ns: int) -> SensorsNow:
+    """Every sensor by hub: those that the estate file names in its order, then the others by id, up to a limit.
+
+    Beyond it the ones that were there before go first.
+    """
+    batteries, seen_before = _read_batteries(store, now_ns)
+    latest = _read_latest(store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), seen_before, hub, now_ns))
     hubs = [hub.id for hub in estate.hubs]
-    return {
-        hub: tuple(_hub_sensors(estate, hub, latest.get(hub, {}), batteries, now_ns))
-        for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
-    }
+    return SensorsNow(
+        {
+            hub: tuple(_hub_sensors(estate, hub, latest[hub].sensors if hub in latest else {}, batteries, now_ns))
+            for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
+        },
+        {hub: len(found.left_out) for hub, found in latest.items() if found.left_out},
+    )
 
 
 def read_last_seen(store: Store, now_ns: int) -> dict[str, int]:
     """When any sensor of each hub was last seen, in UTC nanoseconds."""
-    return {
-        hub: max(one.time_ns for series in sensors.values() for one in series)
-        for hub, sensors in _read_latest(store, now_ns).items()
-    }
+    found: dict[str, int] = {}
+    for kind in KINDS:
+        for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
+            hub, time_ns = chunk.tags["hub"], min(chunk.times_ns[0], now_ns)
+            found[hub] = max(time_ns, found.get(hub, time_ns))
+    return found
 
 
-def _read_latest(store: Store, now_ns: int) -> dict[str, dict[str, list[_Latest]]]:
-    """The latest reading of each series by hub and sensor."""
-    found: dict[str, dict[str, list[_Latest]]] = {}
+class _HubLatest:
+    """The latest reading of each series of a hub, by sensor."""
+
+    def __init__(self, plan: HubPlan, seen_before: Collection[tuple[str, str]], hub: str, now_ns: int) -> None:
+        self.sensors: dict[str, list[_Latest]] = {}
+        self.left_out: set[str] = set()
+        self._plan, self._seen_before, self._hub, self._now_ns = plan, seen_before, hub, now_ns
+        self._unnamed: set[str] = set()
+
+    def add(self, sensor: str, latest: _Latest) -> None:
+        self.sensors.setdefault(sensor, []).append(latest)
+        if not is_named(self._plan, sensor):
+            self._unnamed.add(sensor)
+            if len(self._unnamed) > 2 * UNNAMED_SENSORS_MAX:
+                self.prune()
+
+    def prune(self) -> None:
+        """Leave out what is beyond the limit: what is gone, then what was not there before."""
+        for sensor in sorted(self._unnamed, key=self._order)[UNNAMED_SENSORS_MAX:]:
+            if not self._is_gone(sensor):
+                self.left_out.add(sensor)
+            self._unnamed.discard(sensor)
+            del self.sensors[sensor]
+
+    def _order(self, sensor: str) -> tuple[bool, bool, str]:
+        return self._is_gone(sensor), (self._hub, sensor) not in self._seen_before, sensor
+
+    def _is_gone(self, sensor: str) -> bool:
+        return self._now_ns - max(one.time_ns for one in self.sensors[sensor]) > GONE_NS
+
+
+def _read_latest(store: Store, now_ns: int, new_hub: Callable[[str], _HubLatest]) -> dict[str, _HubLatest]:
+    found: dict[str, _HubLatest] = {}
     for kind in KINDS:
         for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
             values = {} if _is_suspect(chunk) else _values(chunk)
             latest = _Latest(min(chunk.times_ns[0], now_ns), kind, chunk.tags.get("zone"), values)
-            found.setdefault(chunk.tags["hub"], {}).setdefault(chunk.tags["sensor"], []).append(latest)
+            hub = chunk.tags["hub"]
+            if hub not in found:
+                found[hub] = new_hub(hub)
+            found[hub].add(chunk.tags["sensor"], latest)
+    for hub_latest in found.values():
+        hub_latest.prune()
+        hub_latest.left_out -= hub_latest.sensors.keys()
     return found
 
 
@@ -95,15 +147,22 @@ def _values(latest: SeriesChunk) -> dict[str, float]:
     return {name: value for name, column in latest.columns.items() if (value := column[0]) is not None}
 
 
-def _read_batteries(store: Store, now_ns: int) -> dict[tuple[str, str], float]:
-    """Each sensor's latest battery level; a device reading without one leaves what was known before."""
+def _read_batteries(store: Store, now_ns: int) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:
+    """Each sensor's latest battery level, and the sensors whose state was told before.
+
+    A device reading without a level leaves what was known before.
+    """
     found: dict[tuple[str, str], float] = {}
+    seen_before: set[tuple[str, str]] = set()
     for measurement in (SENSOR_STATUS, Kind.DEVICE):
         for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):
+            sensor = chunk.tags["hub"], chunk.tags["sensor"]
+            if measurement == SENSOR_STATUS:
+                seen_before.add(sensor)
             level = chunk.columns.get("battery_pct", (None,))[0]
             if level is not None and not _is_suspect(chunk):
-                found[chunk.tags["hub"], chunk.tags["sensor"]] = float(level)
-    return found
+                found[sensor] = float(level)
+    return found, seen_before
 
 
 def _hub_sensors(
