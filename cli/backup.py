@@ -25,11 +25,11 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.context import DataOption, EstateOption, load_settings, new_app, out
+from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
 
-BUFFER, STORE, ESTATE = "buffer.db", "store.db", "estate.yaml"
-_DATABASES = (BUFFER, STORE)
+ESTATE = "estate.yaml"
 _CONTENTS = "backup.json"
 _FOLDER_MODE, _FILE_MODE, _ESTATE_MODE = 0o700, 0o600, 0o644
 _PAGES_AT_ONCE = 4096
@@ -60,7 +60,7 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
     from schemas.settings import ESTATE_FILE
 
     settings = load_settings(data=data, estate=estate)
-    names = [name for name in _DATABASES if (settings.data_dir / name).exists()]
+    names = [name for name in OURS if (settings.data_dir / name).exists()]
     if not names:
         raise HubpulseError(f"nothing to back up in {settings.data_dir}: check --data or HUBPULSE_DATA_DIR")
     estate_path = settings.estate or ESTATE_FILE
@@ -88,14 +88,14 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
     settings = load_settings(data=data, estate=estate)
     names = _checked(folder)
     for name in names:
-        if name in _DATABASES and (settings.data_dir / name).exists():
+        if name in OURS and (settings.data_dir / name).exists():
             raise HubpulseError(
                 f"{settings.data_dir / name} is there already: move it away first, or choose another --data"
             )
     estate_path = settings.estate or ESTATE_FILE
     with _failures(settings.data_dir):
         settings.data_dir.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        for name in (name for name in names if name in _DATABASES):
+        for name in (name for name in names if name in OURS):
             _put(folder / name, settings.data_dir / name, mode=_FILE_MODE)
             out.print(f"restored {settings.data_dir / name}")
         if ESTATE in names and not estate_path.exists():
@@ -142,7 +142,7 @@ def _checked(folder: Path) -> list[str]:
             f"{folder / _CONTENTS} is not what `hubpulse backup` writes: take another backup"
         ) from error
     for name, digest in actual.items():
-        if name not in (*_DATABASES, ESTATE) or digest != contents.sha256[name]:
+        if name not in (*OURS, ESTATE) or digest != contents.sha256[name]:
             raise HubpulseError(f"{folder / name} is not what was backed up: take another backup")
     return list(actual)
 

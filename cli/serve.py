@@ -59,7 +59,7 @@ def demo(
 @app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")
 def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
-    from ingest import Ingest
+    from ingest.pipeline import Ingest
 
     settings = _service_settings(data, estate)
     remember_estate(settings)

@@ -13,9 +13,9 @@ import structlog
 from cli.context import make_data_dir
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
-from ingest import Ingest
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.heartbeat import beat
+from ingest.pipeline import Ingest
 from schemas import Estate, HubpulseError, Settings
 from sensors.estate_file import EstateFile
 from stores import open_store

@@ -8,25 +8,6 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from stores.sqlite_file import SqliteFile
 
-LEDGER_COLUMNS = (
-    "messages_received",
-    "messages_accepted",
-    "messages_refused",
-    "messages_no_reading",
-    "readings_accepted",
-    "readings_refused",
-    "readings_stored",
-    "readings_store_rejected",
-)
-
-_COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in LEDGER_COLUMNS)
-SCHEMA = (
-    f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
-    "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
-)
-CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
-_SELECT = f"SELECT {', '.join(LEDGER_COLUMNS)}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
-
 
 class Ledger(BaseModel):
     """Counts since the buffer was made; a message that the broker delivers twice counts twice, here and only here.
@@ -60,6 +41,16 @@ class Ledger(BaseModel):
         )
 
 
+_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes")]
+_COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)
+SCHEMA = (
+    f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
+    "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
+)
+CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
+_SELECT = f"SELECT {', '.join(_COLUMNS)}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
+
+
 class LedgerTable:
     """The row of counts; `add` belongs into a transaction of its owner."""
 
@@ -86,4 +77,4 @@ class LedgerTable:
         row = self._file.one(_SELECT) or ()
         is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
         notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
-        return Ledger(**dict(zip((*LEDGER_COLUMNS, "readings_pending"), row, strict=True)), notes=notes)
+        return Ledger(**dict(zip((*_COLUMNS, "readings_pending"), row, strict=True)), notes=notes)

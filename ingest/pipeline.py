@@ -16,11 +16,9 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
 
 import structlog
 
@@ -81,7 +79,7 @@ class Ingest:
         """Walk the way until `stop`. Raises HubpulseError where it can't be walked at all."""
         settings = self._settings
         with ExitStack() as parts:
-            parts.enter_context(_DataLock(settings.data_dir))
+            parts.enter_context(_data_lock(settings.data_dir))
             buffer = self._open_buffer()
             parts.callback(buffer.close)
             subscriber = Subscriber(
@@ -176,36 +174,21 @@ class Ingest:
             buffer.status.set("subscriber", status)
 
 
-class _DataLock:
+@contextmanager
+def _data_lock(data_dir: Path) -> Iterator[None]:
     """One ingest process a data folder: two would tear each other's session and buffer."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / _LOCK_NAME
-        self._file: TextIO | None = None
-
-    def __enter__(self) -> None:
+    with ExitStack() as held:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("w")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data_dir.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context((data_dir / _LOCK_NAME).open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._close()
             raise HubpulseError(
-                f"another ingest runs on {self._path.parent}: stop it, or give this one its own --data and client id"
+                f"another ingest runs on {data_dir}: stop it, or give this one its own --data and client id"
             ) from error
         except OSError as error:
-            raise HubpulseError(
-                f"data folder {self._path.parent} can't be used ({error.strerror}): check it"
-            ) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+            raise HubpulseError(f"data folder {data_dir} can't be used ({error.strerror}): check it") from error
+        yield
 
 
 def _decode(decoder: Decoder, messages: list[Message]) -> Batch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.batches import Refused
@@ -35,8 +34,7 @@ _INSERT_ONCE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedLine:
+class RejectedLine(NamedTuple):
     """A line that the store refused, as a message that can be corrected and sent again."""
 
     topic: str

@@ -5,9 +5,8 @@
 environment.
 """
 
-from typing import TYPE_CHECKING
-
-from schemas.lazy import lazy_names
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from schemas.errors import HubpulseError
@@ -17,19 +16,26 @@ if TYPE_CHECKING:
     from schemas.measures import MEASURES
     from schemas.readings import Reason, Refusal, Rejection
     from schemas.settings import Settings
-else:
-    __getattr__ = lazy_names(
-        __name__,
-        {
-            "errors": "HubpulseError",
-            "estate": "Estate Hub Sensor Source",
-            "kinds": "KINDS Kind",
-            "measurements": "MEASUREMENTS FieldType Measurement Policy",
-            "measures": "MEASURES",
-            "readings": "Reason Refusal Rejection",
-            "settings": "Settings",
-        },
-    )
+
+_NAMES = {
+    "errors": "HubpulseError",
+    "estate": "Estate Hub Sensor Source",
+    "kinds": "KINDS Kind",
+    "measurements": "MEASUREMENTS FieldType Measurement Policy",
+    "measures": "MEASURES",
+    "readings": "Reason Refusal Rejection",
+    "settings": "Settings",
+}
+"""The public names of each module, which is imported when one of them is first asked for."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        for module, names in _NAMES.items():
+            if name in names.split():
+                return getattr(import_module(f"schemas.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "KINDS",

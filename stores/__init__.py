@@ -4,21 +4,8 @@
 tests/stores/test_contract.py, holds every store to the same behaviour.
 """
 
-from typing import TYPE_CHECKING
-
-from schemas.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from stores.opening import open_store
-    from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, Store, StoreError, TooLarge
-else:
-    __getattr__ = lazy_names(
-        __name__,
-        {
-            "opening": "open_store",
-            "protocol": "Accepted Keep Outcome Rejected SeriesChunk Store StoreError TooLarge",
-        },
-    )
+from stores.opening import open_store
+from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, Store, StoreError, TooLarge
 
 __all__ = [
     "Accepted",

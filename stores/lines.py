@@ -17,13 +17,8 @@ from schemas.kinds import INT64_MAX
 
 Value = int | float | bool
 
-INTEGER_PATTERN = r"-?\d{1,19}"
-FLOAT_PATTERN = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-
-_INTEGER = re.compile(INTEGER_PATTERN, re.ASCII)
-_FLOAT = re.compile(FLOAT_PATTERN, re.ASCII)
-
-
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+_FLOAT = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _LATEST = str(INT64_MAX)
 _TIME_TEXT = itemgetter(slice(-len(_LATEST), None))
 _USAGE_STARTS = tuple(

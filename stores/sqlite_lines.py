@@ -8,7 +8,6 @@ something does not fit are lines looked at one by one, to name the one at fault.
 from __future__ import annotations
 
 import itertools
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import methodcaller
@@ -17,7 +16,6 @@ from typing import Any
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
 from schemas.kinds import INT64_MAX
-from stores.lines import FLOAT_PATTERN, INTEGER_PATTERN
 
 FLOAT_MAX = sys.float_info.max
 LINE_SHOWN_MAX = 200
@@ -34,15 +32,11 @@ SeriesId = Callable[[str, str], int]
 _count_spaces = methodcaller("count", b" ")
 _VALUE_CHARACTERS = b"0123456789.-i"
 
-
-_WRITTEN: Mapping[FieldType, tuple[re.Pattern[bytes], str]] = {
-    FieldType.INTEGER: (re.compile(f"{INTEGER_PATTERN}i".encode()), "an integer such as 3i"),
-    FieldType.FLOAT: (re.compile(FLOAT_PATTERN.encode()), "a float such as 21.5"),
-    FieldType.BOOLEAN: (re.compile(rb"true|false"), "true or false"),
+_WANTED = {
+    FieldType.INTEGER: "an integer such as 3i",
+    FieldType.FLOAT: "a float such as 21.5",
+    FieldType.BOOLEAN: "true or false",
 }
-"""How the values of a type are written, in line protocol and in words."""
-
-_TIME = re.compile(INTEGER_PATTERN.encode())
 
 
 class Shape:
@@ -77,15 +71,14 @@ class Shape:
     def require_fit(self, line: bytes) -> None:
         """Raise ValueError naming the line where it does not fit."""
         _, fields, time = line.split(b" ")
-        for text, (name, kind) in zip(fields.split(b","), self.fields, strict=True):
-            pattern, wanted = _WRITTEN[kind]
-            value = text.removeprefix(name)
-            if not pattern.fullmatch(value):
-                raise _not_ours(line, f"wanted: {name.decode()[:-1]} {wanted}")
-            _require_64_bits(line, value if kind is not FieldType.BOOLEAN else b"0")
-        if not _TIME.fullmatch(time):
-            raise _not_ours(line, "wanted: a time in nanoseconds at its end")
-        _require_64_bits(line, time + b"i")
+        wanted = "a time in nanoseconds at its end"
+        try:
+            _integers([time])
+            for text, (name, kind) in zip(fields.split(b","), self.fields, strict=True):
+                wanted = f"{name.decode()[:-1]} {_WANTED[kind]}"
+                _column(b"," + text, name, kind)
+        except ValueError as error:
+            raise _not_ours(line, f"wanted: {wanted}; {error}") from error
 
 
 class _Series:
@@ -210,43 +203,37 @@ def _column(values: bytes, name: bytes, kind: FieldType) -> Sequence[Cell]:
     """The values of `,name=value,name=value`. Raises ValueError where one is of another name or type."""
     first, *texts = values.split(b"," + name)
     if first:
-        raise ValueError(name)
+        raise ValueError("another field")
     match kind:
         case FieldType.INTEGER:
             # `3i,4i,`: what lacks its `i` stays together with the next and is no integer.
             *numbers, rest = (b",".join(texts) + b",").split(b"i,")
             if rest:
-                raise ValueError(name)
+                raise ValueError(f"{rest!r} has no i at its end")
             return _integers(numbers)
         case FieldType.FLOAT:
             joined = b",".join(texts)
             if joined.translate(None, b"0123456789.-+eE,") or b",+" in b"," + joined:
-                raise ValueError(name)
+                raise ValueError("not written as a float")
             floats = list(map(float, texts))
             if min(floats) < -FLOAT_MAX or max(floats) > FLOAT_MAX:
-                raise ValueError(name)
+                raise ValueError("it does not fit 64 bits")
             return floats
         case FieldType.BOOLEAN:
             if not set(texts) <= {b"true", b"false"}:
-                raise ValueError(name)
+                raise ValueError("neither of them")
             return [text == b"true" for text in texts]
 
 
 def _integers(texts: Sequence[bytes]) -> list[int]:
     if b"".join(texts).translate(None, b"0123456789-"):
-        raise ValueError(texts)
+        raise ValueError("not written as an integer")
+    if max(map(len, texts)) > INTEGER_DIGITS_MAX and any(len(t.lstrip(b"-")) > INTEGER_DIGITS_MAX for t in texts):
+        raise ValueError("it does not fit 64 bits")
     numbers = list(map(int, texts))
-    if max(map(len, texts)) > INTEGER_DIGITS_MAX and not all(map(_TIME.fullmatch, texts)):
-        raise ValueError(texts)
     if min(numbers) < -INT64_MAX - 1 or max(numbers) > INT64_MAX:
-        raise ValueError(texts)
+        raise ValueError("it does not fit 64 bits")
     return numbers
-
-
-def _require_64_bits(line: bytes, text: bytes) -> None:
-    fits = -INT64_MAX - 1 <= int(text[:-1]) <= INT64_MAX if text.endswith(b"i") else abs(float(text)) <= FLOAT_MAX
-    if not fits:
-        raise _not_ours(line, f"{text.decode()} does not fit 64 bits")
 
 
 def _not_ours(line: bytes, why: str) -> ValueError:

@@ -6,7 +6,7 @@ light, dark and print each have their own. Texts on hover are worded here: a cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -117,10 +117,13 @@ def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
 
 
 def _hover(day: AnyDay, now: date) -> str:
-    when = f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
     first = WORDS[day.state] if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
     rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
-    return "<br>".join([when, first, *rest])
+    return "<br>".join([_heading(day, now), first, *rest])
+
+
+def _heading(day: AnyDay, now: date) -> str:
+    return f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
 
 
 def _caveats(day: Day) -> list[str]:
@@ -184,7 +187,7 @@ def pressure(days: Sequence[Day], now: date) -> Figure:
 def _dots(
     name: str, days: Sequence[Day], figure: str, now: date, colour: str, *, lines: bool = False, hollow: bool = False
 ) -> Figure:
-    texts = _texts(days, now, lambda day: f"{name}: {wording.measure(day.figure(figure), figure)}")
+    texts = [f"{_heading(day, now)}<br>{name}: {wording.measure(day.figure(figure), figure)}" for day in days]
     return _by_day(days, texts) | {
         "type": "scatter",
         "mode": "lines+markers" if lines else "markers",
@@ -205,7 +208,8 @@ def _dots(
 def _range(name: str, days: Sequence[Day], ends: tuple[str, str], now: date, colour: str) -> Figure:
     """Floating bars: a gap stays a gap, where a filled band would be drawn across it."""
     pairs = [[day.figure(end) for end in ends] for day in days]
-    texts = _texts(days, now, lambda day: f"{name}: {' to '.join(wording.measure(day.figure(e), e) for e in ends)}")
+    spans = (" to ".join(wording.measure(day.figure(end), end) for end in ends) for day in days)
+    texts = [f"{_heading(day, now)}<br>{name}: {span}" for day, span in zip(days, spans, strict=True)]
     return _by_day(days, texts) | {
         "type": "bar",
         "name": name,
@@ -214,10 +218,6 @@ def _range(name: str, days: Sequence[Day], ends: tuple[str, str], now: date, col
         "marker": {"color": f"{colour}-pale", "line": {"color": colour, "width": 1}},
         "width": _RANGE_MS,
     }
-
-
-def _texts(days: Sequence[Day], now: date, worded: Callable[[Day], str]) -> list[str]:
-    return [f"<b>{wording.day(day.date, now)}</b>{' so far' if day.today else ''}<br>{worded(day)}" for day in days]
 
 
 def _limit(days: Sequence[Day], value: float, name: str, colour: str) -> Figure:

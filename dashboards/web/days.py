@@ -139,15 +139,8 @@ class EstateDay:
     @property
     def hubs_text(self) -> str:
         """`20 hubs counted, 1 closed, 1 no data`."""
-        parts = [
-            f"{wording.plural(hubs, 'hub')} {WORDS[state]}" if first else f"{hubs} {WORDS[state]}"
-            for first, (state, hubs) in zip(
-                (True, *[False] * len(self.states)),
-                ((state, self.states[state]) for state in DayState if self.states.get(state)),
-                strict=False,
-            )
-        ]
-        return ", ".join(parts)
+        shown = [(hubs, WORDS[state]) for state, hubs in self.states.items() if hubs]
+        return ", ".join(f"{hubs if i else wording.plural(hubs, 'hub')} {word}" for i, (hubs, word) in enumerate(shown))
 
 
 def add_up(days: Sequence[Day]) -> EstateDay:
@@ -170,10 +163,6 @@ class Total:
     counted_days: int
     silent_days: int
     partial_days: int
-
-    @property
-    def complete(self) -> bool:
-        return not (self.silent_days or self.partial_days)
 
 
 def total(days: Sequence[Day]) -> Total:

@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dashboards.web import assets, wording
-from dashboards.web.days import WORDS, DayState
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
 
@@ -35,8 +34,6 @@ _ENVIRONMENT.globals.update(
     asset=assets.address,
     map_style_id=assets.map_style_id,
     wording=wording,
-    DayState=DayState,
-    WORDS=WORDS,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
 )

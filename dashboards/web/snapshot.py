@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from time import time_ns as system_clock_ns
 from zoneinfo import ZoneInfo
 
 from dashboards.web.days import Day, EstateDay, add_up
@@ -93,8 +92,8 @@ class SnapshotSource:
         *,
         open_store: Callable[[], Store],
         estate: Callable[[], Estate],
-        clock_ns: Callable[[], int] = system_clock_ns,
-        max_age_s: float = 5,
+        clock_ns: Callable[[], int],
+        max_age_s: float,
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
         self._max_age_ns = int(max_age_s * 1e9)

@@ -25,19 +25,16 @@ class DayRow:
     values: tuple[str, ...]
 
 
-DAY_COLUMNS = tuple(
-    MEASURES[name].label
-    for name in (
-        "entries",
-        "exits",
-        "wifi_peak_clients",
-        "temperature_mean_c",
-        "relative_humidity_mean_pct",
-        "co2_mean_ppm",
-        "co2_max_ppm",
-        "pressure_mean_hpa",
-    )
+_FIGURES = (
+    "exits",
+    "wifi_peak_clients",
+    "temperature_mean_c",
+    "relative_humidity_mean_pct",
+    "co2_mean_ppm",
+    "co2_max_ppm",
+    "pressure_mean_hpa",
 )
+DAY_COLUMNS = tuple(MEASURES[name].label for name in ("entries", *_FIGURES))
 
 
 def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:
@@ -46,9 +43,10 @@ def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:
 
 
 def _day_row(day: Day, now: date) -> DayRow:
-    figure = day.figure
-    low, high = figure("temperature_min_c"), figure("temperature_max_c")
-    span = f" ({wording.number(low, 1)} to {wording.number(high, 1)})" if low is not None else ""
+    low, high = day.figure("temperature_min_c"), day.figure("temperature_max_c")
+    spans = (
+        {"temperature_mean_c": f" ({wording.number(low, 1)} to {wording.number(high, 1)})"} if low is not None else {}
+    )
     tags = ["so far"] if day.today else []
     if day.provisional and day.figures:
         tags.append("provisional")
@@ -58,15 +56,7 @@ def _day_row(day: Day, now: date) -> DayRow:
         tags=tuple(tags),
         entries=day.text,
         state=day.state.value,
-        values=(
-            wording.number(figure("exits")),
-            wording.number(figure("wifi_peak_clients")),
-            wording.measure(figure("temperature_mean_c"), "temperature_c") + span,
-            wording.measure(figure("relative_humidity_mean_pct"), "relative_humidity_pct"),
-            wording.measure(figure("co2_mean_ppm"), "co2_ppm"),
-            wording.measure(figure("co2_max_ppm"), "co2_ppm"),
-            wording.measure(figure("pressure_mean_hpa"), "pressure_hpa"),
-        ),
+        values=tuple(wording.measure(day.figure(name), name) + spans.get(name, "") for name in _FIGURES),
     )
 
 
@@ -156,19 +146,16 @@ _MEASURES = {
     Kind.WIFI: "Wi-Fi",
     Kind.DEVICE: "its own battery and signal",
 }
-_SHOWN_VALUES = {
-    "entries": ("{} in", None),
-    "exits": ("{} out", None),
-    "entries_total": ("{} in on the counter", None),
-    "exits_total": ("{} out on the counter", None),
-    "people": ("{} in view", None),
-    "clients": ("{} clients", None),
-    "devices": ("{} devices", None),
-    "temperature_c": ("{}", "temperature_c"),
-    "relative_humidity_pct": ("{}", "relative_humidity_pct"),
-    "co2_ppm": ("{}", "co2_ppm"),
-    "pressure_hpa": ("{}", "pressure_hpa"),
+_COUNTED = {
+    "entries": "in",
+    "exits": "out",
+    "entries_total": "in on the counter",
+    "exits_total": "out on the counter",
+    "people": "in view",
+    "clients": "clients",
+    "devices": "devices",
 }
+_MEASURED = ("temperature_c", "relative_humidity_pct", "co2_ppm", "pressure_hpa")
 
 
 def sensor_rows(hub: HubNow) -> list[SensorRow]:
@@ -187,7 +174,7 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
 
 
 def _values(sensor: SensorState) -> Iterator[str]:
-    for name, (form, unit) in _SHOWN_VALUES.items():
-        value = sensor.values.get(name)
-        if value is not None:
-            yield form.format(wording.measure(value, unit) if unit else wording.number(value))
+    yield from (
+        f"{wording.number(sensor.values[name])} {what}" for name, what in _COUNTED.items() if name in sensor.values
+    )
+    yield from (wording.measure(sensor.values[name], name) for name in _MEASURED if name in sensor.values)

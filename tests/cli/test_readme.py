@@ -138,7 +138,8 @@ class Reader:
         (folder / ".config").mkdir(parents=True)
         (folder / ".config" / "mosquitto_pub").write_text(f"-p {broker.port}\n")
         shutil.copy(REPOSITORY / "estate.example.yaml", folder)
-        self._environment = {
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBPULSE_")}
+        self._environment = inherited | {
             "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
             "TZ": "Europe/London",

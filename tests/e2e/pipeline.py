@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from ingest import Ledger
 from ingest.buffer import BufferReader
+from ingest.ledger import Ledger
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
 from schemas.settings import MqttSettings

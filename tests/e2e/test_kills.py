@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import Ledger
 from ingest.buffer import BufferReader
+from ingest.ledger import Ledger
 from tests.e2e.conftest import StoreSettings
 from tests.e2e.pipeline import Pipeline, shipped_estate, write_recording
 from tests.e2e.test_data_sets import CALIT2_PART, door_days

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import Ledger
+from ingest.ledger import Ledger
 from tests.cli.command import Running
 from tests.e2e.conftest import influx_settings
 from tests.e2e.pipeline import Pipeline, write_recording

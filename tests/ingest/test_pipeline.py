@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import structlog
 
-from ingest import Buffer, BufferFullError, Ingest
-from ingest.buffer import BufferReader
+from ingest.buffer import Buffer, BufferFullError, BufferReader
 from ingest.doctor import State, ingest_finding
+from ingest.pipeline import Ingest
 from mqtt.messages import KEPT_BYTES
 from schemas import HubpulseError, Kind, Reason, Settings
 from schemas.settings import IngestSettings, MqttSettings

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ingest import Ingest, Ledger
 from ingest.buffer import BufferReader
+from ingest.ledger import Ledger
+from ingest.pipeline import Ingest
 from schemas import Reason, Settings
 from tests.mqtt.receiving import DEADLINE_S
 from tests.waiting import wait_until

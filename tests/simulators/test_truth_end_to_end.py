@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest import Ingest
 from ingest.buffer import BufferReader
+from ingest.pipeline import Ingest
 from mqtt.publisher import Publisher
 from schemas import Settings
 from schemas.settings import InfluxSettings, MqttSettings
