@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there(command: CommandLine, arguments: tuple[str | P
     [
         ("HUBPULSE_STORE", "oracle"),
         ("HUBPULSE_MQTT__PORT", "abc"),
-        ("HUBPULSE_INFLUX__URL", "ftp://example.org"),
+        ("HUBPULSE_INFLUX__URL", "ftp://a.org"),
         ("HUBPULSE_MQTT__PASSWORD_FILE", "none.txt"),
         ("HUBPULSE_MQTT__CA_FILE", "none.pem"),
         ("HUBPULSE_LOG_LEVEL", "loud"),
