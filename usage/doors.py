@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from usage.calendar import Day, clip
 from usage.coverage import Coverage
 from usage.people import Count, Tally
-from usage.profile import DoorHour
+from usage.profile import DoorHour, DoorHours
 
 
 class DoorDay(NamedTuple):
@@ -16,6 +16,11 @@ class DoorDay(NamedTuple):
 
     figures: dict[str, int | float | bool | None]
     hours: tuple[DoorHour, ...]
+
+
+def hours_by_door(doors: Mapping[str, DoorDay]) -> DoorHours:
+    """The hours alone."""
+    return {door: of_day.hours for door, of_day in doors.items()}
 
 
 def door_days(

@@ -67,8 +67,6 @@ class Jobs:
         self._store: Store | None = None
         self._stopping = Event()
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
-        self._behind: frozenset[str] = frozenset()
-        """Hubs with marked days that are older than the last weeks."""
         self._left_out: Mapping[str, int] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
@@ -140,36 +138,32 @@ class Jobs:
 
     def roll_up_marked(self, now_ns: int) -> None:
         """Recompute the days that late data touched, for a while."""
-        self._behind = frozenset()
-        self._behind = self._roll_up_marked_since(0, now_ns)
+        self._roll_up_marked_since(0, now_ns)
 
     def roll_up_recently_marked(self, now_ns: int) -> None:
         """Recompute the days of the last weeks that late data touched, for a while."""
         self._roll_up_marked_since(now_ns - LATE_DAYS * 24 * NS_AN_HOUR, now_ns)
 
-    def _roll_up_marked_since(self, since_ns: int, now_ns: int) -> frozenset[str]:
-        """Go on until nothing is left or the time is up; return the hubs that have more."""
+    def _roll_up_marked_since(self, since_ns: int, now_ns: int) -> None:
         deadline_ns = now_ns + MARKS_MAX_S * NS_A_SECOND
-        while (more := self.roll_up_marked_days(now_ns, since_ns)) and now_ns < deadline_ns:
+        while self.roll_up_marked_days(now_ns, since_ns) and now_ns < deadline_ns:
             now_ns = self._clock()
-        return more
 
-    def roll_up_marked_days(self, now_ns: int, since_ns: int = 0) -> frozenset[str]:
-        """Recompute the oldest of the marked days since an instant, some of each hub; return the hubs that have more.
+    def roll_up_marked_days(self, now_ns: int, since_ns: int = 0) -> bool:
+        """Recompute the oldest of the marked days since an instant, some of each hub; tell whether there are more.
 
-        Oldest first, since what is usual in a week is of the weeks before it; so a hub that has older days to be done
-        waits with the later ones.
+        Oldest first: what is usual in a week is of the weeks before it, which are at hand then.
         """
         store, estate = self._opened(), self._estate()
         pending = pending_marks(store, since_ns=since_ns, now_ns=now_ns)
-        waiting = {hub: sorted(days.items()) for hub, days in pending.items() if hub not in self._behind}
+        waiting = {hub: sorted(days.items()) for hub, days in pending.items()}
         share = max(1, MARKED_DAYS_AT_ONCE // max(1, len(waiting)))
         for hub, days in sorted(waiting.items()):
             marks = dict(days[:share])
             if not self._recompute_marked(self._writer(store, estate, hub, now_ns), marks.keys()):
-                return frozenset()
+                return False
             finish_marks(store, hub, marks)
-        return frozenset(hub for hub, days in waiting.items() if len(days) > share)
+        return any(len(days) > share for days in waiting.values())
 
     def _recompute_marked(self, writer: RollupWriter, midnights_ns: Iterable[int]) -> bool:
         """Recompute days and their neighbours; False where it was stopped before the end."""

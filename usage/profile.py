@@ -40,6 +40,10 @@ class DoorHour(NamedTuple):
         return self.entries * PERSON * NS_AN_HOUR // self.open_ns
 
 
+DoorHours = Mapping[str, Sequence[DoorHour]]
+"""A day's hours by door."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """Each door's usual rate by the hour of the week, 0 at Monday's midnight, where it is known."""

@@ -1,6 +1,6 @@
 r"""The profiles of a hub's weeks: frozen once and kept, so that what was shared out by them stays as it was.
 
-    hours of each door, as stored and as just computed -> the latest eight that were covered directly -> a rate
+    hours of each door: stored, just computed, or computed for this -> the latest eight covered directly -> a rate
                                                                          frozen by ISO week in `usage_profile`
 
 A week's profile is of the hours that were final when the week began. A point's time is the local midnight of the
@@ -10,15 +10,15 @@ week's Monday plus the hour of the week in nanoseconds; the one of hour 0 is alw
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from schemas.localtime import NS_A_MINUTE, Span, midnight_ns
 from stores import Store
 from stores.lines import encode
-from usage.calendar import HubCalendar, hour_of_week
-from usage.profile import PERSON, DoorHour, Profile
-from usage.rows import HOURLY_DOOR, PROFILES
+from usage.calendar import HubCalendar, dates, hour_of_week
+from usage.profile import PERSON, DoorHour, DoorHours, Profile
+from usage.rows import DAILY, HOURLY_DOOR, PROFILES, read_marks
 
 WEEKS_BACK = 53
 VALUES_MAX, VALUES_MIN = 8, 4
@@ -33,9 +33,10 @@ _Values = dict[int, list[tuple[int, int]]]
 class Profiles:
     """One hub's profiles.
 
-    The hours of the days of `due` are learned before a later week is asked for, and not taken as they are stored. With
-    `refreeze`, the weeks of those days are made anew. `keeps` says of which doors a profile goes on, although they have
-    been dead for longer than anybody looks back.
+    The hours of the days of `due` are learned before a later week is asked for, and not taken as they are stored;
+    `compute` gives those of days that are not stored, or no longer as they should be, so that a profile is the same
+    whichever days were rolled up before. With `refreeze`, the weeks of `due` are made anew. `keeps` says of which doors
+    a profile goes on, although they have been dead for longer than anybody looks back.
     """
 
     def __init__(
@@ -44,11 +45,12 @@ class Profiles:
         hub: str,
         calendar: HubCalendar,
         keeps: Callable[[str], bool],
+        compute: Callable[[Sequence[date]], Iterable[DoorHours]],
         due: Collection[date],
         *,
         refreeze: bool = False,
     ) -> None:
-        self._store, self._hub, self._calendar, self._keeps = store, hub, calendar, keeps
+        self._store, self._hub, self._calendar, self._keeps, self._compute = store, hub, calendar, keeps, compute
         self._due = frozenset(due)
         self._refrozen = frozenset(map(_monday, due)) if refreeze else frozenset()
         self._profiles: dict[date, Profile] = {}
@@ -69,8 +71,8 @@ class Profiles:
             self._profiles[monday] = frozen
         return self._profiles[monday]
 
-    def learn(self, hours: Mapping[str, Sequence[DoorHour]]) -> None:
-        """Take in what came in by each door on a day of `due`."""
+    def learn(self, hours: DoorHours) -> None:
+        """Take in what came in by each door on a day."""
         for door, of_day in hours.items():
             for hour in of_day:
                 self._take(door, hour)
@@ -157,19 +159,35 @@ class Profiles:
         if self._read.length_ns:
             missing = [Span(span.start_ns, self._read.start_ns), Span(self._read.stop_ns, span.stop_ns)]
             span = Span(min(span.start_ns, self._read.start_ns), max(span.stop_ns, self._read.stop_ns))
-        for start_ns, stop_ns in missing:
-            if start_ns < stop_ns:
-                for chunk in self._store.read(
-                    HOURLY_DOOR, start_ns=start_ns, stop_ns=stop_ns, where={"hub": self._hub}
-                ):
-                    columns = (chunk.columns[name] for name in ("entries_open", "open_minutes", "direct"))
-                    for time_ns, entries, minutes, direct in zip(chunk.times_ns, *columns, strict=True):
-                        if self._calendar.date_of(time_ns) not in self._due:
-                            hour = DoorHour(
-                                time_ns, int(entries or 0), round((minutes or 0) * NS_A_MINUTE), bool(direct)
-                            )
-                            self._take(chunk.tags["sensor"], hour)
+        for part in missing:
+            if part.length_ns > 0:
+                self._read_part(part)
         self._read = span
+
+    def _read_part(self, span: Span) -> None:
+        days = set(dates(self._calendar.date_of(span.start_ns), self._calendar.date_of(span.stop_ns - 1))) - self._due
+        stored = days & self._stored_days(span)
+        for chunk in self._store.read(
+            HOURLY_DOOR, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self._hub}
+        ):
+            columns = (chunk.columns[name] for name in ("entries_open", "open_minutes", "direct"))
+            for time_ns, entries, minutes, direct in zip(chunk.times_ns, *columns, strict=True):
+                if self._calendar.date_of(time_ns) in stored:
+                    hour = DoorHour(time_ns, int(entries or 0), round((minutes or 0) * NS_A_MINUTE), bool(direct))
+                    self._take(chunk.tags["sensor"], hour)
+        for hours in self._compute(sorted(days - stored)):
+            self.learn(hours)
+
+    def _stored_days(self, span: Span) -> set[date]:
+        """The days within the span that have a row, and no late reading since."""
+        marks = read_marks(self._store, span, self._hub).get(self._hub, {})
+        chunks = self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self._hub})
+        times_ns = (time_ns for chunk in chunks for time_ns in chunk.times_ns)
+        return {
+            self._calendar.date_of(time_ns)
+            for time_ns in times_ns
+            if time_ns not in marks or not marks[time_ns].is_pending
+        }
 
     def _take(self, door: str, hour: DoorHour) -> None:
         if hour.is_direct:

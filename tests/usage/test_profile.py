@@ -72,7 +72,7 @@ def test_a_dead_door_takes_its_usual_share_and_not_half(store: Store) -> None:
     put(store, Kind.FOOTFALL, hourly(MONDAY, dead, open_for(9)), sensor="front")
     put(store, Kind.FOOTFALL, hourly(MONDAY, dead - timedelta(days=1), open_for(1)), sensor="side")
     found = day_of(store, two, dead)  # nothing rolled up before: from the readings alone
-    assert (found["footfall_completeness"], found["people_state"]) == (0.5, PARTIAL)
+    assert (found["footfall_completeness"], found["people_state"]) == (0.9, PARTIAL)
     roll_up_until(store, two, dead)
     found = day_of(store, two, dead)
     assert (found["footfall_completeness"], found["people_state"]) == (0.9, PARTIAL)

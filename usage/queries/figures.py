@@ -14,13 +14,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from schemas import Estate, HubpulseError
+from schemas import Estate, HubpulseError, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from schemas.measures import ZONE_MEASURES
 from stores import Store
 from usage.calendar import HubCalendar, dates
+from usage.doors import hours_by_door
 from usage.plan import HubPlan
-from usage.profile import UsualOpening
+from usage.profile import DoorHours, UsualOpening
 from usage.profiles import Profiles
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
 from usage.rows import DAILY, HOURLY, changes, read_door_rows, read_marks, read_rows
@@ -158,7 +159,15 @@ class HubFigures:
 
     def profiles(self, due: Collection[date], *, refreeze: bool = False) -> Profiles:
         """The hub's profiles for a run over these days."""
-        return Profiles(self._store, self.hub, self.calendar, self._plan.sensors.__contains__, due, refreeze=refreeze)
+        keeps = self._plan.sensors.__contains__
+        return Profiles(self._store, self.hub, self.calendar, keeps, self._door_hours, due, refreeze=refreeze)
+
+    def _door_hours(self, days: Sequence[date]) -> Iterator[DoorHours]:
+        """What came in by each door: what is covered directly needs no profile."""
+        usual = UsualOpening(self.calendar)
+        for day, readings in self.source.days(days, [Kind.FOOTFALL]):
+            if readings[Kind.FOOTFALL]:
+                yield hours_by_door(roll_up(readings, day, usual, self._plan, now_ns=self._now_ns).doors)
 
     def rollups(self, days: Sequence[date], profiles: Profiles | None = None) -> Iterator[Rollup]:
         """Compute the days, which come in order, from the raw readings."""
@@ -166,7 +175,7 @@ class HubFigures:
         usual = UsualOpening(self.calendar, profiles.of)
         for day, readings in self.source.days(days):
             rollup = roll_up(readings, day, usual, self._plan, now_ns=self._now_ns)
-            profiles.learn({door: of_day.hours for door, of_day in rollup.doors.items()})
+            profiles.learn(hours_by_door(rollup.doors))
             yield rollup
 
     def with_revision(self, rollup: Rollup, stored: Figures | None) -> Figures:
