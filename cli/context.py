@@ -117,6 +117,16 @@ def remember_estate(settings: Settings) -> None:
         err.print(f"{problem}: free some space, or name {path} with --estate in every command")
 
 
+def is_in_force(settings: Settings) -> bool:
+    """Whether the estate file of the settings is the one that the data folder's figures follow."""
+    from schemas.settings import ESTATE_FILE
+
+    path = (settings.estate or ESTATE_FILE).absolute()
+    note = settings.data_dir / ESTATE_IN_FORCE
+    known = Path(note.read_text("utf-8")) if note.is_file() else settings.data_dir / ESTATE_FILE
+    return path.is_file() and path == known.absolute()
+
+
 def estate_of(settings: Settings) -> Estate:
     """The estate in force: the file that the settings name, else estate.yaml, else one that accepts every hub."""
     from schemas.settings import ESTATE_FILE

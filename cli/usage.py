@@ -18,6 +18,7 @@ from cli.context import (
     JsonOption,
     err,
     estate_of,
+    is_in_force,
     load_settings,
     new_app,
     out,
@@ -94,6 +95,7 @@ def export(
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
         queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        queries.require_midnights(begin, end, hub=hub)
         if by_door:
             columns, rows = _door_rows(queries.doors(begin, end, hub=hub))
         elif by_zone:
@@ -166,7 +168,9 @@ def why(
     asked = _date("--date", day)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
-        found = Queries(store, estate_of(settings), now_ns=time.time_ns()).why(hub, asked)
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        queries.require_midnights(asked, asked, hub=hub)
+        found = queries.why(hub, asked)
     if found is None:
         _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
     if as_json:
@@ -222,7 +226,10 @@ def recompute(
     done = changed = 0
     with closing(store_of(settings)) as store, _wrong_usage():
         known = estate_of(settings)
-        hubs = Queries(store, known, now_ns=now_ns).hubs(hub)
+        queries = Queries(store, known, now_ns=now_ns)
+        hubs = queries.hubs(hub)
+        if not is_in_force(settings):
+            queries.require_midnights(begin, end, hub=hub)
         writers = [
             RollupWriter(store, known, name, now_ns=now_ns, retention_days=settings.retention_days, refreeze=True)
             for name in hubs
@@ -258,12 +265,12 @@ def _date(option: str, text: str) -> date:
 
 @contextmanager
 def _wrong_usage() -> Iterator[None]:
-    """Turn a question about an unknown hub into one line and exit code 2."""
-    from usage import UnknownHubError
+    """Turn a question about an unknown hub, or with another estate, into one line and exit code 2."""
+    from usage import OtherMidnightsError, UnknownHubError
 
     try:
         yield
-    except UnknownHubError as error:
+    except (UnknownHubError, OtherMidnightsError) as error:
         _refuse(str(error))
 
 

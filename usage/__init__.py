@@ -7,7 +7,7 @@ r"""What a day at a hub was: calendar, counters, roll-up, completeness.
 """
 
 from usage.calendar import HubCalendar
-from usage.queries import Queries, UnknownHubError
+from usage.queries import OtherMidnightsError, Queries, UnknownHubError
 from usage.rollup_writer import RollupWriter
 
-__all__ = ["HubCalendar", "Queries", "RollupWriter", "UnknownHubError"]
+__all__ = ["HubCalendar", "OtherMidnightsError", "Queries", "RollupWriter", "UnknownHubError"]

@@ -133,15 +133,25 @@ def _intervals(
     for time_ns, count in zip(counts.times_ns, counts.values, strict=True):
         at_ns = instant_ns(time_ns) - 1 if stamps_end else time_ns
         is_of_day = day.start_ns <= at_ns < day.stop_ns
-        if is_of_day and not (totals and _is_counted(steps, at_ns, has_total=totals.has(time_ns))):
+        if is_of_day and not (totals and _is_counted(steps, totals, time_ns, at_ns)):
             yield at_ns, int(count)
 
 
-def _is_counted(steps: Sequence[Step], at_ns: int, *, has_total: bool) -> bool:
-    """Whether totals tell of an instant, or of the reading then, which is the first or last of a step."""
-    i = bisect_left(steps, at_ns, key=lambda step: step.stop_ns)
-    near = steps[i : i + 2] if has_total else steps[i : i + 1]
-    return any(step.is_known and step.start_ns - has_total < at_ns <= step.stop_ns for step in near)
+def _is_counted(steps: Sequence[Step], totals: Track, time_ns: int, at_ns: int) -> bool:
+    """Whether totals tell of an interval, which lies at `at_ns` and was read at `time_ns`.
+
+    With a total in the same reading it belongs to the step that ends there, the first one to the step that begins.
+    """
+    has_total = totals.has(time_ns)
+    i = bisect_left(steps, time_ns if has_total else at_ns, key=lambda step: step.stop_ns)
+    if i == len(steps) or steps[i].start_ns - has_total >= at_ns:
+        return False
+    step = steps[i]
+    if not step.is_known:
+        # What came last of it is the whole total of this reading; else this total says nothing of what came.
+        return has_total and step.stop_ns == time_ns and step.growth > 0
+    # Beside counts of intervals, a total that stands at 0 is none.
+    return step.growth > 0 or totals.at(step.start_ns) > 0 or totals.at(step.stop_ns) > 0
 
 
 def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]:

@@ -14,8 +14,8 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
-from schemas import KINDS, Estate
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span
+from schemas import KINDS, Estate, Kind
+from schemas.localtime import NS_A_MICROSECOND, NS_A_SECOND, NS_AN_HOUR, Span
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
 from usage.journal import (
@@ -121,7 +121,17 @@ class RollupWriter:
         if day.span.start_ns in rows or (self._is_in_estate and day.date == self.today):
             return True
         where, stop_ns = {"hub": self.hub}, day.span.stop_ns
-        return any(True for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=stop_ns, where=where))
+        stored = (_ for name in (DAILY, *KINDS) for _ in self._store.latest(name, before_ns=stop_ns, where=where))
+        return any(True for _ in stored) or self._is_stamped(stop_ns)
+
+    def _is_stamped(self, midnight_ns: int) -> bool:
+        """Whether a count of the day that ends at a midnight is stamped with it."""
+        plan = self._figures.source.plan
+        if not any(sensor.stamp == "end" for sensor in plan.sensors.values()):
+            return False
+        stop_ns = midnight_ns + NS_A_MICROSECOND
+        runs = self._store.read(Kind.FOOTFALL, start_ns=midnight_ns, stop_ns=stop_ns, where={"hub": self.hub})
+        return any(plan.stamps_end(run.tags["sensor"]) for run in runs)
 
     def _has_raw(self, day: date) -> bool:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
@@ -195,13 +205,15 @@ class RollupWriter:
         return not row["final"] and self._now_ns >= span.stop_ns + self._grace_ns
 
     def neighbour_days(self, rollup: Rollup) -> set[date]:
-        """The other days that share the growth of a counter with this one."""
+        """The other days that share the growth of a counter with this one, or whose last count is stamped with it."""
+        start_ns = rollup.day.span.start_ns
+        stamped = {self.calendar.date_of(start_ns - 1)} if self._is_stamped(start_ns) else set()
         steps = rollup.cross_midnight_steps()
         if not steps:
-            return set()
+            return stamped
         first = self.calendar.date_of(min(step.start_ns for step in steps))
         last = self.calendar.date_of(max(step.stop_ns for step in steps))
-        return set(dates(first, min(last, self.today))) - {rollup.day.date}
+        return (stamped | set(dates(first, min(last, self.today)))) - {rollup.day.date}
 
 
 def pending_marks(store: Store, *, now_ns: int, since_ns: int = 0) -> dict[str, dict[int, Mark]]:

@@ -60,6 +60,8 @@ class Snapshot:
     name: str
     now: datetime
     hubs: tuple[HubNow, ...]
+    on_other_midnights: frozenset[str] = frozenset()
+    """Ids of hubs whose stored days are of another time zone than the estate's."""
 
     @property
     def empty(self) -> bool:
@@ -145,6 +147,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
             )
             for state in queries.hub_states(figures)
         ),
+        on_other_midnights=frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
     )
 
 

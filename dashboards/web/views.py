@@ -183,11 +183,22 @@ def _silent_text(hub: HubNow) -> str:
 
 
 _SILENT = Level("silent", "✕", "alarm")
+_OTHER_DAYS = Level("other days", "✕", "alarm")
 
 
 def notices(snapshot: Snapshot) -> list[Notice]:
-    """What needs attention, hub by hub: silent sensors, poor air, cold rooms in opening hours."""
-    return [notice for hub in snapshot.hubs for notice in _hub_notices(hub)]
+    """What needs attention, hub by hub: days of another time zone, silent sensors, poor air, cold rooms while open."""
+    other_days = (
+        "stored days begin at other midnights than those of {}: is this the estate file they were computed with?"
+    )
+    return [
+        *(
+            Notice(hub, other_days.format(hub.state.now.tzinfo), _OTHER_DAYS)
+            for hub in snapshot.hubs
+            if hub.state.id in snapshot.on_other_midnights
+        ),
+        *(notice for hub in snapshot.hubs for notice in _hub_notices(hub)),
+    ]
 
 
 def _hub_notices(hub: HubNow) -> Iterator[Notice]:

@@ -56,6 +56,42 @@ OTHERS = [
         entries(d04=5),
     ),
     FieldSequence(
+        "intervals-beside-a-swap",
+        [
+            (DAY + "09:00:00Z", {"entries": 3, "entries_total": 500}),
+            (DAY + "09:10:00Z", {"entries": 7, "entries_total": 507}),
+            (DAY + "09:20:00Z", {"entries": 4, "entries_total": 90_000_000}),
+            (DAY + "09:30:00Z", {"entries": 2, "entries_total": 90_000_002}),
+        ],
+        entries(d04=7 + 4 + 2),
+        sensor={"counter_bits": 32},
+    ),
+    FieldSequence(
+        "intervals-beside-a-total-of-zero",
+        [(f"{DAY}09:{minute:02}:00Z", {"entries": 3, "entries_total": 0}) for minute in (0, 10, 20)],
+        entries(d04=9),
+    ),
+    FieldSequence(
+        "intervals-beside-a-total-that-begins",
+        [
+            (DAY + "09:00:00Z", {"entries": 0, "entries_total": 0}),
+            (DAY + "09:10:00Z", {"entries": 5, "entries_total": 5}),
+            (DAY + "09:20:00Z", {"entries": 2, "entries_total": 7}),
+        ],
+        entries(d04=7),
+    ),
+    FieldSequence(
+        "the-first-count-ends-at-midnight",
+        [("2026-11-05T00:00:00Z", {"entries": 4}), ("2026-11-05T00:10:00Z", {"entries": 5})],
+        entries(d03=None, d04=4, d05=5),
+        sensor={"stamp": "end"},
+    ),
+    FieldSequence(
+        "the-first-count-begins-at-midnight",
+        [("2026-11-05T00:00:00Z", {"entries": 4})],
+        entries(d04=None, d05=4),
+    ),
+    FieldSequence(
         "out-of-order",
         [
             *totals(DAY + "09:00", 500),

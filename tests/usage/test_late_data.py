@@ -90,3 +90,18 @@ def test_an_export_is_right_before_jobs_has_run(store: Store) -> None:
     deliver(store, outage=True)
     found = Queries(store, KNOWN, now_ns=NOW_NS).daily(DAYS[0], DAYS[-1])
     assert [day.figures["entries"] for day in found] == [432] * 5
+
+
+def test_a_late_count_that_ends_at_midnight_is_counted_on_the_day_before(path: Path) -> None:
+    store = SqliteStore(path)
+    known = estate(hub(sensors=[{"id": "s1", "kinds": ["footfall"], "stamp": "end"}]), timezone="UTC")
+    midnight_ns = START_NS + 2 * DAY_NS
+    put(store, Kind.FOOTFALL, [(START_NS + HOUR_NS, {"entries": 1})])
+    jobs = Jobs(lambda: store, lambda: known, lambda: NOW_NS)
+    jobs.roll_up_missed(NOW_NS)
+    put(store, Kind.FOOTFALL, [(midnight_ns, {"entries": 4})])
+    mark(store, midnight_ns, NOW_NS)
+    jobs.roll_up_marked_days(NOW_NS + 60 * 10**9)
+    rows = read_rows(store, DAILY, "armley", EVER)
+    assert rows[midnight_ns - DAY_NS]["entries"] == 4
+    store.close()

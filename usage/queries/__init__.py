@@ -12,7 +12,7 @@ data (`usage.rollup.has_data`).
 from usage.queries.figures import DayFigures, DoorFigures, HourFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, Opening
 from usage.queries.periods import Period, PeriodFigures
-from usage.queries.queries import Queries
+from usage.queries.queries import OtherMidnightsError, Queries
 from usage.queries.sensors import SensorState
 from usage.queries.why import Why
 
@@ -22,6 +22,7 @@ __all__ = [
     "HourFigures",
     "HubState",
     "Opening",
+    "OtherMidnightsError",
     "Period",
     "PeriodFigures",
     "Queries",

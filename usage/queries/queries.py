@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
-from schemas import KINDS, Estate
+from schemas import KINDS, Estate, HubpulseError
 from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns, to_ns
 from stores import Store
 from usage.calendar import HubCalendar
@@ -27,6 +27,10 @@ from usage.queries.why import Why, why
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows_by_hub
 from usage.zone_days import read_zone_rows
+
+
+class OtherMidnightsError(HubpulseError):
+    """The stored days begin at other midnights than those of the estate at hand: they are of another time zone."""
 
 
 class Queries:
@@ -81,6 +85,29 @@ class Queries:
                 yield day, change
 
     # ------------------------------------------------------------------------------------------------- as it is stored
+
+    def on_other_midnights(self, first: date, last: date, *, hub: str | None = None) -> list[str]:
+        """The hubs with roll-ups that share hours with the days and lie on no midnight of the hub's time zone."""
+        where = None if hub is None else {"hub": hub}
+        span = _around(first, last)
+        found = set()
+        for run in self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+            zone = self._estate.zone_of(run.tags["hub"])
+            start_ns, stop_ns = midnight_ns(first, zone) - 24 * NS_AN_HOUR, midnight_ns(last + timedelta(days=1), zone)
+            if any(start_ns < t < stop_ns and t != midnight_ns(local_day(t, zone), zone) for t in run.times_ns):
+                found.add(run.tags["hub"])
+        return sorted(found)
+
+    def require_midnights(self, first: date, last: date, *, hub: str | None = None) -> None:
+        """Raise OtherMidnightsError where the estate at hand would show other days than those that are stored."""
+        found = self.on_other_midnights(first, last, hub=hub)
+        if found:
+            zones = {self._estate.zone_of(name).key for name in found}
+            raise OtherMidnightsError(
+                f"stored days of {', '.join(found)} begin at other midnights than those of {', '.join(sorted(zones))}: "
+                "name the estate file that they were computed with (--estate), or where its time zone was corrected, "
+                "run `hubpulse up` or `jobs` with it, and recompute"
+            )
 
     def stored_daily(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DayFigures]:
         """The roll-ups as they stand, for pages of many hubs: one read for all, at most a minute old where jobs runs.
