@@ -129,8 +129,14 @@ def dates(first: date, last: date) -> Iterator[date]:
 
 def clip(spans: Iterable[Span], bounds: Span) -> tuple[Span, ...]:
     """The parts of the spans that lie within the bounds."""
-    cut = (Span(max(s.start_ns, bounds.start_ns), min(s.stop_ns, bounds.stop_ns)) for s in spans)
-    return tuple(span for span in cut if span.length_ns > 0)
+    first, last = bounds
+    return tuple(
+        [
+            Span(max(start, first), min(stop, last))
+            for start, stop in spans
+            if start < last and stop > first and start < stop
+        ]
+    )
 
 
 def union(spans: Iterable[Span]) -> list[Span]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from operator import itemgetter
 
 from schemas.localtime import Span
 from usage.readings import Number
@@ -23,12 +24,13 @@ class Times:
         """Of any stretches: where they meet or overlap they are one."""
         self.starts: list[int] = []
         self.stops: list[int] = []
+        reached = -1
         for start, stop in sorted(stretches):
-            if self.stops and start <= self.stops[-1]:
-                self.stops[-1] = max(self.stops[-1], stop)
-            else:
+            if start > reached:
                 self.starts.append(start)
-                self.stops.append(stop)
+                self.stops.append(reached := stop)
+            elif stop > reached:
+                self.stops[-1] = reached = stop
         self._lengths = [0, *accumulate(stop - start for start, stop in zip(self.starts, self.stops, strict=True))]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
@@ -101,12 +103,8 @@ def average(curves: Sequence[Sequence[Piece]]) -> Sequence[Piece]:
             changes.append((start, number, value))
             until = stop
         changes.append((until, number, None))
-    changes.sort(key=_time_of)
+    changes.sort(key=itemgetter(0))
     return _averaged(changes, len(known))
-
-
-def _time_of(change: tuple[int, int, Number | None]) -> int:
-    return change[0]
 
 
 def _averaged(changes: Sequence[tuple[int, int, Number | None]], many: int) -> list[Piece]:
@@ -129,6 +127,13 @@ def _averaged(changes: Sequence[tuple[int, int, Number | None]], many: int) -> l
             known += 1
         values[number] = value
     return averaged
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """When anything is known, whatever its value."""
+    cuts = [i for i in range(1, len(pieces)) if pieces[i][0] > pieces[i - 1][1]]
+    runs = pairwise([0, *cuts, len(pieces)]) if pieces else ()
+    return [(pieces[first][0], pieces[stop - 1][1], 0) for first, stop in runs]
 
 
 def both(first: Sequence[Piece], second: Sequence[Piece]) -> Iterator[tuple[int, int, Number, Number]]:

@@ -33,7 +33,8 @@ NO_MOULD = MouldState(0.0, 0.0)
 def after(state: MouldState, hours: float, temperature_c: float, relative_humidity_pct: float) -> MouldState:
     """The state after so many hours of such air."""
     critical_pct = critical_humidity_pct(temperature_c)
-    if 0 < temperature_c < _WARM_MAX_C and relative_humidity_pct >= critical_pct:
+    # At the freezing point the critical humidity reaches 100 %.
+    if temperature_c < _WARM_MAX_C and relative_humidity_pct >= critical_pct and critical_pct < 100:  # noqa: PLR2004
         rate_a_day = _growth_a_day(state.index, temperature_c, relative_humidity_pct, critical_pct)
         return MouldState(state.index + rate_a_day * hours / 24, 0.0)
     dry_hours = min(state.dry_hours + hours, DRY_HOURS_MAX)

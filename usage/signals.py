@@ -54,8 +54,12 @@ class Signal:
 
 def extremes(signals: Iterable[Signal], span: Span) -> tuple[Number, Number] | None:
     """The least and the greatest reading in the span."""
-    parts = [part.values for part in (signal.track.within(span) for signal in signals) if part]
-    return (min(map(min, parts)), max(map(max, parts))) if parts else None
+    found: list[Number] = []
+    for signal in signals:
+        times_ns = signal.track.times_ns
+        first, stop = bisect_left(times_ns, span.start_ns), bisect_left(times_ns, span.stop_ns)
+        found += signal.track.values[first:stop]
+    return (min(found), max(found)) if found else None
 
 
 def together(signals: Sequence[Signal], span: Span) -> Track:

@@ -18,7 +18,7 @@ from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, FROST_C, STORED_DECIMAL
 from usage import air, mould, signals
 from usage.calendar import Day, HubCalendar, clip, union
 from usage.completeness import every_ns
-from usage.curves import Curve, Piece, Times, average, both
+from usage.curves import Curve, Piece, Times, average, both, joined
 from usage.mould import NO_MOULD, MouldState
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.readings import HubReadings
@@ -131,6 +131,7 @@ class Environment:
         self._begun = Span(day.span.start_ns, max(day.span.start_ns, min(day.span.stop_ns, now_ns)))
         opening = union(calendar.open_within(day.span))
         edges_ns = [day.span.start_ns, *chain.from_iterable(opening), day.span.stop_ns]
+        self._hours = clip(day.hours, self._begun)
         self._closed = clip(map(Span, edges_ns[::2], edges_ns[1::2]), self._begun)
         found = self._found(readings)
         expected = {known.zone or name for name, known in plan.expected(ENVIRONMENT.keys(), day.date)}
@@ -169,7 +170,7 @@ class Environment:
             return held
         may_grow = humidity.highest >= air.CRITICAL_HUMIDITY_MIN_PCT
         state = held
-        for hour in clip(self._day.hours, self._begun):
+        for hour in self._hours:
             if not may_grow and state == NO_MOULD:
                 break
             celsius, rh_pct = temperature.mean([hour]), humidity.mean([hour])
@@ -231,11 +232,10 @@ class Environment:
 
 def _judge_damp(humidity: Sequence[Piece], temperature: Sequence[Piece], found: _Found) -> None:
     """Add when it was known whether it is damp, and when it was."""
-    may_be_damp = max((value for _, _, value in humidity), default=0) >= air.CRITICAL_HUMIDITY_MIN_PCT
-    for start, stop, rh_pct, celsius in both(humidity, temperature):
-        found.judged.append((start, stop))
-        if may_be_damp and air.is_damp(celsius, rh_pct):
-            found.damp.append((start, stop))
+    found.judged += [(start, stop) for start, stop, _, _ in both(joined(humidity), joined(temperature))]
+    if max((value for _, _, value in humidity), default=0) >= air.CRITICAL_HUMIDITY_MIN_PCT:
+        pairs = both(humidity, temperature)
+        found.damp += [(start, stop) for start, stop, rh_pct, celsius in pairs if air.is_damp(celsius, rh_pct)]
 
 
 def _thermometer_near(signal: Signal, thermometers: Sequence[Signal]) -> Signal | None:

@@ -25,7 +25,7 @@ class Mould:
         critical = 80.0
         if celsius <= 20:  # noqa: PLR2004 - the paper's
             critical = 100 + celsius * (-3.13 + celsius * (0.160 - 0.00267 * celsius))
-        if percent >= critical and 0 < celsius < 50:  # noqa: PLR2004 - the paper's
+        if critical <= percent and critical < 100 and celsius < 50:  # noqa: PLR2004 - the paper's
             self.dry = 0.0
             self.index += hours * self._rate(celsius, percent, (critical - percent) / (critical - 100))
             return

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulators.truth.mould import Mould
@@ -56,6 +56,7 @@ def test_frost_grows_nothing_and_no_mould_is_no_mould() -> None:
         st.tuples(st.sampled_from([0.5, 1.0]), st.floats(-20, 49), st.floats(0, 100), st.integers(1, 60)), max_size=30
     )
 )
+@example([(1.0, 5e-324, 100.0, 1)])
 def test_a_second_hand_wrote_down_the_same(spells: list[tuple[float, float, float, int]]) -> None:
     state, other = NO_MOULD, Mould()
     for hours, celsius, percent, times in spells:
