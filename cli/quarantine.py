@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
-from ingest.buffer import Buffer, BufferReader
+from ingest.buffer import Buffer, BufferFullError, BufferReader
+from ingest.buffer_file import release_reserve, require_file
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
 from schemas.printable import printable
@@ -124,11 +125,17 @@ def purge(
 ) -> None:
     """Delete refused messages for good. The ledger keeps their counts."""
     settings = load_settings(data=data)
-    BufferReader(settings.data_dir).close()
+    require_file(settings.data_dir)
     if not yes:
         typer.confirm(f"Delete refusals older than {older_than} days for good?", abort=True)
+    before_ns = time.time_ns() - older_than * 86_400 * NS_A_SECOND
     with closing(Buffer(settings.data_dir, clock_ns=time.time_ns)) as buffer:
-        deleted = buffer.quarantine.purge(reason=reason, before_ns=time.time_ns() - older_than * 86_400 * NS_A_SECOND)
+        try:
+            deleted = buffer.quarantine.purge(reason=reason, before_ns=before_ns)
+        except BufferFullError:
+            if not release_reserve(settings.data_dir):
+                raise
+            deleted = buffer.quarantine.purge(reason=reason, before_ns=before_ns)
     out.print(f"{deleted} refusals deleted.")
 
 

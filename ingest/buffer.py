@@ -34,7 +34,7 @@ from pathlib import Path
 
 from ingest import deliveries, ledger, pending, quarantine, service_status
 from ingest.batches import Batch, Delivery
-from ingest.buffer_file import FILE_NAME, no_buffer
+from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
@@ -96,7 +96,7 @@ class Buffer:
         disk_free_bytes_min: int = 0,
         deliveries_max: int = DELIVERIES_MAX,
     ) -> None:
-        """Open the file, making what is missing of it. Raises BufferDamagedError."""
+        """Open the file, making what is missing of it. Raises BufferDamagedError, or BufferFullError on a full disk."""
         self._path = data_dir / FILE_NAME
         self._clock_ns = clock_ns
         self._bytes_max = bytes_max
@@ -110,8 +110,10 @@ class Buffer:
         self._new_session = False
         try:
             self._file.connection()
-        except BufferFullError as error:
-            raise BufferDamagedError(str(error)) from error
+        except BufferFullError:
+            if not release_reserve(data_dir):
+                raise
+            self._file.connection()
 
     def commit(self, batch: Batch) -> None:
         """Hold the batch durably: its readings, its refusals, the ledger's counts. Raises BufferFullError."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -20,6 +22,28 @@ def is_open_to_others(data_dir: Path) -> bool:
     if not any((data_dir / name).exists() for name in OURS):
         return False
     return bool(data_dir.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+RESERVE_NAME = "reserve"
+RESERVE_BYTES = 8 * 1024**2
+"""Room that a full disk has left for what makes room: opening the buffer, handing over to the store, a purge."""
+
+
+def keep_reserve(data_dir: Path, *, free_bytes_min: int) -> None:
+    """Take the reserve's room where it is not taken yet and that leaves enough. Raises OSError."""
+    path = data_dir / RESERVE_NAME
+    if not path.exists() and shutil.disk_usage(data_dir).free >= free_bytes_min + 2 * RESERVE_BYTES:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+
+
+def release_reserve(data_dir: Path) -> bool:
+    """Give the reserve's room away; False where there is none."""
+    try:
+        (data_dir / RESERVE_NAME).unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def no_buffer(path: Path) -> HubpulseError:

@@ -24,6 +24,7 @@ import structlog
 
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferFullError
+from ingest.buffer_file import keep_reserve
 from ingest.decoder import Decoder
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
@@ -81,6 +82,8 @@ class Ingest:
         with ExitStack() as parts:
             parts.enter_context(_data_lock(settings.data_dir))
             buffer = self._open_buffer()
+            if buffer is None:
+                return
             parts.callback(buffer.close)
             subscriber = Subscriber(
                 mqtt_settings=settings.mqtt,
@@ -91,7 +94,7 @@ class Ingest:
                 monotonic_s=self._monotonic_s,
             )
             writer = Writer(
-                open_buffer=self._open_buffer,
+                open_buffer=self._make_buffer,
                 open_store=lambda: open_store(settings),
                 settings=settings.ingest,
                 clock_ns=self._clock_ns,
@@ -152,7 +155,19 @@ class Ingest:
             self._full_logged_s = now_s
             log.error("acknowledging_paused", error=detail)
 
-    def _open_buffer(self) -> Buffer:
+    def _open_buffer(self) -> Buffer | None:
+        """The buffer, once the disk has room for it; None where we are to stop first."""
+        while True:
+            try:
+                return self._make_buffer()
+            except BufferFullError as error:
+                self._log_full(str(error))
+                with suppress(OSError):
+                    beat("ingest", self._settings.data_dir, str(error))
+                if self._stopping.wait(_FULL_RETRY_S):
+                    return None
+
+    def _make_buffer(self) -> Buffer:
         settings = self._settings
         return Buffer(
             settings.data_dir,
@@ -170,6 +185,7 @@ class Ingest:
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError, OSError):
+            keep_reserve(self._settings.data_dir, free_bytes_min=self._settings.ingest.disk_free_bytes_min)
             beat("ingest", self._settings.data_dir, problem)
             buffer.status.set("subscriber", status)
 

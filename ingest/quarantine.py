@@ -25,6 +25,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS quarantine_received ON quarantine (received_ns)",
 )
 _DETAILS_SHOWN = 3
+_PURGED_AT_ONCE = 1000
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
 _COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused"
 _INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
@@ -115,9 +116,16 @@ class Quarantine:
 
     def purge(self, *, reason: Reason | None, before_ns: int) -> int:
         """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
-        with self._file.transaction() as db:
-            query = "DELETE FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason)"
-            return db.execute(query, (before_ns, reason)).rowcount
+        deleted = 0
+        some = "SELECT id FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason) LIMIT ?"
+        while True:
+            # A part at a time: the log of one commit needs room, too, and this may be done for want of it.
+            with self._file.transaction() as db:
+                query = f"DELETE FROM quarantine WHERE id IN ({some})"  # noqa: S608 - our own text
+                count = db.execute(query, (before_ns, reason, _PURGED_AT_ONCE)).rowcount
+            deleted += count
+            if count < _PURGED_AT_ONCE:
+                return deleted
 
 
 def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from stores.protocol import StoreError
 
 LOCK_WAIT_S = 5.0
+_BESIDE_BYTES = 64 * 1024
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 """What was sent, and where people were and when, is for nobody else of the machine to read."""
 MOVED, LATER_LAYOUT, NOT_THERE, NOT_MADE = -1, -2, -3, -4
@@ -141,7 +143,7 @@ class SqliteFile:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            code = _code(error)
+            code = self._code(error)
             if self._follows and code not in TRANSIENT:
                 self.close()
             raise self.problem(code, f"failed ({error}): see docs/stores.md") from error
@@ -169,10 +171,24 @@ class SqliteFile:
                 self.path.chmod(self.path.stat().st_mode & stat.S_IRWXU)
         elif not self.path.exists():
             raise self.problem(NOT_THERE)
-        mode = "ro" if self._read_only else "rwc"
+        if not self._read_only:
+            return self._connect("mode=rwc")
+        try:
+            return self._connect("mode=ro")
+        except sqlite3.Error as error:
+            # Without room for a file beside it: whole as it is, where nobody has begun to write.
+            if self._code(error) != sqlite3.SQLITE_FULL or self._has_log():
+                raise
+            return self._connect("mode=ro&immutable=1")
+
+    def _has_log(self) -> bool:
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return log.exists() and log.stat().st_size > 0
+
+    def _connect(self, how: str) -> sqlite3.Connection:
         # The thread that opens a file need not be the one that uses it.
         db = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
+            f"{self.path.absolute().as_uri()}?{how}",
             uri=True,
             timeout=LOCK_WAIT_S,
             isolation_level=None,
@@ -197,10 +213,12 @@ class SqliteFile:
         db.execute("PRAGMA journal_mode = WAL")
         # In one commit: whoever reads the file meanwhile sees nothing of it or all.
         with _transaction(db):
-            for migrate in self._migrations[self._version(db) :]:
+            missing = self._migrations[self._version(db) :]
+            for migrate in missing:
                 migrate(db)
             self._on_open(db)
-            db.execute(f"PRAGMA user_version = {len(self._migrations)}")
+            if missing:
+                db.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
     def _version(self, db: sqlite3.Connection) -> int:
         (found,) = db.execute("PRAGMA user_version").fetchone()
@@ -212,6 +230,20 @@ class SqliteFile:
             )
             raise self.problem(LATER_LAYOUT, sentence)
         return int(found)
+
+    def _code(self, error: sqlite3.Error | OSError) -> int:
+        """SQLite's primary result code, also for a failure of the operating system."""
+        if isinstance(error, OSError):
+            return sqlite3.SQLITE_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else sqlite3.SQLITE_CANTOPEN
+        # Without a code it is Python's: what is read is not what was written.
+        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        return sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR and self._is_disk_full() else code
+
+    def _is_disk_full(self) -> bool:
+        """Whether there is no room for the files beside this one, which SQLite calls a failure of the disk."""
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self.path.parent).free < _BESIDE_BYTES
+        return False
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -241,11 +273,3 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _code(error: sqlite3.Error | OSError) -> int:
-    """SQLite's primary result code, also for a failure of the operating system."""
-    if isinstance(error, OSError):
-        return sqlite3.SQLITE_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else sqlite3.SQLITE_CANTOPEN
-    # Without a code it is Python's: what is read is not what was written.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF

@@ -1,13 +1,11 @@
 """The buffer's file: bounded, plain about what is wrong with it, and readable by anyone."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,22 +96,6 @@ def test_a_file_that_filled_the_disk_is_filled_again_once_it_is_drained(
     buffer.commit(lines(1000))
 
     assert buffer.ledger.read().readings_pending == 1000
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes, where we may mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("no small disk can be mounted here")
-    yield folder
-    subprocess.run([shutil.which("umount") or "umount", folder], check=True)
 
 
 def test_the_room_left_on_the_disk_is_enough_to_drain_the_buffer(small_disk: Path, open_buffer: OpenBuffer) -> None:

@@ -1,0 +1,99 @@
+"""On a disk that others have filled ingest waits, and what makes room can be done."""
+
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+import structlog
+
+from ingest.buffer import BufferReader
+from ingest.buffer_file import RESERVE_BYTES, RESERVE_NAME, keep_reserve, release_reserve
+from schemas import Settings
+from schemas.settings import IngestSettings, MqttSettings
+from tests.cli.command import CommandLine
+from tests.ingest.given import OpenBuffer, lines, refusal
+from tests.ingest.walking import AIR, ESTATE, Running, temperatures
+from tests.mqtt.receiving import DEADLINE_S, publish
+from tests.servers import Mosquitto
+from tests.waiting import wait_until
+
+
+def fill(disk: Path) -> Path:
+    """Take all room that is left."""
+    ballast = disk / "ballast"
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return ballast
+
+
+@pytest.mark.needs("mosquitto")
+@pytest.mark.parametrize("was_there", [False, True])
+def test_ingest_that_starts_on_a_full_disk_waits_for_room(
+    mosquitto: Mosquitto, small_disk: Path, tmp_path: Path, open_buffer: OpenBuffer, was_there: bool
+) -> None:
+    data = small_disk / "data"
+    data.mkdir()
+    if was_there:
+        with closing(open_buffer(data)) as buffer:
+            buffer.commit(lines(1))
+    (data / "ingest.lock").touch()
+    ballast = fill(small_disk)
+    estate = tmp_path / "estate.yaml"
+    estate.write_text(ESTATE)
+    settings = Settings(
+        data_dir=data,
+        estate=estate,
+        mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port),
+        ingest=IngestSettings(disk_free_bytes_min=0),
+    )
+    ingest = Running(settings)
+    with structlog.testing.capture_logs() as logs:
+        ingest.thread.start()
+        wait_until(lambda: any(entry["event"] == "acknowledging_paused" for entry in logs), DEADLINE_S, "waiting")
+        assert ingest.error is None
+        ballast.unlink()
+        assert ingest.ingest.ready.wait(DEADLINE_S)
+    publish(mosquitto.port, temperatures(5), topic=AIR)
+    ingest.wait_for(messages_received=5)
+    ingest.stop()
+
+    assert ingest.error is None
+    assert "full disk" in next(entry["error"] for entry in logs if entry["event"] == "acknowledging_paused")
+
+
+@pytest.mark.needs("mosquitto")
+def test_ingest_that_is_asked_to_stop_while_it_waits_for_room_stops(mosquitto: Mosquitto, small_disk: Path) -> None:
+    (small_disk / "ingest.lock").touch()
+    fill(small_disk)
+    ingest = Running(Settings(data_dir=small_disk, mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port)))
+    ingest.thread.start()
+    ingest.stop()
+    assert ingest.error is None
+
+
+def test_a_purge_makes_room_on_a_full_disk(small_disk: Path, tmp_path: Path, open_buffer: OpenBuffer) -> None:
+    buffer = open_buffer(small_disk)
+    for _ in range(20):
+        buffer.commit(refusal("t", bytes(50_000)))
+    buffer.close()
+    (small_disk / RESERVE_NAME).write_bytes(bytes(2 * 1024**2))
+    fill(small_disk)
+    with closing(BufferReader(small_disk)) as reader:
+        assert reader.quarantine.counts() == {"bad_schema": 20}
+
+    answer = CommandLine(tmp_path).run("quarantine", "purge", "--older-than", "0", "--yes", "--data", small_disk)
+
+    assert (answer.exit_code, answer.out) == (0, "20 refusals deleted.\n"), answer.err
+    assert not (small_disk / RESERVE_NAME).exists()
+    with closing(open_buffer(small_disk)) as after:
+        assert after.used_bytes() < 200_000
+
+
+def test_the_reserve_is_taken_once_and_only_where_there_is_room(tmp_path: Path) -> None:
+    keep_reserve(tmp_path, free_bytes_min=2**62)
+    assert not release_reserve(tmp_path)
+    for _ in range(2):
+        keep_reserve(tmp_path, free_bytes_min=0)
+        assert (tmp_path / RESERVE_NAME).stat().st_blocks * 512 >= RESERVE_BYTES
+    assert release_reserve(tmp_path)
