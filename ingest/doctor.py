@@ -16,7 +16,6 @@ from mqtt.probe import is_shared, lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE, Settings
-from sensors.times import text_ns
 from stores import open_store
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
     if not subscriber:
         return Finding("ingest", State.FAILED, "never ran on this folder: start `hubpulse up` or `hubpulse ingest`")
+    from sensors.times import text_ns  # noqa: PLC0415 - only where ingest has run
+
     age_s = (clock_ns() - text_ns(subscriber["at"])) // NS_A_SECOND
     if abs(age_s) > _ALIVE_WITHIN_S:
         return Finding("ingest", State.FAILED, f"last sign of life {age_s} s ago: start `hubpulse ingest` again")

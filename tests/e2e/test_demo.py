@@ -37,6 +37,8 @@ class Demo:
     running: Running
     url: str
     ports: tuple[int, int]
+    first: date
+    """The first day of its history."""
 
     def again(self) -> Running:
         """The same demo a second time."""
@@ -65,9 +67,14 @@ def arguments(port: int, mqtt_port: int) -> tuple[str, ...]:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     port, mqtt_port = free_port(), free_port()
     command = CommandLine(tmp_path)
+    first = today() - timedelta(days=DAYS)
     with command.start("demo", *arguments(port, mqtt_port)) as running:
         running.wait_for("Ctrl-C stops everything", LOAD_WITHIN_S)
-        yield Demo(command, running, f"http://127.0.0.1:{port}", (port, mqtt_port))
+        yield Demo(command, running, f"http://127.0.0.1:{port}", (port, mqtt_port), first)
+
+
+def today() -> date:
+    return datetime.now(ZoneInfo("Europe/London")).date()
 
 
 class BoardReader(HTMLParser):
@@ -109,20 +116,24 @@ def test_the_demo_shows_22_hubs_with_the_figures_of_the_export(demo: Demo, chrom
 
     def page_agrees() -> bool:
         """The estate lives on, so the page is believed where the export before and after it is the same."""
-        today = datetime.now(ZoneInfo("Europe/London")).date()
-        before = demo.export(today - timedelta(days=DAYS), today)
+        last = today()
+        before = demo.export(demo.first, last)
         pages.append(chromium.visit(demo.url))
         board = BoardReader(pages[-1])
-        after = demo.export(today - timedelta(days=DAYS), today)
-        return before == after and differences(board, after, today) == []
+        after = demo.export(demo.first, last)
+        return before == after and differences(board, after, last) == []
 
     wait_until(page_agrees, AGREE_WITHIN_S, "the page to show what the export prints")
     board = pages[-1]
+    days = BoardReader(board).days
     assert len(BoardReader(board).hubs) == 22
     bars = board.dom.split('id="plot-entries"')[1].split("</section>")[0].count('<g class="point">')
     # A day that nobody came on has no bar, such as a bank holiday, or today until the first visitor.
-    assert bars == sum(shown not in ("0", "closed") for shown in BoardReader(board).days.values())
-    assert len(BoardReader(board).days) == DAYS + 1
+    assert bars == sum(shown not in ("0", "closed") for shown in days.values())
+    # A day more where midnight came while the history was loaded.
+    since_first = range((date.fromisoformat(max(days)) - demo.first).days + 1)
+    assert sorted(days) == [(demo.first + timedelta(days=day)).isoformat() for day in since_first]
+    assert len(days) >= DAYS + 1
     for page in (board, chromium.visit(f"{demo.url}/hubs/armley")):
         assert page.console == ()
         charts = page.dom.count('data-figure="plot-')
