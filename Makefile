@@ -13,7 +13,7 @@ WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
 
-.PHONY: help install run test lint coverage hours seeds bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -46,6 +46,9 @@ hours: install ## run the tests that read the clock at other hours: midnight, cl
 
 seeds: install ## run every property test with twenty seeds
 	@.ci/with-seeds $(PYTEST_ARGS)
+
+campaigns: install ## run the long form of the tests of figures: months of every two faults, an estate in chaos
+	@CAMPAIGN=1 $(BIN)/pytest -q -s --timeout=3600 tests/usage/test_fault_pairs.py $(PYTEST_ARGS)
 
 bench: install ## measure ingest, stores and roll-ups on this machine
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done

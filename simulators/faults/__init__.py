@@ -20,9 +20,10 @@ from simulators.faults.values import ClockSkew, Drift, Malformed, Spikes, Stuck,
 FAULTS: tuple[type[Fault], ...] = (
     # First, since it moves a counter's zero for good: later resets start from there.
     Rollover,
+    # Before the resets: the other device begins again at zero too.
+    SwappedDevice,
     CounterResetMidnight,
     CounterResetReboot,
-    SwappedDevice,
     Stuck,
     Drift,
     Spikes,
