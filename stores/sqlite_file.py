@@ -165,8 +165,10 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         if not self._read_only:
             self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            # SQLite gives the files beside it the mode of this one.
-            os.close(os.open(self.path, os.O_RDONLY | os.O_CREAT, FILE_MODE))
+            # SQLite gives the files beside it the mode of this one. It is made without being opened: closing a file
+            # gives up every lock that the process has on it, and another process may then take away its log.
+            with contextlib.suppress(FileExistsError):
+                os.mknod(self.path, stat.S_IFREG | FILE_MODE)
             with contextlib.suppress(PermissionError):  # somebody else's, who let us write it
                 self.path.chmod(self.path.stat().st_mode & stat.S_IRWXU)
         elif not self.path.exists():

@@ -1,6 +1,8 @@
 """A SQLite file of ours: it grows by migrations or stays as it is, and is never made by who only reads it."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -135,6 +137,27 @@ def test_a_folder_that_may_not_be_looked_into_is_no_missing_file(path: Path, mon
         SqliteStore(path).require()
     with pytest.raises(BufferDamagedError, match="can't be opened: check the owner and mode"):
         BufferReader(path.parent)
+
+
+WRITES_TOO = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("INSERT INTO t VALUES (3)")
+db.commit()
+db.close()
+"""
+
+
+def test_another_process_leaves_the_log_to_those_who_have_the_file_open(first: SqliteFile, path: Path) -> None:
+    """The last to close a file folds its log in and deletes it: what is committed here afterwards would be lost."""
+    second = open_file(path, FIRST)
+    second.connection()
+    subprocess.run([sys.executable, "-c", WRITES_TOO, str(path)], check=True, timeout=60)
+    with first.transaction() as db:
+        db.execute("INSERT INTO t VALUES (2)")
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (2,), (3,)]
+    second.close()
 
 
 def test_nobody_else_of_the_machine_can_read_a_file_or_its_folder(path: Path) -> None:
