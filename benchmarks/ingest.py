@@ -191,7 +191,7 @@ class Way:
             filters=["hubs/#"],
             rng=random.Random(1),
         )
-        self.decoder = Decoder(OPEN, clock_ns=time.time_ns, known_delivery=self.buffer.known_delivery)
+        self.decoder = Decoder(OPEN, clock_ns=time.time_ns)
 
     def walk(self, count: int) -> None:
         """Take so many messages the whole way, or none but make sure of the session."""

@@ -59,6 +59,7 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
                 "accepted": counts.messages_accepted,
                 "refused": counts.messages_refused,
                 "without a reading": counts.messages_no_reading,
+                "delivered again": counts.messages_redelivered,
             },
         )
         _print_equation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,18 +20,8 @@ class Refused(NamedTuple):
     """How many readings of the message were taken all the same."""
     received_ns: int
     """When it came; no other message was given the same."""
-    is_redelivery: bool = False
-    """The broker delivered it before: the quarantine may have it already."""
     identity: Identity = NO_IDENTITY
     """Where the message has what is its device's own, which is kept."""
-
-
-class Delivery(NamedTuple):
-    """A message that may come again, and the receive time that it was given, so that it gets the same then."""
-
-    packet_id: int
-    digest: bytes
-    time_ns: int
 
 
 class DayMark(NamedTuple):
@@ -47,8 +38,13 @@ class Batch:
     lines: list[str] = field(default_factory=list)
     marks: set[DayMark] = field(default_factory=set)
     refused: list[Refused] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
+    deliveries: Sequence[Message] = ()
+    """All messages that came, for which the broker has no answer yet."""
     messages: int = 0
+    redelivered: int = 0
+    """How many of the messages were committed before."""
+    maybe_repeated: int = 0
+    """How many of the readings may be in the store already, at another time."""
     no_reading: list[str] = field(default_factory=list)
     """Of each message that carries no reading by its nature: what it is instead."""
 
@@ -62,6 +58,7 @@ class Batch:
         self.lines += other.lines
         self.marks |= other.marks
         self.refused += other.refused
-        self.deliveries += other.deliveries
         self.messages += other.messages
+        self.redelivered += other.redelivered
+        self.maybe_repeated += other.maybe_repeated
         self.no_reading += other.no_reading

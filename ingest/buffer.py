@@ -17,7 +17,7 @@ Invariants:
 - Rows are addressed by id, and ids are never used again. A row of `batches` is removed in the commit that counts its
   readings as stored or rejected. So after a crash at any point
 
-      messages received = accepted + refused + no_reading
+      messages received = accepted + refused + no_reading + redelivered
       readings accepted = stored + rejected by the store + pending
 
 - The file is bounded by `bytes_max`, and a little room is left on the disk, enough to drain it. Where either is reached
@@ -30,12 +30,13 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ingest import deliveries, ledger, pending, quarantine, service_status
-from ingest.batches import Batch, Delivery
+from ingest.batches import Batch
 from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
-from ingest.deliveries import Deliveries
+from ingest.deliveries import Deliveries, Sorted
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
 from ingest.quarantine import Quarantine, RejectedLine, Removed
@@ -53,7 +54,11 @@ _PRAGMAS = {"journal_size_limit": 64 * 1024**2}
 _CREATE_TABLES = statements(
     *pending.SCHEMA, *quarantine.SCHEMA, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
 )
-MIGRATIONS = (_CREATE_TABLES, statements(ledger.CREATE_NOTES))
+MIGRATIONS = (
+    _CREATE_TABLES,
+    statements(ledger.CREATE_NOTES),
+    statements(ledger.ADD_REDELIVERED, *deliveries.BY_COMMIT),
+)
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -107,7 +112,6 @@ class Buffer:
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
         self._deliveries = Deliveries(self._file, kept_max=deliveries_max)
-        self._new_session = False
         try:
             self._file.connection()
         except BufferFullError:
@@ -121,20 +125,20 @@ class Buffer:
         refused = batch.messages_refused
         counts = {
             "messages_received": batch.messages,
-            "messages_accepted": batch.messages - refused - len(batch.no_reading),
+            "messages_accepted": batch.messages - refused - len(batch.no_reading) - batch.redelivered,
             "messages_refused": refused,
             "messages_no_reading": len(batch.no_reading),
+            "messages_redelivered": batch.redelivered,
             "readings_accepted": len(batch.lines),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
         with self._file.transaction():
-            if self._new_session:
-                self._deliveries.forget()
             self.pending.add(batch, now_ns=self._clock_ns())
             self.quarantine.add(batch.refused)
             self.ledger.add(counts)
+            self.ledger.note("maybe_repeated", batch.maybe_repeated)
             self._deliveries.remember(batch.deliveries)
-        self._new_session = False
+        self._deliveries.committed()
 
     def settle(self, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:
         """The store answered for these batches: forget them and count their readings as stored or rejected."""
@@ -142,11 +146,6 @@ class Buffer:
             readings = self.pending.remove(rows)
             self.quarantine.add_rejected(rejected, now_ns=self._clock_ns())
             self.ledger.add({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
-
-    def note_overwritten(self, readings: int) -> None:
-        """Count readings that gave others, which the store had already, new values."""
-        with self._file.transaction():
-            self.ledger.note("overwritten", readings)
 
     def redrive(self, refusal_id: int, batch: Batch) -> bool:
         """Put a refused message that was decoded again in its place; False where it is refused as before.
@@ -165,19 +164,28 @@ class Buffer:
             self.ledger.add(_redrive_counts(removed, batch))
         return True
 
-    def known_delivery(self, message: Message) -> Delivery | None:
-        """When this message was delivered before, if the broker delivers it again."""
-        return None if self._new_session else self._deliveries.known(message)
-
-    def forget_deliveries(self) -> None:
-        """The broker began a new session: packet ids start anew, and none of the old is delivered again."""
-        self._new_session = True
-        try:
+    def begin_connection(self, *, same_session: bool) -> None:
+        """A new connection to the broker: redeliveries come first on it, or never where the session is another."""
+        self._deliveries.begin_connection(same_session=same_session)
+        # Where there is no room, the next commit does it.
+        with suppress(BufferFullError):
             with self._file.transaction():
-                self._deliveries.forget()
-            self._new_session = False
-        except BufferFullError:
-            pass  # the next commit does it
+                self._deliveries.forget_obsolete()
+            self._deliveries.committed()
+
+    @property
+    def holds_another_session(self) -> bool:
+        """Whether the file still has deliveries of another session."""
+        return self._deliveries.holds_another_session
+
+    def sort(self, messages: list[Message]) -> Sorted:
+        """Tell redeliveries from what came on this connection for the first time."""
+        return self._deliveries.sort(messages)
+
+    def note(self, name: str, count: int = 1) -> None:
+        """Count beside the ledger's equations. Raises BufferFullError."""
+        with self._file.transaction():
+            self.ledger.note(name, count)
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.answers import answers_of
-from ingest.batches import Batch, Delivery, Refused
+from ingest.batches import Batch, Refused
 from ingest.encode import HubDays, SeriesEncoder
 from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
@@ -55,10 +55,6 @@ class TopicRoute(NamedTuple):
     series: SeriesEncoder | None
 
 
-_Arrival = tuple[int, bool]
-"""When a message came, and whether the broker delivers it again; it has as many nanoseconds from there as readings."""
-
-
 class Decoder:
     """Decodes lists of messages for the estate in force. Not shared between threads."""
 
@@ -68,13 +64,12 @@ class Decoder:
         settings: Settings = _DEFAULTS,
         *,
         clock_ns: Callable[[], int],
-        known_delivery: Callable[[Message], Delivery | None] = lambda _message: None,
     ) -> None:
         self._clock_ns = clock_ns
         self._window = ClockWindow(settings)
         self._message_bytes_max = settings.ingest.message_bytes_max
-        self._known_delivery = known_delivery
         self._last_receive_ns = 0
+        self._maybe_repeated = False
         self._now_ns = self._received_ns = 0
         self._routes: dict[bytes, TopicRoute] = {}
         self._series: dict[tuple[str, Kind, int], SeriesEncoder] = {}
@@ -87,13 +82,18 @@ class Decoder:
         self._together: dict[tuple[str, Kind | None], MessageBatch] = {}
         self._forget_topics()
 
-    def decode(self, messages: Sequence[Message], *, received_ns: int | None = None) -> Batch:
+    def decode(
+        self, messages: Sequence[Message], *, received_ns: int | None = None, maybe_repeated: bool = False
+    ) -> Batch:
         """The batch of a list of messages; whatever a message holds, this does not raise.
+
+        `maybe_repeated` says that they may have come before: what has no time of its own is marked so.
 
         `received_ns` is when they came, where that was not now: what has no time of its own gets exactly it, unless
         our clock was ahead then.
         """
         self._set_clock()
+        self._maybe_repeated = maybe_repeated
         if received_ns is not None and received_ns <= self._window.latest_ns:
             self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
@@ -240,7 +240,7 @@ class Decoder:
     def _accept(self, message: Message, readings: Sequence[Placed | Rejection], batch: Batch) -> None:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
-        arrival: _Arrival | None = None
+        arrived_ns: int | None = None
         taken: dict[tuple[SeriesEncoder, int], int] = {}
         named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
         share_times = len(named) < len(readings)
@@ -255,49 +255,44 @@ class Decoder:
                 if message.retained:
                     rejections.append(RETAINED)
                     continue
-                arrival = arrival or self._arrival(message, len(readings), batch)
+                arrived_ns = arrived_ns or self._arrival_ns(len(readings))
                 # By its place in the message: the same when the message is redriven and more of it is taken.
-                time_ns = arrival[0] + number
+                time_ns = arrived_ns + number
             if time_ns < oldest_ns or (is_its_own and time_ns > latest_ns):
                 rejections.append(self._window.refusal(time_ns))
                 continue
             if share_times:
                 time_ns = _free_time(series, time_ns, taken)
-            line = series.encode(fields, time_ns)
+            line = series.encode(fields, time_ns, maybe_repeated=self._maybe_repeated and not is_its_own)
             if not isinstance(line, str):
                 rejections.append(line)
                 continue
             batch.lines.append(line)
+            batch.maybe_repeated += self._maybe_repeated and not is_its_own
             if time_ns < series.days.today_ns:
                 batch.marks.add(series.days.mark(time_ns))
         if rejections:
             # More of it may be taken when it is redriven, and needs times that no other message has.
-            arrival = arrival or self._arrival(message, readings_max(message), batch)
-            self._keep(message, rejections, len(readings) - len(rejections), arrival, batch)
+            arrived_ns = arrived_ns or self._arrival_ns(readings_max(message))
+            self._keep(message, rejections, len(readings) - len(rejections), arrived_ns, batch)
 
     def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
         if rejection.reason is Reason.TOO_LARGE:
             message = message.cut()
         # When it is redriven, its readings may have no other time than these nanoseconds.
-        self._keep(message, [rejection], 0, self._arrival(message, readings_max(message), batch), batch)
+        self._keep(message, [rejection], 0, self._arrival_ns(readings_max(message)), batch)
 
     def _keep(
-        self, message: Message, rejections: list[Rejection], readings: int, arrival: _Arrival, batch: Batch
+        self, message: Message, rejections: list[Rejection], readings: int, arrived_ns: int, batch: Batch
     ) -> None:
         identity = self._registry.identity_of(message.topic)
-        batch.refused.append(Refused(message, rejections, readings, *arrival, identity))
+        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity))
 
-    def _arrival(self, message: Message, readings: int, batch: Batch) -> _Arrival:
-        """When the message came, which is at its first delivery where the broker delivers it again."""
-        known = self._known_delivery(message)
-        if known is not None:
-            batch.deliveries.append(known)
-            return known.time_ns, True
+    def _arrival_ns(self, readings: int) -> int:
+        """When a message came: the first of as many nanoseconds as it may have readings, which no other one has."""
         first_ns = max(self._received_ns, self._last_receive_ns + 1)
         self._last_receive_ns = first_ns + readings - 1
-        if message.packet_id:
-            batch.deliveries.append(Delivery(message.packet_id, message.digest(), first_ns))
-        return first_ns, False
+        return first_ns
 
 
 def _free_time(series: SeriesEncoder, time_ns: int, taken: dict[tuple[SeriesEncoder, int], int]) -> int:

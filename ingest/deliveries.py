@@ -1,16 +1,18 @@
-"""Which messages may come again, and the receive time that each was given.
+"""Which messages may come again, so that a redelivery is known and not decoded a second time.
 
-A message that was committed but whose acknowledgement was lost is delivered again, marked DUP, with the same packet id
-and the same bytes. One that has no time of its own must then get the receive time of its first delivery, or it would
-count twice; and one that was refused is in the quarantine already. Only so many messages are remembered as the broker
-may deliver before an answer.
+A message that was committed but whose acknowledgement was lost is delivered again on the next connection of the
+session, marked DUP, with the same packet id and the same bytes (MQTT 5.0, 4.4). Before anything new, so at the first
+message of a connection that is not marked, what came on earlier connections can't come again, and is forgotten: the
+broker uses its packet ids anew. Nothing of one session is ever compared with another's.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from itertools import compress
+from typing import NamedTuple
 
-from ingest.batches import Delivery
 from mqtt.messages import Message
 from stores.sqlite_file import SqliteFile
 
@@ -22,33 +24,111 @@ SCHEMA = (
     """,
     "CREATE INDEX IF NOT EXISTS deliveries_received ON deliveries (received)",
 )
+BY_COMMIT = (
+    "DROP TABLE deliveries",
+    """
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, received INTEGER NOT NULL, packet_ids BLOB NOT NULL, digests BLOB NOT NULL
+    )
+    """,
+)
+"""The layout from the third on: a row for each commit, packet ids of two bytes and digests of four."""
+
+
+class Sorted(NamedTuple):
+    """A list of messages, apart."""
+
+    new: list[Message]
+    unsure: list[Message]
+    """Marked as delivered before, where no redelivery is expected: they may be repeats."""
+    redelivered: int
+    """How many were committed before."""
 
 
 class Deliveries:
-    """The table of them; `remember` and `forget` belong into a transaction of its owner."""
+    """The table of them; `remember` belongs into a transaction of its owner."""
 
     def __init__(self, file: SqliteFile, *, kept_max: int) -> None:
         self._file = file
         self._kept_max = kept_max
+        self._earlier: dict[int, int] | None = None  # packet id to digest, of earlier connections; None: not read yet
+        self._current: dict[int, int] = {}
+        self._before = self._obsolete = 0  # rows up to these ids: of earlier connections, and that can't come again
+        self._redelivering = True
 
-    def known(self, message: Message) -> Delivery | None:
-        """The earlier delivery of a message that the broker delivers again."""
-        if not (message.dup and message.packet_id):
-            return None
-        query = "SELECT packet_id, digest, time_ns FROM deliveries WHERE packet_id = ?"
-        row = self._file.one(query, (message.packet_id,))
-        return Delivery(*row) if row is not None and row[1] == message.digest() else None
+    def begin_connection(self, *, same_session: bool) -> None:
+        """What came on the connections before may come again, or nothing of it where the session is another."""
+        (self._before,) = self._file.one("SELECT coalesce(max(id), 0) FROM deliveries") or (0,)
+        if same_session:
+            self._earlier = {**self._known(), **self._current}
+        else:
+            self._end_redelivery()
+        self._current = {}
+        self._redelivering = same_session
 
-    def remember(self, deliveries: Sequence[Delivery]) -> None:
-        """Note them as of the ledger's count of messages, and drop those that can't come again."""
-        if not deliveries:
-            return
+    @property
+    def holds_another_session(self) -> bool:
+        """Whether the file still has what came in another session, which the next commit drops."""
+        return self._obsolete > 0 and not self._redelivering
+
+    def forget_obsolete(self) -> None:
+        """Drop what can't come again; belongs into a transaction of its owner."""
+        if self._obsolete:
+            self._file.connection().execute("DELETE FROM deliveries WHERE id <= ?", (self._obsolete,))
+
+    def committed(self) -> None:
+        """The transaction is on the disk."""
+        self._obsolete = 0
+
+    def sort(self, messages: list[Message]) -> Sorted:
+        """Take redeliveries out of what came on this connection."""
+        if not any(message.dup for message in messages):
+            if self._redelivering and any(message.packet_id for message in messages):
+                self._end_redelivery()
+            return Sorted(messages, [], 0)
+        new: list[Message] = []
+        unsure: list[Message] = []
+        redelivered = 0
+        for message in messages:
+            if not message.packet_id:
+                new.append(message)
+            elif not message.dup:
+                if self._redelivering:
+                    self._end_redelivery()
+                new.append(message)
+            elif self._is_known(message):
+                redelivered += 1
+            else:
+                (new if self._redelivering else unsure).append(message)
+        return Sorted(new, unsure, redelivered)
+
+    def remember(self, messages: Sequence[Message]) -> None:
+        """Note what the commit holds, as of the ledger's count of messages, and drop what can't come again."""
         db = self._file.connection()
-        db.executemany("INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, messages_received FROM ledger", deliveries)
-        db.execute(
-            "DELETE FROM deliveries WHERE received < (SELECT messages_received FROM ledger) - ?", (self._kept_max,)
-        )
+        self.forget_obsolete()
+        packet_ids = array("H", [message.packet_id for message in messages])
+        if not any(packet_ids):
+            return
+        digests = array("I", [message.digest() for message in messages])
+        self._current.update(compress(zip(packet_ids, digests, strict=True), packet_ids))
+        query = "INSERT INTO deliveries (received, packet_ids, digests) SELECT messages_received, ?, ? FROM ledger"
+        db.execute(query, (packet_ids.tobytes(), digests.tobytes()))
+        oldest = "SELECT messages_received FROM ledger"
+        db.execute(f"DELETE FROM deliveries WHERE received < ({oldest}) - ?", (self._kept_max,))  # noqa: S608 - our own words
 
-    def forget(self) -> None:
-        """Drop all: a new session of the broker begins its packet ids anew."""
-        self._file.connection().execute("DELETE FROM deliveries")
+    def _is_known(self, message: Message) -> bool:
+        digest = message.digest()
+        return digest in (self._current.get(message.packet_id), self._known().get(message.packet_id))
+
+    def _known(self) -> dict[int, int]:
+        if self._earlier is None:
+            self._earlier = {}
+            for packet_ids, digests in self._file.all("SELECT packet_ids, digests FROM deliveries ORDER BY id"):
+                self._earlier.update(zip(array("H", packet_ids), array("I", digests), strict=True))
+        return self._earlier
+
+    def _end_redelivery(self) -> None:
+        """Nothing of the connections before comes any more."""
+        self._earlier = {}
+        self._redelivering = False
+        self._obsolete = self._before

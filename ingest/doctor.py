@@ -14,16 +14,24 @@ from typing import TYPE_CHECKING
 from ingest.buffer_file import is_open_to_others, require_file
 from mqtt.probe import is_shared, lets_in, place_of
 from schemas.errors import HubpulseError
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from schemas.settings import ESTATE_FILE, Settings
 from stores import open_store
 
 if TYPE_CHECKING:
     from ingest.buffer import BufferReader
+    from ingest.service_status import ServiceStatus
 
 _BROKER_DEADLINE_S = 5.0
 _CLIENT_ID = "hubpulse-doctor"
 _ALIVE_WITHIN_S = 30
+_TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
+_WINDOWS = {
+    "session_lost": "the broker lost our session: what was published between {since} and {until} is missing, see why"
+    " it keeps no sessions (`persistence true`)",
+    "broker_was_restarted": "the broker was restarted between {since} and {until}: what it had not saved then is"
+    " missing, readings without a time may be there twice (`maybe_repeated`)",
+}
 _GB = 1024**3
 
 
@@ -65,6 +73,7 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
     with closing(_buffer(settings.data_dir)) as reader:
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
+        gone = list(_gone_at_the_broker(reader.status, now_ns=clock_ns()))
     if not ledger.balanced:
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
     if not subscriber:
@@ -79,7 +88,18 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
     figures = f"{ledger.messages_received} messages received, {ledger.readings_pending} readings pending"
     if writer and writer["state"].startswith("holding"):
         return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
-    return Finding("ingest", State.OK, f"receiving from {subscriber['broker']}; {figures}; the ledger balances")
+    receiving = f"receiving from {subscriber['broker']}; {figures}; the ledger balances"
+    return Finding("ingest", State.WARNING if gone else State.OK, "; ".join([receiving, *gone]))
+
+
+def _gone_at_the_broker(status: ServiceStatus, *, now_ns: int) -> Iterator[str]:
+    """What the broker may have lost in the last days, as ingest found it when it connected."""
+    from sensors.times import text_ns  # noqa: PLC0415 - likewise
+
+    for name, sentence in _WINDOWS.items():
+        window = status.get(name)
+        if window and now_ns - text_ns(window["until"]) < _TOLD_FOR_NS:
+            yield sentence.format(**window)
 
 
 def _buffer(data_dir: Path) -> BufferReader:

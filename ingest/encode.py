@@ -58,9 +58,10 @@ class SeriesEncoder:
         self.plain_high = min(high, plausible_high, self._stored_high)
         """Between these the value of a kind with one field is stored as it is, neither refused nor suspect."""
 
-    def encode(self, fields: Fields, time_ns: int) -> str | Rejection:
+    def encode(self, fields: Fields, time_ns: int, *, maybe_repeated: bool = False) -> str | Rejection:
         """A line, or why a value is out of range."""
         suspect = ""
+        repeated = ",maybe_repeated=true" if maybe_repeated else ""
         values = []
         for name, value in fields.items():
             low, high, plausible_low, plausible_high, no_values = self._limits[name]
@@ -71,4 +72,4 @@ class SeriesEncoder:
                 suspect = ",suspect=true"
             text = f"{value}i" if type(value) is int else repr(value)
             values.append(text if self._single else f"{name}={text}")
-        return f"{self.prefix}{','.join(values)}{suspect} {time_ns}"
+        return f"{self.prefix}{','.join(values)}{suspect}{repeated} {time_ns}"

@@ -10,11 +10,11 @@ from stores.sqlite_file import SqliteFile
 
 
 class Ledger(BaseModel):
-    """Counts since the buffer was made; a message that the broker delivers twice counts twice, here and only here.
+    """Counts since the buffer was made.
 
     `messages_refused` are messages of which nothing was taken; `messages_no_reading` are those that carry none by their
-    nature, such as a device joining its network; `readings_refused` are single readings refused out of messages that
-    were otherwise taken.
+    nature, such as a device joining its network; `messages_redelivered` were committed before, and the broker had not
+    got the answer; `readings_refused` are single readings refused out of messages that were otherwise taken.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -23,32 +23,38 @@ class Ledger(BaseModel):
     messages_accepted: int
     messages_refused: int
     messages_no_reading: int
+    messages_redelivered: int = 0
     readings_accepted: int
     readings_refused: int
     readings_stored: int
     readings_store_rejected: int
     readings_pending: int
     notes: Mapping[str, int] = {}
-    """What is worth knowing and part of no equation: `overwritten`, readings that a later message gave other values."""
+    """What is worth knowing and part of no equation: `overwritten`, readings that a later message gave other values;
+    `maybe_repeated`, readings without a time that may be in the store already; `sessions_lost` and `broker_restarts`,
+    after which the broker had not all that it had acknowledged."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def balanced(self) -> bool:
         """Whether both equations hold."""
         return (
-            self.messages_received == self.messages_accepted + self.messages_refused + self.messages_no_reading
+            self.messages_received
+            == self.messages_accepted + self.messages_refused + self.messages_no_reading + self.messages_redelivered
             and self.readings_accepted == self.readings_stored + self.readings_store_rejected + self.readings_pending
         )
 
 
-_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes")]
-_COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)
+_LATER = "messages_redelivered"
+_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes", _LATER)]
+_COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _FIRST_COLUMNS)
 SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
     "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
 )
 CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
-_SELECT = f"SELECT {', '.join(_COLUMNS)}, (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"  # noqa: S608 - our own names
+ADD_REDELIVERED = f"ALTER TABLE ledger ADD COLUMN {_LATER} INTEGER NOT NULL DEFAULT 0"
+_PENDING = "(SELECT coalesce(sum(readings), 0) FROM batches)"
 
 
 class LedgerTable:
@@ -66,6 +72,8 @@ class LedgerTable:
 
     def note(self, name: str, count: int) -> None:
         """Add to what is counted beside the equations."""
+        if not count:
+            return
         self._file.connection().execute(
             "INSERT INTO ledger_notes (note, count) VALUES (?, ?) "
             "ON CONFLICT (note) DO UPDATE SET count = count + excluded.count",
@@ -74,7 +82,10 @@ class LedgerTable:
 
     def read(self) -> Ledger:
         """The counts as they stand after the last commit, by any process, in one consistent look."""
-        row = self._file.one(_SELECT) or ()
+        # A file that this version has not written to yet has neither the last column nor notes.
+        has_all = self._file.one("SELECT 1 FROM pragma_table_info('ledger') WHERE name = ?", (_LATER,))
+        columns = [*_FIRST_COLUMNS, _LATER] if has_all else _FIRST_COLUMNS
+        row = self._file.one(f"SELECT {', '.join(columns)}, {_PENDING} FROM ledger") or ()  # noqa: S608 - our own names
         is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
         notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
-        return Ledger(**dict(zip((*_COLUMNS, "readings_pending"), row, strict=True)), notes=notes)
+        return Ledger(**dict(zip((*columns, "readings_pending"), row, strict=True)), notes=notes)

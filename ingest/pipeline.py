@@ -29,7 +29,9 @@ from ingest.decoder import Decoder
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.privacy import masked_trace
+from ingest.session import SessionMemory
 from ingest.writer import Writer
+from mqtt.broker_state import look_if_possible
 from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
 from schemas.errors import HubpulseError
@@ -45,6 +47,7 @@ _RECEIVE_TIMEOUT_S = 0.2
 _FULL_RETRY_S = 1.0
 _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
+_LOOK_TIMEOUT_S = 3.0
 _LOCK_NAME = "ingest.lock"
 
 
@@ -85,12 +88,21 @@ class Ingest:
             if buffer is None:
                 return
             parts.callback(buffer.close)
+            session = SessionMemory(
+                settings.data_dir,
+                buffer,
+                client_id=settings.mqtt.client_id.get_secret_value(),
+                look=lambda: look_if_possible(settings.mqtt, timeout_s=_LOOK_TIMEOUT_S),
+                clock_ns=self._clock_ns,
+            )
             subscriber = Subscriber(
                 mqtt_settings=settings.mqtt,
                 ingest_settings=settings.ingest,
                 filters=self._estate.registry.filters,
                 rng=self._rng,
-                on_new_session=buffer.forget_deliveries,
+                had_session=session.is_known,
+                on_new_session=session.lost,
+                on_session_resumed=session.resumed,
                 monotonic_s=self._monotonic_s,
             )
             writer = Writer(
@@ -105,7 +117,7 @@ class Ingest:
             parts.callback(self._stop_writer, writer, buffer)
             parts.callback(subscriber.close)
             self._estate.start()
-            self._receive(subscriber, buffer, writer)
+            self._receive(subscriber, buffer, writer, session)
 
     def _stop_writer(self, writer: Writer, buffer: Buffer) -> None:
         limit_s = self._settings.ingest.stop_deadline_s
@@ -114,14 +126,16 @@ class Ingest:
             log.warning("store_stop_timed_out")
         log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
-    def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> None:
+    def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer, session: SessionMemory) -> None:
         registry = self._estate.registry
-        decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns, known_delivery=buffer.known_delivery)
+        decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
             writer.raise_failure()
+            in_doubt = subscriber.in_doubt
             messages = subscriber.receive(_RECEIVE_TIMEOUT_S)
             if messages:
-                if not self._commit(_decode(decoder, messages), subscriber, buffer, writer):
+                batch = _decode_new(decoder, buffer, messages, in_doubt=in_doubt or subscriber.in_doubt)
+                if not self._commit(batch, subscriber, buffer, writer):
                     return
                 subscriber.acknowledge()
                 writer.notify()
@@ -132,7 +146,8 @@ class Ingest:
                 decoder.use(registry)
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
-            self._report_status(subscriber, buffer, subscriber.problem)
+            if self._report_status(subscriber, buffer, subscriber.problem) and subscriber.connected:
+                session.touch()
 
     def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
@@ -176,11 +191,11 @@ class Ingest:
             disk_free_bytes_min=settings.ingest.disk_free_bytes_min,
         )
 
-    def _report_status(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> None:
-        """Leave a sign of life for `doctor`, and why nothing is received where that is so."""
+    def _report_status(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> bool:
+        """Leave a sign of life for `doctor`, and why nothing is received where that is so; whether it was time to."""
         now_s = self._monotonic_s()
         if problem == self._reported_problem and now_s - self._reported_s < _STATUS_EVERY_S:
-            return
+            return False
         self._reported_s, self._reported_problem = now_s, problem
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
         # Where it can't be kept, the next commit can't either, and says so.
@@ -188,6 +203,7 @@ class Ingest:
             keep_reserve(self._settings.data_dir, free_bytes_min=self._settings.ingest.disk_free_bytes_min)
             beat("ingest", self._settings.data_dir, problem)
             buffer.status.set("subscriber", status)
+        return True
 
 
 @contextmanager
@@ -207,16 +223,25 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _decode(decoder: Decoder, messages: list[Message]) -> Batch:
+def _decode_new(decoder: Decoder, buffer: Buffer, messages: list[Message], *, in_doubt: bool) -> Batch:
+    """Decode what was not committed before; what may have been is marked where it has no time of its own."""
+    came = buffer.sort(messages)
+    batch = _decode(decoder, came.unsure, maybe_repeated=True) if came.unsure else Batch()
+    batch.add(_decode(decoder, came.new, maybe_repeated=in_doubt))
+    batch.messages, batch.redelivered, batch.deliveries = len(messages), came.redelivered, messages
+    return batch
+
+
+def _decode(decoder: Decoder, messages: list[Message], *, maybe_repeated: bool) -> Batch:
     """Decode; should one message bring a fault of ours to light, it alone is refused."""
     try:
-        return decoder.decode(messages)
+        return decoder.decode(messages, maybe_repeated=maybe_repeated)
     except Exception as error:  # noqa: BLE001 - as below
         log.error("decoding_failed", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
     whole = Batch()
     for message in messages:
         try:
-            part = decoder.decode([message])
+            part = decoder.decode([message], maybe_repeated=maybe_repeated)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
             detail = f"fault in the decoder ({quoted(error)}): please report it"
             part = decoder.refuse(message, Rejection(Reason.BAD_PAYLOAD, detail))

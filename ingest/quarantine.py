@@ -29,10 +29,6 @@ _PURGED_AT_ONCE = 1000
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
 _COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused"
 _INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
-_INSERT_ONCE = (
-    f"INSERT INTO quarantine ({_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"  # noqa: S608 - our own names
-    " WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE received_ns = ?1)"
-)
 
 
 class RejectedLine(NamedTuple):
@@ -67,10 +63,8 @@ class Quarantine:
         self._file = file
 
     def add(self, refused: Sequence[Refused]) -> None:
-        """Keep refused messages; one that the broker delivered again only where it is not there yet."""
-        db = self._file.connection()
-        for message in refused:
-            db.execute(_INSERT_ONCE if message.is_redelivery else _INSERT, _row(message))
+        """Keep refused messages."""
+        self._file.connection().executemany(_INSERT, map(_row, refused))
 
     def add_rejected(self, rejected: Sequence[RejectedLine], *, now_ns: int) -> None:
         """Keep lines that the store refused, each with a receive time of its own."""

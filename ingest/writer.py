@@ -31,6 +31,7 @@ from ingest.status import StatusReport
 from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
+from schemas.measurements import READING_FLAGS
 from schemas.settings import IngestSettings
 from stores import Accepted, Keep, Outcome, Rejected, Store, StoreError, TooLarge
 from stores.lines import encode, parse
@@ -171,7 +172,7 @@ class Writer(threading.Thread):
             return
         buffer.settle(rows, work.rejected)
         if self._corrections.readings:
-            buffer.note_overwritten(self._corrections.readings)
+            buffer.note("overwritten", self._corrections.readings)
             self._corrections = _Corrections()
         self._report.stored(rows)
         if work.rejected:
@@ -282,7 +283,7 @@ def _write(store: Store, body: bytes) -> Outcome:
 def _as_message(line: str, detail: str) -> RejectedLine:
     """The native message of a line, so that it can be shown, corrected and sent again like any other."""
     point = parse(line)
-    fields = {name: value for name, value in point.fields.items() if name != "suspect"}
+    fields = {name: value for name, value in point.fields.items() if name not in READING_FLAGS}
     return RejectedLine(
         topic=f"hubs/{point.tags['hub']}/{point.measurement}/{point.tags['sensor']}",
         payload=json.dumps({"time": point.time_ns, **fields}).encode(),

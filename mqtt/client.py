@@ -32,8 +32,9 @@ _METHODS = {
     "_packet_handle": ("self",),
     "_packet_queue": ("self", "command", "packet", "mid", "qos", "info"),
     "_sock_recv": ("self", "bufsize"),
+    "_send_pingreq": ("self",),
 }
-_ATTRIBUTES = ("_in_packet", "_last_bytes_received", "_msgtime_mutex")
+_ATTRIBUTES = ("_in_packet", "_last_bytes_received", "_msgtime_mutex", "_ping_t")
 _IN_PACKET = ("command", "have_remaining", "packet", "pos", "remaining_count", "remaining_length", "remaining_mult")
 
 
@@ -69,6 +70,15 @@ class StockClient(mqtt.Client):
         """Answer messages of QoS 1, in the order given."""
         for packet_id in packet_ids:
             self.ack(packet_id, 1)
+
+    def ping(self) -> bool:
+        """Send a PINGREQ; False where this paho can't."""
+        return hasattr(self, "_ping_t") and self._send_pingreq() is MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    @property
+    def ping_answered(self) -> bool:
+        """Whether no PINGREQ is without its answer."""
+        return not self._ping_t
 
     def send(self, packets: bytes) -> None:
         """Send whole PUBLISH packets of QoS 1."""

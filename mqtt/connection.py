@@ -173,6 +173,20 @@ class Connection:
         self._client.acknowledge(packet_ids)
         return True
 
+    @property
+    def has_unanswered(self) -> bool:
+        """Whether a message was taken that is not acknowledged."""
+        return bool(self._unacknowledged)
+
+    def ping(self) -> bool:
+        """Ask for a sign of life, which the broker gives after all that it sends before; False where we can't."""
+        return self.is_open and self._client.ping()
+
+    @property
+    def ping_answered(self) -> bool:
+        """Whether the broker has given it."""
+        return self._client.ping_answered
+
     def send(self, packets: bytes) -> None:
         """Send whole PUBLISH packets of QoS 1, as much as the socket takes at once."""
         self._client.send(packets)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from typing import NamedTuple, Self
 
 KEPT_BYTES = 1024
 """So much of a payload stays when it is cut."""
-
-_DIGEST_BYTES = 16
 
 
 class Message(NamedTuple):
@@ -33,9 +31,9 @@ class Message(NamedTuple):
             return self
         return self._replace(payload=self.payload[:KEPT_BYTES], cut_from_bytes=self.payload_bytes)
 
-    def digest(self) -> bytes:
-        """Distinguishes this message from others of its packet id."""
-        return hashlib.blake2b(self.topic + b"\0" + self.payload, digest_size=_DIGEST_BYTES).digest()
+    def digest(self) -> int:
+        """Distinguishes this message from others of its packet id; 32 bits."""
+        return zlib.crc32(self.payload, zlib.crc32(self.topic))
 
 
 def covers(topic_filter: str, topic: str) -> bool:

@@ -35,7 +35,11 @@ _CONNECTED = State.CONNECTED  # looked up once and not with each receive
 
 
 class Subscriber:
-    """A subscription at QoS 1 with a session that the broker keeps. Not shared between threads."""
+    """A subscription at QoS 1 with a session that the broker keeps. Not shared between threads.
+
+    `had_session` says that the broker should have one already. `on_session_resumed` says whether what it delivers now
+    may have been delivered before, although nothing marks it.
+    """
 
     def __init__(
         self,
@@ -44,18 +48,24 @@ class Subscriber:
         ingest_settings: IngestSettings,
         filters: Sequence[str],
         rng: random.Random,
+        had_session: bool = False,
         on_new_session: Callable[[], None] = lambda: None,
+        on_session_resumed: Callable[[], bool] = lambda: False,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = mqtt_settings
         self._limits = ingest_settings
         self._filters = tuple(filters)
         self._on_new_session = on_new_session
+        self._on_session_resumed = on_session_resumed
         self._monotonic_s = monotonic_s
         self._backoff = Backoff(ingest_settings.backoff_first_s, ingest_settings.backoff_max_s, rng)
         self._protocol = ProtocolFallback(closed_max=_CLOSED_MAX)
         self._wait_until_s = self._connected_at_s = self._subscribed_at_s = 0.0
-        self._was_connected = self._did_good = False
+        self._did_good = self._asked_for_rest = False
+        self._had_session = had_session
+        self.in_doubt = False
+        """Whether what was received last may have been delivered before, although nothing marks it."""
         self._abandoned: set[str] = set()
         self._connection = self._new_connection()
         self.problem: str | None = "not connected yet"
@@ -85,7 +95,10 @@ class Subscriber:
         connection.turn(timeout_s)
         if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
-        return connection.take_messages()
+        messages = connection.take_messages()
+        if self.in_doubt:
+            self._look_for_the_end_of_doubt(has_messages=bool(messages))
+        return messages
 
     def acknowledge(self) -> None:
         """Answer every message received so far on this connection: their commit is durable."""
@@ -145,17 +158,29 @@ class Subscriber:
             mqtt="5" if self._protocol.version_5 else "3.1.1",
             session=session_present,
         )
-        if not session_present:
-            if self._was_connected:
-                log.warning(
+        self._asked_for_rest = False
+        if session_present:
+            self.in_doubt = self._on_session_resumed()
+            self._unsubscribe_abandoned()
+        else:
+            self.in_doubt = False
+            if self._had_session:
+                log.error(
                     "session_lost",
                     hint="give the broker `persistence true`, or raise HUBPULSE_MQTT__SESSION_EXPIRY_S",
                 )
             self._on_new_session()
-        else:
-            self._unsubscribe_abandoned()
-        self._was_connected = True
+        self._had_session = True
         self._subscribe()
+
+    def _look_for_the_end_of_doubt(self, *, has_messages: bool) -> None:
+        """Ask for a sign of life once all is answered: where nothing comes before it, the broker has nothing left."""
+        if has_messages or self._connection.has_unanswered:
+            self._asked_for_rest = False
+        elif not self._asked_for_rest:
+            self._asked_for_rest = self._connection.ping()
+        elif self._connection.ping_answered:
+            self.in_doubt = False
 
     def _on_ended(self, ending: Ending) -> None:
         connection = self._connection

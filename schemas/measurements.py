@@ -89,6 +89,7 @@ _PIPELINE_STATUS = {
     "messages_accepted": _I,
     "messages_refused": _I,
     "messages_no_reading": _I,
+    "messages_redelivered": _I,
     "readings_accepted": _I,
     "readings_refused": _I,
     "readings_stored": _I,
@@ -108,6 +109,11 @@ _QUARANTINE_STATUS = {"waiting": _I}
 """How many messages are in the quarantine, by reason, every ten seconds."""
 
 
+READING_FLAGS = ("suspect", "maybe_repeated")
+"""What a reading may be beside its fields, written only where it is so: implausible; or, without a time of its own and
+after a crash of the broker or a restore, perhaps there already."""
+
+_FLAGS = dict.fromkeys(READING_FLAGS, _B)
 _READING_TAGS = ("hub", "sensor", "zone")
 _CORRECTION_TAGS = ("cause", "counter", "hub", "sensor")
 
@@ -115,7 +121,11 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     m.name: m
     for m in (
         *(
-            Measurement(kind.value, _READING_TAGS, {f.name: _TYPES[f.number] for f in spec.fields} | {"suspect": _B})
+            Measurement(
+                kind.value,
+                _READING_TAGS,
+                {f.name: _TYPES[f.number] for f in spec.fields} | dict.fromkeys(READING_FLAGS, _B),
+            )
             for kind, spec in KINDS.items()
         ),
         # The figures, and what explains and defends them: it must be there as long as they are.

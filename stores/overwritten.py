@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from schemas import KINDS, MEASUREMENTS, Measurement
+from schemas.measurements import READING_FLAGS
 from stores.lines import Value, field_text, parse
 from stores.protocol import Overwritten
 
@@ -30,7 +31,7 @@ def watch(db: sqlite3.Connection) -> None:
 
 
 def _trigger(measurement: Measurement) -> str:
-    names = [name for name in measurement.fields if name != SUSPECT]
+    names = [name for name in measurement.fields if name not in READING_FLAGS]
     differs = " OR ".join(f'old."{name}" <> new."{name}"' for name in names)
     given = " + ".join(f'(new."{name}" IS NOT NULL)' for name in names)
     changes = "".join(
@@ -107,14 +108,16 @@ class RecentReadings:
             before, now = (_values(series, text, time) for text in (known, fields))
             whole = before | now
             self._young[key] = ",".join(f"{name}={field_text(value)}" for name, value in whole.items()).encode()
-            differing = [name for name in now if name != SUSPECT and name in before and before[name] != now[name]]
+            differing = [
+                name for name in now if name not in READING_FLAGS and name in before and before[name] != now[name]
+            ]
             if differing:
                 yield Overwritten(
                     series.decode(),
                     int(time),
                     {name: before[name] for name in differing},
                     {name: now[name] for name in differing},
-                    len(whole.keys() - {SUSPECT}),
+                    len(whole.keys() - {*READING_FLAGS}),
                     bool(before.get(SUSPECT)),
                 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingest.batches import Batch, Delivery, Refused
+from ingest.batches import Batch, Refused
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
 from mqtt.messages import Message
@@ -56,11 +56,10 @@ def make_decoder(
     clock: Callable[[], int] = lambda: NOW_NS,
     *,
     retention_days: int | None = None,
-    known_delivery: Callable[[Message], Delivery | None] = lambda _message: None,
     **limits: Any,
 ) -> Decoder:
     settings = Settings(retention_days=retention_days, ingest=IngestSettings(**limits))
-    return Decoder(Registry(estate), settings, clock_ns=clock, known_delivery=known_delivery)
+    return Decoder(Registry(estate), settings, clock_ns=clock)
 
 
 def reasons(batch: Batch) -> list[Reason]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.batches import Batch, Delivery
+from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferFullError, BufferReader
 from ingest.buffer_file import FILE_NAME
 from ingest.quarantine import RejectedLine
@@ -140,16 +140,17 @@ def test_a_disk_that_others_fill_takes_nothing_halfway(small_disk: Path, open_bu
 def test_a_new_session_is_not_missed_because_the_disk_was_full(small_disk: Path, open_buffer: OpenBuffer) -> None:
     buffer = open_buffer(small_disk)
     known = message("t", "21.5", 7, dup=True)
-    buffer.commit(Batch(deliveries=[Delivery(7, known.digest(), NOW_NS)], messages=1))
+    buffer.commit(Batch(deliveries=[known], messages=1))
     (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
 
-    buffer.forget_deliveries()
+    buffer.begin_connection(same_session=False)
 
-    assert buffer.known_delivery(known) is None
+    assert buffer.sort([known]).redelivered == 0
+    assert buffer.holds_another_session
     (small_disk / "ballast").unlink()
     buffer.commit(lines(1))
     buffer.close()
-    assert open_buffer(small_disk).known_delivery(known) is None
+    assert open_buffer(small_disk).sort([known]).redelivered == 0
 
 
 def test_another_process_reads_the_ledger_while_ingest_commits(open_buffer: OpenBuffer, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingest.batches import Batch, DayMark, Delivery, Refused
+from ingest.batches import Batch, DayMark, Refused
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError, BufferReader
 from ingest.quarantine import RejectedLine
 from mqtt.messages import Message
@@ -35,7 +35,8 @@ class Model:
     pending: list[tuple[list[str], set[DayMark]]] = field(default_factory=list)
     quarantine: list[tuple[str, bytes, Reason]] = field(default_factory=list)
     partly_taken: set[bytes] = field(default_factory=set)
-    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    redelivered: int = 0
+    deliveries: dict[int, Message] = field(default_factory=dict)
 
 
 class BufferMachine(RuleBasedStateMachine):
@@ -69,7 +70,7 @@ class BufferMachine(RuleBasedStateMachine):
             self.clock.now_ns += 1
             message = Message(b"topic", f"payload {self.clock.now_ns}".encode(), self.clock.now_ns % 40 + 1)
             batch.refused.append(Refused(message, [REJECTION], int(number >= refused), self.clock.now_ns))
-            batch.deliveries.append(Delivery(message.packet_id, message.digest(), self.clock.now_ns))
+        batch.deliveries = [entry.message for entry in batch.refused]
         return batch
 
     def commit(self, batch: Batch) -> bool:
@@ -80,14 +81,15 @@ class BufferMachine(RuleBasedStateMachine):
         model = self.model
         model.received += batch.messages
         model.no_reading += len(batch.no_reading)
-        model.accepted += batch.messages - batch.messages_refused - len(batch.no_reading)
+        model.redelivered += batch.redelivered
+        model.accepted += batch.messages - batch.messages_refused - len(batch.no_reading) - batch.redelivered
         model.readings_accepted += len(batch.lines)
         model.readings_refused += sum(1 for refused in batch.refused if refused.readings)
         if batch.lines:
             model.pending.append((batch.lines, batch.marks))
         model.quarantine += [("topic", r.message.payload, Reason.OUT_OF_RANGE) for r in batch.refused]
         model.partly_taken |= {r.message.payload for r in batch.refused if r.readings}
-        model.deliveries |= {delivery.packet_id: delivery for delivery in batch.deliveries}
+        model.deliveries |= {message.packet_id: message for message in batch.deliveries}
         return True
 
     @rule(good=st.integers(0, 5), refused=st.integers(0, 3), partial=st.integers(0, 3))
@@ -105,13 +107,11 @@ class BufferMachine(RuleBasedStateMachine):
     def the_broker_delivers_again(self, good: int, refused: int) -> None:
         batch = self.batch(good, refused, 0)
         assert self.commit(batch)
-        again = [
-            entry._replace(is_redelivery=True, message=entry.message._replace(dup=True)) for entry in batch.refused
-        ]
-        repeated = Batch(batch.lines, batch.marks, again, batch.deliveries, batch.messages)
-        kept_before = list(self.model.quarantine)
-        assert self.commit(repeated)
-        self.model.quarantine = kept_before
+        self.buffer.begin_connection(same_session=True)
+        again = [message._replace(dup=True) for message in batch.deliveries]
+        came = self.buffer.sort(again)
+        assert (came.new, came.unsure, came.redelivered) == ([], [], refused)
+        assert self.commit(Batch(deliveries=again, messages=refused, redelivered=came.redelivered))
 
     @rule(room_bytes=st.integers(0, 4000), good=st.integers(1, 100))
     def commit_to_a_buffer_with_little_room(self, room_bytes: int, good: int) -> None:
@@ -173,7 +173,7 @@ class BufferMachine(RuleBasedStateMachine):
 
     @rule()
     def the_broker_begins_a_new_session(self) -> None:
-        self.buffer.forget_deliveries()
+        self.buffer.begin_connection(same_session=False)
         self.model.deliveries.clear()
 
     @precondition(lambda self: self.model.quarantine)
@@ -204,6 +204,7 @@ class BufferMachine(RuleBasedStateMachine):
         assert ledger.messages_received == model.received
         assert ledger.messages_accepted == model.accepted
         assert ledger.messages_no_reading == model.no_reading
+        assert ledger.messages_redelivered == model.redelivered
         assert ledger.readings_accepted == model.readings_accepted
         assert ledger.readings_refused == model.readings_refused
         assert ledger.readings_stored == model.stored
@@ -223,21 +224,9 @@ class BufferMachine(RuleBasedStateMachine):
 
     @invariant()
     def deliveries_are_known_by_their_bytes(self) -> None:
-        for packet_id, delivery in self.model.deliveries.items():
-            known = self.buffer._deliveries.known(_Digested(packet_id, delivery.digest))  # type: ignore[arg-type]
-            assert known == delivery
-
-
-@dataclass
-class _Digested:
-    """Stands for the message that has this digest."""
-
-    packet_id: int
-    known_digest: bytes
-    dup: bool = True
-
-    def digest(self) -> bytes:
-        return self.known_digest
+        for message in self.model.deliveries.values():
+            assert self.buffer._deliveries._is_known(message)
+            assert not self.buffer._deliveries._is_known(message._replace(payload=b"other"))
 
 
 TestBuffer: Callable[..., object] = BufferMachine.TestCase

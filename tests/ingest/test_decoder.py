@@ -269,7 +269,7 @@ def test_a_message_may_be_refused_without_being_decoded() -> None:
 
     assert (batch.messages, batch.messages_refused, batch.lines) == (1, 1, [])
     assert batch.refused[0].rejections == [rejection]
-    assert [delivery.packet_id for delivery in batch.deliveries] == [3]
+    assert [refused.message.packet_id for refused in batch.refused] == [3]
 
 
 def test_kinds_in_one_batch_do_not_disturb_each_other() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.batches import Batch, DayMark, Delivery
-from mqtt.messages import Message
+from ingest.batches import DayMark
 from schemas import Reason
 from schemas.localtime import local_day, midnight_ns
 from sensors.times import text_ns
@@ -45,62 +44,6 @@ def test_two_readings_without_a_time_never_share_a_point(
         points += [("quarantine", refused.received_ns) for refused in batch.refused]
 
     assert len(set(points)) == len(points)
-
-
-class Memory:
-    """What a buffer remembers of deliveries."""
-
-    def __init__(self) -> None:
-        self.kept: dict[int, Delivery] = {}
-
-    def known(self, message: Message) -> Delivery | None:
-        kept = self.kept.get(message.packet_id)
-        return kept if message.dup and kept is not None and kept.digest == message.digest() else None
-
-    def keep(self, batch: Batch) -> None:
-        self.kept.update({delivery.packet_id: delivery for delivery in batch.deliveries})
-
-
-@pytest.mark.parametrize("payload", ["21.5", '[{"value": 1}, {"value": 2}]', '[{"value": 1}, {"value": 99}]'])
-def test_a_redelivered_message_keeps_its_time_however_often_it_comes(payload: str) -> None:
-    clock, memory = Clock(), Memory()
-    decoder = make_decoder(clock=clock, known_delivery=memory.known)
-    first = decoder.decode([message(AIR, payload, 7)])
-    memory.keep(first)
-
-    for _ in range(3):
-        clock.forward(60)
-        again = decoder.decode([message(AIR, payload, 7, dup=True)])
-
-        assert again.lines == first.lines
-        assert again.deliveries == first.deliveries  # so that it is remembered as of now
-        assert [refused.received_ns for refused in again.refused] == [refused.received_ns for refused in first.refused]
-        assert all(refused.is_redelivery for refused in again.refused)
-
-
-def test_another_message_of_the_same_packet_id_gets_a_time_of_its_own() -> None:
-    clock, memory = Clock(), Memory()
-    decoder = make_decoder(clock=clock, known_delivery=memory.known)
-    memory.keep(decoder.decode([message(AIR, "21.5", 7)]))
-    clock.forward(60)
-
-    not_marked = decoder.decode([message(AIR, "21.5", 7)])
-    other_payload = decoder.decode([message(AIR, "21.6", 7, dup=True)])
-
-    assert parse(not_marked.lines[0]).time_ns == clock.now_ns
-    assert parse(other_payload.lines[0]).time_ns == clock.now_ns + 1
-
-
-def test_a_refused_message_may_come_again_too() -> None:
-    memory = Memory()
-    decoder = make_decoder(known_delivery=memory.known)
-    first = decoder.decode([message(AIR, "hello", 7)])
-    memory.keep(first)
-
-    [again] = decoder.decode([message(AIR, "hello", 7, dup=True)]).refused
-
-    assert not first.refused[0].is_redelivery
-    assert (again.is_redelivery, again.received_ns) == (True, first.refused[0].received_ns)
 
 
 def test_what_is_sent_again_by_hand_gets_the_time_of_its_receipt() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from schemas import KINDS, Estate, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day
+from schemas.measurements import READING_FLAGS
 from stores import SeriesChunk, Store
 from stores.lines import encode
 from stores.protocol import Number
@@ -144,7 +145,8 @@ def _is_suspect(latest: SeriesChunk) -> bool:
 
 
 def _values(latest: SeriesChunk) -> dict[str, float]:
-    return {name: value for name, column in latest.columns.items() if (value := column[0]) is not None}
+    given = ((name, column[0]) for name, column in latest.columns.items() if name not in READING_FLAGS)
+    return {name: value for name, value in given if value is not None}
 
 
 def _read_batteries(store: Store, now_ns: int) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:

@@ -1,0 +1,122 @@
+"""What ingest remembers of its session at the broker, to know what the broker may have forgotten or sends once more.
+
+`session.json` in the data folder; no backup has it. The broker says at each connection whether it knows our session:
+
+    it does not, and we had one             the session is lost, and with it what was published meanwhile: that is told
+    it does, and we know of none            our folder is another's, or was restored: anything may be a repeat
+    it does, but was started since then     it has what it had saved last: acknowledged messages may come once more
+
+Timed readings are written again without harm. What has no time is marked `maybe_repeated` as long as it may be a
+repeat, which is until the broker has nothing left that it held when we connected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from ingest.buffer import Buffer, BufferFullError
+from mqtt.broker_state import BrokerState
+from schemas.localtime import NS_A_SECOND, rfc3339
+from sensors.times import text_ns
+
+log = structlog.get_logger("hubpulse.ingest")
+
+FILE_NAME = "session.json"
+_FILE_MODE = 0o600
+_HINT = "what it had not saved is lost: give it a short `autosave_interval`; see docs/operations.md"
+_UPTIME_STALE_MAX_S = 11
+"""mosquitto tells its uptime every ten seconds (`sys_interval`)."""
+
+
+class SessionMemory:
+    """The session of one data folder, in the thread that receives."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        buffer: Buffer,
+        *,
+        client_id: str,
+        look: Callable[[], BrokerState],
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._path = data_dir / FILE_NAME
+        self._buffer = buffer
+        self._client_id = client_id
+        self._look = look
+        self._clock_ns = clock_ns
+        self._remembered = self._read()
+        self._tells_uptime = True
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the broker should know a session of this client id."""
+        return self._remembered.get("client_id") == self._client_id
+
+    def lost(self) -> None:
+        """The broker has no session of ours: it begins now."""
+        if self.is_known:
+            self._note("session_lost", "sessions_lost")
+        self._buffer.begin_connection(same_session=False)
+        self.touch()
+
+    def resumed(self) -> bool:
+        """The broker has our session; whether what it delivers now may have been delivered before."""
+        if not self.is_known:
+            log.warning("session_unknown", hint="readings without a time may be there twice: they are `maybe_repeated`")
+            self._buffer.begin_connection(same_session=False)
+            self.touch()
+            return True
+        uptime_s = self._uptime_s()
+        away_s = (self._clock_ns() - text_ns(self._remembered["at"])) / NS_A_SECOND
+        # Where it was started about when we heard of it last, nobody knows which came first.
+        was_restarted = uptime_s is not None and uptime_s + _UPTIME_STALE_MAX_S < away_s
+        may_be = uptime_s is not None and uptime_s <= away_s
+        if was_restarted:
+            log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)
+            self._note("broker_was_restarted", "broker_restarts")
+        self._buffer.begin_connection(same_session=not was_restarted)
+        self.touch()
+        return may_be
+
+    def touch(self) -> None:
+        """We are connected now."""
+        self._remembered = {"client_id": self._client_id, "at": rfc3339(self._clock_ns())}
+        fresh = self._path.with_suffix(".new")
+        # On a full disk what was noted before serves: the last time that we were connected is then longer ago.
+        with suppress(OSError):
+            if self._buffer.holds_another_session:  # nobody may take its deliveries for those of this one
+                self._path.unlink(missing_ok=True)
+                return
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(dict(self._remembered), file)
+            fresh.replace(self._path)
+
+    def _uptime_s(self) -> int | None:
+        if not self._tells_uptime:
+            return None
+        uptime_s = self._look().uptime_s
+        self._tells_uptime = uptime_s is not None
+        return uptime_s
+
+    def _note(self, event: str, note: str) -> None:
+        window = {"since": self._remembered["at"], "until": rfc3339(self._clock_ns())}
+        # Where it can't be kept, the next commit can't either, and says so.
+        with suppress(BufferFullError):
+            self._buffer.note(note)
+            self._buffer.status.set(event, window)
+
+    def _read(self) -> Mapping[str, str]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            text_ns(found["at"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return {"client_id": str(found.get("client_id")), "at": found["at"]}
