@@ -381,7 +381,8 @@ ZONE_MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         measure.name: measure
         for measure in (*_DAILY, _MOULD_INDEX)
-        if measure.judged_by is Judge.ENVIRONMENT and measure.name != "temperature_coldest_zone_c"
+        if measure.name == f"{Judge.ENVIRONMENT}_completeness"
+        or (measure.judged_by is Judge.ENVIRONMENT and measure.name != "temperature_coldest_zone_c")
     }
 )
 """The figures of `usage_daily_zone`, in the order in which they are exported."""

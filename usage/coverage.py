@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
+from typing import TypeVar
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
@@ -31,6 +32,9 @@ _STEPS = int(10**STORED_DECIMALS)
 _TOTALS = ("entries_total", "exits_total")
 _COUNTS = ("entries", "exits", *_TOTALS)
 _ENVIRONMENT = (Kind.TEMPERATURE, Kind.HUMIDITY, Kind.PRESSURE, Kind.CO2)
+
+
+_Group = TypeVar("_Group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,18 @@ class Coverage:
         self.by_door = self._doors()
         self.doors = Covered.of(self.by_door.values())
         wifi = list(self._expected(readings.get(Kind.WIFI, ())))
-        self.access_points = self._alike((sensor.sensor, self._held(sensor)) for sensor in wifi)
-        self.rooms = self._alike(
+        self.access_points = Covered.of(self._alike((sensor.sensor, self._held(sensor)) for sensor in wifi).values())
+        self._by_room = self._alike(
             chain.from_iterable(self._rooms(kind, readings.get(kind, ())) for kind in _ENVIRONMENT)
         )
+        self.rooms = Covered.of(self._by_room.values())
+
+    def zone_shares(self) -> dict[str, float | None]:
+        """The covered share of the day's opening time of each zone whose air is, or should be, measured."""
+        zones: dict[str, list[Covered]] = {}
+        for (zone, _), covered in self._by_room.items():
+            zones.setdefault(zone, []).append(covered)
+        return {zone: Covered.of(parts).share(slice(None)) for zone, parts in zones.items()}
 
     def direct_ns(self, door: str) -> Sequence[int]:
         """By hour: how long the door's readings themselves tell who came, nothing of it shared out over a gap."""
@@ -130,12 +142,12 @@ class Coverage:
             for door, found in covered.items()
         }
 
-    def _alike(self, covered: Iterable[tuple[str, Sequence[Span]]]) -> Covered:
+    def _alike(self, covered: Iterable[tuple[_Group, Sequence[Span]]]) -> dict[_Group, Covered]:
         """Groups that weigh alike: what is covered twice in one counts once."""
-        groups: dict[str, list[Span]] = {}
+        groups: dict[_Group, list[Span]] = {}
         for group, spans in covered:
             groups.setdefault(group, []).extend(spans)
-        return Covered.of([Covered(self._covered_ns(spans), self.open_ns) for spans in groups.values()])
+        return {group: Covered(self._covered_ns(spans), self.open_ns) for group, spans in groups.items()}
 
     def _covered_ns(self, covered: Iterable[Span]) -> list[int]:
         """How much of each hour's opening time the spans cover."""
@@ -152,14 +164,16 @@ class Coverage:
 
     # ---------------------------------------------------------------------------------------------- what sensors cover
 
-    def _rooms(self, kind: Kind, sensors: Sequence[SensorReadings]) -> Iterator[tuple[str, Sequence[Span]]]:
+    def _rooms(
+        self, kind: Kind, sensors: Sequence[SensorReadings]
+    ) -> Iterator[tuple[tuple[str, Kind], Sequence[Span]]]:
         expected = list(self._expected(sensors))
         reporting = {sensor.sensor for sensor in expected}
         for sensor in expected:
-            yield f"{sensor.zone or sensor.sensor} {kind}", self._held(sensor)
+            yield (sensor.zone_until(self._day.span.stop_ns) or sensor.sensor, kind), self._held(sensor)
         for name, known in self._plan.sensors.items():
             if kind in known.kinds and name not in reporting and self._in_use(name, reporting):
-                yield f"{known.zone or name} {kind}", ()
+                yield (known.zone or name, kind), ()
 
     def _expected(self, sensors: Sequence[SensorReadings]) -> Iterator[SensorReadings]:
         day = self._day.span

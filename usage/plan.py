@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -62,13 +62,6 @@ class HubPlan:
             return False
         is_over = known.until is not None and day > known.until
         return is_over or any(other.replaces == known.id and other.id in seen for other in self.sensors.values())
-
-    def expected(self, kinds: Collection[Kind], day: date) -> Iterator[tuple[str, Sensor]]:
-        """The sensors of the file that should tell of any of the kinds on a day."""
-        for name, known in self.sensors.items():
-            is_in_use = not (self.is_closed(name, day) or self.is_retired(name, day, ()))
-            if is_in_use and any(kind in kinds for kind in known.kinds):
-                yield name, known
 
     def is_closed(self, sensor: str, day: date) -> bool:
         """Whether nothing is expected of a sensor on a day."""

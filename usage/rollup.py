@@ -97,9 +97,10 @@ class DayContext:
         self._client_curves = [Curve(signal.pieces(day.span)) for signal in clients]
         self._clients = together(clients, day.span)
         self._devices = together(self._signals(Kind.WIFI, "devices"), day.span)
-        self.environment = Environment(readings, day, usual.calendar, plan, now_ns)
         self._entry_tallies, self._exit_tallies = entries, exits
         self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits], usual)
+        shares = self._coverage.zone_shares()
+        self.environment = Environment(readings, day, usual.calendar, plan, now_ns, shares)
         self._expected = expectations(readings, day, plan)
         # A camera sees a part of the building: it stands for the hub only where no door counter does.
         cameras = [] if self._coverage.by_door else self._signals(Kind.FOOTFALL, "people")

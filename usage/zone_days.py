@@ -17,7 +17,9 @@ from schemas.measurements import MEASUREMENTS
 from stores import Store
 from stores.lines import encode
 from usage.calendar import Day, dates
+from usage.coverage import Coverage
 from usage.mould import MouldState
+from usage.profile import UsualOpening
 from usage.rows import DAILY, ZONES, read_rows
 from usage.source import HubSource
 from usage.zones import ENVIRONMENT, Environment, Row
@@ -139,7 +141,9 @@ def zones_of_days(
         if date_ not in settled or is_changed:
             day, readings = next(fresh if date_ not in settled else source.days([date_], ENVIRONMENT.keys()))
             held = _held_until(source, day) if held is None else held
-            found = Environment(readings, day, source.calendar, source.plan, source.now_ns).rows(held)
+            usual = UsualOpening(source.calendar)
+            shares = Coverage(readings, day, source.plan, source.now_ns, (), usual).zone_shares()
+            found = Environment(readings, day, source.calendar, source.plan, source.now_ns, shares).rows(held)
             is_changed = bool(rows) and moulds_of(found) != moulds_of(rows)
             rows = found
         if held is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR, Span
@@ -126,26 +127,34 @@ class Air:
 class Environment:
     """A day's air, to be asked for any part of the day and for its zones."""
 
-    def __init__(self, readings: HubReadings, day: Day, calendar: HubCalendar, plan: HubPlan, now_ns: int) -> None:
-        self._day, self._plan = day, plan
+    def __init__(
+        self,
+        readings: HubReadings,
+        day: Day,
+        calendar: HubCalendar,
+        plan: HubPlan,
+        now_ns: int,
+        shares: Mapping[str, float | None] = MappingProxyType({}),
+    ) -> None:
+        """`shares` of the opening time that zones are covered, for their rows."""
+        self._day, self._plan, self._shares = day, plan, shares
         self._begun = Span(day.span.start_ns, max(day.span.start_ns, min(day.span.stop_ns, now_ns)))
         opening = union(calendar.open_within(day.span))
         edges_ns = [day.span.start_ns, *chain.from_iterable(opening), day.span.stop_ns]
         self._hours = clip(day.hours, self._begun)
         self._closed = clip(map(Span, edges_ns[::2], edges_ns[1::2]), self._begun)
         found = self._found(readings)
-        expected = {known.zone or name for name, known in plan.expected(ENVIRONMENT.keys(), day.date)}
-        self._names = sorted(expected | found.keys())
         self.zones = {zone: Air.of_zone(found[zone]) for zone in sorted(found)}
         self.hub = Air.of_zones(list(self.zones.values()))
 
     def rows(self, held: Mapping[str, MouldState]) -> dict[str, Row]:
-        """The day's row of each zone of which anything is known; `held` is their mould the evening before."""
+        """The day's row of each zone that was heard or should have been; `held` is their mould the evening before."""
         opening = clip(self._day.open, self._begun)
         rows: dict[str, Row] = {}
-        for zone in self._names:
+        for zone in sorted(self._shares.keys() | self.zones.keys()):
             found = self.zones[zone].figures(self._day.span, opening, self._closed) if zone in self.zones else {}
             state = self.mould(zone, held.get(zone))
+            found["environment_completeness"] = self._shares.get(zone)
             found["mould_index"] = None if state is None else state.index
             rows[zone] = {
                 name: None if (value := found.get(name)) is None else measure.stored(value)
@@ -156,7 +165,7 @@ class Environment:
 
     def moulds(self, held: Mapping[str, MouldState]) -> dict[str, MouldState]:
         """The mould of each zone of which anything is known, as `rows` has it."""
-        found = {zone: self.mould(zone, held.get(zone)) for zone in self._names}
+        found = {zone: self.mould(zone, held.get(zone)) for zone in self.zones}
         return {zone: state for zone, state in found.items() if state is not None}
 
     def mould(self, zone: str, held: MouldState | None) -> MouldState | None:

@@ -10,6 +10,7 @@ from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.web.snapshot import HubNow, Snapshot
 from schemas import MEASURES, Kind
+from schemas.measures import SHARE
 from usage.queries import SensorState
 
 
@@ -103,6 +104,7 @@ ZONE_COLUMNS = (
     "damp_minutes",
     "damp_minutes_closed",
     "frost_minutes_closed",
+    "environment_completeness",
     "mould_index",
 )
 
@@ -112,12 +114,14 @@ def zone_rows(hub: HubNow) -> list[ZoneRow]:
     return [
         ZoneRow(
             zone.zone,
-            tuple(
-                (wording.measure(zone.figures[name], name), _verdict(name, zone.figures[name])) for name in ZONE_COLUMNS
-            ),
+            tuple((_text(name, zone.figures[name]), _verdict(name, zone.figures[name])) for name in ZONE_COLUMNS),
         )
         for zone in hub.zones
     ]
+
+
+def _text(name: str, value: float | None) -> str:
+    return wording.percent(value) if MEASURES[name].unit is SHARE else wording.measure(value, name)
 
 
 def _verdict(name: str, value: float | None) -> views.Level | None:

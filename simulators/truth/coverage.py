@@ -66,12 +66,12 @@ def _is_seen(series: ReceivedSeries, day: Span) -> bool:
     return bool(series.readings) and series.readings[0].time_ns < day.stop_ns
 
 
-def rooms(hub: Hub, received: Received, day: Span, opening: Sequence[Span]) -> float | None:
-    """The share that each zone's sensors of each kind cover."""
+def rooms(hub: Hub, received: Received, day: Span, opening: Sequence[Span], zone: str | None = None) -> float | None:
+    """The share that each zone's sensors of each kind cover, or those of one zone."""
     groups: dict[tuple[str, Kind], list[Span]] = {}
     for sensor in hub.sensors:
         for kind in sensor.kinds:
-            if kind in _ROOM_KINDS:
+            if kind in _ROOM_KINDS and zone in (None, sensor.zone or sensor.id):
                 series = received.get((sensor.id, kind))
                 spans = groups.setdefault((sensor.zone or sensor.id, kind), [])
                 spans += _held(series, day) if series else []

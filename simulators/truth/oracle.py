@@ -157,6 +157,7 @@ class HubOracle:
                 "damp_minutes": air.damp_minutes(humid, temperature, opening),
                 "damp_minutes_closed": air.damp_minutes(humid, temperature, closed),
                 "frost_minutes_closed": air.minutes_where(warm, closed, lambda celsius: celsius < _FROST_C),
+                "environment_completeness": coverage.rooms(self._hub, self._received, bounds, opening, zone),
                 "mould_index": self._mould_index(zone, bounds, {zone: warm} if warm else kinds[0], {zone: humid}),
             }
             rows[zone] = _rounded(row)

@@ -245,13 +245,21 @@ def zone_line(day: date, zone: str, **figures: float) -> str:
 def test_a_hubs_page_lists_its_zones_with_what_is_wrong_in_them(known: Filled, browse: Browse) -> None:
     assert "Zones today" not in browse(known).get("/hubs/armley").text
     known.put(
-        zone_line(TODAY, "cafe", temperature_mean_c=15.2, damp_minutes=30.0, frost_minutes_closed=0.0, mould_index=2.6),
+        zone_line(
+            TODAY,
+            "cafe",
+            temperature_mean_c=15.2,
+            damp_minutes=30.0,
+            frost_minutes_closed=0.0,
+            mould_index=2.6,
+            environment_completeness=0.954,
+        ),
         zone_line(TODAY, "hall", temperature_mean_c=20.04, relative_humidity_mean_pct=51.4, mould_index=0.0),
         zone_line(TODAY - timedelta(days=1), "attic", temperature_mean_c=11.0),
     )
     words = text_of(browse(known).get("/hubs/armley").text)
-    assert "cafe 15.2 °C ▼ cold – – – – 30 min △ damp – 0 min 2.6 ■ mould likely" in words  # noqa: RUF001
-    assert "hall 20.0 °C – 51 % – – – – – 0.0" in words  # noqa: RUF001
+    assert "cafe 15.2 °C ▼ cold – – – – 30 min △ damp – 0 min 95 % 2.6 ■ mould likely" in words  # noqa: RUF001
+    assert "hall 20.0 °C – 51 % – – – – – – 0.0" in words  # noqa: RUF001
     assert "attic" not in words
     notice = "mould likely Armley Community Hub cafe mould index 2.6: air and heat it, look for mould on cold walls"
     assert notice in text_of(browse(known).get("/").text)

@@ -37,7 +37,7 @@ def test_what_is_not_of_the_rollups_is_a_field_of_the_readings() -> None:
 
 def test_a_zone_has_the_figures_of_the_air_and_its_mould() -> None:
     of_hub = {name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.ENVIRONMENT}
-    assert ZONE_MEASURES.keys() - of_hub == {"mould_index"}
+    assert ZONE_MEASURES.keys() - of_hub == {"environment_completeness", "mould_index"}
     assert of_hub - ZONE_MEASURES.keys() == {"temperature_coldest_zone_c"}
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas import Kind
 from schemas.localtime import Span
+from schemas.measures import ZONE_MEASURES
 from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, at, estate, hub, mark, put, run_jobs
@@ -109,11 +110,14 @@ def test_days_without_a_reading_hold_it(any_store: Store, first: int, last: int)
     assert found == expected[first:last]
 
 
-def test_a_zone_that_nothing_was_ever_heard_of_has_no_row(any_store: Store) -> None:
-    put_air(any_store, "cellar", DAYS[:1], WET)
+def test_a_zone_that_should_have_been_heard_is_not_left_out(any_store: Store) -> None:
+    put_air(any_store, "cellar", DAYS[:1], WET, range(13))
     recompute(any_store, DAYS[:1])
-    assert stored(any_store)[FIRST].keys() == {"cellar"}
-    assert {z.zone for z in Queries(any_store, KNOWN, now_ns=NOW_NS).zones(FIRST, FIRST)} == {"cellar"}
+    shares = {zone: row["environment_completeness"] for zone, row in stored(any_store)[FIRST].items()}
+    # From nine to 13:00, the end of the hour of the last reading, of eight hours.
+    assert shares == {"cellar": 0.5, "hall": 0.0}
+    asked = {z.zone: z.figures for z in Queries(any_store, KNOWN, now_ns=NOW_NS).zones(FIRST, FIRST)}
+    assert asked["hall"] == dict.fromkeys(ZONE_MEASURES) | {"environment_completeness": 0.0}
 
 
 @given(st.permutations(range(7)), st.integers(1, 3), st.randoms(use_true_random=False))
@@ -186,7 +190,7 @@ def test_a_zone_that_was_corrected_away_leaves_no_row(any_store: Store) -> None:
     assert "hal" in stored(any_store)[FIRST]
     put(any_store, Kind.TEMPERATURE, [(at("2026-11-02T11:00"), {"temperature_c": 20.0})], sensor="a", zone="attic")
     recompute(any_store, [FIRST])
-    assert stored(any_store)[FIRST].keys() == {"attic"}
+    assert stored(any_store)[FIRST].keys() == {"attic", "cellar", "hall"}
 
 
 def test_an_answer_before_anything_is_stored_is_what_will_be_stored(store: Store) -> None:
