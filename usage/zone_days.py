@@ -20,6 +20,7 @@ from usage.calendar import Day, dates
 from usage.coverage import Coverage
 from usage.mould import MouldState
 from usage.profile import UsualOpening
+from usage.readings import HubReadings
 from usage.rows import DAILY, ZONES, read_rows
 from usage.source import HubSource
 from usage.zones import ENVIRONMENT, Environment, Row
@@ -131,24 +132,34 @@ def zones_of_days(
 ) -> Iterator[tuple[date, Rows]]:
     """Yield the rows of the days, which come in order: as stored where they are settled, else from the readings.
 
-    A settled day that comes after one whose mould comes out differently is computed, too.
+    A settled day that comes after one whose mould comes out differently is computed, too; one without rows, from before
+    there were any, may have lost its readings, and then has none.
     """
-    fresh = source.days([day for day in wanted if day not in settled], ENVIRONMENT.keys())
+    fresh = source.days([day for day in wanted if not (day in settled and day in stored)], ENVIRONMENT.keys())
     held: dict[str, MouldState] | None = None
     is_changed = False
     for date_ in wanted:
         rows = stored.get(date_, {})
-        if date_ not in settled or is_changed:
-            day, readings = next(fresh if date_ not in settled else source.days([date_], ENVIRONMENT.keys()))
+        is_stored = date_ in settled and date_ in stored
+        if not is_stored or is_changed:
+            day, readings = next(source.days([date_], ENVIRONMENT.keys()) if is_stored else fresh)
             held = _held_until(source, day) if held is None else held
-            usual = UsualOpening(source.calendar)
-            shares = Coverage(readings, day, source.plan, source.now_ns, (), usual).zone_shares()
-            found = Environment(readings, day, source.calendar, source.plan, source.now_ns, shares).rows(held)
+            found = _computed(source, day, readings, held, may_have_lost=date_ in settled)
             is_changed = bool(rows) and moulds_of(found) != moulds_of(rows)
             rows = found
         if held is not None:
             held |= moulds_of(rows)
         yield date_, rows
+
+
+def _computed(
+    source: HubSource, day: Day, readings: HubReadings, held: Mapping[str, MouldState], *, may_have_lost: bool
+) -> Rows:
+    """The rows of a day from its readings."""
+    coverage = Coverage(readings, day, source.plan, source.now_ns, (), UsualOpening(source.calendar))
+    shares = coverage.zone_shares()
+    environment = Environment(readings, day, source.calendar, source.plan, source.now_ns, shares)
+    return {} if may_have_lost and not environment.zones else environment.rows(held)
 
 
 def _held_until(source: HubSource, day: Day) -> dict[str, MouldState]:

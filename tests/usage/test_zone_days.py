@@ -221,6 +221,18 @@ def test_a_late_reading_is_in_the_days_after_it_before_jobs_has_seen_it(store: S
     assert found == grown([WET] * 24, [DRY] * 24, *[[WET] * 24] * 5)
 
 
+def test_days_of_before_there_were_rows_are_computed_while_their_readings_last(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    put_air(store, "cellar", DAYS[:2], WET)
+    recompute(store, DAYS)
+    was = list(Queries(store, KNOWN, now_ns=NOW_NS).zones(FIRST, FIRST))
+    store.delete(ZONES, start_ns=0, stop_ns=NOW_NS, where={"hub": "armley"})
+    assert list(Queries(store, KNOWN, now_ns=NOW_NS).zones(FIRST, FIRST)) == was
+    store.expire(NOW_NS)
+    assert list(Queries(store, KNOWN, now_ns=NOW_NS).zones(FIRST, LAST)) == []
+    store.close()
+
+
 def test_what_is_stored_is_given_for_all_hubs_at_once(store: Store) -> None:
     put_air(store, "cellar", DAYS, WET)
     recompute(store, DAYS)

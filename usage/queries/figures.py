@@ -152,7 +152,7 @@ class HubFigures:
             return
         rows = read_zone_rows(self._store, self._span(wanted), self.hub).get(self.hub, {})
         stored = {day: rows[start_ns] for day in wanted if (start_ns := self.calendar.day(day).span.start_ns) in rows}
-        settled = self._settled(wanted, self._daily_rows(wanted)) & stored.keys()
+        settled = self._settled(wanted, self._daily_rows(wanted))
         for day, zones in zones_of_days(self.source, wanted, stored, settled):
             for zone, figures in sorted(zones.items()):
                 yield ZoneFigures(self.hub, zone, day, {name: figures[name] for name in ZONE_MEASURES})
