@@ -63,9 +63,10 @@ def _expected_kinds(listed: Sequence[Kind], *, has_reported: bool) -> Sequence[K
 
 
 def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int | None:
-    """How often a sensor reports: as the estate file says, else as its readings of the day show."""
+    """How often a sensor reports: as the estate file says, else as its last days show, else the day itself."""
     default_ns = EVERY_DEFAULT_NS if plan.sensor(sensor.sensor) else None
-    return plan.every_ns(sensor.sensor) or sensor.interval_ns(day.span) or default_ns
+    shown_ns = plan.every_ns(sensor.sensor) or sensor.usual_interval_ns(day.span.start_ns)
+    return shown_ns or sensor.interval_ns(day.span) or default_ns
 
 
 def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> float | None:

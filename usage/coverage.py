@@ -177,12 +177,12 @@ class Coverage:
 
     def _expected(self, sensors: Sequence[SensorReadings]) -> Iterator[SensorReadings]:
         day = self._day.span
-        last_seen = {sensor: bisect_left(sensor.times_ns, day.stop_ns) for sensor in sensors}
-        seen = {sensor.sensor for sensor, count in last_seen.items() if count}
-        for sensor, count in last_seen.items():
+        last_seen = {sensor: sensor.last_before(day.stop_ns) for sensor in sensors}
+        seen = {sensor.sensor for sensor, at_ns in last_seen.items() if at_ns is not None}
+        for sensor, at_ns in last_seen.items():
             is_named = self._plan.sensor(sensor.sensor) is not None
             since_ns = 0 if is_named else day.start_ns - DIED_NS
-            if count and sensor.times_ns[count - 1] >= since_ns and self._in_use(sensor.sensor, seen):
+            if at_ns is not None and at_ns >= since_ns and self._in_use(sensor.sensor, seen):
                 yield sensor
 
     def _in_use(self, sensor: str, seen: Collection[str]) -> bool:

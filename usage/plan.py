@@ -50,6 +50,11 @@ class HubPlan:
         every_s = None if known is None else known.heartbeat_s if known.on_change else known.every_s
         return every_s * NS_A_SECOND if every_s else None
 
+    def shows_interval(self, sensor: str) -> bool:
+        """Whether a sensor's readings alone tell how often it reports."""
+        known = self.sensor(sensor)
+        return known is None or (known.every_s is None and known.heartbeat_s is None)
+
     def patience_ns(self, sensor: str) -> int:
         """How long after a reading nothing is missing, where readings themselves do not show it."""
         known = self.sensor(sensor)

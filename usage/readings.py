@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median_low
 
 from schemas import Kind
-from schemas.localtime import Span
+from schemas.localtime import NS_AN_HOUR, Span
 from schemas.measurements import READING_FLAGS
 from stores import SeriesChunk
 from usage.counters import CounterRules, Growth, growth
@@ -22,6 +22,14 @@ from usage.daily_totals import daily_growth
 Number = int | float | bool
 
 SUSPECT = "suspect"
+_LAST_DAYS = 3
+_FROM_NS, _FOR_NS = 10 * NS_AN_HOUR, 4 * NS_AN_HOUR
+
+
+def last_days(midnight_ns: int) -> list[Span]:
+    """Four hours in the middle of each of the three days before a midnight, which tell how often a sensor reports."""
+    starts = (midnight_ns - back * 24 * NS_AN_HOUR + _FROM_NS for back in range(_LAST_DAYS, 0, -1))
+    return [Span(start_ns, start_ns + _FOR_NS) for start_ns in starts]
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +42,8 @@ class SensorReadings:
     columns: Mapping[str, Sequence[Number | None]]
     moves: Sequence[tuple[str | None, Sequence[int]]] = ()
     """The readings of each zone, where there are several."""
+    earlier_ns: Sequence[int] = ()
+    """When some readings before those at hand were taken: the last, and those that tell how often it reports."""
     _tracks: dict[str, Track] = field(default_factory=dict)
     _growths: dict[str, Growth] = field(default_factory=dict)
 
@@ -71,6 +81,20 @@ class SensorReadings:
         """The usual time between the span's readings; None where they are too few."""
         gaps = [later - earlier for earlier, later in pairwise(self.within(span))]
         return median_low(gaps) if len(gaps) > 1 else None
+
+    def usual_interval_ns(self, midnight_ns: int) -> int | None:
+        """The usual time between its readings in the middle of the days before a midnight; None where they are few."""
+        gaps: list[int] = []
+        for window in last_days(midnight_ns):
+            first, stop = bisect_left(self.earlier_ns, window.start_ns), bisect_left(self.earlier_ns, window.stop_ns)
+            times_ns = sorted({*self.earlier_ns[first:stop], *self.within(window)})
+            gaps += [later - earlier for earlier, later in pairwise(times_ns)]
+        return median_low(gaps) if len(gaps) > 1 else None
+
+    def last_before(self, stop_ns: int) -> int | None:
+        """When its last reading before an instant was taken."""
+        i = bisect_left(self.times_ns, stop_ns)
+        return self.times_ns[i - 1] if i else max(self.earlier_ns, default=None)
 
     def counts(self, name: str) -> Track:
         """The readings that have the field, suspect ones included."""

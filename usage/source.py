@@ -7,6 +7,7 @@ the last one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,7 @@ from stores import SeriesChunk, Store
 from usage.calendar import Day, HubCalendar
 from usage.counters import GAP_MAX_NS, HOLD_NS, CounterRules, is_anchored
 from usage.plan import EXPECTED_KINDS, HubPlan
-from usage.readings import HubReadings, SensorReadings, by_sensor
+from usage.readings import HubReadings, SensorReadings, by_sensor, last_days
 from usage.sensor_limit import with_most_readings, with_room
 
 DAYS_AT_ONCE = 7
@@ -52,6 +53,37 @@ class HubSource:
             readings = self._read(Span(days[0].span.start_ns, days[-1].span.stop_ns), kinds)
             for day in days:
                 yield day, readings
+
+    def days_with_past(
+        self, dates: Sequence[date], kinds: Collection[Kind] = EXPECTED_KINDS
+    ) -> Iterator[tuple[Day, HubReadings]]:
+        """As `days`; and each sensor knows what its days before tell of it: how often it reports, and that it died."""
+        batch: HubReadings | None = None
+        known: HubReadings = {}
+        for day, readings in self.days(dates, kinds):
+            if readings is not batch:
+                batch = readings
+                known = {kind: self._with_past(kind, found, day.span.start_ns) for kind, found in readings.items()}
+            yield day, known
+
+    def _with_past(self, kind: Kind, found: Sequence[SensorReadings], start_ns: int) -> Sequence[SensorReadings]:
+        earlier: dict[str, set[int]] = defaultdict(set)
+        sensors = {sensor.sensor: sensor for sensor in found}
+        if kind not in _COUNTERS:  # whose last reading is at hand
+            latest = self.store.latest(kind, before_ns=start_ns - PAD_NS, where={"hub": self.hub})
+            for run in with_room(latest, self.plan, sensors):
+                name = run.tags["sensor"]
+                if self.plan.sensor(name) is None:
+                    sensors.setdefault(name, SensorReadings(name, run.tags.get("zone"), (), {}))
+                    earlier[name].add(run.times_ns[-1])
+        unknown = {sensor.sensor for sensor in found if self.plan.shows_interval(sensor.sensor)}
+        for window in last_days(start_ns) if unknown else ():
+            for run in self._all_chunks(kind, window):
+                if run.tags["sensor"] in unknown:
+                    earlier[run.tags["sensor"]].update(run.times_ns)
+        for name, times_ns in earlier.items():
+            sensors[name].earlier_ns = sorted(times_ns)
+        return [sensors[name] for name in sorted(sensors)]
 
     def _read(self, span: Span, kinds: Collection[Kind]) -> HubReadings:
         return {

@@ -107,7 +107,7 @@ class ZoneChain:
         source, held = self._source, dict(self._held)
         stored = read_zone_rows(source.store, span, source.hub).get(source.hub, {})
         days = sorted({source.calendar.date_of(time_ns) for time_ns in stored})
-        for day, readings in source.days(days, _MOULD_KINDS):
+        for day, readings in source.days_with_past(days, _MOULD_KINDS):
             rows = stored.get(day.span.start_ns, {})
             environment = Environment(readings, day, source.calendar, source.plan, source.now_ns)
             for zone in sorted(due & rows.keys()):
@@ -135,14 +135,14 @@ def zones_of_days(
     A settled day that comes after one whose mould comes out differently is computed, too; one without rows, from before
     there were any, may have lost its readings, and then has none.
     """
-    fresh = source.days([day for day in wanted if not (day in settled and day in stored)], ENVIRONMENT.keys())
+    fresh = source.days_with_past([day for day in wanted if not (day in settled and day in stored)], ENVIRONMENT.keys())
     held: dict[str, MouldState] | None = None
     is_changed = False
     for date_ in wanted:
         rows = stored.get(date_, {})
         is_stored = date_ in settled and date_ in stored
         if not is_stored or is_changed:
-            day, readings = next(source.days([date_], ENVIRONMENT.keys()) if is_stored else fresh)
+            day, readings = next(source.days_with_past([date_], ENVIRONMENT.keys()) if is_stored else fresh)
             held = _held_until(source, day) if held is None else held
             found = _computed(source, day, readings, held, may_have_lost=date_ in settled)
             is_changed = bool(rows) and moulds_of(found) != moulds_of(rows)
@@ -176,7 +176,7 @@ def _held_until(source: HubSource, day: Day) -> dict[str, MouldState]:
             break
         before_ns = last_ns
     since = [each for each in dates(first, day.date - timedelta(days=1)) if source.calendar.exists(each)]
-    for each, readings in source.days(since, _MOULD_KINDS):
+    for each, readings in source.days_with_past(since, _MOULD_KINDS):
         held |= Environment(readings, each, source.calendar, source.plan, source.now_ns).moulds(held)
     return held
 

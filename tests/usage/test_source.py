@@ -10,7 +10,8 @@ import pytest
 from schemas import Kind
 from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, put
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, MUCH_LATER_NS, at, estate, figures_of, hub, put
+from usage import Queries
 from usage.calendar import HubCalendar
 from usage.plan import HubPlan
 from usage.source import HubSource
@@ -107,3 +108,52 @@ def test_a_value_that_was_suspect_in_the_zone_before_is_so_no_more(store: Store)
     put(store, Kind.FOOTFALL, [(noon_ns, {"entries": 5})], zone="lobby")
     known = estate(hub(sensors=[{"id": "s1", "zone": "lobby"}]))
     assert figures_of(store, known, "2026-10-20")["entries"] == 5
+
+
+def co2(store: Store, day: int, every_min: int, *, hours: tuple[int, int] = (0, 24), sensor: str = "s1") -> None:
+    start_ns = at(f"{day_of(day)}T00:00", "Europe/London")
+    times = range(start_ns + hours[0] * HOUR_NS, start_ns + hours[1] * HOUR_NS, every_min * MINUTE_NS)
+    put(store, Kind.CO2, [(t, {"co2_ppm": 500.0}) for t in times], sensor=sensor)
+
+
+def day_of(number: int) -> str:
+    return (FIRST + timedelta(days=number)).isoformat()
+
+
+@pytest.mark.parametrize("named", [[], [{"id": "s1", "kinds": ["co2"]}]], ids=["not in the file", "without every"])
+def test_how_often_a_sensor_reports_is_told_by_its_last_days(store: Store, named: list[dict[str, object]]) -> None:
+    for day in range(3):
+        co2(store, day, 10)
+    co2(store, 3, 60)
+    figures = figures_of(store, estate(hub(sensors=named)), day_of(3))
+    assert figures["completeness"] == pytest.approx(1 / 6, abs=0.001)
+    assert figures["environment_completeness"] == pytest.approx(1 / 6, abs=0.001)
+
+
+def test_a_day_is_judged_alike_alone_and_in_a_week_of_such_days(store: Store) -> None:
+    known = estate(hub())
+    for day in range(6):
+        co2(store, day, 10 if day < 2 else 60)
+    queries = Queries(store, known, now_ns=MUCH_LATER_NS)
+    together = [day.figures["environment_completeness"] for day in queries.daily(FIRST, FIRST + timedelta(days=5))]
+    alone = [figures_of(store, known, day_of(day))["environment_completeness"] for day in range(6)]
+    assert together == alone
+    why = queries.why("armley", FIRST + timedelta(days=3))
+    assert why is not None
+    assert why.figures["environment_completeness"] == alone[3]
+
+
+@pytest.mark.parametrize("after, share", [(1, 0.5), (13, 0.5), (14, 0.5), (15, 1)])
+def test_a_room_sensor_that_the_file_does_not_name_is_expected_for_two_weeks_after_it_died(
+    store: Store, after: int, share: float
+) -> None:
+    co2(store, 0, 10, sensor="died")
+    co2(store, after, 10, sensor="alive")
+    assert figures_of(store, estate(hub()), day_of(after))["environment_completeness"] == share
+
+
+def test_a_sensor_that_came_back_was_missing_in_between(store: Store) -> None:
+    for day in (0, 1, 4):
+        co2(store, day, 10)
+    days = Queries(store, estate(hub()), now_ns=MUCH_LATER_NS).daily(FIRST, FIRST + timedelta(days=4))
+    assert [day.figures["environment_completeness"] for day in days] == [1, 1, 0, 0, 1]

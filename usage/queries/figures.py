@@ -165,7 +165,7 @@ class HubFigures:
     def _door_hours(self, days: Sequence[date]) -> Iterator[DoorHours]:
         """What came in by each door: what is covered directly needs no profile."""
         usual = UsualOpening(self.calendar)
-        for day, readings in self.source.days(days, [Kind.FOOTFALL]):
+        for day, readings in self.source.days_with_past(days, [Kind.FOOTFALL]):
             if readings[Kind.FOOTFALL]:
                 yield hours_by_door(roll_up(readings, day, usual, self._plan, now_ns=self._now_ns).doors)
 
@@ -173,7 +173,7 @@ class HubFigures:
         """Compute the days, which come in order, from the raw readings."""
         profiles = profiles or self.profiles(days)
         usual = UsualOpening(self.calendar, profiles.of)
-        for day, readings in self.source.days(days):
+        for day, readings in self.source.days_with_past(days):
             rollup = roll_up(readings, day, usual, self._plan, now_ns=self._now_ns)
             profiles.learn(hours_by_door(rollup.doors))
             yield rollup

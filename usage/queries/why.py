@@ -85,7 +85,7 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
     if day > calendar.date_of(now_ns):
         return None
     known = HubFigures(store, estate, hub, now_ns=now_ns)
-    ((local, readings),) = HubSource(store, hub, calendar, plan, now_ns).days([day])
+    ((local, readings),) = HubSource(store, hub, calendar, plan, now_ns).days_with_past([day])
     usual = UsualOpening(calendar, known.profiles([day]).of)
     rollup = roll_up(readings, local, usual, plan, now_ns=now_ns)
     (shown,) = known.days(day, day)
