@@ -12,8 +12,9 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
+CHAOS_ARGS ?=
 
-.PHONY: help install run test lint coverage hours seeds campaigns bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns chaos bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -48,7 +49,12 @@ seeds: install ## run every property test with twenty seeds
 	@.ci/with-seeds $(PYTEST_ARGS)
 
 campaigns: install ## run the long form of the tests of figures: months of every two faults, an estate in chaos
-	@CAMPAIGN=1 $(BIN)/pytest -q -s --timeout=3600 tests/usage/test_fault_pairs.py $(PYTEST_ARGS)
+	@CAMPAIGN=1 $(BIN)/pytest -q -s --timeout=3600 tests/usage/test_fault_pairs.py tests/usage/test_lost_people.py $(PYTEST_ARGS)
+
+chaos: install ## 300 rounds of faults on real parts, on each store (CHAOS_ARGS="--rounds 20 --seed 5")
+	@.ci/real-parts
+	$(BIN)/python -m tests.chaos --store influxdb $(CHAOS_ARGS)
+	$(BIN)/python -m tests.chaos --store sqlite $(CHAOS_ARGS)
 
 bench: install ## measure ingest, stores and roll-ups on this machine
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -51,10 +51,12 @@ class CommandLine:
         )
         return Answer(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
-    def start(self, *arguments: str | Path, **settings: str | int) -> "Running":
+    def start(
+        self, *arguments: str | Path, program: Sequence[str | Path] = (PROGRAM,), **settings: str | int
+    ) -> "Running":
         """Start a command that runs until it is stopped; `settings` go over those of the folder."""
         more = {name: str(value) for name, value in settings.items()}
-        return Running([PROGRAM, *arguments], self.folder, {**self._environment(), **more})
+        return Running([*program, *arguments], self.folder, {**self._environment(), **more})
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBPULSE_")}
