@@ -1,7 +1,8 @@
 """How much of a hub's opening time its sensors cover, by what they count: doors, access points, rooms.
 
 A reading covers the time of its interval, and up to the next one where that comes at most half an interval late. What
-a total grew by between two readings covers all the time between them, up to a day. A door that reports on change
+a total grew by between two readings covers all the time between them where that is at most a day, or has opening time
+on one day alone: an unplugged counter grows by nothing, too. A door that reports on change
 covers the time until people should have come. A sensor of the estate file is expected from its first reading on,
 another one until two weeks after its last. An hour of a door weighs as many people as usually come in by it.
 """
@@ -101,7 +102,8 @@ class Coverage:
             return [0] * len(self.open_ns)
         if not any(map(counter.measures, _TOTALS)):
             return self._covered_ns(self._held(counter))
-        steps = _joined(tally.steps, self._plan.people_rules(door).gap_ns)
+        gap_ns = self._plan.people_rules(door).gap_ns
+        steps = _joined(step for step in tally.steps if step.is_known and step.length_ns <= gap_ns)
         return self._covered_ns([*steps, *self._around(counter, tally.intervals_ns)])
 
     def people_state(self, figures: Mapping[str, float | None], shared: int) -> PeopleState | None:
@@ -196,11 +198,19 @@ class Coverage:
         tally = self._tallies.get(door.sensor)
         if tally is None:
             return ()
-        known = [*_joined(tally.steps, _DAY_NS), *self._around(door, tally.intervals_ns)]
+        known = [*_joined(filter(self._tells, tally.steps)), *self._around(door, tally.intervals_ns)]
         # What came since the last total, the next one will tell.
         last_ns = [step.stop_ns for step in tally.steps[-1:]]
         held_ns = self._interval_ns(door) * 3 // 2
         return [*known, *(self._until_missed(door, last_ns) or [Span(at_ns, at_ns + held_ns) for at_ns in last_ns])]
+
+    def _tells(self, step: Step) -> bool:
+        """Whether a step tells how many people came all the time."""
+        if step.is_known and step.length_ns > _DAY_NS:
+            calendar = self._usual.calendar
+            opening = calendar.open_within(Span(step.start_ns, step.stop_ns))
+            return len({calendar.date_of(part.start_ns) for part in opening}) <= 1
+        return step.is_known
 
     def _until_missed(self, door: SensorReadings, times_ns: Sequence[int]) -> Sequence[Span] | None:
         """The time after each message of a door that reports on change alone, until people should have come.
@@ -250,13 +260,11 @@ def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
     return [Span(times_ns[first], times_ns[stop - 1] + interval_ns) for first, stop in runs]
 
 
-def _joined(steps: Iterable[Step], length_max_ns: int) -> list[Span]:
-    """The time over which steps in a row, none longer than that, tell how many people came."""
+def _joined(steps: Iterable[Step]) -> list[Span]:
+    """The time that steps take which come in order, those in a row together."""
     spans: list[Span] = []
     start_ns = stop_ns = 0
     for step in steps:
-        if not step.is_known or step.stop_ns - step.start_ns > length_max_ns:
-            continue
         if step.start_ns != stop_ns:
             spans.append(Span(start_ns, stop_ns))
             start_ns = step.start_ns

@@ -108,7 +108,7 @@ def _tally(
     if not events and not corrections:
         return None
     field = f"{name}_total" if steps or corrections else name
-    shared = sum(count for _, count in spread(across, [day.span], gap_ns, usual))
+    shared = sum(_part(step, day.span, gap_ns, usual) for step in across)
     return Tally(
         sensor.sensor,
         field,
@@ -118,6 +118,12 @@ def _tally(
         shared,
         tuple(at_ns for at_ns, _ in intervals),
     )
+
+
+def _part(step: Step, day: Span, gap_ns: int, usual: Usual) -> int:
+    """What a day has of a step that other days share, too; 0 where it has the whole."""
+    count = sum(count for _, count in spread([step], [day], gap_ns, usual))
+    return count if count < step.growth else 0
 
 
 def _is_across(step: Step, day: Span) -> bool:

@@ -103,16 +103,16 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
 
 
 def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:
-    """The entries of the day that came with a reading whose time reaches over a midnight."""
+    """The entries of the day that came with a reading whose time reaches over a midnight, unless all were the day's."""
     day = hours.day
-    return sum(
-        count.number
-        for series in counters
-        if series.sensor.counter_bits is not None
-        for reading in series.steps(day)
-        if reading.since_ns is not None and (reading.since_ns < day.start_ns or reading.time_ns > day.stop_ns)
-        for count in hours.spread(reading, reading.counted.entries, series.hold_ns, series.sensor.id)
-    )
+    found = 0
+    for series in counters:
+        for reading in series.steps(day) if series.sensor.counter_bits is not None else ():
+            number = reading.counted.entries
+            if reading.since_ns is not None and (reading.since_ns < day.start_ns or reading.time_ns > day.stop_ns):
+                here = sum(c.number for c in hours.spread(reading, number, series.hold_ns, series.sensor.id))
+                found += here if here < number else 0
+    return found
 
 
 def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[CountAt]:

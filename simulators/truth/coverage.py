@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from schemas import Hub, Kind
@@ -25,14 +26,29 @@ class Door(NamedTuple):
     direct_ns: list[int]
 
 
-def doors(hub: Hub, received: Received, day: Span, open_hours: Sequence[Sequence[Span]]) -> list[Door]:
-    """The hub's doors; one that nothing came of up to the day's end is not there yet."""
+def doors(
+    hub: Hub,
+    received: Received,
+    day: Span,
+    open_hours: Sequence[Sequence[Span]],
+    open_days: Callable[[Span], Collection[date]],
+) -> list[Door]:
+    """The hub's doors; one that nothing came of up to the day's end is not there yet.
+
+    `open_days` gives the days on which there is opening time in a span.
+    """
     found = []
     for sensor in hub.sensors:
         series = received.get((sensor.id, Kind.FOOTFALL))
         if series and _is_seen(series, day):
-            covered, direct = _counted(series, day, _DAY_NS), _counted(series, day, series.hold_ns)
-            if series.sensor.counter_bits is not None:
+            is_total = series.sensor.counter_bits is not None
+            direct = [step for step in _counted(series, day) if step.length_ns <= series.hold_ns or not is_total]
+            covered = [
+                step
+                for step in _counted(series, day)
+                if step.length_ns <= _DAY_NS or not is_total or len(open_days(step)) <= 1
+            ]
+            if is_total:
                 covered += _pending(series, day)
             found.append(
                 Door(
@@ -107,12 +123,11 @@ def _held(series: ReceivedSeries, day: Span) -> list[Span]:
     ]
 
 
-def _counted(series: ReceivedSeries, day: Span, length_max_ns: int) -> list[Span]:
-    """When a counter tells how many people came: by intervals, or by totals that are no farther apart than that."""
+def _counted(series: ReceivedSeries, day: Span) -> list[Span]:
+    """When a counter tells how many people came: by intervals, or between totals."""
     if series.sensor.counter_bits is None:
         return _held(series, day)
-    steps = [Span(r.since_ns, r.time_ns) for r in _settled(series, day) if r.since_ns is not None and r.is_known]
-    return [step for step in steps if step.length_ns <= length_max_ns]
+    return [Span(r.since_ns, r.time_ns) for r in _settled(series, day) if r.since_ns is not None and r.is_known]
 
 
 def _pending(series: ReceivedSeries, day: Span) -> list[Span]:

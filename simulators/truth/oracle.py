@@ -175,7 +175,7 @@ class HubOracle:
     ) -> float | None:
         """The share that the doors cover; what each of them counted by itself is kept for later weeks."""
         open_hours = [_within(opening, hour) for hour in hours.each()]
-        found = coverage.doors(self._hub, self._received, day, open_hours)
+        found = coverage.doors(self._hub, self._received, day, open_hours, self._open_days)
         for door in found:
             for hour, times, direct_ns in zip(hours.each(), open_hours, door.direct_ns, strict=True):
                 open_ns = sum(time.length_ns for time in times)
@@ -197,6 +197,9 @@ class HubOracle:
         if rates is None:
             return [Weighed(time, 1) for time in times]
         return [Weighed(part, rate) for (_, part), rate in zip(parts, rates, strict=True)]
+
+    def _open_days(self, span: Span) -> set[date]:
+        return {local_day(time.start_ns, self._zone) for time in self._open_within(span)}
 
     def _open_within(self, span: Span) -> list[Span]:
         """The hub's opening times within a span."""

@@ -85,7 +85,7 @@ class World:
         program: list[str | Path] = [PROGRAM]
         if self._sabotage is not None:
             program = [sys.executable, SABOTAGE, self._sabotage]
-        self._ingest = self.pipeline.command.start("ingest", program=program, HUBPULSE_MQTT__PORT=self.line.port)
+        self._ingest = self.pipeline.command.start_program([*program, "ingest"], HUBPULSE_MQTT__PORT=self.line.port)
 
     def kill_broker(self) -> None:
         """As a power cut would."""

@@ -51,12 +51,14 @@ class CommandLine:
         )
         return Answer(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
-    def start(
-        self, *arguments: str | Path, program: Sequence[str | Path] = (PROGRAM,), **settings: str | int
-    ) -> "Running":
+    def start(self, *arguments: str | Path, **settings: str | int) -> "Running":
         """Start a command that runs until it is stopped; `settings` go over those of the folder."""
+        return self.start_program([PROGRAM, *arguments], **settings)
+
+    def start_program(self, command: Sequence[str | Path], **settings: str | int) -> "Running":
+        """Start another program in its place, with the same settings."""
         more = {name: str(value) for name, value in settings.items()}
-        return Running([*program, *arguments], self.folder, {**self._environment(), **more})
+        return Running([*command], self.folder, {**self._environment(), **more})
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBPULSE_")}

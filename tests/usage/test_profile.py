@@ -195,6 +195,21 @@ def test_what_was_shared_out_over_midnights_is_told_and_makes_no_counted_day(sto
     assert [day["people_state"] for day in days] == [PARTIAL, PARTIAL, PARTIAL]
 
 
+def test_a_gap_over_a_weekend_that_is_closed_belongs_to_its_friday(store: Store) -> None:
+    door = known(FRONT)
+    friday = weeks(6) + timedelta(days=4)
+    lost = (at(f"{friday}T11:00", "Europe/London"), at(f"{weeks(7)}T03:00", "Europe/London"))
+    put(
+        store,
+        Kind.FOOTFALL,
+        totals(hourly(MONDAY, weeks(7), mornings), lambda t: lost[0] < t < lost[1]),
+        sensor="front",
+    )
+    found = day_of(store, door, friday)
+    assert (found["entries"], found["entries_shared"], found["people_state"]) == (66, 0, COUNTED)
+    assert found["footfall_completeness"] == 1.0
+
+
 def test_a_frozen_profile_stays_until_it_is_asked_to_be_made_anew(store: Store) -> None:
     two = known(FRONT, SIDE)
     dead = weeks(6)
