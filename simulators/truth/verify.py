@@ -127,7 +127,9 @@ def zone_differences(truth: Truth, shown: Iterable[tuple[str, date, str, Figures
     found: list[Difference] = []
     for hub, day, zone in sorted(truth.zones.keys() | rows.keys()):
         expected, actual = truth.zones.get((hub, day, zone)), rows.get((hub, day, zone))
-        if expected is None or actual is None:
+        if expected is None:
+            found.append(Difference(hub, day, "rows", 0, 1, zone))
+        elif actual is None:
             found.append(Difference(hub, day, None, None, None, zone))
         else:
             found += _differing(hub, day, expected, actual, zone)

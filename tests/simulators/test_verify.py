@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas import HubpulseError
-from simulators.truth.verify import Difference, Truth, differences, read_truth
+from simulators.truth.verify import Difference, Truth, differences, read_truth, zone_differences
 from tests.simulators.small_estate import played, week
 
 
@@ -52,6 +52,26 @@ def test_a_missing_row_a_wrong_count_and_a_wrong_mean_are_each_told(truth: Truth
         Difference("north", SATURDAY, "entries", entries, entries + 1),
         Difference("south", SUNDAY, None, None, None),
     ]
+
+
+def test_a_wrong_zone_a_missing_one_and_one_too_many_are_each_told(truth: Truth) -> None:
+    rows = {key: dict(row) for key, row in truth.zones.items()}
+    assert len(rows) == 8
+
+    def told() -> list[Difference]:
+        return zone_differences(truth, [(*key, row) for key, row in rows.items()])
+
+    assert told() == []
+    mean = rows["south", SATURDAY, "cafe"]["temperature_mean_c"]
+    assert isinstance(mean, float)
+    rows["south", SATURDAY, "cafe"]["temperature_mean_c"] = mean + 0.01
+    rows["south", SATURDAY, "attic"] = rows.pop(("north", SUNDAY, "hall"))
+    assert told() == [
+        Difference("north", SUNDAY, None, None, None, "hall"),
+        Difference("south", SATURDAY, "rows", 0, 1, "attic"),
+        Difference("south", SATURDAY, "temperature_mean_c", mean, mean + 0.01, "cafe"),
+    ]
+    assert str(told()[0]) == "north hall 2025-05-18: no figures at all"
 
 
 def test_rounding_is_no_difference_and_zero_is_not_nothing(truth: Truth) -> None:
