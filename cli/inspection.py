@@ -77,6 +77,8 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
         if counts.notes.get("overwritten"):
             known = "" if settings.store == "sqlite" else "; of the latest 100,000: InfluxDB can't be asked for more"
             out.print(f"{counts.notes['overwritten']} readings were given other values by a later message{known}")
+        if counts.notes.get("readings_lost"):
+            out.print(f"{counts.notes['readings_lost']} readings more were accepted and lost with a damaged buffer")
         reasons = ", ".join(f"{count} {reason}" for reason, count in refused.items()) or "empty"
         out.print(f"quarantine: {reasons}")
         out.print(

@@ -19,6 +19,7 @@ from ingest.pipeline import Ingest
 from schemas import Estate, HubpulseError, Settings
 from sensors.estate_file import EstateFile
 from stores import open_store
+from stores.salvage import salvages
 from usage.jobs import Jobs
 
 log = structlog.get_logger("hubpulse")
@@ -46,7 +47,10 @@ class CurrentEstate:
 def board_server(settings: Settings) -> BoardServer:
     """The board, not yet started."""
     app = create_board(
-        open_store=lambda: open_store(settings), estate=CurrentEstate(settings), hosts=settings.board.hosts
+        open_store=lambda: open_store(settings),
+        estate=CurrentEstate(settings),
+        hosts=settings.board.hosts,
+        salvaged=lambda: [str(found) for found in salvages(settings.data_dir)],
     )
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
 

@@ -44,6 +44,7 @@ from ingest.service_status import ServiceStatus
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.readings import Reason
+from stores.salvage import DAMAGED
 from stores.sqlite_file import SqliteFile, statements
 
 DELIVERIES_MAX = 60_000
@@ -67,7 +68,11 @@ class BufferFullError(HubpulseError):
 
 
 class BufferDamagedError(HubpulseError):
-    """The buffer's file can't be used."""
+    """The buffer's file can't be used; what is whole in one that `can_be_salvaged` can."""
+
+    def __init__(self, sentence: str, *, can_be_salvaged: bool = False) -> None:
+        super().__init__(sentence)
+        self.can_be_salvaged = can_be_salvaged
 
 
 class BufferReader:
@@ -213,8 +218,9 @@ class Buffer:
 
 def _error(sentence: str, code: int) -> HubpulseError:
     """The error of the buffer's file: whether it is worth trying again."""
-    is_damaged = code < 0 or code in _DAMAGE
-    return BufferDamagedError(sentence) if is_damaged else BufferFullError(sentence)
+    if code < 0 or code in _DAMAGE:
+        return BufferDamagedError(sentence, can_be_salvaged=code in DAMAGED)
+    return BufferFullError(sentence)
 
 
 def _damaged(sentence: str, _code: int) -> HubpulseError:

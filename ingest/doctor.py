@@ -17,6 +17,7 @@ from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from schemas.settings import ESTATE_FILE, Settings
 from stores import open_store
+from stores.salvage import salvages
 
 if TYPE_CHECKING:
     from ingest.buffer import BufferReader
@@ -66,6 +67,7 @@ def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -
             yield look()
         except HubpulseError as error:
             yield Finding(part, State.FAILED, str(error))
+    yield from (Finding("salvaged", State.WARNING, str(found)) for found in salvages(settings.data_dir))
 
 
 def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ingest.batches import Batch, DayMark
 from schemas.localtime import NS_A_SECOND
 from stores.lines import oldest_since
-from stores.sqlite_file import SqliteFile
+from stores.sqlite_file import SHARED, SqliteFile
 
 LIVE_WITHIN_NS = 3600 * NS_A_SECOND
 """An older reading is history that came late or was replayed: its age is no lag."""
@@ -58,7 +58,7 @@ class PendingBatches:
         count = 0
         query = "SELECT id, readings, oldest_live_ns, lines, marks, checksum FROM batches ORDER BY id"
         for row_id, readings, oldest_ns, lines, marks, checksum in self._file.rows(query):
-            if checksum != _checksum(lines, marks):
+            if not is_as_committed(lines, marks, checksum):
                 raise self._file.unusable(f"batch {row_id} is not as it was committed")
             rows.append(PendingRow(row_id, readings, oldest_ns, lines, _read_marks(marks)))
             count += readings
@@ -73,7 +73,9 @@ class PendingBatches:
             query = "DELETE FROM batches WHERE id = ? RETURNING readings"
             deleted = self._file.connection().execute(query, (row.id,)).fetchone()
             if deleted is None:
-                raise self._file.unusable(f"batch {row.id} was settled by another process: stop all but one ingest")
+                raise self._file.problem(
+                    SHARED, f"can't be used: batch {row.id} was settled by another process: stop all but one ingest"
+                )
             readings += deleted[0]
         return readings
 
@@ -81,6 +83,11 @@ class PendingBatches:
         """When the oldest of them was committed; None where there is none."""
         row = self._file.one("SELECT committed_ns FROM batches ORDER BY id LIMIT 1")
         return None if row is None else int(row[0])
+
+
+def is_as_committed(lines: bytes, marks: str, checksum: int) -> bool:
+    """Whether a row has the bytes that were committed."""
+    return checksum == _checksum(lines, marks)
 
 
 def _checksum(lines: bytes, marks: str) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import math
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +24,13 @@ from pathlib import Path
 import structlog
 
 from ingest.batches import Batch
-from ingest.buffer import Buffer, BufferFullError
+from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
 from ingest.buffer_file import keep_reserve
 from ingest.decoder import Decoder
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.privacy import masked_trace
+from ingest.salvage import salvage_buffer
 from ingest.session import SessionMemory
 from ingest.writer import Writer
 from mqtt.broker_state import look_if_possible
@@ -40,6 +42,8 @@ from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
 from sensors.macs import quoted
 from stores import open_store
+from stores.opening import self_healing
+from stores.salvage import salvages
 
 log = structlog.get_logger("hubpulse.ingest")
 
@@ -49,6 +53,7 @@ _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOOK_TIMEOUT_S = 3.0
 _LOCK_NAME = "ingest.lock"
+_SALVAGES_MAX = 3
 
 
 class Ingest:
@@ -72,6 +77,7 @@ class Ingest:
         """Set once the broker keeps for us what is published."""
         self._reported_s = self._full_logged_s = -math.inf
         self._reported_problem: str | None = None
+        self._salvages_logged: set[Path] = set()
         self._estate = EstateWatch(settings.estate, self._stopping)
 
     def stop(self) -> None:
@@ -80,10 +86,38 @@ class Ingest:
         self._stopping.set()
 
     def run(self) -> None:
-        """Walk the way until `stop`. Raises HubpulseError where it can't be walked at all."""
+        """Walk the way until `stop`. Raises HubpulseError where it can't be walked at all.
+
+        Where the buffer turns out to be damaged, the way is begun anew with what is whole in it.
+        """
+        with _data_lock(self._settings.data_dir):
+            salvages_left = _SALVAGES_MAX
+            while not self._has_walked(may_salvage=salvages_left > 0):
+                salvages_left -= 1
+
+    def _has_walked(self, *, may_salvage: bool) -> bool:
+        """Walk until asked to stop; False where the buffer was damaged and another is in its place."""
+        try:
+            self._walk()
+        except HubpulseError as error:
+            if not (may_salvage and _can_be_salvaged(error)):
+                raise
+            self._salvage()
+            return False
+        return True
+
+    def _salvage(self) -> None:
+        folder = self._settings.data_dir
+        try:
+            salvage_buffer(folder, now_ns=self._clock_ns())
+        except (OSError, sqlite3.Error) as error:
+            raise HubpulseError(
+                f"the damaged buffer in {folder} can't be set aside ({error}): make room on the disk, start again"
+            ) from error
+
+    def _walk(self) -> None:
         settings = self._settings
         with ExitStack() as parts:
-            parts.enter_context(_data_lock(settings.data_dir))
             buffer = self._open_buffer()
             if buffer is None:
                 return
@@ -107,7 +141,7 @@ class Ingest:
             )
             writer = Writer(
                 open_buffer=self._make_buffer,
-                open_store=lambda: open_store(settings),
+                open_store=lambda: self_healing(open_store(settings)),
                 settings=settings.ingest,
                 clock_ns=self._clock_ns,
                 rng=self._rng,
@@ -116,7 +150,8 @@ class Ingest:
             writer.start()
             parts.callback(self._stop_writer, writer, buffer)
             parts.callback(subscriber.close)
-            self._estate.start()
+            if not self._estate.is_alive():
+                self._estate.start()
             self._receive(subscriber, buffer, writer, session)
 
     def _stop_writer(self, writer: Writer, buffer: Buffer) -> None:
@@ -124,7 +159,8 @@ class Ingest:
         left_s = limit_s if self._stop_by_s is None else self._stop_by_s - self._monotonic_s()
         if not writer.stop(max(0.0, left_s)):
             log.warning("store_stop_timed_out")
-        log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
+        with suppress(BufferDamagedError):  # whoever met it first has said so
+            log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer, session: SessionMemory) -> None:
         registry = self._estate.registry
@@ -191,6 +227,13 @@ class Ingest:
             disk_free_bytes_min=settings.ingest.disk_free_bytes_min,
         )
 
+    def _log_salvages(self) -> None:
+        """Say of each file that was set aside, or is gone, what is missing: once, until somebody has looked at it."""
+        for found in salvages(self._settings.data_dir):
+            if found.folder not in self._salvages_logged:
+                self._salvages_logged.add(found.folder)
+                log.error("file_salvaged", file=found.file, error=str(found))
+
     def _report_status(self, subscriber: Subscriber, buffer: Buffer, problem: str | None) -> bool:
         """Leave a sign of life for `doctor`, and why nothing is received where that is so; whether it was time to."""
         now_s = self._monotonic_s()
@@ -198,12 +241,22 @@ class Ingest:
             return False
         self._reported_s, self._reported_problem = now_s, problem
         status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
+        self._log_salvages()
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError, OSError):
             keep_reserve(self._settings.data_dir, free_bytes_min=self._settings.ingest.disk_free_bytes_min)
             beat("ingest", self._settings.data_dir, problem)
             buffer.status.set("subscriber", status)
         return True
+
+
+def _can_be_salvaged(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that of a buffer in which something is whole."""
+    while error is not None:
+        if isinstance(error, BufferDamagedError):
+            return error.can_be_salvaged
+        error = error.__cause__
+    return False
 
 
 @contextmanager

@@ -34,6 +34,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "decoding_failed": LogEvent("A fault in the decoder; its messages are taken one by one.", ("trace",)),
     "estate_rejected": LogEvent("The edited estate file has a mistake; the one before stays in force.", ("error",)),
     "estate_reloaded": LogEvent("The edited estate file is in force.", ("hubs",)),
+    "file_salvaged": LogEvent("A file was damaged or gone; what was whole in it is in a new one.", ("file", "error")),
     "format_unavailable": LogEvent("A source's format can't be used: its messages go into the quarantine.", ("error",)),
     "ingest_stopped": LogEvent("Ingest has ended; what is pending is in the buffer.", ("readings_pending",)),
     # Writing to the store

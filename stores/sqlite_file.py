@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from stores.protocol import StoreError
+from stores.salvage import finish_salvage, remember, report_if_gone
 
 LOCK_WAIT_S = 5.0
 _BESIDE_BYTES = 64 * 1024
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 """What was sent, and where people were and when, is for nobody else of the machine to read."""
-MOVED, LATER_LAYOUT, NOT_THERE, NOT_MADE = -1, -2, -3, -4
+MOVED, LATER_LAYOUT, NOT_THERE, NOT_MADE, SHARED = -1, -2, -3, -4, -5
 """Codes for what is wrong with a file, beside SQLite's own."""
 
 TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -29,8 +30,8 @@ _SENTENCES = {
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_FULL: "is on a full disk: free some space",
     sqlite3.SQLITE_IOERR: "can't be read or written by the disk: look at the system's log",
-    sqlite3.SQLITE_CORRUPT: "is damaged: stop Hubpulse, then restore a backup or move the file away to start anew",
-    sqlite3.SQLITE_NOTADB: "is not a SQLite database: move the file away, or choose another data directory",
+    sqlite3.SQLITE_CORRUPT: "is damaged: let ingest keep what is whole in it, restore a backup or move the file away",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: move the file away, let ingest do so, or choose another --data",
     sqlite3.SQLITE_READONLY: "can't be written: check the owner and mode of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: _CLOSED,
     sqlite3.SQLITE_PERM: _CLOSED,
@@ -165,6 +166,8 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         if not self._read_only:
             self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            finish_salvage(self.path)
+            report_if_gone(self.path)
             # SQLite gives the files beside it the mode of this one. It is made without being opened: closing a file
             # gives up every lock that the process has on it, and another process may then take away its log.
             with contextlib.suppress(FileExistsError):
@@ -174,7 +177,9 @@ class SqliteFile:
         elif not self.path.exists():
             raise self.problem(NOT_THERE)
         if not self._read_only:
-            return self._connect("mode=rwc")
+            db = self._connect("mode=rwc")
+            remember(self.path)
+            return db
         try:
             return self._connect("mode=ro")
         except sqlite3.Error as error:

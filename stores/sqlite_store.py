@@ -12,9 +12,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from schemas import KINDS, MEASUREMENTS, FieldType, Measurement
 from schemas.kinds import INT64_MAX
 from stores.overwritten import only_new, take_overwritten, watch
 from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
+from stores.salvage import DAMAGED, salvage
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
 from stores.sqlite_lines import LineReader
 
@@ -48,6 +51,10 @@ class SqliteStore:
         self._writer = SqliteFile(
             path, name="store", migrations=MIGRATIONS, follows=True, pragmas=_PRAGMAS, on_open=self._on_open
         )
+        self._suspect = path.with_name(f"{path.name}.suspect")
+        """Whoever meets damage leaves this for the one that heals."""
+        self.heals = False
+        """Whether a damaged file is replaced by what is whole in it: by the one process that brings readings."""
         self._reader = SqliteFile(path, name="store", migrations=MIGRATIONS, follows=True, read_only=True)
 
     def prepare(self) -> None:
@@ -57,10 +64,12 @@ class SqliteStore:
     def write(self, lines: bytes) -> Outcome:
         """Store all of the lines in one transaction, or none of them."""
         try:
+            self._heal()
             return Accepted(self._write(lines))
         except ValueError as error:
             return Rejected(str(error))
         except SqliteFileError as error:
+            self._suspect_damage(error)
             return Keep(str(error), needs_operator=error.code not in TRANSIENT)
 
     def _write(self, lines: bytes) -> list[Overwritten]:
@@ -76,11 +85,40 @@ class SqliteStore:
             self._lines.forget()
             raise
 
+    def _heal(self) -> None:
+        """Put what is whole in the place of a file that was found damaged. Raises SqliteFileError."""
+        if not (self.heals and self._suspect.exists()):
+            return
+        self.close()
+        try:
+            if self._path.exists():
+                salvage(self._path, make=_make, now_ns=time.time_ns())
+            self._suspect.unlink()
+        except (OSError, sqlite3.Error) as error:
+            raise SqliteFileError(
+                f"the damaged store {self._path} can't be set aside ({error}): make room on its disk",
+                sqlite3.SQLITE_FULL,
+            ) from error
+
+    def _suspect_damage(self, error: SqliteFileError) -> None:
+        if error.code in DAMAGED:
+            with contextlib.suppress(OSError):
+                self._suspect.touch()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with self._reader.translated_errors():
+                yield
+        except SqliteFileError as error:
+            self._suspect_damage(error)
+            raise
+
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
         first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
-        with self._reader.translated_errors():
+        with self._reading():
             for series in self._series(measurement, where):
                 from_ns = first_ns
                 while rows := series.rows("time_ns >= ? AND time_ns < ? ORDER BY time_ns", from_ns, stop_ns):
@@ -92,7 +130,7 @@ class SqliteStore:
     def latest(
         self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
-        with self._reader.translated_errors():
+        with self._reading():
             for series in self._series(measurement, where):
                 rows = series.rows("time_ns < ? ORDER BY time_ns DESC", _int64(before_ns), points_max=1)
                 if rows:
@@ -206,6 +244,12 @@ class _Series:
             if kind is FieldType.BOOLEAN:
                 columns[name] = [None if value is None else bool(value) for value in columns[name]]
         return SeriesChunk(self._tags, times_ns, columns)
+
+
+def _make(path: Path) -> None:
+    store = SqliteStore(path)
+    store.prepare()
+    store.close()
 
 
 def _int64(time_ns: int) -> int:

@@ -9,7 +9,7 @@ Nothing is fetched from elsewhere: plotly's script comes out of the installed pa
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from functools import partial
@@ -56,15 +56,18 @@ def create_board(
     clock_ns: Callable[[], int] = time.time_ns,
     max_age_s: float = 5,
     hosts: Collection[str] = (),
+    salvaged: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
-    browsers may ask for it.
+    browsers may ask for it. `salvaged` tells what is missing from files that were damaged.
     """
     app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
-    source = SnapshotSource(open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s)
+    source = SnapshotSource(
+        open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s, salvaged=salvaged
+    )
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,8 @@ class Snapshot:
     name: str
     now: datetime
     hubs: tuple[HubNow, ...]
+    salvaged: tuple[str, ...] = ()
+    """What is missing from files that were damaged or gone."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -96,8 +98,10 @@ class SnapshotSource:
         estate: Callable[[], Estate],
         clock_ns: Callable[[], int],
         max_age_s: float,
+        salvaged: Callable[[], Sequence[str]],
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._salvaged = salvaged
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()
         self._taken_ns: int | None = None
@@ -117,7 +121,7 @@ class SnapshotSource:
     def _take(self, now_ns: int) -> Snapshot | StoreError:
         try:
             with closing(self._open_store()) as store:
-                return take(store, self._estate(), now_ns)
+                return replace(take(store, self._estate(), now_ns), salvaged=tuple(self._salvaged()))
         except StoreError as error:
             return error
 

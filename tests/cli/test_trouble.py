@@ -119,7 +119,9 @@ def test_a_data_folder_without_a_store_is_named_and_not_made(command: CommandLin
     assert not (tmp_path / "typo").exists()
 
 
-@pytest.mark.parametrize("arguments", [("ledger",), ("quarantine", "list"), ("ingest",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("ledger",), ("quarantine", "list"), ("quarantine", "redrive", "--all")], ids=" ".join
+)
 def test_a_damaged_buffer(command: CommandLine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     damaged = tmp_path / "data" / FILE_NAME
     damaged.parent.mkdir()

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from dashboards.web import pages
+from dashboards.web.board import create_board
 from dashboards.web.snapshot import take
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
@@ -371,3 +372,9 @@ def test_a_hub_with_more_invented_sensors_than_are_shown_says_how_many(known: Fi
     words = text_of(browse(known).get("/hubs/armley").text)
     assert "7 more sensors sent readings that the estate file does not name" in words
     assert "more sensors sent" not in text_of(browse(known).get("/hubs/beeston").text)
+
+
+def test_the_estate_page_says_what_is_missing_from_damaged_files(known: Filled) -> None:
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, salvaged=lambda: ["store.db was damaged: <all>"])
+    words = text_of(TestClient(board).get("/").text)
+    assert "Data is missing store.db was damaged: <all>" in words

@@ -167,6 +167,7 @@ def test_nobody_else_of_the_machine_can_read_a_file_or_its_folder(path: Path) ->
             "some.db": 0o600,
             "some.db-wal": 0o600,
             "some.db-shm": 0o600,
+            "some.db.made": 0o600,
         }
     assert path.parent.stat().st_mode & 0o777 == 0o700
     file.close()

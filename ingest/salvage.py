@@ -1,0 +1,50 @@
+"""A damaged buffer gives up what is whole in it: batches as they were committed, refusals, counts.
+
+See `stores.salvage` for how it is read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ingest.buffer import MIGRATIONS
+from ingest.buffer_file import FILE_NAME
+from ingest.pending import is_as_committed
+from stores.salvage import Salvage, salvage
+from stores.sqlite_file import SqliteFile
+
+READINGS_LOST = "readings_lost"
+"""The ledger's note of readings that were accepted and then lost with a damaged file: they are accepted no more."""
+
+
+def salvage_buffer(data_dir: Path, *, now_ns: int) -> Salvage:
+    """Set the buffer of a data folder aside and go on with what is whole in it. Raises OSError, sqlite3.Error."""
+    return salvage(data_dir / FILE_NAME, make=_make, mend=_mend, now_ns=now_ns)
+
+
+def _make(path: Path) -> None:
+    with closing(SqliteFile(path, name="buffer", migrations=MIGRATIONS)) as file:
+        file.connection()
+
+
+def _mend(db: sqlite3.Connection) -> list[str]:
+    """Take out the batches that are not as they were committed, and have the ledger balance."""
+    found = db.execute("SELECT id, lines, marks, checksum FROM batches")
+    torn = [row_id for row_id, *committed in found if not is_as_committed(*committed)]
+    db.executemany("DELETE FROM batches WHERE id = ?", ((row_id,) for row_id in torn))
+    lost: int
+    (lost,) = db.execute(
+        "SELECT readings_accepted - readings_stored - readings_store_rejected"
+        " - (SELECT coalesce(sum(readings), 0) FROM batches) FROM ledger"
+    ).fetchone()
+    db.execute("UPDATE ledger SET readings_accepted = readings_accepted - ?", (lost,))
+    if lost > 0:
+        db.execute(
+            "INSERT INTO ledger_notes (note, count) VALUES (?, ?) "
+            "ON CONFLICT (note) DO UPDATE SET count = count + excluded.count",
+            (READINGS_LOST, lost),
+        )
+    missing = [f"{len(torn)} batches are not as they were committed"] if torn else []
+    return [*missing, *([f"{lost} readings that were accepted"] if lost > 0 else [])]

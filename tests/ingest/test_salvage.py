@@ -1,0 +1,169 @@
+"""What is whole in a damaged buffer goes on, what is missing is named, and the service with it."""
+
+import random
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ingest.batches import Batch
+from ingest.buffer import Buffer, BufferReader
+from ingest.buffer_file import FILE_NAME
+from ingest.doctor import State, examine
+from ingest.ledger import Ledger
+from ingest.salvage import READINGS_LOST, salvage_buffer
+from schemas import Settings
+from schemas.settings import MqttSettings
+from stores.salvage import finish_salvage, salvages
+from tests.ingest.given import NOW_NS, OpenBuffer, lines, refusal
+from tests.ingest.walking import AIR, ESTATE, Running, temperatures
+from tests.mqtt.receiving import DEADLINE_S, publish
+from tests.servers import Mosquitto
+from tests.waiting import wait_until
+
+PAGE = 4096
+COMMITS, READINGS = 60, 20
+
+
+def readings(number: int) -> Batch:
+    """A batch that any store takes."""
+    times_ns = range(NOW_NS + number * READINGS, NOW_NS + (number + 1) * READINGS)
+    sensor = "air-" + "x" * 50
+    return Batch(
+        [f"temperature,hub=armley,sensor={sensor} temperature_c=21.5 {time_ns}" for time_ns in times_ns], messages=1
+    )
+
+
+def fill(buffer: Buffer) -> None:
+    for number in range(COMMITS):
+        buffer.commit(readings(number))
+        buffer.commit(refusal("t", bytes(3000), f"refusal {number}"))
+
+
+@pytest.fixture
+def whole(open_buffer: OpenBuffer, tmp_path: Path) -> bytes:
+    with closing(open_buffer(tmp_path / "whole")) as buffer:
+        fill(buffer)
+    return (tmp_path / "whole" / FILE_NAME).read_bytes()
+
+
+def overwritten(whole: bytes, first: int, count: int = 1) -> bytes:
+    noise = random.Random(first).randbytes(PAGE * count)
+    return whole[: first * PAGE] + noise + whole[(first + count) * PAGE :]
+
+
+def look(folder: Path) -> tuple[Ledger, int]:
+    """The ledger, and how many refusals there are; all of it can be read, and written to."""
+    with closing(Buffer(folder, clock_ns=lambda: NOW_NS)) as buffer:
+        rows = buffer.pending.oldest(10**9)
+        refusals = len(list(buffer.quarantine.messages(ids=None, reason=None)))
+        ledger = buffer.ledger.read()
+        assert sum(row.readings for row in rows) == ledger.readings_pending
+        buffer.settle(rows, [])
+        buffer.commit(lines(1))
+        assert buffer.ledger.read().balanced
+    return ledger, refusals
+
+
+@pytest.mark.parametrize("first, count", [(0, 1), (30, 1), (40, 20), (100, 3)])
+def test_only_what_lay_on_the_damaged_pages_is_lost(tmp_path: Path, whole: bytes, first: int, count: int) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(overwritten(whole, first, count))
+    found = salvage_buffer(tmp_path, now_ns=NOW_NS)
+    ledger, refusals = look(tmp_path)
+
+    assert ledger.balanced
+    assert ledger.readings_pending + ledger.notes.get(READINGS_LOST, 0) == READINGS * COMMITS
+    assert ledger.notes.get(READINGS_LOST, 0) <= READINGS * (count + 2)
+    assert refusals >= COMMITS - 2 * count - 2
+    assert bool(found.missing) == (ledger.readings_pending < READINGS * COMMITS or refusals < COMMITS)
+    assert (found.folder / FILE_NAME).read_bytes() == overwritten(whole, first, count)
+
+
+@pytest.mark.parametrize("keep", [0.8, 0.5, 0.1])
+def test_a_file_that_was_cut_short_gives_what_is_before_the_cut(tmp_path: Path, whole: bytes, keep: float) -> None:
+    (tmp_path / FILE_NAME).write_bytes(whole[: int(len(whole) * keep) // PAGE * PAGE])
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    ledger, refusals = look(tmp_path)
+
+    assert ledger.balanced
+    assert ledger.readings_pending >= READINGS * COMMITS * (keep - 0.1)
+    assert refusals >= COMMITS * (keep - 0.1)
+
+
+def test_nothing_of_what_is_no_buffer_is_taken(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"this is not a database, and long enough to be sure of it" * 100)
+    found = salvage_buffer(tmp_path, now_ns=NOW_NS)
+    assert look(tmp_path)[0].messages_received == 0
+    assert "of batches 0 rows were read" in found.missing[0]
+
+
+def test_a_batch_that_is_not_as_it_was_committed_is_taken_out_and_named(
+    tmp_path: Path, open_buffer: OpenBuffer
+) -> None:
+    with closing(open_buffer(tmp_path)) as buffer:
+        buffer.commit(Batch(["temperature,hub=a,sensor=b temperature_c=21.5 1"], messages=1))
+        buffer.commit(lines(3))
+    path = tmp_path / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"temperature_c=21.5", b"temperature_c=29.5"))
+    found = salvage_buffer(tmp_path, now_ns=NOW_NS)
+    ledger, _ = look(tmp_path)
+
+    assert found.missing == ("1 batches are not as they were committed", "1 readings that were accepted")
+    assert (ledger.readings_accepted, ledger.readings_pending, ledger.notes) == (3, 3, {READINGS_LOST: 1})
+
+
+def test_an_id_of_a_lost_row_is_never_used_again(tmp_path: Path, whole: bytes, open_buffer: OpenBuffer) -> None:
+    (tmp_path / FILE_NAME).write_bytes(whole[: len(whole) // 2 // PAGE * PAGE])
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    buffer = open_buffer(tmp_path)
+    before = {row.id for row in buffer.pending.oldest(10**9)}
+    buffer.commit(lines(1))
+    assert {row.id for row in buffer.pending.oldest(10**9)} - before == {COMMITS + 1}
+
+
+def test_a_salvage_that_was_cut_off_is_finished_by_the_next_who_opens_the_file(
+    tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(overwritten(whole, 30))
+    monkeypatch.setattr("stores.salvage.finish_salvage", lambda _path: None)
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    assert path.read_bytes() == overwritten(whole, 30)
+    monkeypatch.undo()
+
+    assert look(tmp_path)[0].balanced
+    finish_salvage(path)
+    assert look(tmp_path)[0].balanced
+
+
+@pytest.mark.needs("mosquitto")
+@pytest.mark.parametrize("damage", ["at the start", "while running", "gone"])
+def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path, whole: bytes, damage: str) -> None:
+    data, estate = tmp_path / "data", tmp_path / "estate.yaml"
+    data.mkdir()
+    estate.write_text(ESTATE)
+    path = data / FILE_NAME
+    path.write_bytes(overwritten(whole, 0) if damage == "at the start" else whole)
+    if damage == "gone":
+        Buffer(data, clock_ns=lambda: NOW_NS).close()
+        path.unlink()
+    settings = Settings(
+        data_dir=data, estate=estate, mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port), store="sqlite"
+    )
+    ingest = Running(settings)
+    if damage == "while running":
+        # A page that the writer alone looks at.
+        path.write_bytes(overwritten(whole, len(whole) // PAGE // 2, 3))
+    ingest.thread.start()
+    wait_until(lambda: salvages(data), DEADLINE_S, "the damage to be found")
+    assert ingest.ingest.ready.wait(DEADLINE_S)
+    publish(mosquitto.port, temperatures(5), topic=AIR)
+    ingest.wait_for(messages_received=5)
+    ingest.stop()
+    [found] = [finding for finding in examine(settings) if finding.part == "salvaged"]
+
+    assert ingest.error is None
+    assert (found.state, FILE_NAME in found.detail) == (State.WARNING, True)
+    with closing(BufferReader(data)) as reader:
+        assert reader.ledger.read().balanced
