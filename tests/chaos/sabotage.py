@@ -11,12 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import stores
 from hubpulse import main
 from ingest import pipeline
-<<<<<<< Updated upstream
 from ingest.buffer import Buffer
 from ingest.deliveries import Sorted
-=======
-from ingest.deliveries import Deliveries
->>>>>>> Stashed changes
+from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
 from stores import Accepted, Keep
 
@@ -37,11 +34,10 @@ def acknowledge_before_commit() -> None:
 
 
 def no_delivery_memory() -> None:
-<<<<<<< Updated upstream
-    Buffer.sort = lambda _self, messages: Sorted(messages, [], 0)  # type: ignore[method-assign]
-=======
-    Deliveries._is_known = lambda _self, _message: False  # type: ignore[method-assign]
->>>>>>> Stashed changes
+    def all_new(_self: Buffer, messages: list[Message]) -> Sorted:
+        return Sorted(messages, [], 0)
+
+    Buffer.sort = all_new  # type: ignore[assignment, method-assign]
 
 
 def drop_what_the_store_does_not_take() -> None:
