@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.context import EstateOption, JsonOption, err, load_settings, new_app, out
+
+if TYPE_CHECKING:
+    from schemas import Estate
 
 app = new_app(help="The estate file: check it, print the JSON Schema for editors.")
 
@@ -43,6 +47,7 @@ def check(
     else:
         sensors = sum(len(hub.sensors) for hub in found.hubs)
         warnings = [f"{path}: {problem}" for problem in Registry(found).problems]
+        problems = [f"{path}: {problem}" for problem in _copies(found, load_settings(estate=path).data_dir)]
         counts = {"hubs": len(found.hubs), "sensors": sensors, "sources": len(found.sources)}
     if as_json:
         print(json.dumps({"file": str(path), **counts, "problems": problems, "warnings": warnings}, indent=2))
@@ -53,6 +58,21 @@ def check(
             err.print(warning)
     if problems:
         raise typer.Exit(1)
+
+
+def _copies(estate: Estate, data_dir: Path) -> list[str]:
+    """Sources that overlap, where ingest last spoke to a broker without MQTT 5, which can't tell copies apart."""
+    from ingest.doctor import broker_version
+    from mqtt.messages import overlap
+
+    if broker_version(data_dir) != "3.1.1":
+        return []
+    return [
+        f"sources {one.topic} and {other.topic} overlap, and the broker has no MQTT 5: it sends a message once for"
+        " each, so make them disjoint or take a broker with MQTT 5"
+        for one, other in combinations(estate.sources, 2)
+        if overlap(one.topic, other.topic)
+    ]
 
 
 @app.command(epilog="Example: hubpulse estate schema > docs/estate.schema.json")

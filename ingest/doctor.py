@@ -171,6 +171,13 @@ def _reported_broker(data_dir: Path) -> str | None:
     return None
 
 
+def broker_version(data_dir: Path) -> str | None:
+    """The version of MQTT that ingest last spoke with its broker; None where none has run on this folder."""
+    with suppress(HubpulseError), closing(_buffer(data_dir)) as reader:
+        return reader.status.get("subscriber").get("mqtt")
+    return None
+
+
 def _store(settings: Settings) -> Finding:
     """Whether we may read and write wherever points are kept, and Grafana read there, should its token be known."""
     with closing(open_store(settings)) as store:

@@ -29,6 +29,7 @@ from ingest.buffer_file import keep_reserve
 from ingest.decoder import Decoder
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
+from ingest.old_session import OldSession, try_to_end
 from ingest.privacy import masked_trace
 from ingest.salvage import salvage_buffer
 from ingest.session import SessionMemory
@@ -134,11 +135,12 @@ class Ingest:
                 ingest_settings=settings.ingest,
                 filters=self._estate.registry.filters,
                 rng=self._rng,
-                had_session=session.is_known,
+                filters_before=session.filters,
                 on_new_session=session.lost,
                 on_session_resumed=session.resumed,
                 monotonic_s=self._monotonic_s,
             )
+            session.filters_at_broker = lambda: subscriber.filters_at_broker
             writer = Writer(
                 open_buffer=self._make_buffer,
                 open_store=lambda: self_healing(open_store(settings)),
@@ -165,6 +167,7 @@ class Ingest:
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer, session: SessionMemory) -> None:
         registry = self._estate.registry
         decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns)
+        old = self._old_session(session)
         while not self._stopping.is_set():
             writer.raise_failure()
             in_doubt = subscriber.in_doubt
@@ -177,13 +180,52 @@ class Ingest:
                 writer.notify()
             if subscriber.subscribed:
                 self.ready.set()
+                if old is not None and self._empty(old, session, decoder, buffer, subscriber, writer):
+                    old = None
             if registry is not self._estate.registry:
                 registry = self._estate.registry
                 decoder.use(registry)
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
-            if self._report_status(subscriber, buffer, subscriber.problem) and subscriber.connected:
+            is_time = self._report_status(subscriber, buffer, subscriber.problem)
+            if subscriber.connected and (is_time or session.filters != subscriber.filters_at_broker):
                 session.touch()
+
+    def _old_session(self, session: SessionMemory) -> OldSession | None:
+        previous = session.previous
+        if previous is None:
+            return None
+        settings, group = self._settings, self._settings.mqtt.share_group
+        shared = [f"$share/{group.get_secret_value()}/{f}" for f in previous.filters] if group else []
+        return OldSession(
+            settings.mqtt,
+            settings.ingest,
+            client_id=previous.client_id,
+            filters=[*previous.filters, *shared],
+            monotonic_s=self._monotonic_s,
+        )
+
+    def _empty(
+        self,
+        old: OldSession,
+        session: SessionMemory,
+        decoder: Decoder,
+        buffer: Buffer,
+        subscriber: Subscriber,
+        writer: Writer,
+    ) -> bool:
+        """Take what the session of the client id before still holds; whether it is ended."""
+        messages = old.receive()
+        if messages:
+            batch = _decode(decoder, messages, maybe_repeated=True)
+            if self._commit(batch, subscriber, buffer, writer):
+                old.acknowledge()
+                writer.notify()
+        if not old.is_empty or not try_to_end(old):
+            return False
+        log.info("old_session_ended")
+        session.forget_previous()
+        return True
 
     def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
@@ -240,7 +282,12 @@ class Ingest:
         if problem == self._reported_problem and now_s - self._reported_s < _STATUS_EVERY_S:
             return False
         self._reported_s, self._reported_problem = now_s, problem
-        status = {"broker": subscriber.place, "problem": problem, "at": rfc3339(self._clock_ns())}
+        status = {
+            "broker": subscriber.place,
+            "mqtt": subscriber.version,
+            "problem": problem,
+            "at": rfc3339(self._clock_ns()),
+        }
         self._log_salvages()
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError, OSError):

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -32,6 +33,13 @@ _FILE_MODE = 0o600
 _HINT = "what it had not saved is lost: give it a short `autosave_interval`; see docs/operations.md"
 _UPTIME_STALE_MAX_S = 11
 """mosquitto tells its uptime every ten seconds (`sys_interval`)."""
+
+
+class Previous(NamedTuple):
+    """A session under another client id."""
+
+    client_id: str
+    filters: list[str]
 
 
 class SessionMemory:
@@ -52,7 +60,28 @@ class SessionMemory:
         self._look = look
         self._clock_ns = clock_ns
         self._remembered = self._read()
+        before = self._remembered.get("client_id")
+        if before not in (None, client_id):
+            self._remembered = {"previous": [before, self._remembered["filters"]], "at": self._remembered["at"]}
+        self.filters_at_broker: Callable[[], Sequence[str]] = tuple
+        """Says what the broker may keep for us."""
         self._tells_uptime = True
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The topic filters that the session had; none where it is not known."""
+        return tuple(self._remembered.get("filters", ())) if self.is_known else ()
+
+    @property
+    def previous(self) -> Previous | None:
+        """A session of another client id that this folder had: it may still hold messages."""
+        found = self._remembered.get("previous")
+        return Previous(*found) if found else None
+
+    def forget_previous(self) -> None:
+        """It is ended."""
+        self._remembered = {**self._remembered, "previous": None}
+        self.touch()
 
     @property
     def is_known(self) -> bool:
@@ -87,7 +116,12 @@ class SessionMemory:
 
     def touch(self) -> None:
         """We are connected now."""
-        self._remembered = {"client_id": self._client_id, "at": rfc3339(self._clock_ns())}
+        self._remembered = {
+            "client_id": self._client_id,
+            "at": rfc3339(self._clock_ns()),
+            "filters": list(self.filters_at_broker()),
+            "previous": self._remembered.get("previous"),
+        }
         fresh = self._path.with_suffix(".new")
         # On a full disk what was noted before serves: the last time that we were connected is then longer ago.
         with suppress(OSError):
@@ -96,7 +130,7 @@ class SessionMemory:
                 return
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(dict(self._remembered), file)
+                json.dump(self._remembered, file)
             fresh.replace(self._path)
 
     def _uptime_s(self) -> int | None:
@@ -113,10 +147,11 @@ class SessionMemory:
             self._buffer.note(note)
             self._buffer.status.set(event, window)
 
-    def _read(self) -> Mapping[str, str]:
+    def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
             text_ns(found["at"])
+            is_whole = isinstance(found["client_id"], str) and isinstance(found["filters"], list)
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return {"client_id": str(found.get("client_id")), "at": found["at"]}
+        return found if is_whole else {}

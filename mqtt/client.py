@@ -97,7 +97,8 @@ class StockClient(mqtt.Client):
         except UnicodeDecodeError as error:
             topic = error.object
         packet_id = received.mid if received.qos else 0
-        message = Message(topic, bytes(received.payload), packet_id, received.dup, received.retain)
+        found = getattr(received.properties, "SubscriptionIdentifier", None) or [0]
+        message = Message(topic, bytes(received.payload), packet_id, received.dup, received.retain, 0, min(found))
         message = message if len(message.payload) <= self._payload_bytes_max else message.cut()
         self.inbox.messages.append(message)
         self.inbox.messages_bytes += len(message.payload)

@@ -10,7 +10,6 @@ acknowledged on another.
 from __future__ import annotations
 
 import math
-import random
 import select
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +28,6 @@ from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX
 from mqtt.probe import LOCALHOST, place_of, unreachable
 from mqtt.protocol import Ending, ProtocolFallback
-from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 
@@ -38,7 +36,6 @@ _BAD_CLIENT_ID = 133
 _TURN_MAX_S = 0.2
 _CLOSE_MAX_S = 2.0
 _MAINTAIN_EVERY_S = 1.0
-_RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 2.0
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
@@ -112,7 +109,9 @@ class Connection:
         self._answer_by_s = math.inf
         self._maintain_at_s = 0.0
         self._unacknowledged: list[int] = []
-        self._subscribing: tuple[int | None, Sequence[str]] = (None, ())
+        self._subscribing: dict[int | None, Sequence[str]] = {}
+        self._granted: dict[str, ReasonCode] = {}
+        self._unsubscribing: int | None = None
         self._refusal: ReasonCode | None = None
         self.state = State.DISCONNECTED
         self.on_state: Callable[[State, State], None] = lambda _before, _state: None
@@ -195,17 +194,34 @@ class Connection:
         """(packet id, reason code) of what the broker answered for since the last call, in its order."""
         return self._client.inbox.take_answers()
 
-    def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe at QoS 1; retained messages come with a new subscription alone. Raises ValueError for no filter."""
+    def subscribe(self, filters: Sequence[str], *, identifiers: Sequence[int] = ()) -> None:
+        """Subscribe at QoS 1; retained messages come with a new subscription alone. Raises ValueError for no filter.
+
+        With `identifiers`, one for each filter, MQTT 5 says of each message by which subscription it comes.
+        """
         once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         quality: Any = once if self.terms.is_v5 else 1
-        _, packet_id = self._client.subscribe([(name, quality) for name in filters])
-        self._subscribing = packet_id, filters
+        self._subscribing.clear()
+        self._granted.clear()
+        if identifiers and self.terms.is_v5:
+            for name, identifier in zip(filters, identifiers, strict=True):
+                properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
+                properties.SubscriptionIdentifier = identifier
+                _, packet_id = self._client.subscribe([(name, quality)], properties=properties)
+                self._subscribing[packet_id] = [name]
+        else:
+            _, packet_id = self._client.subscribe([(name, quality) for name in filters])
+            self._subscribing[packet_id] = filters
         if self.state is State.SUBSCRIBED:
             self._go(State.CONNECTED)
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
-        self._client.unsubscribe(list(filters))
+        _, self._unsubscribing = self._client.unsubscribe(list(filters))
+
+    @property
+    def is_unsubscribing(self) -> bool:
+        """Whether the broker has not answered to `unsubscribe` yet."""
+        return self._unsubscribing is not None
 
     def close(self) -> None:
         """Send what is still queued and disconnect, so that the broker sends no last will."""
@@ -233,6 +249,7 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
 
     def _session_options(self) -> dict[str, Any]:
         if not self.terms.is_v5 or not self._keeps_session:
@@ -305,13 +322,19 @@ class Connection:
     def _on_subscribe(
         self, _client: mqtt.Client, _userdata: Any, packet_id: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        latest, filters = self._subscribing
-        if packet_id != latest:
+        filters = self._subscribing.pop(packet_id, None)
+        if filters is None:
             return
-        self._subscribing = None, ()
-        if not any(reason.is_failure for reason in reasons):
+        self._granted.update(zip(filters, reasons, strict=False))
+        if self._subscribing:
+            return
+        if not any(reason.is_failure for reason in self._granted.values()):
             self._go(State.SUBSCRIBED)
-        self.on_subscribed(dict(zip(filters, reasons, strict=False)))
+        self.on_subscribed(dict(self._granted))
+
+    def _on_unsubscribe(self, _client: mqtt.Client, _userdata: Any, packet_id: int, _reasons: Any, _: Any) -> None:
+        if packet_id == self._unsubscribing:
+            self._unsubscribing = None
 
     def _on_disconnect(self, _client: mqtt.Client, _userdata: Any, flags: Any, reason: ReasonCode, _: Any) -> None:
         if flags.is_disconnect_packet_from_server:
@@ -368,22 +391,3 @@ def connect(
             return connection
         if version_5 is not None or not fallback.ended(connection.ending):
             raise HubpulseError(connection.problem)
-
-
-def connect_again(
-    make: Callable[[], Connection], *, after: str, patience_s: float, stop: Callable[[], bool]
-) -> Connection:
-    """What `make` gives in place of a lost connection, tried until the patience ends or `stop()` is true.
-
-    Raises HubpulseError, which says after what the connection was lost.
-    """
-    deadline_s = time.monotonic() + patience_s
-    backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S, random.SystemRandom())
-    while True:
-        try:
-            return make()
-        except HubpulseError as error:
-            wait_s = backoff.next_s()
-            if stop() or time.monotonic() + wait_s > deadline_s:
-                raise HubpulseError(f"the connection was lost after {after}, and now {error}") from error
-        time.sleep(wait_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from itertools import zip_longest
 from typing import NamedTuple, Self
 
 KEPT_BYTES = 1024
@@ -19,6 +20,8 @@ class Message(NamedTuple):
     retained: bool = False
     cut_from_bytes: int = 0
     """How many bytes the payload had, where only the first of them were kept; 0 where it is whole."""
+    subscription_id: int = 0
+    """Of the subscription that it comes by; 0 where none has an identifier."""
 
     @property
     def payload_bytes(self) -> int:
@@ -34,6 +37,18 @@ class Message(NamedTuple):
     def digest(self) -> int:
         """Distinguishes this message from others of its packet id; 32 bits."""
         return zlib.crc32(self.payload, zlib.crc32(self.topic))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there are topics that both filters cover."""
+    if {one[:1], other[:1]} & {"$"} and one.split("/", maxsplit=1)[0] != other.split("/", maxsplit=1)[0]:
+        return False
+    for level, beside in zip_longest(one.split("/"), other.split("/")):
+        if "#" in (level, beside):
+            return True
+        if level is None or beside is None or (level != beside and "+" not in (level, beside)):
+            return False
+    return True
 
 
 def covers(topic_filter: str, topic: str) -> bool:

@@ -25,6 +25,12 @@ _HEADER_BYTES_MAX = 2 + _TOPIC_BYTES_MAX + 2 + _LENGTH_BYTES_MAX
 _ANSWER_BYTES_MAX = 96 * 1024
 """Of any other packet: room for the longest reason, and for an answer to each of many topic filters."""
 
+_SUBSCRIPTION_ID = 0x0B
+_PROPERTY_BYTES = {0x01: 1, 0x02: 4, 0x23: 2}
+"""Properties of a PUBLISH of a fixed length (MQTT 5.0, 3.3.2.3)."""
+_PROPERTY_TEXTS = {0x03: 1, 0x08: 1, 0x09: 1, 0x26: 2}
+"""Those that are one or two texts."""
+
 _new_tuple = tuple.__new__  # makes a Message in half the time of calling it
 
 
@@ -148,7 +154,7 @@ class PacketSplitter(Inbox):
         topic_at = at + 2
         at = topic_at + (data[at] << 8 | data[at + 1])
         topic = data[topic_at:at]
-        packet_id = 0
+        packet_id = subscription_id = 0
         if head & _QOS_1_BIT:
             packet_id = data[at] << 8 | data[at + 1]
             at += 2
@@ -161,11 +167,13 @@ class PacketSplitter(Inbox):
             at += 1
             if length:
                 at, length = _variable_integer(data, at - 1)
+                subscription_id = _subscription_id(data, at, at + length) if at else 0
                 at = at + length if at else stop + 1
         if at > stop:
             raise MalformedPacketError("a PUBLISH is shorter than its header says")
+        is_dup, is_retained = head & _DUP_BIT != 0, head & _RETAIN_BIT != 0
         self.messages.append(
-            _new_tuple(Message, (topic, data[at:stop], packet_id, head & _DUP_BIT != 0, head & _RETAIN_BIT != 0, 0))
+            _new_tuple(Message, (topic, data[at:stop], packet_id, is_dup, is_retained, 0, subscription_id))
         )
         self.messages_bytes += stop - at
         return at
@@ -190,6 +198,27 @@ class PacketSplitter(Inbox):
             self.messages.append(message)
             self.messages_bytes += len(message.payload)
         return taken
+
+
+def _subscription_id(data: bytes, at: int, stop: int) -> int:
+    """The lowest subscription identifier among the properties of a PUBLISH, as far as they are there; else 0."""
+    found = []
+    stop = min(stop, len(data))
+    while at < stop:
+        kind, at = data[at], at + 1
+        if kind == _SUBSCRIPTION_ID:
+            at, number = _variable_integer(data, at)
+            if not at:
+                break
+            found.append(number)
+        elif kind in _PROPERTY_BYTES:
+            at += _PROPERTY_BYTES[kind]
+        else:
+            for _ in range(_PROPERTY_TEXTS.get(kind, 0)):
+                at += 2 + (data[at] << 8 | data[at + 1]) if at + 1 < stop else stop
+            if kind not in _PROPERTY_TEXTS:
+                break
+    return min(found, default=0)
 
 
 def encode_publish(topic: bytes, payload: bytes, packet_id: int, version_5: bool) -> bytes:  # noqa: FBT001 - quicker

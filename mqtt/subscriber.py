@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt.connection import Connection, State
+from mqtt.copies import Copies
 from mqtt.messages import Message
 from mqtt.probe import place_of
 from mqtt.protocol import Ending, ProtocolFallback
@@ -37,8 +38,8 @@ _CONNECTED = State.CONNECTED  # looked up once and not with each receive
 class Subscriber:
     """A subscription at QoS 1 with a session that the broker keeps. Not shared between threads.
 
-    `had_session` says that the broker should have one already. `on_session_resumed` says whether what it delivers now
-    may have been delivered before, although nothing marks it.
+    `filters_before` are those of the session that the broker should have already. `on_session_resumed` says whether
+    what it delivers now may have been delivered before, although nothing marks it.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Subscriber:
         ingest_settings: IngestSettings,
         filters: Sequence[str],
         rng: random.Random,
-        had_session: bool = False,
+        filters_before: Collection[str] = (),
         on_new_session: Callable[[], None] = lambda: None,
         on_session_resumed: Callable[[], bool] = lambda: False,
         monotonic_s: Callable[[], float] = time.monotonic,
@@ -56,6 +57,7 @@ class Subscriber:
         self._settings = mqtt_settings
         self._limits = ingest_settings
         self._filters = tuple(filters)
+        self._copies = Copies(self._filters)
         self._on_new_session = on_new_session
         self._on_session_resumed = on_session_resumed
         self._monotonic_s = monotonic_s
@@ -63,10 +65,10 @@ class Subscriber:
         self._protocol = ProtocolFallback(closed_max=_CLOSED_MAX)
         self._wait_until_s = self._connected_at_s = self._subscribed_at_s = 0.0
         self._did_good = self._asked_for_rest = False
-        self._had_session = had_session
-        self.in_doubt = False
-        """Whether what was received last may have been delivered before, although nothing marks it."""
-        self._abandoned: set[str] = set()
+        self._had_session = bool(filters_before)
+        self._may_repeat = False
+        self._abandoned = set(filters_before) - set(filters)
+        self._is_changing = False
         self._connection = self._new_connection()
         self.problem: str | None = "not connected yet"
         """Why nothing is received, in a sentence for the operator; None while all is well."""
@@ -82,6 +84,21 @@ class Subscriber:
         return self._connection.state is State.SUBSCRIBED
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether what was received last may have been delivered before, although nothing marks it."""
+        return self._may_repeat or self._is_changing or (self._copies.may_come and not self._protocol.version_5)
+
+    @property
+    def filters_at_broker(self) -> tuple[str, ...]:
+        """What the broker may keep for us: the filters, and those that it does not yet know to be abandoned."""
+        return (*self._filters, *sorted(self._abandoned))
+
+    @property
+    def version(self) -> str:
+        """The version of MQTT that is spoken."""
+        return "5" if self._protocol.version_5 else "3.1.1"
+
+    @property
     def place(self) -> str:
         """The broker's address."""
         return place_of(self._settings)
@@ -95,9 +112,16 @@ class Subscriber:
         connection.turn(timeout_s)
         if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
+        if self._abandoned and connection.state is State.SUBSCRIBED and not connection.is_unsubscribing:
+            self._unsubscribe_abandoned()
+        had_unanswered = connection.has_unanswered
         messages = connection.take_messages()
-        if self.in_doubt:
+        if self._may_repeat or self._is_changing:
             self._look_for_the_end_of_doubt(has_messages=bool(messages))
+        if messages and self._copies.may_come and not self._is_changing:
+            messages = self._copies.without(messages)
+            if not messages and not had_unanswered:
+                connection.acknowledge()
         return messages
 
     def acknowledge(self) -> None:
@@ -105,13 +129,16 @@ class Subscriber:
         self._did_good = self._connection.acknowledge() or self._did_good
 
     def resubscribe(self, filters: Sequence[str]) -> None:
-        """Take other topic filters; the session and what the broker holds for it stay."""
+        """Take other topic filters; the session and what the broker holds for it stay.
+
+        The old ones are kept until the broker has taken the new ones, so that nothing falls between them.
+        """
         if tuple(filters) == self._filters:
             return
         self._abandoned = (self._abandoned | set(self._filters)) - set(filters)
         self._filters = tuple(filters)
+        self._copies = Copies(self._filters)
         if self.connected:
-            self._unsubscribe_abandoned()
             self._subscribe()
 
     def close(self) -> None:
@@ -160,10 +187,10 @@ class Subscriber:
         )
         self._asked_for_rest = False
         if session_present:
-            self.in_doubt = self._on_session_resumed()
-            self._unsubscribe_abandoned()
+            self._may_repeat = self._on_session_resumed()
         else:
-            self.in_doubt = False
+            self._may_repeat = self._is_changing = False
+            self._abandoned.clear()
             if self._had_session:
                 log.error(
                     "session_lost",
@@ -175,12 +202,13 @@ class Subscriber:
 
     def _look_for_the_end_of_doubt(self, *, has_messages: bool) -> None:
         """Ask for a sign of life once all is answered: where nothing comes before it, the broker has nothing left."""
-        if has_messages or self._connection.has_unanswered:
+        connection = self._connection
+        if has_messages or connection.has_unanswered or connection.is_unsubscribing or not self.subscribed:
             self._asked_for_rest = False
         elif not self._asked_for_rest:
             self._asked_for_rest = self._connection.ping()
         elif self._connection.ping_answered:
-            self.in_doubt = False
+            self._may_repeat = self._is_changing = False
 
     def _on_ended(self, ending: Ending) -> None:
         connection = self._connection
@@ -202,12 +230,15 @@ class Subscriber:
         self._wait_until_s = 0.0 if try_3_1_1 else self._monotonic_s() + wait_s
 
     def _unsubscribe_abandoned(self) -> None:
-        if self._abandoned:
-            self._connection.unsubscribe([self._shared(f) for f in sorted(self._abandoned)])
-            self._abandoned.clear()
+        self._connection.unsubscribe([self._shared(f) for f in sorted(self._abandoned)])
+        self._abandoned.clear()
 
     def _subscribe(self) -> None:
-        self._connection.subscribe([self._shared(f) for f in self._filters])
+        if self._abandoned and Copies(self.filters_at_broker).may_come:
+            self._is_changing, self._asked_for_rest = True, False
+        if self._copies.may_come and not self._protocol.version_5:
+            log.error("sources_overlap", hint="MQTT 3.1.1 delivers a message once for each: make them disjoint")
+        self._connection.subscribe([self._shared(f) for f in self._filters], identifiers=self._copies.identifiers)
         self._subscribed_at_s = self._monotonic_s()
 
     def _shared(self, topic_filter: str) -> str:

@@ -21,12 +21,14 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "broker_connected": LogEvent("Ingest is connected to the broker.", ("broker", "mqtt", "session")),
     "broker_restarted": LogEvent("The broker that Hubpulse runs had ended and was started again."),
     "mqtt_stock_client": LogEvent("paho-mqtt is another inside than expected; it is used as it is.", ("differences",)),
+    "old_session_ended": LogEvent("The session of the client id before is emptied and ended."),
     "receiving_failed": LogEvent("Nothing is received; ingest tries again by itself.", ("error",)),
     "broker_was_restarted": LogEvent(
         "The broker was restarted: what it had not saved is lost, and some may come twice.", ("since",)
     ),
     "session_lost": LogEvent("The broker no longer has our session: what was published meanwhile is lost."),
     "session_unknown": LogEvent("The broker has a session of ours that this data folder knows nothing of."),
+    "sources_overlap": LogEvent("Sources overlap and the broker has no MQTT 5: messages may count twice."),
     "subscription_at_qos_0": LogEvent("The broker grants QoS 0 only and may lose messages.", ("filters",)),
     "subscription_refused": LogEvent("The broker refuses a subscription.", ("error",)),
     # Ingest

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from ingest.buffer import Buffer, BufferReader
 from ingest.doctor import State, ingest_finding
 from ingest.session import SessionMemory
 from mqtt.broker_state import BrokerState
+from mqtt.connection import Connection
 from schemas import Kind, Settings
 from schemas.settings import IngestSettings, MqttSettings
 from stores import Accepted, open_store
@@ -278,3 +280,60 @@ def test_a_marked_reading_is_stored_and_counts(tmp_path: Path) -> None:
         [chunk] = store.latest(Kind.FOOTFALL, before_ns=2 * NOW_NS)
 
     assert (chunk.columns["entries"][0], chunk.columns["maybe_repeated"][0]) == (3, True)
+
+
+@needs_mosquitto
+@with_store
+def test_a_new_client_id_empties_the_session_of_the_old_one_and_ends_it(
+    settings: Settings, mosquitto: Mosquitto
+) -> None:
+    with running(settings) as ingest:
+        publish(mosquitto.port, [b'{"entries": 1}'] * 5, topic=DOOR)
+        ingest.wait_for(readings_stored=5)
+    publish(mosquitto.port, [b'{"entries": 1}'] * 50, topic=DOOR)
+    secret = MqttSettings(host="127.0.0.1", port=mosquitto.port, client_id=SecretStr("b" * 40))
+    with structlog.testing.capture_logs() as logs, running(settings.model_copy(update={"mqtt": secret})) as ingest:
+        ingest.wait_for(readings_stored=55)
+        ended = lambda: any(entry["event"] == "old_session_ended" for entry in logs)  # noqa: E731 - short
+        wait_until(ended, DEADLINE_S, "the old session to end")
+        publish(mosquitto.port, [b'{"entries": 1}'] * 5, topic=DOOR)
+        ledger = ingest.wait_for(readings_stored=60)
+
+    assert ledger.messages_received == 60
+    assert "sessions_lost" not in ledger.notes
+    old = Connection(settings.mqtt, client_id=MqttSettings().client_id.get_secret_value(), keeps_session=True)
+    old.open()
+
+    def is_open() -> bool:
+        old.turn(0.02)
+        return old.is_open
+
+    wait_until(is_open, DEADLINE_S, "the broker to answer")
+    assert not old.session_present
+    old.close()
+    assert '"previous": null' in (settings.data_dir / "session.json").read_text()
+
+
+@needs_mosquitto
+@with_store
+def test_sources_that_changed_while_ingest_was_away_leave_no_old_subscription(
+    settings: Settings, mosquitto: Mosquitto
+) -> None:
+    assert settings.estate is not None
+    settings.estate.write_text(ESTATE + "sources: [{topic: hubs/#}, {topic: elsewhere/#}]\n")
+    with running(settings) as ingest:
+        publish(mosquitto.port, [b'{"entries": 1}'], topic=DOOR)
+        ingest.wait_for(readings_stored=1)
+    settings.estate.write_text(ESTATE)
+    file = settings.data_dir / "session.json"
+    assert "elsewhere/#" in file.read_text()
+    with running(settings) as ingest:
+        publish(mosquitto.port, [b'{"entries": 1}'], topic=DOOR)
+        ingest.wait_for(readings_stored=2)
+    with running(settings) as ingest:
+        assert "elsewhere/#" not in file.read_text()
+        publish(mosquitto.port, [b"x"], topic="elsewhere/x")
+        publish(mosquitto.port, [b'{"entries": 1}'], topic=DOOR)
+        ledger = ingest.wait_for(readings_stored=3)
+
+    assert ledger.messages_received == 3

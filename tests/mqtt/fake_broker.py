@@ -8,7 +8,7 @@ from typing import Self
 from tests.mqtt.packets import CONNACK_5, CONNACK_311, packet
 from tests.servers import LOOPBACK, free_port
 
-CONNECT, PUBACK, SUBSCRIBE, PINGREQ = 0x10, 0x40, 0x82, 0xC0
+CONNECT, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ = 0x10, 0x40, 0x82, 0xA2, 0xC0
 
 
 class Conversation:

@@ -1,7 +1,7 @@
 """A subscriber at work in a test, and messages sent to it."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,12 +21,14 @@ def subscribing(port: int, *, filters: Iterable[str] = ("hubs/#",), **options: A
     """A subscriber whose waits between tries are short. It does nothing unless `receive` is called."""
     limits = {"backoff_first_s": 0.01, "backoff_max_s": 0.05} | options.pop("limits", {})
     on_new_session: Callable[[], None] = options.pop("on_new_session", lambda: None)
+    before: Collection[str] = options.pop("filters_before", ())
     monotonic = {"monotonic_s": options.pop("monotonic_s")} if "monotonic_s" in options else {}
     subscriber = Subscriber(
         mqtt_settings=MqttSettings(host="127.0.0.1", port=port, **options),
         ingest_settings=IngestSettings(**limits),
         filters=tuple(filters),
         rng=random.Random(7),
+        filters_before=before,
         on_new_session=on_new_session,
         **monotonic,
     )

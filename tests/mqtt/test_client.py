@@ -32,6 +32,7 @@ messages = st.builds(
     dup=st.booleans(),
     retained=st.booleans(),
     cut_from_bytes=st.just(0),
+    subscription_id=st.just(0),
 )
 CONTENT_TYPE = b"\x03\x00\x04json"
 properties = st.sampled_from([b"", CONTENT_TYPE, b"\x26\x00\x01k\x00\xc8" + b"v" * 200])

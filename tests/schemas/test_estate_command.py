@@ -1,12 +1,14 @@
 """`hubpulse estate`, as an operator and a program run it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.estate import app
+from ingest.buffer import Buffer
 from schemas import HubpulseError
 from schemas.estate_schema import estate_json_schema
 from schemas.settings import variables
@@ -109,3 +111,20 @@ def test_help_has_an_example(command: list[str]) -> None:
 
     assert result.exit_code == 0
     assert not command or "Example: hubpulse estate" in result.stdout
+
+
+@pytest.mark.parametrize("version, code", [("3.1.1", 1), ("5", 0), (None, 0)])
+def test_sources_that_overlap_are_refused_where_the_broker_has_no_mqtt_5(
+    version: str | None, code: int, tmp_path: Path
+) -> None:
+    """It sends a message once for each of them, and nothing tells the copies apart."""
+    with closing(Buffer(tmp_path / "data", clock_ns=lambda: 1)) as buffer:
+        buffer.status.set(
+            "subscriber", {"broker": "b:1", "problem": None, "at": "2026-10-31T12:00:00Z", "mqtt": version}
+        )
+    file = tmp_path / "estate.yaml"
+    file.write_text("sources: [{topic: hubs/a/#}, {topic: hubs/#}, {topic: x/#}]\nhubs: [{id: a}]\n")
+    result = run("check", str(file))
+
+    assert result.exit_code == code
+    assert ("hubs/a/# and hubs/# overlap" in result.stdout) == bool(code)
