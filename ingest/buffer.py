@@ -23,6 +23,8 @@ Invariants:
 - The file is bounded by `bytes_max`, and a little room is left on the disk, enough to drain it. Where either is reached
   a commit raises BufferFullError, nothing is acknowledged, and the broker holds the rest.
 - One ingest writes it at a time (a lock on the data folder); a redrive or a purge may write beside it, anyone may read.
+- A damaged file is set aside whole, what can be read of it goes on, and what is missing is named (`ingest.salvage`).
+- A file `reserve` beside it takes room that a full disk has left for opening it and for a purge (`ingest.buffer_file`).
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferReader
@@ -148,10 +150,10 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
     if damage == "gone":
         Buffer(data, clock_ns=lambda: NOW_NS).close()
         path.unlink()
-    settings = Settings(
+    where = Settings(
         data_dir=data, estate=estate, mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port), store="sqlite"
     )
-    ingest = Running(settings)
+    ingest = Running(where)
     if damage == "while running":
         # A page that the writer alone looks at.
         path.write_bytes(overwritten(whole, len(whole) // PAGE // 2, 3))
@@ -161,9 +163,34 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
     publish(mosquitto.port, temperatures(5), topic=AIR)
     ingest.wait_for(messages_received=5)
     ingest.stop()
-    [found] = [finding for finding in examine(settings) if finding.part == "salvaged"]
+    [found] = [finding for finding in examine(where) if finding.part == "salvaged"]
 
     assert ingest.error is None
     assert (found.state, FILE_NAME in found.detail) == (State.WARNING, True)
     with closing(BufferReader(data)) as reader:
         assert reader.ledger.read().balanced
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pages=st.lists(st.integers(0, 10**6), max_size=6),
+    keep=st.sampled_from([1.0, 1.0, 0.9, 0.6]),
+    fill_with=st.sampled_from([b"\0", b"\xff", b"\x0d\0\0\xff"]),
+)
+def test_whatever_is_damaged_the_ledger_balances_and_no_reading_is_another(
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, pages: list[int], keep: float, fill_with: bytes
+) -> None:
+    data = bytearray(whole[: int(len(whole) * keep) // PAGE * PAGE])
+    for page in pages:
+        at = page % (len(data) // PAGE) * PAGE
+        data[at : at + PAGE] = fill_with * (PAGE // len(fill_with))
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / FILE_NAME).write_bytes(data)
+    salvage_buffer(folder, now_ns=NOW_NS)
+    with closing(Buffer(folder, clock_ns=lambda: NOW_NS)) as buffer:
+        read = [line for row in buffer.pending.oldest(10**9) for line in row.lines.decode().splitlines()]
+    ledger, _ = look(folder)
+
+    assert ledger.balanced
+    assert set(read) <= {line for number in range(COMMITS) for line in readings(number).lines}
+    assert len(read) == len(set(read)) == ledger.readings_pending
