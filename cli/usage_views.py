@@ -48,7 +48,7 @@ def why_as_text(found: Why) -> Iterator[str]:
     status = "final" if figures["final"] else "not final yet"
     state = USAGE_MEASURES["people_state"].named(figures["people_state"]) or "not open yet"
     covered = figures["footfall_completeness"]
-    share = "" if covered is None else f", doors cover {covered:.1%} of the opening time"
+    share = "" if covered is None else f", doors cover {covered:.1%} of the day"
     yield f"  people {state}{share}; revision {figures['revision']}, {status}"
     yield f"  readings received of those expected, of all sensors: {_shown(figures['completeness'])}"
     for change in found.changes:

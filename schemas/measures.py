@@ -139,7 +139,7 @@ MOULD_GROWS, MOULD_ALARM = 1, 2.5
 """Of the mould index, 0 to 6: from 1 on there is growth under the microscope, from 3 on to the bare eye."""
 COMPLETE_MIN, MOSTLY_COMPLETE_MIN = 0.9, 0.7
 COUNTED_MIN = 0.95
-"""From this share of the opening time on, a day's people are counted, and not in part."""
+"""From this share of the day's usual people on, a day's people are counted, and not in part."""
 SHARED_MAX = 0.05
 """Of a counted day's people at most this share was shared out over a midnight."""
 BATTERY_LOW_PCT, BATTERY_GOOD_PCT = 15, 30
@@ -346,7 +346,7 @@ _DAILY = (
     Measure(
         "people_state",
         "People",
-        f"`counted` where the doors cover {COUNTED_MIN:.0%} of the opening time or more and at most {SHARED_MAX:.0%} "
+        f"`counted` where the doors cover {COUNTED_MIN:.0%} of the day or more and at most {SHARED_MAX:.0%} "
         "was shared out over a midnight; `partial`; `none` where no opening time is covered; `closed`",
         number=int,
         words=tuple(state.name.lower() for state in PeopleState),

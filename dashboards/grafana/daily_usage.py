@@ -95,7 +95,7 @@ DASHBOARD = dashboard(
         panel(
             number(),
             series("usage_daily", Term("footfall_completeness", "mean")),
-            says="Share of the opening time that the door counters cover, over the chosen hubs and days. "
+            says="Share of the usual people whose time the door counters cover, over the chosen hubs and days. "
             f"From {COUNTED_MIN * 100:g} % on a day is counted, below it in part.",
         ),
         panel(
@@ -163,7 +163,7 @@ DASHBOARD = dashboard(
             lines(),
             series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY, HUB]),
             title="Doors covered, by hub",
-            says="Share of the opening time that the door counters cover. Under the upper dashed line, "
+            says="Share of the usual people whose time the door counters cover. Under the upper dashed line, "
             f"{COUNTED_MIN * 100:g} %, a day's people are counted in part.",
             min=0,
             max=1,

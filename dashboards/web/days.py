@@ -68,7 +68,7 @@ class Day:
         share = self.figures.get("footfall_completeness")
         if share is not None and share >= COUNTED_MIN:
             return "partly shared out over a midnight"
-        return f"{wording.percent(share)} of opening time covered"
+        return f"{wording.percent(share)} of the day covered"
 
     @property
     def provisional(self) -> bool:
@@ -103,7 +103,7 @@ class Day:
 
     @property
     def text(self) -> str:
-        """The day's entries in as few words as are true: `318`, `0`, `closed`, `40 (71 % of opening time covered)`."""
+        """The day's entries in as few words as are true: `318`, `0`, `closed`, `40 (71 % of the day covered)`."""
         state = self.state
         if state in WITHOUT_COUNT:
             return WORDS[state]

@@ -133,7 +133,7 @@ def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) 
     assert re.match(r" Thu 19 Nov 0 300", day_line(html, zero))
     assert re.match(r" Sun 15 Nov closed", day_line(html, closed))
     assert re.match(r" Tue 17 Nov no data –", day_line(html, silent))  # noqa: RUF001 - the dash of the page
-    assert re.match(r" Mon 16 Nov 20 \(72 % of opening time covered\)", day_line(html, partial))
+    assert re.match(r" Mon 16 Nov 20 \(72 % of the day covered\)", day_line(html, partial))
     drawn = {
         (trace["name"], x)
         for trace in figures_of(html)["plot-entries"]["data"]
