@@ -135,15 +135,15 @@ def _intervals(
     counts: Track, totals: Track, steps: Sequence[Step], day: Span, *, stamps_end: bool
 ) -> Iterator[tuple[int, int]]:
     """The interval counts of the day that no total counts too, each at an instant of its interval."""
-    counts = counts.within(Span(day.start_ns, day.stop_ns + NS_A_MICROSECOND)) if stamps_end else counts.within(day)
-    for time_ns, count in zip(counts.times_ns, counts.values, strict=True):
+    own = counts.within(Span(day.start_ns, day.stop_ns + NS_A_MICROSECOND)) if stamps_end else counts.within(day)
+    for time_ns, count in zip(own.times_ns, own.values, strict=True):
         at_ns = instant_ns(time_ns) - 1 if stamps_end else time_ns
         is_of_day = day.start_ns <= at_ns < day.stop_ns
-        if is_of_day and not (totals and _is_counted(steps, totals, time_ns, at_ns)):
+        if is_of_day and not (totals and _is_counted(steps, totals, counts, time_ns, at_ns)):
             yield at_ns, int(count)
 
 
-def _is_counted(steps: Sequence[Step], totals: Track, time_ns: int, at_ns: int) -> bool:
+def _is_counted(steps: Sequence[Step], totals: Track, counts: Track, time_ns: int, at_ns: int) -> bool:
     """Whether totals tell of an interval, which lies at `at_ns` and was read at `time_ns`.
 
     With a total in the same reading it belongs to the step that ends there, the first one to the step that begins.
@@ -156,8 +156,9 @@ def _is_counted(steps: Sequence[Step], totals: Track, time_ns: int, at_ns: int) 
     if not step.is_known:
         # What came last of it is the whole total of this reading; else this total says nothing of what came.
         return has_total and step.stop_ns == time_ns and step.growth > 0
-    # Beside counts of intervals, a total that stands at 0 is none.
-    return step.growth > 0 or totals.at(step.start_ns) > 0 or totals.at(step.stop_ns) > 0
+    # A total that stands at 0 while somebody was counted is none.
+    is_none = totals.at(step.start_ns) == totals.at(step.stop_ns) == 0 < counts.at(step.stop_ns)
+    return step.growth > 0 or not is_none
 
 
 def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]:

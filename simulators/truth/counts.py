@@ -100,6 +100,8 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
     for reading in series.steps(hours.day):
         if fell_ns is None or reading.time_ns < fell_ns:
             yield from hours.spread(reading, way(reading.counted), series.hold_ns, series.sensor.id)
+            if not way(reading.counted) and hours.day.start_ns <= reading.time_ns < hours.day.stop_ns:
+                yield CountAt(reading.time_ns, way(reading.own))
 
 
 def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:

@@ -38,6 +38,8 @@ class ReceivedReading(NamedTuple):
     since_ns: int | None
     counted: Counted
     is_known: bool = True
+    own: Counted = _NOBODY
+    """What it counts of its own interval, where no total can tell how many came."""
 
 
 @dataclass(slots=True)
@@ -77,7 +79,8 @@ class ReceivedSeries:
         last = self.readings[-1] if self.readings else None
         if self.kind is Kind.WIFI and last is not None:
             counted = _bytes_between(last.fields, observation.fields)
-        if last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS:
+        is_too_long = last is not None and observation.time_ns - last.time_ns > _SILENCE_MAX_NS
+        if is_too_long:
             counted = _NOBODY
         fields = observation.fields
         for name in ("entries_total", "exits_total"):
@@ -93,7 +96,10 @@ class ReceivedSeries:
             and observation.time_ns - (since_ns or 0) <= self.hold_ns
         )
         self._restarted = False
-        self.readings.append(ReceivedReading(observation.time_ns, fields, suspect, since_ns, counted, is_known))
+        own = _NOBODY
+        if last is not None and self.sensor.counter_bits is not None and (is_too_long or not is_known) and not suspect:
+            own = Counted(int(fields.get("entries", 0)), int(fields.get("exits", 0)))
+        self.readings.append(ReceivedReading(observation.time_ns, fields, suspect, since_ns, counted, is_known, own))
 
     def forget(self, before_ns: int) -> None:
         """Keep the readings from an instant on, and the last one."""
