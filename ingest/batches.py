@@ -22,6 +22,8 @@ class Refused(NamedTuple):
     """When it came; no other message was given the same."""
     identity: Identity = NO_IDENTITY
     """Where the message has what is its device's own, which is kept."""
+    hub: str = ""
+    """Whose quota of the quarantine it takes: a hub of the estate file, or the source that it came by."""
 
 
 class DayMark(NamedTuple):

@@ -20,8 +20,9 @@ Invariants:
       messages received = accepted + refused + no_reading + redelivered
       readings accepted = stored + rejected by the store + pending
 
-- The file is bounded by `bytes_max`, and a little room is left on the disk, enough to drain it. Where either is reached
-  a commit raises BufferFullError, nothing is acknowledged, and the broker holds the rest.
+- The file is bounded by `bytes_max` and, for refused messages, by quotas of each hub and of all, beyond which they are
+  counted and no longer kept (`quarantine_not_kept`). A little room is left on the disk, enough to drain it. Where the
+  file or the disk is full, a commit raises BufferFullError, nothing is acknowledged, and the broker holds the rest.
 - One ingest writes it at a time (a lock on the data folder); a redrive or a purge may write beside it, anyone may read.
 - A damaged file is set aside whole, what can be read of it goes on, and what is missing is named (`ingest.salvage`).
 - A file `reserve` beside it takes room that a full disk has left for opening it and for a purge (`ingest.buffer_file`).
@@ -41,7 +42,7 @@ from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries, Sorted
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
-from ingest.quarantine import Quarantine, RejectedLine, Removed
+from ingest.quarantine import Quarantine, Quota, RejectedLine, Removed
 from ingest.service_status import ServiceStatus
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
@@ -61,8 +62,12 @@ MIGRATIONS = (
     _CREATE_TABLES,
     statements(ledger.CREATE_NOTES),
     statements(ledger.ADD_REDELIVERED, *deliveries.BY_COMMIT),
+    statements(*quarantine.QUOTAS),
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+
+
+_PLENTY = Quota()
 
 
 class BufferFullError(HubpulseError):
@@ -107,6 +112,7 @@ class Buffer:
         bytes_max: int = 4 * 1024**3,
         disk_free_bytes_min: int = 0,
         deliveries_max: int = DELIVERIES_MAX,
+        quota: Quota = _PLENTY,
     ) -> None:
         """Open the file, making what is missing of it. Raises BufferDamagedError, or BufferFullError on a full disk."""
         self._path = data_dir / FILE_NAME
@@ -115,7 +121,7 @@ class Buffer:
         self._disk_free_bytes_min = disk_free_bytes_min
         self._file = SqliteFile(self._path, name="buffer", migrations=MIGRATIONS, pragmas=_PRAGMAS, error=_error)
         self.pending = PendingBatches(self._file)
-        self.quarantine = Quarantine(self._file)
+        self.quarantine = Quarantine(self._file, quota)
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
         self._deliveries = Deliveries(self._file, kept_max=deliveries_max)
@@ -141,7 +147,7 @@ class Buffer:
         }
         with self._file.transaction():
             self.pending.add(batch, now_ns=self._clock_ns())
-            self.quarantine.add(batch.refused)
+            self.ledger.note("quarantine_not_kept", self.quarantine.add(batch.refused))
             self.ledger.add(counts)
             self.ledger.note("maybe_repeated", batch.maybe_repeated)
             self._deliveries.remember(batch.deliveries)
@@ -167,7 +173,7 @@ class Buffer:
             if removed is None:
                 return False
             self.pending.add(batch, now_ns=self._clock_ns())
-            self.quarantine.add(batch.refused)
+            self.quarantine.put_back(batch.refused)
             self.ledger.add(_redrive_counts(removed, batch))
         return True
 
@@ -195,22 +201,23 @@ class Buffer:
             self.ledger.note(name, count)
 
     def used_bytes(self) -> int:
-        """Bytes of the file that hold something."""
-        return self._file.used_and_reusable_bytes()[0]
+        """Bytes of the file that hold something which the limit bounds: refused messages have quotas of their own."""
+        return self._file.used_and_reusable_bytes()[0] - self.quarantine.refused_bytes()
 
     def close(self) -> None:
         """Close the file; what is pending stays in it."""
         self._file.close()
 
     def _require_room(self, batch: Batch) -> None:
-        needed = sum(map(len, batch.lines)) + sum(len(r.message.topic) + len(r.message.payload) for r in batch.refused)
-        used, reusable = self._file.used_and_reusable_bytes()
-        if used + needed > self._bytes_max:
+        needed = sum(map(len, batch.lines))
+        if self.used_bytes() + needed > self._bytes_max:
             raise BufferFullError(
                 f"buffer {self._path} is full ({self._bytes_max} bytes): the broker holds new messages; see that the"
-                " store takes readings, purge the quarantine, or raise HUBPULSE_INGEST__BUFFER_BYTES_MAX"
+                " store takes readings, or raise HUBPULSE_INGEST__BUFFER_BYTES_MAX"
             )
+        needed += sum(len(r.message.topic) + len(r.message.payload) for r in batch.refused)
         # The file keeps the room of what the store took, and fills it first.
+        _, reusable = self._file.used_and_reusable_bytes()
         free = shutil.disk_usage(self._path.parent).free
         if free + reusable < self._disk_free_bytes_min + needed:
             raise BufferFullError(

@@ -285,8 +285,8 @@ class Decoder:
     def _keep(
         self, message: Message, rejections: list[Rejection], readings: int, arrived_ns: int, batch: Batch
     ) -> None:
-        identity = self._registry.identity_of(message.topic)
-        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity))
+        identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
+        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity, hub))
 
     def _arrival_ns(self, readings: int) -> int:
         """When a message came: the first of as many nanoseconds as it may have readings, which no other one has."""

@@ -21,6 +21,7 @@ from stores.salvage import salvages
 
 if TYPE_CHECKING:
     from ingest.buffer import BufferReader
+    from ingest.quarantine import Quarantine
     from ingest.service_status import ServiceStatus
 
 _BROKER_DEADLINE_S = 5.0
@@ -76,6 +77,7 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
         gone = list(_gone_at_the_broker(reader.status, now_ns=clock_ns()))
+        gone += _not_kept(reader.quarantine)
     if not ledger.balanced:
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
     if not subscriber:
@@ -92,6 +94,13 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
     receiving = f"receiving from {subscriber['broker']}; {figures}; the ledger balances"
     return Finding("ingest", State.WARNING if gone else State.OK, "; ".join([receiving, *gone]))
+
+
+def _not_kept(quarantine: Quarantine) -> list[str]:
+    """Whose refused messages fill their quota."""
+    found = ", ".join(f"{count} of {hub or 'unknown topics'}" for hub, count in quarantine.not_kept().items())
+    hint = "see what they send (`hubpulse quarantine list`), then redrive or purge"
+    return [f"refused messages that the quarantine had no room for: {found}; {hint}"] if found else []
 
 
 def _gone_at_the_broker(status: ServiceStatus, *, now_ns: int) -> Iterator[str]:

@@ -30,9 +30,13 @@ class Ledger(BaseModel):
     readings_store_rejected: int
     readings_pending: int
     notes: Mapping[str, int] = {}
-    """What is worth knowing and part of no equation: `overwritten`, readings that a later message gave other values;
-    `maybe_repeated`, readings without a time that may be in the store already; `sessions_lost` and `broker_restarts`,
-    after which the broker had not all that it had acknowledged; `readings_lost`, those lost with a damaged buffer."""
+    """What is worth knowing and part of no equation.
+
+    `overwritten`: readings that a later message gave other values. `quarantine_not_kept`: refused messages beyond a
+    quota. `maybe_repeated`: readings without a time that may be in the store already. `sessions_lost` and
+    `broker_restarts`: after which the broker had not all that it had acknowledged. `readings_lost`: those lost
+    with a damaged buffer.
+    """
 
     @computed_field  # type: ignore[prop-decorator]
     @property

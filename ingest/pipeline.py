@@ -31,6 +31,7 @@ from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.old_session import OldSession, try_to_end
 from ingest.privacy import masked_trace
+from ingest.quarantine import Quota
 from ingest.salvage import salvage_buffer
 from ingest.session import SessionMemory
 from ingest.writer import Writer
@@ -267,6 +268,7 @@ class Ingest:
             clock_ns=self._clock_ns,
             bytes_max=settings.ingest.buffer_bytes_max,
             disk_free_bytes_min=settings.ingest.disk_free_bytes_min,
+            quota=Quota(settings.ingest.quarantine_hub_bytes_max, settings.ingest.quarantine_bytes_max),
         )
 
     def _log_salvages(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.batches import Refused
@@ -24,11 +25,51 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS quarantine_reason ON quarantine (reason)",
     "CREATE INDEX IF NOT EXISTS quarantine_received ON quarantine (received_ns)",
 )
+_ROW_BYTES = 200
+_SIZE = "length(topic) + length(payload) + length(detail) + 200"
+STORE = ":store"
+"""Whose the lines are that the store refused: they were accepted, so no quota bounds them, but the buffer's limit."""
+
+_COUNT_USE = f"INSERT INTO quarantine_use (hub, bytes) SELECT hub, sum({_SIZE}) FROM quarantine GROUP BY hub"  # noqa: S608 - our own words
+RECOUNT = ("DELETE FROM quarantine_use", _COUNT_USE)
+"""Counts anew how much each hub has, where rows came by another way than one by one."""
+
+QUOTAS = (
+    "ALTER TABLE quarantine ADD COLUMN hub TEXT NOT NULL DEFAULT ''",
+    """
+    CREATE TABLE quarantine_use (
+        hub TEXT PRIMARY KEY, bytes INTEGER NOT NULL, not_kept INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID
+    """,
+    f"""
+    CREATE TRIGGER quarantine_added AFTER INSERT ON quarantine BEGIN
+        INSERT INTO quarantine_use (hub, bytes) VALUES (new.hub, {_SIZE.replace("(", "(new.")})
+        ON CONFLICT (hub) DO UPDATE SET bytes = bytes + excluded.bytes;
+    END
+    """,  # noqa: S608 - our own words
+    f"""
+    CREATE TRIGGER quarantine_removed AFTER DELETE ON quarantine BEGIN
+        UPDATE quarantine_use SET bytes = bytes - ({_SIZE.replace("(", "(old.")}) WHERE hub = old.hub;
+    END
+    """,  # noqa: S608 - our own words
+    _COUNT_USE,
+)
+"""How much each hub has in the quarantine, kept up to date whoever adds or removes."""
+
+_SAMPLED = 100
+_SAMPLES_SHARE = 0.1
 _DETAILS_SHOWN = 3
 _PURGED_AT_ONCE = 1000
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
-_COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused"
-_INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused, hub"
+_INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+
+
+class Quota(NamedTuple):
+    """How much the quarantine keeps; beyond it one message of a hundred, as far as a tenth more."""
+
+    hub_bytes_max: int = 32 * 1024**2
+    bytes_max: int = 1024**3
 
 
 class RejectedLine(NamedTuple):
@@ -56,20 +97,71 @@ class Removed(NamedTuple):
     readings_refused: int
 
 
+_PLENTY = Quota()
+
+
 class Quarantine:
     """The table of them; `add`, `add_rejected` and `remove` belong into a transaction of its owner."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, quota: Quota = _PLENTY) -> None:
         self._file = file
+        self._quota = quota
+        self._beyond: Counter[str] = Counter()
 
-    def add(self, refused: Sequence[Refused]) -> None:
-        """Keep refused messages."""
+    def add(self, refused: Sequence[Refused]) -> int:
+        """Keep refused messages, as far as the quotas of their hubs go; how many were not kept."""
+        if not refused:
+            return 0
+        used = dict(self._file.all("SELECT hub, bytes FROM quarantine_use WHERE hub != ?", (STORE,)))
+        kept: list[Refused] = []
+        not_kept: Counter[str] = Counter()
+        for entry in refused:
+            size = len(entry.message.topic) + len(entry.message.payload) + _ROW_BYTES
+            if self._has_room(entry.hub, size, used):
+                used[entry.hub] = used.get(entry.hub, 0) + size
+                kept.append(entry)
+            else:
+                not_kept[entry.hub] += 1
+        db = self._file.connection()
+        db.executemany(_INSERT, map(_row, kept))
+        db.executemany(
+            "INSERT INTO quarantine_use (hub, bytes, not_kept) VALUES (?, 0, ?)"
+            " ON CONFLICT (hub) DO UPDATE SET not_kept = not_kept + excluded.not_kept",
+            not_kept.items(),
+        )
+        return not_kept.total()
+
+    def put_back(self, refused: Sequence[Refused]) -> None:
+        """Keep what is left of a message that was there already, whatever the quota."""
         self._file.connection().executemany(_INSERT, map(_row, refused))
+
+    def refused_bytes(self) -> int:
+        """How much refused messages take, as the quotas count it."""
+        (found,) = self._file.one("SELECT coalesce(sum(bytes), 0) FROM quarantine_use WHERE hub != ?", (STORE,)) or (0,)
+        return int(found)
+
+    def not_kept(self) -> dict[str, int]:
+        """How many messages of a hub were not kept since the last purge, where its quota was used up."""
+        if self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'quarantine_use'") is None:
+            return {}
+        return dict(self._file.all("SELECT hub, not_kept FROM quarantine_use WHERE not_kept > 0 ORDER BY 2 DESC"))
+
+    def _has_room(self, hub: str, size: int, used: Mapping[str, int]) -> bool:
+        of_hub, of_all = used.get(hub, 0) + size, sum(used.values()) + size
+        if of_hub <= self._quota.hub_bytes_max and of_all <= self._quota.bytes_max:
+            return True
+        self._beyond[hub] += 1
+        more = 1 + _SAMPLES_SHARE
+        return (
+            self._beyond[hub] % _SAMPLED == 0
+            and of_hub <= self._quota.hub_bytes_max * more
+            and of_all <= self._quota.bytes_max * more
+        )
 
     def add_rejected(self, rejected: Sequence[RejectedLine], *, now_ns: int) -> None:
         """Keep lines that the store refused, each with a receive time of its own."""
         rows = (
-            (received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1)
+            (received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1, STORE)
             for received_ns, line in enumerate(rejected, start=now_ns)
         )
         self._file.connection().executemany(_INSERT, rows)
@@ -119,10 +211,12 @@ class Quarantine:
                 count = db.execute(query, (before_ns, reason, _PURGED_AT_ONCE)).rowcount
             deleted += count
             if count < _PURGED_AT_ONCE:
+                with self._file.transaction() as db:
+                    db.execute("UPDATE quarantine_use SET not_kept = 0")
                 return deleted
 
 
-def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int]:
+def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int, str]:
     topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
     return (
         refused.received_ns,
@@ -133,6 +227,7 @@ def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int]:
         detail,
         refused.readings,
         len(refused.rejections),
+        refused.hub,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ingest.buffer import MIGRATIONS
 from ingest.buffer_file import FILE_NAME
 from ingest.pending import is_as_committed
+from ingest.quarantine import RECOUNT
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
 
@@ -34,6 +35,8 @@ def _mend(db: sqlite3.Connection) -> list[str]:
     found = db.execute("SELECT id, lines, marks, checksum FROM batches")
     torn = [row_id for row_id, *committed in found if not is_as_committed(*committed)]
     db.executemany("DELETE FROM batches WHERE id = ?", ((row_id,) for row_id in torn))
+    for statement in RECOUNT:
+        db.execute(statement)
     lost: int
     (lost,) = db.execute(
         "SELECT readings_accepted - readings_stored - readings_store_rejected"

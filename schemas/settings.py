@@ -159,6 +159,8 @@ class IngestSettings(_SettingsPart):
     clock_ahead_max_s: int = Field(default=600, ge=0)
     # Larger than all that held messages can become as line protocol, or a batch might never fit.
     buffer_bytes_max: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
+    quarantine_bytes_max: int = Field(default=1024**3, ge=1024**2)
+    quarantine_hub_bytes_max: int = Field(default=32 * 1024**2, ge=64 * 1024)
     disk_free_bytes_min: int = Field(default=64 * 1024**2, ge=0)
     # An array of the shortest readings takes a hundred times its bytes once it is decoded.
     held_bytes_max: int = Field(default=2 * 1024**2, ge=1024**2, le=8 * 1024**2)

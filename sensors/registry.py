@@ -81,6 +81,15 @@ class Registry:
         declared = getattr(self._formats[source.format], "identity", NO_IDENTITY)
         return IDENTITIES.get(source.format) or (declared if isinstance(declared, Identity) else NO_IDENTITY)
 
+    def hub_of(self, topic: bytes) -> str:
+        """The hub of the estate file that a topic names, else the source that covers it, else ""."""
+        text = topic.decode(errors="replace")
+        levels = text.split("/", 2)
+        if levels[0] == "hubs" and len(levels) > 1 and levels[1] in self._hubs:
+            return levels[1]
+        source = self._source_of(text)
+        return source.topic if source else ""
+
     def _source_of(self, topic: str) -> Source | None:
         return next((source for source in self._estate.sources if covers(source.topic, topic)), None)
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.ingest.given import NOW_NS, OpenBuffer
 def open_buffer() -> Iterator[OpenBuffer]:
     with ExitStack() as opened:
 
-        def start(folder: Path, **limits: int) -> Buffer:
+        def start(folder: Path, **limits: Any) -> Buffer:
             buffer = Buffer(folder, clock_ns=lambda: NOW_NS, **limits)
             opened.callback(buffer.close)
             return buffer
