@@ -1,8 +1,9 @@
 """How much of a hub's opening time its sensors cover, by what they count: doors, access points, rooms.
 
 A reading covers the time of its interval, and up to the next one where that comes at most half an interval late. What
-a total grew by between two readings covers all the time between them where that is at most a day, or has opening time
-on one day alone: an unplugged counter grows by nothing, too. A door that reports on change
+a total grew by between two readings covers all the time between them. Where that is more than a day it has to be half
+of what is usual, since an unplugged counter grows by nothing, too; without a profile, to have opening time on one day
+alone. A door that reports on change
 covers the time until people should have come. A sensor of the estate file is expected from its first reading on,
 another one until two weeks after its last. An hour of a door weighs as many people as usually come in by it.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice, pairwise
 from typing import TypeVar
 
@@ -29,6 +31,8 @@ from usage.readings import HubReadings, SensorReadings
 _DAY_NS = 24 * NS_AN_HOUR
 DIED_NS = 14 * _DAY_NS
 """How long a sensor that the estate file does not name is still expected after its last reading."""
+GROWN_MIN = Fraction(1, 2)
+"""A total that grew by less of what is usual, in more than a day, was not counting all the time."""
 _STEPS = int(10**STORED_DECIMALS)
 _TOTALS = ("entries_total", "exits_total")
 _COUNTS = ("entries", "exits", *_TOTALS)
@@ -198,19 +202,24 @@ class Coverage:
         tally = self._tallies.get(door.sensor)
         if tally is None:
             return ()
-        known = [*_joined(filter(self._tells, tally.steps)), *self._around(door, tally.intervals_ns)]
+        known = [
+            *_joined(step for step in tally.steps if self._tells(door.sensor, step)),
+            *self._around(door, tally.intervals_ns),
+        ]
         # What came since the last total, the next one will tell.
         last_ns = [step.stop_ns for step in tally.steps[-1:]]
         held_ns = self._interval_ns(door) * 3 // 2
         return [*known, *(self._until_missed(door, last_ns) or [Span(at_ns, at_ns + held_ns) for at_ns in last_ns])]
 
-    def _tells(self, step: Step) -> bool:
-        """Whether a step tells how many people came all the time."""
-        if step.is_known and step.length_ns > _DAY_NS:
-            calendar = self._usual.calendar
-            opening = calendar.open_within(Span(step.start_ns, step.stop_ns))
-            return len({calendar.date_of(part.start_ns) for part in opening}) <= 1
-        return step.is_known
+    def _tells(self, door: str, step: Step) -> bool:
+        """Whether a step tells how many people came all the time, and not that its counter was unplugged."""
+        if not step.is_known or step.length_ns <= _DAY_NS:
+            return step.is_known
+        span, calendar = Span(step.start_ns, step.stop_ns), self._usual.calendar
+        usual = self._usual.people(door, span)
+        if usual is not None:
+            return step.growth >= usual * GROWN_MIN
+        return len({calendar.date_of(part.start_ns) for part in calendar.open_within(span)}) <= 1
 
     def _until_missed(self, door: SensorReadings, times_ns: Sequence[int]) -> Sequence[Span] | None:
         """The time after each message of a door that reports on change alone, until people should have come.

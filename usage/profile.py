@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, partial
 from itertools import accumulate
 from operator import attrgetter
@@ -130,6 +131,11 @@ class UsualOpening:
         """The opening time in a span, each part with what it weighs: by the week in which the span starts."""
         usual = None if door is None else self._by_profile(span, door, span.start_ns)
         return usual or [Part(*opening, opening.length_ns) for opening in self.calendar.open_within(span)]
+
+    def people(self, door: str, span: Span) -> Fraction | None:
+        """How many people usually come by a door in a span, by the week in which it starts; None without a profile."""
+        parts = self._by_profile(span, door, span.start_ns)
+        return None if parts is None else Fraction(sum(part.weight for part in parts), PERSON * NS_AN_HOUR)
 
     def by_door(self, door: str) -> Usual:
         """When people usually come by a door."""

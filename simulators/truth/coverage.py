@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas import Hub, Kind
@@ -31,24 +30,22 @@ def doors(
     received: Received,
     day: Span,
     open_hours: Sequence[Sequence[Span]],
-    open_days: Callable[[Span], Collection[date]],
+    tells: Callable[[str, Span, int], bool],
 ) -> list[Door]:
     """The hub's doors; one that nothing came of up to the day's end is not there yet.
 
-    `open_days` gives the days on which there is opening time in a span.
+    `tells` says of a door whether a total that grew by so many over a span of more than a day tells of all of it.
     """
     found = []
     for sensor in hub.sensors:
         series = received.get((sensor.id, Kind.FOOTFALL))
         if series and _is_seen(series, day):
-            is_total = series.sensor.counter_bits is not None
-            direct = [step for step in _counted(series, day) if step.length_ns <= series.hold_ns or not is_total]
-            covered = [
-                step
-                for step in _counted(series, day)
-                if step.length_ns <= _DAY_NS or not is_total or len(open_days(step)) <= 1
-            ]
-            if is_total:
+            if series.sensor.counter_bits is None:
+                direct = covered = _held(series, day)
+            else:
+                steps = _steps(series, day)
+                direct = [step for step, _ in steps if step.length_ns <= series.hold_ns]
+                covered = [s for s, people in steps if s.length_ns <= _DAY_NS or tells(sensor.id, s, people)]
                 covered += _pending(series, day)
             found.append(
                 Door(
@@ -123,11 +120,13 @@ def _held(series: ReceivedSeries, day: Span) -> list[Span]:
     ]
 
 
-def _counted(series: ReceivedSeries, day: Span) -> list[Span]:
-    """When a counter tells how many people came: by intervals, or between totals."""
-    if series.sensor.counter_bits is None:
-        return _held(series, day)
-    return [Span(r.since_ns, r.time_ns) for r in _settled(series, day) if r.since_ns is not None and r.is_known]
+def _steps(series: ReceivedSeries, day: Span) -> list[tuple[Span, int]]:
+    """Between which readings a total tells how many people came, and how many."""
+    return [
+        (Span(r.since_ns, r.time_ns), r.counted.entries)
+        for r in _settled(series, day)
+        if r.since_ns is not None and r.is_known
+    ]
 
 
 def _pending(series: ReceivedSeries, day: Span) -> list[Span]:

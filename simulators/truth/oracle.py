@@ -175,7 +175,7 @@ class HubOracle:
     ) -> float | None:
         """The share that the doors cover; what each of them counted by itself is kept for later weeks."""
         open_hours = [_within(opening, hour) for hour in hours.each()]
-        found = coverage.doors(self._hub, self._received, day, open_hours, self._open_days)
+        found = coverage.doors(self._hub, self._received, day, open_hours, self._tells)
         for door in found:
             for hour, times, direct_ns in zip(hours.each(), open_hours, door.direct_ns, strict=True):
                 open_ns = sum(time.length_ns for time in times)
@@ -187,19 +187,26 @@ class HubOracle:
 
     def _when_usual(self, door: str | None, span: Span) -> list[Weighed]:
         """The opening time in a span: by what is usual at a door, else all alike."""
+        rates = None if door is None else self._rates(door, span)
+        return [Weighed(time, 1) for time in self._open_within(span)] if rates is None else rates
+
+    def _rates(self, door: str, span: Span) -> list[Weighed] | None:
+        """The opening time in a span, hour by hour, with the usual rates of a door; None where they are not known."""
         times = self._open_within(span)
-        if door is None:
-            return [Weighed(time, 1) for time in times]
         days = {local_day(time.start_ns, self._zone) for time in times}
         hours = [hour for day in sorted(days) for hour in Hours(day_span(day, self._zone), self._zone, _never).each()]
         parts = [(hour, part) for hour in hours for part in _within(times, hour)]
         rates = self._usual.rates(door, span.start_ns, [hour for hour, _ in parts])
         if rates is None:
-            return [Weighed(time, 1) for time in times]
+            return None
         return [Weighed(part, rate) for (_, part), rate in zip(parts, rates, strict=True)]
 
-    def _open_days(self, span: Span) -> set[date]:
-        return {local_day(time.start_ns, self._zone) for time in self._open_within(span)}
+    def _tells(self, door: str, step: Span, people: int) -> bool:
+        """Whether growth in more than a day shows that a counter was not unplugged."""
+        usual = self._rates(door, step)
+        if usual is not None:
+            return 2 * people * 1000 * NS_AN_HOUR >= sum(rate * time.length_ns for time, rate in usual)
+        return len({local_day(time.start_ns, self._zone) for time in self._open_within(step)}) <= 1
 
     def _open_within(self, span: Span) -> list[Span]:
         """The hub's opening times within a span."""
