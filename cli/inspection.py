@@ -40,6 +40,16 @@ def explain(
     print(json.dumps(found, indent=2))
 
 
+_NOTES = {
+    "broker_restarts": "{count} restarts of the broker: what it had not saved then is missing",
+    "maybe_repeated": "{count} readings without a time may be there twice (`maybe_repeated`)",
+    "overwritten": "{count} readings were given other values by a later message{known}",
+    "quarantine_not_kept": "{count} refused messages were beyond a quota of the quarantine, and not kept",
+    "readings_lost": "{count} readings more were accepted and lost with a damaged buffer",
+    "sessions_lost": "{count} sessions lost by the broker: what was published meanwhile is missing",
+}
+
+
 @app.command("ledger", epilog="Example: hubpulse ledger --json")
 def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show what came in and what became of it. Exit code 1 where it does not balance."""
@@ -74,11 +84,9 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
         )
         if counts.readings_refused:
             out.print(f"{counts.readings_refused} single readings were refused out of messages otherwise accepted")
-        if counts.notes.get("overwritten"):
-            known = "" if settings.store == "sqlite" else "; of the latest 100,000: InfluxDB can't be asked for more"
-            out.print(f"{counts.notes['overwritten']} readings were given other values by a later message{known}")
-        if counts.notes.get("readings_lost"):
-            out.print(f"{counts.notes['readings_lost']} readings more were accepted and lost with a damaged buffer")
+        known = "" if settings.store == "sqlite" else "; of the latest 100,000: InfluxDB can't be asked for more"
+        for note, count in counts.notes.items():
+            out.print(_NOTES.get(note, f"{{count}} {note}").format(count=count, known=known))
         reasons = ", ".join(f"{count} {reason}" for reason, count in refused.items()) or "empty"
         out.print(f"quarantine: {reasons}")
         out.print(

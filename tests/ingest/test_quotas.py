@@ -4,7 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.inspection import _NOTES, app
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferReader
 from ingest.decoder import Decoder
@@ -108,3 +110,13 @@ def test_the_doctor_says_whose_rubbish_it_is(small: Buffer) -> None:
     [sentence] = _not_kept(small.quarantine)
 
     assert f"{500 - kept(small)} of beeston" in sentence
+
+
+def test_the_ledger_tells_each_note_in_a_sentence(small: Buffer, tmp_path: Path) -> None:
+    for note in _NOTES:
+        small.note(note, 7)
+    small.close()
+    said = CliRunner().invoke(app, ["ledger", "--data", str(tmp_path)]).stdout
+
+    assert said.count("\n7 ") == len(_NOTES)
+    assert "7 refused messages were beyond a quota of the quarantine" in said
