@@ -43,6 +43,8 @@ LAST = date(2025, 11, 9)
 """A Sunday; the month before it holds the end of summer time."""
 _OFF_MAX = 0.05
 """By the contract a counted day may lack, or have from a gap over midnight, so much of its people."""
+_SAID = ("counter-reset-midnight", "dead-sensor")
+"""What began again while the sensor was dead for days looks like growth: only `resets: daily` tells it apart."""
 _SENSOR = {"id": "door", "kinds": ["footfall"], "every": "10m"}
 
 
@@ -58,9 +60,9 @@ class Outcome(StrEnum):
 def month(pair: tuple[str, str], *, days: int, seed: int) -> Simulation:
     """Two hubs with a door each: one of 16 bits that sends totals, one of 32 that sends totals and interval counts."""
     opening = {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}
+    sensor = _SENSOR | {"max_step": 2000, "resets": "daily" if pair == _SAID else "never"}
     hubs = [
-        {"id": f"bits-{bits}", "opening": opening, "sensors": [_SENSOR | {"counter_bits": bits, "max_step": 2000}]}
-        for bits in (16, 32)
+        {"id": f"bits-{bits}", "opening": opening, "sensors": [sensor | {"counter_bits": bits}]} for bits in (16, 32)
     ]
     faults = tuple(f"{name}:{SHARES[name]}" for name in pair)
     document = {"timezone": "Europe/London", "hubs": hubs}
