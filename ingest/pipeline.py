@@ -32,7 +32,7 @@ from ingest.heartbeat import beat
 from ingest.old_session import OldSession, try_to_end
 from ingest.privacy import masked_trace
 from ingest.quarantine import Quota
-from ingest.salvage import salvage_buffer
+from ingest.salvage import has_lost_commits, salvage_buffer
 from ingest.session import SessionMemory
 from ingest.writer import Writer
 from mqtt.broker_state import look_if_possible
@@ -93,6 +93,8 @@ class Ingest:
         Where the buffer turns out to be damaged, the way is begun anew with what is whole in it.
         """
         with _data_lock(self._settings.data_dir):
+            if has_lost_commits(self._settings.data_dir):
+                self._salvage()
             salvages_left = _SALVAGES_MAX
             while not self._has_walked(may_salvage=salvages_left > 0):
                 salvages_left -= 1

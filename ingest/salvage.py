@@ -15,6 +15,7 @@ from ingest.pending import is_as_committed
 from ingest.quarantine import RECOUNT
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
+from stores.sqlite_log import loses_commits
 
 READINGS_LOST = "readings_lost"
 """The ledger's note of readings that were accepted and then lost with a damaged file: they are accepted no more."""
@@ -23,6 +24,12 @@ READINGS_LOST = "readings_lost"
 def salvage_buffer(data_dir: Path, *, now_ns: int) -> Salvage:
     """Set the buffer of a data folder aside and go on with what is whole in it. Raises OSError, sqlite3.Error."""
     return salvage(data_dir / FILE_NAME, make=_make, mend=_mend, now_ns=now_ns)
+
+
+def has_lost_commits(data_dir: Path) -> bool:
+    """Whether commits are behind damage in the log, where opening the buffer would give them up without a word."""
+    log = data_dir / f"{FILE_NAME}-wal"
+    return log.exists() and loses_commits(log)
 
 
 def _make(path: Path) -> None:

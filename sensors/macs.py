@@ -65,6 +65,7 @@ _JOINTS = re.compile(rb"[%b]" % _JOINING)
 _AS_DIGITS = bytes(ord("0") if chr(byte) in "0123456789abcdefABCDEF" else ord("x") for byte in range(256))
 _OCTETS, _SHORTEST, _COLONS_MIN = b"0" * 12, b"0" * 6, 3
 _EUI64_DIGITS = 16
+_HEX_DIGITS = [bytes((digit,)) for digit in b"0123456789abcdefABCDEF"]
 _INSERTED = b"fffe"
 _SPELLED_CHARS_MAX = 200
 
@@ -82,9 +83,7 @@ def mask_macs(text: bytes, *, kept: Iterable[Span] = (), is_cut: bool = False) -
             pieces += (_masked(text[done:start]), text[start:stop])
             done = stop
     last = _masked(text[done:])
-    if is_cut and (unfinished := _UNFINISHED.search(last, max(0, len(last) - _SPELLED_CHARS_MAX))):
-        last = last[: unfinished.start()] + _without_digits(unfinished[0])
-    return b"".join((*pieces, last))
+    return b"".join((*pieces, _without_beginning(last) if is_cut else last))
 
 
 def replace_macs(text: bytes, replacement: Callable[[bytes], bytes]) -> bytes:
@@ -116,6 +115,14 @@ def quoted(value: object, chars_max: int = 60) -> str:
         return "a number without end"
     masked = mask_macs(text[: chars_max + _SPELLED_CHARS_MAX].encode(errors="backslashreplace")).decode()
     return masked if len(masked) <= chars_max else f"{masked[:chars_max]}..."
+
+
+def _without_beginning(text: bytes) -> bytes:
+    """The text with the digits at its end masked that may be the beginning of an address: no more than one has."""
+    end = _UNFINISHED.search(text, max(0, len(text) - _SPELLED_CHARS_MAX))
+    if end is None or sum(map(end[0].count, _HEX_DIGITS)) > 2 * _EUI64_DIGITS:
+        return text
+    return text[: end.start()] + _without_digits(end[0])
 
 
 def _masked(text: bytes) -> bytes:

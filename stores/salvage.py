@@ -10,7 +10,8 @@
 A table is read upwards from its first row until a page fails, downwards from its last one likewise, and what is between
 by halves, so that a page that can't be read costs its own rows alone. A row counts only where its values are of the
 types that its columns have. Where the first page is lost, which says where the tables begin, that of a new file stands
-in for it: files are made in the same way and begin alike.
+in for it: files are made in the same way and begin alike. Where the log has damage before its last commit, which SQLite
+would take for its end, what is whole in it is put into a copy, and that is read (`stores.sqlite_log`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.localtime import NS_AN_HOUR, from_ns
+from stores.sqlite_log import apply, loses_commits
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _AHEAD_NS = 24 * NS_AN_HOUR
@@ -178,22 +180,32 @@ def _read_into(
 @contextlib.contextmanager
 def _readable(damaged: Path, new: Path) -> Iterator[sqlite3.Connection]:
     """The damaged file, open to read; with another first page where its own is lost."""
-    with contextlib.closing(_connect(damaged)) as db:
-        try:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError:
-            pass
-        else:
+    log = damaged.with_name(f"{damaged.name}-wal")
+    has_lost = log.exists() and loses_commits(log)
+    if not has_lost and _has_first_page(damaged):
+        with contextlib.closing(_connect(damaged)) as db:
             yield db
-            return
+        return
     patched = damaged.with_name(f"{damaged.name}.patched")
     try:
         shutil.copyfile(damaged, patched)
-        _replace_first_page(patched, new)
+        if has_lost:
+            apply(log, patched)
+        if not _has_first_page(patched):
+            _replace_first_page(patched, new)
         with contextlib.closing(_connect(patched)) as db:
             yield db
     finally:
         _remove(patched)
+
+
+def _has_first_page(path: Path) -> bool:
+    with contextlib.closing(_connect(path)) as db:
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError:
+            return False
+        return True
 
 
 def _connect(path: Path) -> sqlite3.Connection:

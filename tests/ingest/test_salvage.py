@@ -13,7 +13,7 @@ from ingest.buffer import Buffer, BufferReader
 from ingest.buffer_file import FILE_NAME
 from ingest.doctor import State, examine
 from ingest.ledger import Ledger
-from ingest.salvage import READINGS_LOST, salvage_buffer
+from ingest.salvage import READINGS_LOST, has_lost_commits, salvage_buffer
 from schemas import Settings
 from schemas.settings import MqttSettings
 from stores.salvage import finish_salvage, salvages
@@ -169,6 +169,31 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
     assert (found.state, FILE_NAME in found.detail) == (State.WARNING, True)
     with closing(BufferReader(data)) as reader:
         assert reader.ledger.read().balanced
+
+
+@pytest.mark.parametrize("damaged, lost", [(3, True), (-1, False), (None, False)])
+def test_commits_behind_damage_in_the_log_are_not_given_up(
+    tmp_path: Path, open_buffer: OpenBuffer, damaged: int | None, lost: bool
+) -> None:
+    """SQLite takes the first wrong checksum for the log's end; what was not whole at its end was never acknowledged."""
+    buffer = open_buffer(tmp_path / "live")
+    for number in range(20):
+        buffer.commit(readings(number))
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):  # as a kill leaves them
+        (tmp_path / name).write_bytes((tmp_path / "live" / name).read_bytes())
+    log = tmp_path / f"{FILE_NAME}-wal"
+    if damaged is not None:
+        data = bytearray(log.read_bytes())
+        frames = (len(data) - 32) // (24 + PAGE)
+        data[32 + damaged % frames * (24 + PAGE) + 2000] ^= 1
+        log.write_bytes(data)
+
+    assert has_lost_commits(tmp_path) == lost
+    if lost:
+        salvage_buffer(tmp_path, now_ns=NOW_NS)
+    ledger, _ = look(tmp_path)
+    assert ledger.balanced
+    assert ledger.readings_pending >= READINGS * 19
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

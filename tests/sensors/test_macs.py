@@ -114,6 +114,10 @@ def test_the_beginning_of_an_address_at_the_end_of_what_was_cut_is_masked(kept: 
     assert mask_macs(b"ready " + b"a4:c1:38:0b:1c:2d"[:kept], is_cut=True)[6:].translate(None, b"*:") == b""
 
 
+def test_digits_without_end_are_no_beginning_of_an_address() -> None:
+    assert mask_macs(b"[" + b"1" * 1000, is_cut=True) == b"[" + b"1" * 1000
+
+
 def test_what_is_the_device_s_own_is_kept_and_the_rest_masked() -> None:
     payload = b'{"src":"shellyht-a4c1380b1c2d","ids":["a4c1380b1c2d"],"mac":"a4c1380b1c2d"}'
     spans = list(Identity(keys=("src", "ids")).spans(payload))
