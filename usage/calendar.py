@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub
@@ -119,6 +120,12 @@ def clock_hours(span: Span, zone: ZoneInfo) -> tuple[Span, ...]:
         hours.append(Span(start, stop))
         start = stop
     return tuple(hours)
+
+
+def cut_at_opening(day: Day) -> tuple[Span, ...]:
+    """A day's clock hours, cut where the hub opens and closes in the middle of one."""
+    edges = sorted({edge for span in (*day.hours, *day.open) for edge in span})
+    return tuple(Span(*pair) for pair in pairwise(edges))
 
 
 def dates(first: date, last: date) -> Iterator[date]:

@@ -80,7 +80,7 @@ class Coverage:
             self.open_ns[i] += part.length_ns
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
         self._counters = [
-            sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.measures, _COUNTS))
+            sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.counts, _COUNTS))
         ]
         self.by_door = self._doors()
         self.doors = Covered.of(self.by_door.values())
@@ -126,12 +126,13 @@ class Coverage:
         return PeopleState.COUNTED if is_whole and shared <= SHARED_MAX * (entries_open or 0) else PeopleState.PARTIAL
 
     def has_open_gap(self) -> bool:
-        """Whether a total that has been silent since this day may yet tell how many people came on it."""
+        """Whether a counter of totals that has been silent since this day may yet tell how many people came on it."""
         return any(
-            total.times_ns[-1] < self._day.span.stop_ns and self._now_ns - total.times_ns[-1] <= GAP_MAX_NS
+            counter.times_ns[-1] < self._day.span.stop_ns
+            and self._now_ns - counter.times_ns[-1] <= GAP_MAX_NS
+            and not self._plan.people_rules(counter.sensor).resets_daily
             for counter in self._counters
-            for total in map(counter.measures, _TOTALS)
-            if total
+            if any(map(counter.measures, _TOTALS))
         )
 
     # ----------------------------------------------------------------------------------------------------- hour by hour

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from schemas.localtime import NS_A_MICROSECOND, Span, instant_ns
-from usage.calendar import Day
+from usage.calendar import Day, cut_at_opening
 from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
 from usage.readings import SensorReadings, Track
 from usage.shares import Usual, spread
@@ -28,7 +28,7 @@ class Tally:
     corrections: tuple[Correction, ...] = ()
     steps: tuple[Step, ...] = ()
     shared: int = 0
-    """What of it was shared out over one of the day's midnights."""
+    """What of it was shared out, after a gap, over one of the day's midnights."""
     intervals_ns: tuple[int, ...] = ()
     """When interval counts were taken that no total counts too."""
 
@@ -96,7 +96,7 @@ def _tally(
     totals = sensor.measures(f"{name}_total")
     steps = _without_intervals(judged.touching(day.span), sensor.measures(name))
     intervals = list(_intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end))
-    events = [*spread(steps, day.hours, gap_ns, usual), *intervals]
+    events = [*spread(steps, cut_at_opening(day), gap_ns, usual), *intervals]
     reach = (
         Span(min(steps[0].start_ns + 1, day.span.start_ns), max(steps[-1].stop_ns + 1, day.span.stop_ns))
         if steps
@@ -104,11 +104,12 @@ def _tally(
     )
     corrections = [c for c in judged.corrections if reach.start_ns <= c.time_ns < reach.stop_ns]
     across = [step for step in (*steps[:1], *steps[1:][-1:]) if _is_across(step, day.span)]
-    corrections += _splits(across, totals, gap_ns)
+    gaps = [step for step in across if step.length_ns > gap_ns]
+    corrections += _splits(gaps, totals)
     if not events and not corrections:
         return None
     field = f"{name}_total" if steps or corrections else name
-    shared = sum(_part(step, day.span, gap_ns, usual) for step in across)
+    shared = sum(_part(step, day.span, gap_ns, usual) for step in gaps)
     return Tally(
         sensor.sensor,
         field,
@@ -171,9 +172,9 @@ def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]
     return tuple(less(step) if step.growth and not step.is_known else step for step in steps)
 
 
-def _splits(across: Iterable[Step], totals: Track, gap_ns: int) -> Iterator[Correction]:
+def _splits(gaps: Iterable[Step], totals: Track) -> Iterator[Correction]:
     """The gaps whose growth is shared with another day."""
-    for step in across:
-        if step.growth and step.length_ns > gap_ns:
+    for step in gaps:
+        if step.growth:
             before, after = int(totals.at(step.start_ns)), int(totals.at(step.stop_ns))
             yield Correction(Cause.SPLIT, step.stop_ns, before, after, step.growth)

@@ -179,14 +179,14 @@ class Profiles:
             self.learn(hours)
 
     def _stored_days(self, span: Span) -> set[date]:
-        """The days within the span that have a row, and no late reading since."""
+        """The days within the span whose row was made when they were over, and no late reading since."""
         marks = read_marks(self._store, span, self._hub).get(self._hub, {})
         chunks = self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self._hub})
-        times_ns = (time_ns for chunk in chunks for time_ns in chunk.times_ns)
+        rows = (row for chunk in chunks for row in zip(chunk.times_ns, chunk.columns["revision"], strict=True))
         return {
             self._calendar.date_of(time_ns)
-            for time_ns in times_ns
-            if time_ns not in marks or not marks[time_ns].is_pending
+            for time_ns, revision in rows
+            if revision and (time_ns not in marks or not marks[time_ns].is_pending)
         }
 
     def _take(self, door: str, hour: DoorHour) -> None:

@@ -30,6 +30,7 @@ _COUNTERS = {
     Kind.FOOTFALL: ("entries_total", "exits_total"),
     Kind.WIFI: ("rx_bytes_total", "tx_bytes_total"),
 }
+_COUNTS = ("entries", "exits", *_COUNTERS[Kind.FOOTFALL])
 _LOOK_BACK_NS = HOLD_NS + PAD_NS
 _REACHES_NS = (24 * NS_AN_HOUR, 8 * 24 * NS_AN_HOUR, GAP_MAX_NS + 24 * NS_AN_HOUR)
 
@@ -120,6 +121,8 @@ class HubSource:
         self, kind: Kind, sensor: SensorReadings, chunks: list[SeriesChunk], span: Span, *, has_older: bool
     ) -> SensorReadings:
         """A counter's readings with as many around them as its totals need to be judged."""
+        if kind is Kind.FOOTFALL and has_older and sensor.times_ns[-1] < span.start_ns - _LOOK_BACK_NS:
+            sensor = self._with_last_count(sensor, chunks)
         totals = sorted(time_ns for name in _COUNTERS[kind] for time_ns in sensor.measures(name).times_ns[-1:])
         if not totals or totals[-1] < span.start_ns - GAP_MAX_NS:
             return sensor
@@ -139,6 +142,16 @@ class HubSource:
                     own = [*own, *self._chunks(kind, window, sensor.sensor)]
                     sensor = self._by_sensor(own)[0]
         return sensor
+
+    def _with_last_count(self, door: SensorReadings, chunks: list[SeriesChunk]) -> SensorReadings:
+        """A silent door's readings back to one that counts: it is a door, whatever it sent last."""
+        own = [chunk for chunk in chunks if chunk.tags["sensor"] == door.sensor]
+        for window in _windows_behind(door.times_ns[0]):
+            if any(map(door.counts, _COUNTS)):
+                break
+            own = [*self._chunks(Kind.FOOTFALL, window, door.sensor), *own]
+            door = self._by_sensor(own)[0]
+        return door
 
     def _is_settled(self, sensor: SensorReadings, name: str, rules: CounterRules, until_ns: int) -> bool:
         """Whether it is decided what a total grew by until an instant."""

@@ -42,14 +42,18 @@ WhenUsual = Callable[[str | None, Span], Sequence[Weighed]]
 
 
 class Hours:
-    """The clock hours of a local day: totals grow evenly within a reading's interval, and are cut at full hours."""
+    """The clock hours of a local day: totals grow evenly within a reading's interval.
 
-    def __init__(self, day: Span, zone: ZoneInfo, when_usual: WhenUsual) -> None:
+    They are cut at full hours, and where the hub opens and closes.
+    """
+
+    def __init__(self, day: Span, zone: ZoneInfo, when_usual: WhenUsual, opening: Iterable[Span] = ()) -> None:
         self.day = day
         self._when_usual = when_usual
         quarters = range(day.start_ns, day.stop_ns, _QUARTER_NS)
         self._starts = [t for t in quarters if t == day.start_ns or from_ns(t).astimezone(zone).minute == 0]
         self._starts.append(day.stop_ns)
+        self._cuts = sorted({*self._starts, *(edge for span in opening for edge in span)})
 
     def each(self) -> Iterator[Span]:
         """The hours, in order."""
@@ -64,12 +68,12 @@ class Hours:
         whole_ns = _passed_ns(times, stop)
         if not whole_ns:
             times, whole_ns = (Weighed(Span(start, stop), 1),), stop - start
-        at = max(0, bisect_right(self._starts, start) - 1)
-        for hour, next_hour in pairwise(self._starts[at : bisect_left(self._starts, stop) + 1]):
-            first, last = max(hour, start), min(next_hour, stop)
+        at = max(0, bisect_right(self._cuts, start) - 1)
+        for cut, next_cut in pairwise(self._cuts[at : bisect_left(self._cuts, stop) + 1]):
+            first, last = max(cut, start), min(next_cut, stop)
             share = _half_up(number * _passed_ns(times, last), whole_ns)
             share -= _half_up(number * _passed_ns(times, first), whole_ns)
-            yield CountAt(min(last, next_hour - 1), share)
+            yield CountAt(min(last, next_cut - 1), share)
 
 
 def _passed_ns(times: Iterable[Weighed], until_ns: int) -> int:
@@ -105,13 +109,15 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
 
 
 def shared(counters: Iterable[ReceivedSeries], hours: Hours) -> int:
-    """The entries of the day that came with a reading whose time reaches over a midnight, unless all were the day's."""
+    """The entries of the day that came after a gap over a midnight, unless all of it were the day's."""
     day = hours.day
     found = 0
     for series in counters:
         for reading in series.steps(day) if series.sensor.counter_bits is not None else ():
-            number = reading.counted.entries
-            if reading.since_ns is not None and (reading.since_ns < day.start_ns or reading.time_ns > day.stop_ns):
+            number, since_ns = reading.counted.entries, reading.since_ns
+            if since_ns is None or reading.time_ns - since_ns <= series.hold_ns:
+                continue
+            if since_ns < day.start_ns or reading.time_ns > day.stop_ns:
                 here = sum(c.number for c in hours.spread(reading, number, series.hold_ns, series.sensor.id))
                 found += here if here < number else 0
     return found

@@ -72,7 +72,7 @@ class HubOracle:
         """The figures of a local day."""
         bounds = day_span(day, self._zone)
         opening = open_spans(self._estate, self._hub, day)
-        hours = Hours(bounds, self._zone, self._when_usual)
+        hours = Hours(bounds, self._zone, self._when_usual, opening)
         by_door = {series.sensor.id: came(series, hours) for series in self._series(Kind.FOOTFALL)}
         entries = list(chain.from_iterable(by_door.values()))
         exits = [count for series in self._series(Kind.FOOTFALL) for count in went(series, hours)]

@@ -62,6 +62,14 @@ def test_a_door_that_is_dead_for_a_part_of_the_opening_time(
     assert found["environment_completeness"] == 1.0
 
 
+@pytest.mark.parametrize("last", [{"entries": 65_535, "suspect": True}, {"people": 0}])
+def test_a_door_whose_last_word_was_no_count_is_a_dead_door(store: Store, last: dict[str, float]) -> None:
+    day_ns = MIDNIGHT_NS - 5 * DAY_NS
+    put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
+    put(store, Kind.FOOTFALL, [(day_ns, {"entries": 2}), (day_ns + HOUR_NS, last)], sensor="side")
+    assert judged(day_of(store, DOOR, SIDE)) == (PeopleState.PARTIAL, 0.5)
+
+
 def test_a_door_that_is_dead_all_day_says_nothing_of_nobody(store: Store) -> None:
     seen_before(store, "door")
     put(store, Kind.CO2, readings({"co2_ppm": 500.0}, 0, 24), sensor="air", zone="cafe")

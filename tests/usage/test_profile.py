@@ -271,6 +271,73 @@ def test_a_day_is_not_final_while_a_total_may_still_tell_of_it(store: Store) -> 
     assert is_final(midnight_ns + 10 * DAY_NS) is True
 
 
+def test_nothing_that_comes_later_tells_of_a_day_of_a_total_that_restarts_at_midnight(store: Store) -> None:
+    door = known(FRONT | {"resets": "daily"})
+    midnight_ns = at(f"{MONDAY}T00:00", "Europe/London")
+    put(store, Kind.FOOTFALL, [(midnight_ns + h * HOUR_NS, {"entries_total": h}) for h in range(1, 17)], sensor="front")
+    now_ns = midnight_ns + 4 * DAY_NS
+    days = Queries(store, door, now_ns=now_ns).daily(MONDAY, MONDAY + timedelta(days=1))
+    assert [day.figures["final"] for day in days] == [True, True]
+
+
+def test_a_day_is_final_whatever_range_asks_where_totals_stop_and_interval_counts_go_on(store: Store) -> None:
+    door = known(FRONT)
+    midnight_ns = at(f"{MONDAY}T00:00", "Europe/London")
+    both = {"entries": 1, "entries_total": 7}
+    readings = [(midnight_ns + h * HOUR_NS, both if h < 20 else {"entries": 1}) for h in range(96)]
+    put(store, Kind.FOOTFALL, readings, sensor="front")
+    queries = Queries(store, door, now_ns=midnight_ns + 9 * DAY_NS)
+    days = list(dates(MONDAY, MONDAY + timedelta(days=2)))
+    assert [day.figures["final"] for day in queries.daily(days[0], days[-1])] == [True] * 3
+    assert [day.figures["final"] for each in days for day in queries.daily(each, each)] == [True] * 3
+
+
+def test_a_row_that_was_made_while_its_day_ran_is_no_whole_day_of_what_is_usual(store: Store) -> None:
+    two = known(FRONT, SIDE)
+    running, dead = weeks(5) + timedelta(days=2), weeks(6)
+
+    def crowded(day: date, hour: int) -> int:
+        return open_for(90 if day == running else 9)(day, hour)
+
+    put(store, Kind.FOOTFALL, hourly(MONDAY, dead, crowded), sensor="front")
+    put(store, Kind.FOOTFALL, hourly(MONDAY, dead - timedelta(days=1), open_for(1)), sensor="side")
+    noon_ns = at(f"{running}T12:00", "Europe/London")
+    for _ in RollupWriter(store, two, "armley", now_ns=noon_ns).recompute(dates(MONDAY, running)):
+        pass
+    roll_up_until(store, two, dead, since=dead)
+    rates = points(store, "usage_profile")["front"]
+    start_ns = at(f"{dead}T00:00", "Europe/London")
+    by_hour = dict(zip(rates.times_ns, rates.columns["people_per_hour"], strict=True))
+    assert by_hour[start_ns + 2 * 24 + 15] == (5 * 9 + 90) / 6
+
+
+def test_nothing_is_read_of_the_weeks_before_a_hub_had_doors(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = known(FRONT, SIDE)
+    last = MONDAY + timedelta(days=2)
+    put(store, Kind.FOOTFALL, hourly(MONDAY, last, open_for(9)), sensor="front")
+    put(store, Kind.FOOTFALL, hourly(MONDAY, MONDAY, open_for(1)), sensor="side")
+    starts_ns = []
+    read = store.read
+
+    def watched(measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None) -> Any:
+        if measurement == Kind.FOOTFALL:
+            starts_ns.append(start_ns)
+        return read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where)
+
+    monkeypatch.setattr(store, "read", watched)
+    assert day_of(store, two, last)["footfall_completeness"] == 0.5
+    assert min(starts_ns) > at(f"{MONDAY}T00:00", "Europe/London") - 2 * DAY_NS
+
+
+def test_a_further_line_of_a_door_keeps_its_share_as_a_door_does(store: Store) -> None:
+    door = known(FRONT)
+    put(store, Kind.FOOTFALL, hourly(MONDAY, weeks(6) - timedelta(days=1), open_for(1)), sensor="front-line2")
+    for first, last in ((MONDAY, weeks(7)), (weeks(48), weeks(70))):
+        put(store, Kind.FOOTFALL, hourly(first, last, open_for(9)), sensor="front")
+        roll_up_until(store, door, last, since=first)
+    assert day_of(store, door, weeks(70))["footfall_completeness"] == 0.9
+
+
 def test_the_days_of_a_door_that_is_no_more_go_with_it(store: Store) -> None:
     two = known(FRONT, SIDE)
     put(store, Kind.FOOTFALL, hourly(MONDAY, MONDAY, open_for(3)), sensor="front")

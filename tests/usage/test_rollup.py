@@ -3,6 +3,7 @@
 import pytest
 
 from schemas import Kind
+from schemas.measures import PeopleState
 from stores import SeriesChunk
 from tests.usage.given import HOUR_NS, MINUTE_NS, Reading, at, estate, hub, rolled_up, run_of
 
@@ -45,6 +46,23 @@ class TestPeople:
     def test_the_same_reading_under_two_zones_counts_once(self) -> None:
         runs = {Kind.FOOTFALL: [door((9, 3, 1), zone="hall"), door((9, 3, 1), (10, 2, 0), zone="lobby")]}
         assert rolled_up(runs, DAY).figures["entries"] == 5
+
+    @pytest.mark.parametrize("lost", [(24, 24), (15, 19)])
+    def test_who_came_until_the_hub_closed_at_half_past_came_while_it_was_open(self, lost: tuple[float, float]) -> None:
+        known = estate(
+            hub(sensors=[{"id": "door", "every": "10m", "kinds": ["footfall"]}], opening={"wed": "09:30-17:30"})
+        )
+        minutes = [m for m in range(0, 1441, 10) if not lost[0] * 60 < m < lost[1] * 60]
+        totals = [(local(m / 60), {"entries_total": 100 + min(max(m - 570, 0), 480) // 10}) for m in minutes]
+        found = rolled_up({Kind.FOOTFALL: [run_of(totals, sensor="door")]}, DAY, known)
+        assert (found.figures["entries"], found.figures["entries_open"]) == (48, 48)
+        assert sum(int(hour["entries_open"] or 0) for _, hour in found.hours) == 48
+
+    def test_what_comes_between_two_readings_in_time_is_not_shared_out_over_midnight(self) -> None:
+        known = estate(hub(sensors=[{"id": "door", "every": "1h", "kinds": ["footfall"]}]))
+        totals = [(local(h + 0.25), {"entries_total": 100 + 10 * h}) for h in range(-24, 48)]
+        found = rolled_up({Kind.FOOTFALL: [run_of(totals, sensor="door")]}, DAY, known).figures
+        assert (found["entries"], found["entries_shared"], found["people_state"]) == (240, 0, PeopleState.COUNTED)
 
     def test_occupancy_peaks_while_people_are_in_and_drift_is_what_is_left(self) -> None:
         runs = {Kind.FOOTFALL: [door((9, 10, 0), (12, 5, 8), (17, 0, 5))]}

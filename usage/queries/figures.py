@@ -10,6 +10,7 @@ readings of; a day without data has None for what no sensor reported.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -159,15 +160,23 @@ class HubFigures:
 
     def profiles(self, due: Collection[date], *, refreeze: bool = False) -> Profiles:
         """The hub's profiles for a run over these days."""
-        keeps = self._plan.sensors.__contains__
-        return Profiles(self._store, self.hub, self.calendar, keeps, self._door_hours, due, refreeze=refreeze)
+        return Profiles(self._store, self.hub, self.calendar, self._is_named, self._door_hours, due, refreeze=refreeze)
+
+    def _is_named(self, sensor: str) -> bool:
+        return self._plan.sensor(sensor) is not None
 
     def _door_hours(self, days: Sequence[date]) -> Iterator[DoorHours]:
         """What came in by each door: what is covered directly needs no profile."""
         usual = UsualOpening(self.calendar)
-        for day, readings in self.source.days_with_past(days, [Kind.FOOTFALL]):
+        first = bisect_left(days, 1, key=self._is_counted_by)
+        for day, readings in self.source.days_with_past(days[first:], [Kind.FOOTFALL]):
             if readings[Kind.FOOTFALL]:
                 yield hours_by_door(roll_up(readings, day, usual, self._plan, now_ns=self._now_ns).doors)
+
+    def _is_counted_by(self, day: date) -> bool:
+        """Whether a door had sent anything by a day's end."""
+        stop_ns = self.calendar.day(day).span.stop_ns
+        return any(True for _ in self._store.latest(Kind.FOOTFALL, before_ns=stop_ns, where={"hub": self.hub}))
 
     def rollups(self, days: Sequence[date], profiles: Profiles | None = None) -> Iterator[Rollup]:
         """Compute the days, which come in order, from the raw readings."""
