@@ -287,7 +287,8 @@ class _Judge:
         later_ns, later = time_ns, total
         for i in range(len(self._waiting) - 1, -1, -1):
             then_ns, then = self._waiting[i]
-            if not (self._rules.carries_on(then, later, later_ns - then_ns) or _is_step_back(then, later)):
+            is_back = later not in _NO_VALUES and _is_step_back(then, later)
+            if not (self._rules.carries_on(then, later, later_ns - then_ns) or is_back):
                 break
             first, later_ns, later = i, then_ns, then
         return first

@@ -143,8 +143,11 @@ class UsualOpening:
 
     def expected(self, door: str, span: Span, week_ns: int) -> Expected | None:
         """Who should have come by a door in a span, by the profile of the week of `week_ns`; None without one."""
-        parts = self._by_profile(span, door, week_ns)
-        return Expected(parts) if parts else None
+        profile, hours = self.profile_of(week_ns), list(self.calendar.open_hours(span))
+        if not hours or not profile.is_enough or not profile.rates.get(door):
+            return None
+        rates = profile.weights([door], [hour for hour, _ in hours])[door]
+        return Expected([Part(*part, rate * part.length_ns) for (_, part), rate in zip(hours, rates, strict=True)])
 
     def _by_profile(self, span: Span, door: str, week_ns: int) -> Sequence[Part] | None:
         hours = list(self.calendar.open_hours(span))

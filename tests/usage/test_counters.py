@@ -31,6 +31,12 @@ def test_a_total_counts_what_it_grows_by() -> None:
     assert causes([100, 103, 103, 110]) == []
 
 
+def test_what_stands_for_no_value_settles_nothing_by_a_step_back() -> None:
+    rules = CounterRules(bits=32, step_max=6000, every_ns=3 * EVERY_NS)
+    rolls = [4_294_967_242, 4_294_967_247, 4_374_217_295, 4_294_967_295, 0, 1, 2]
+    assert sum(steps(rolls, rules, every_ns=3 * EVERY_NS)) == 56
+
+
 def test_one_total_alone_says_nothing() -> None:
     assert steps([100]) == []
 

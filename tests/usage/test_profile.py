@@ -255,6 +255,17 @@ def test_a_door_on_change_without_heartbeat_is_dead_once_five_people_should_have
     assert day_of(store, door, last - timedelta(days=3))["people_state"] == COUNTED
 
 
+def test_a_door_on_change_whose_first_visitor_comes_late_in_the_hour_is_alive(store: Store) -> None:
+    door = known({"id": "front", "kinds": ["footfall"], "every": "change"})
+    last = weeks(6)
+    hours = [t for t, fields in hourly(MONDAY, last, open_for(10)) if fields["entries"]]
+    nine = {at(f"{day}T09:00", "Europe/London") for day in dates(MONDAY, last)}
+    came = [t + i * HOUR_NS // 10 for t in hours for i in range(10) if t not in nine or i > 6]
+    put(store, Kind.FOOTFALL, [(time_ns, {"entries": 1}) for time_ns in came], sensor="front")
+    roll_up_until(store, door, last)
+    assert day_of(store, door, last)["people_state"] == COUNTED
+
+
 def test_a_day_is_not_final_while_a_total_may_still_tell_of_it(store: Store) -> None:
     door = known(FRONT)
     last = weeks(1)
