@@ -208,7 +208,7 @@ class Coverage:
             *self._around(door, tally.intervals_ns),
         ]
         # What came since the last total, the next one will tell.
-        last_ns = [step.stop_ns for step in tally.steps[-1:]]
+        last_ns = [step.stop_ns for step in tally.steps if step.is_known or step.length_ns <= _DAY_NS][-1:]
         held_ns = self._interval_ns(door) * 3 // 2
         return [*known, *(self._until_missed(door, last_ns) or [Span(at_ns, at_ns + held_ns) for at_ns in last_ns])]
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from schemas.localtime import NS_A_MICROSECOND, Span, instant_ns
+from schemas.localtime import NS_A_MICROSECOND, NS_AN_HOUR, Span, instant_ns
 from usage.calendar import Day, cut_at_opening
 from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
 from usage.readings import SensorReadings, Track
 from usage.shares import Usual, spread
+
+PAUSE_MAX_NS = 24 * NS_AN_HOUR
+"""How long totals may pause and still tell of interval counts that came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +166,19 @@ def _is_counted(steps: Sequence[Step], totals: Track, counts: Track, time_ns: in
 
 
 def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]:
-    """What came last of a step that is not known, less what interval counts in it tell."""
+    """Steps without what interval counts in them tell: of one that is not known, what came last is so much less.
+
+    Where totals paused for longer than `PAUSE_MAX_NS` and interval counts went on, these count alone: whoever asks for
+    a day in between sees no total.
+    """
 
     def less(step: Step) -> Step:
-        told = sum(map(int, counts.within(Span(step.start_ns + 1, step.stop_ns)).values))
-        return step._replace(growth=max(0, step.growth - told))
+        told = counts.within(Span(step.start_ns + 1, step.stop_ns))
+        if step.is_known:
+            return step._replace(growth=0, is_known=False) if told and step.length_ns > PAUSE_MAX_NS else step
+        return step._replace(growth=max(0, step.growth - sum(map(int, told.values))))
 
-    return tuple(less(step) if step.growth and not step.is_known else step for step in steps)
+    return tuple(less(step) if step.length_ns > PAUSE_MAX_NS or not step.is_known else step for step in steps)
 
 
 def _splits(gaps: Iterable[Step], totals: Track) -> Iterator[Correction]:

@@ -22,13 +22,13 @@ from usage.daily_totals import daily_growth
 Number = int | float | bool
 
 SUSPECT = "suspect"
-_LAST_DAYS = 3
+LAST_DAYS = 3
 _FROM_NS, _FOR_NS = 10 * NS_AN_HOUR, 4 * NS_AN_HOUR
 
 
 def last_days(midnight_ns: int) -> list[Span]:
     """Four hours in the middle of each of the three days before a midnight, which tell how often a sensor reports."""
-    starts = (midnight_ns - back * 24 * NS_AN_HOUR + _FROM_NS for back in range(_LAST_DAYS, 0, -1))
+    starts = (midnight_ns - back * 24 * NS_AN_HOUR + _FROM_NS for back in range(LAST_DAYS, 0, -1))
     return [Span(start_ns, start_ns + _FOR_NS) for start_ns in starts]
 
 

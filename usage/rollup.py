@@ -55,6 +55,8 @@ class Rollup:
     """The air of the day's zones."""
     has_open_gap: bool
     """Whether a total that went silent may yet tell how many people came on the day."""
+    shows_interval: bool
+    """Whether the day tells of a sensor how often it reports, which the days after it go by."""
 
     def cross_midnight_steps(self) -> tuple[Step, ...]:
         """The steps of counters that began before the day or ended after it: other days share their growth, or did."""
@@ -78,7 +80,14 @@ def roll_up(readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan,
         (hour, known.figures(hour, slice(i, i + 1))) for i, hour in enumerate(day.hours) if hour.start_ns <= now_ns
     )
     return Rollup(
-        day, known.day_figures(), hours, known.doors(), known.tallies, known.environment, known.has_open_gap()
+        day,
+        known.day_figures(),
+        hours,
+        known.doors(),
+        known.tallies,
+        known.environment,
+        known.has_open_gap(),
+        known.shows_interval(),
     )
 
 
@@ -146,6 +155,11 @@ class DayContext:
     def doors(self) -> Mapping[str, DoorDay]:
         """What came by each door."""
         return door_days(self._day, self._entry_tallies, self._exit_tallies, self._coverage, self._now_ns)
+
+    def shows_interval(self) -> bool:
+        """Whether a reading of the day is of a sensor whose interval the estate file does not say."""
+        sensors = (sensor for found in self._readings.values() for sensor in found)
+        return any(self._plan.shows_interval(sensor.sensor) and sensor.count(self._day.span) for sensor in sensors)
 
     def has_open_gap(self) -> bool:
         """Whether a total that went silent may yet tell of the day."""

@@ -28,6 +28,7 @@ from usage.journal import (
     read_corrections,
 )
 from usage.queries.figures import HubFigures, with_status
+from usage.readings import LAST_DAYS
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import (
     DAILY,
@@ -205,15 +206,20 @@ class RollupWriter:
         return not row["final"] and self._now_ns >= span.stop_ns + self._grace_ns
 
     def neighbour_days(self, rollup: Rollup) -> set[date]:
-        """The other days that share the growth of a counter with this one, or whose last count is stamped with it."""
-        start_ns = rollup.day.span.start_ns
-        stamped = {self.calendar.date_of(start_ns - 1)} if self._is_stamped(start_ns) else set()
-        steps = rollup.cross_midnight_steps()
-        if not steps:
-            return stamped
-        first = self.calendar.date_of(min(step.start_ns for step in steps))
-        last = self.calendar.date_of(max(step.stop_ns for step in steps))
-        return (stamped | set(dates(first, min(last, self.today)))) - {rollup.day.date}
+        """The other days that go by this one.
+
+        They share the growth of a counter with it, their last count is stamped with it, or it tells them how often a
+        sensor reports.
+        """
+        day, start_ns = rollup.day.date, rollup.day.span.start_ns
+        found = {self.calendar.date_of(start_ns - 1)} if self._is_stamped(start_ns) else set()
+        if rollup.shows_interval:
+            found |= {day + timedelta(days=step) for step in range(1, LAST_DAYS + 1)}
+        if steps := rollup.cross_midnight_steps():
+            first = self.calendar.date_of(min(step.start_ns for step in steps))
+            last = self.calendar.date_of(max(step.stop_ns for step in steps))
+            found |= set(dates(first, last))
+        return {each for each in found if each <= self.today} - {day}
 
 
 def pending_marks(store: Store, *, now_ns: int, since_ns: int = 0) -> dict[str, dict[int, Mark]]:

@@ -10,7 +10,7 @@ from schemas import Kind
 from schemas.localtime import Span
 from stores import Store
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, hub, mark, put
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, Reading, at, estate, figures_of, hub, mark, put, run_jobs
 from tests.waiting import wait_until
 from usage import Queries, RollupWriter
 from usage.jobs import Jobs
@@ -60,6 +60,23 @@ def entries(store: Store) -> list[int | float | None]:
 
 def is_settled(store: Store) -> bool:
     return not any(mark.is_pending for mark in read_marks(store, EVER)["armley"].values())
+
+
+def test_late_readings_tell_the_days_after_them_how_often_a_sensor_reports(path: Path) -> None:
+    known, store = estate(hub()), SqliteStore(path)
+    store.prepare()
+    start_ns = at(f"{FIRST}T00:00", "Europe/London")
+    now_ns = start_ns + 3 * DAY_NS
+    put(store, Kind.CO2, [(start_ns + DAY_NS + i * HOUR_NS, {"co2_ppm": 500.0}) for i in range(0, 24, 2)], sensor="air")
+    jobs = Jobs(lambda: store, lambda: known, lambda: now_ns)
+    run_jobs(jobs, now_ns)
+    put(store, Kind.CO2, [(start_ns + i * HOUR_NS, {"co2_ppm": 500.0}) for i in range(24)], sensor="air")
+    mark(store, start_ns, now_ns)
+    run_jobs(jobs, now_ns + 10 * 10**9)
+    (row,) = read_rows(store, DAILY, "armley", Span(start_ns + DAY_NS, start_ns + 2 * DAY_NS)).values()
+    live = figures_of(store, known, str(DAYS[1]), now_ns=now_ns)
+    assert row["completeness"] == live["completeness"] == 0.5
+    store.close()
 
 
 def test_figures_become_right_without_a_command_and_the_log_says_what_changed(store: Store, path: Path) -> None:

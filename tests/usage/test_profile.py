@@ -349,6 +349,23 @@ def test_a_further_line_of_a_door_keeps_its_share_as_a_door_does(store: Store) -
     assert day_of(store, door, weeks(70))["footfall_completeness"] == 0.9
 
 
+def test_intervals_that_go_on_while_totals_pause_count_alone_whichever_days_are_asked(store: Store) -> None:
+    door = known(FRONT, opening={"mon-sun": "09:00-17:00"})
+    first, last = MONDAY, MONDAY + timedelta(days=8)
+    total = 0
+    for time_ns, fields in hourly(first, last, lambda _day, hour: 3 * (9 <= hour < 17)):
+        total += int(fields["entries"])
+        pauses = at(f"{first + timedelta(days=1)}T12:00") < time_ns < at(f"{first + timedelta(days=6)}T12:00")
+        totals_too = dict(fields) if pauses else {**fields, "entries_total": total}
+        put(store, Kind.FOOTFALL, [(time_ns, totals_too)], sensor="front")
+    together = list(Queries(store, door, now_ns=after(last)).daily(first, last))
+    alone = [day_of(store, door, day) for day in dates(first, last)]
+    for name in ("entries", "entries_shared", "people_state"):
+        assert [day.figures[name] for day in together] == [day[name] for day in alone], name
+    assert [day["entries"] for day in alone][1:] == [24] * 8
+    assert {day["people_state"] for day in alone[1:]} == {COUNTED}
+
+
 def test_the_days_of_a_door_that_is_no_more_go_with_it(store: Store) -> None:
     two = known(FRONT, SIDE)
     put(store, Kind.FOOTFALL, hourly(MONDAY, MONDAY, open_for(3)), sensor="front")
