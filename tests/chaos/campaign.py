@@ -14,13 +14,11 @@ from threading import Event
 
 from tests.chaos.faults import GROUPS, End
 from tests.chaos.sent import Honest, Message, judge
-from tests.chaos.world import AUTOSAVE_S, World
+from tests.chaos.world import World
 
 ALL = frozenset(name for names in GROUPS.values() for name in names)
 FAULTS_MAX = 3
 LULL_S, LASTS_S = (0.05, 0.5), (0.05, 0.8)
-FORGOTTEN_S = AUTOSAVE_S + 1.0
-"""A broker saves every so often, in its own time."""
 UNIQUE_ONLY_WITHOUT = "broker"
 """A publisher that lost its connection to the broker sends again what was not acknowledged: that may count twice."""
 
@@ -53,11 +51,10 @@ def run(
         number = tally.rounds
         rng = Random(f"{seed}:{number}")
         chosen = [(group, rng.choice(groups[group])) for group in _some(list(groups), rng)]
-        killed_before = len(world.broker_killed_s)
+        killed_before = len(world.forgotten_s)
         messages = _disturbed(world, number, rng, chosen)
         ledger = world.settle()
-        doubt_s = [(at_s - FORGOTTEN_S, at_s) for at_s in world.broker_killed_s[killed_before:]]
-        verdict = judge(messages, world.stored(number), doubt_s)
+        verdict = judge(messages, world.stored(number), world.forgotten_s[killed_before:])
         tally.rounds, tally.readings = number + 1, tally.readings + verdict.sent
         tally.in_doubt += verdict.in_doubt
         tally.faults.update(name for _, name in chosen)

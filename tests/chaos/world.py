@@ -21,7 +21,7 @@ from tests.e2e.pipeline import Pipeline
 from tests.servers import Influxd, Mosquitto
 from tests.waiting import wait_until
 
-AUTOSAVE_S = 1
+AUTOSAVE_S, SAVING_S = 1, 0.5
 SAVED_DEADLINE_S = 10
 STORED_DEADLINE_S = 60
 DATABASE = "hubs"
@@ -44,7 +44,8 @@ class World:
         self.broker = Mosquitto(folder / "broker", autosave_interval_s=AUTOSAVE_S, settings=_LOG)
         self.influxd = Influxd(folder / "influxd") if influxdb else None
         self.line = Line(self.broker.port)
-        self.broker_killed_s: list[float] = []
+        self.forgotten_s: list[tuple[float, float]] = []
+        """From when to when a killed broker took what it had not saved."""
         self._ingest: Running | None = None
 
     def __enter__(self) -> Self:
@@ -88,15 +89,19 @@ class World:
         self._ingest = self.pipeline.command.start_program([*program, "ingest"], HUBPULSE_MQTT__PORT=self.line.port)
 
     def kill_broker(self) -> None:
-        """As a power cut would."""
-        self.broker_killed_s.append(time.monotonic())
+        """As a power cut would: it forgets what came since it last wrote its file, which took a moment."""
         self.broker.kill()
+        now_s, saved_ago_s = time.monotonic(), time.time() - self._session_file.stat().st_mtime
+        self.forgotten_s.append((now_s - saved_ago_s - SAVING_S, now_s))
 
     def _save_session(self) -> None:
         """Let the broker write down that ingest is subscribed: what it forgets when killed is what came since."""
-        database = self.broker.folder / "mosquitto.db"
         os.kill(self.broker.pid, signal.SIGUSR1)
-        wait_until(database.exists, SAVED_DEADLINE_S, "the broker to save its sessions")
+        wait_until(self._session_file.exists, SAVED_DEADLINE_S, "the broker to save its sessions")
+
+    @property
+    def _session_file(self) -> Path:
+        return self.broker.folder / "mosquitto.db"
 
     # ------------------------------------------------------------------------------------------------------- judgement
 

@@ -56,13 +56,14 @@ def test_a_sensor_s_own_health_has_its_fields() -> None:
     assert [field.name for field in KINDS[Kind.DEVICE].fields] == ["battery_pct", "battery_v", "rssi_dbm", "snr_db"]
 
 
-def test_every_kind_is_a_measurement_with_the_same_fields_and_a_mark_for_the_suspect() -> None:
+def test_every_kind_is_a_measurement_with_the_same_fields_and_marks_for_the_suspect_and_the_repeated() -> None:
     types = {int: FieldType.INTEGER, float: FieldType.FLOAT}
 
     assert set(KINDS) == set(Kind)
     for kind, spec in KINDS.items():
         raw = MEASUREMENTS[kind.value]
-        assert dict(raw.fields) == {f.name: types[f.number] for f in spec.fields} | {"suspect": FieldType.BOOLEAN}
+        marks = dict.fromkeys(("suspect", "maybe_repeated"), FieldType.BOOLEAN)
+        assert dict(raw.fields) == {f.name: types[f.number] for f in spec.fields} | marks
         assert raw.tags == ("hub", "sensor", "zone")
 
 
