@@ -214,7 +214,8 @@ class RollupWriter:
         day, start_ns = rollup.day.date, rollup.day.span.start_ns
         found = {self.calendar.date_of(start_ns - 1)} if self._is_stamped(start_ns) else set()
         if rollup.shows_interval:
-            found |= {day + timedelta(days=step) for step in range(1, LAST_DAYS + 1)}
+            after = Span(rollup.day.span.stop_ns, self.calendar.day(day + timedelta(days=LAST_DAYS)).span.stop_ns)
+            found |= {self.calendar.date_of(time_ns) for time_ns in read_rows(self._store, DAILY, self.hub, after)}
         if steps := rollup.cross_midnight_steps():
             first = self.calendar.date_of(min(step.start_ns for step in steps))
             last = self.calendar.date_of(max(step.stop_ns for step in steps))
