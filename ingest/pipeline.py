@@ -144,6 +144,7 @@ class Ingest:
                 monotonic_s=self._monotonic_s,
             )
             session.filters_at_broker = lambda: subscriber.filters_at_broker
+            session.is_in_doubt = lambda: subscriber.in_doubt
             writer = Writer(
                 open_buffer=self._make_buffer,
                 open_store=lambda: self_healing(open_store(settings)),
@@ -191,7 +192,11 @@ class Ingest:
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
             is_time = self._report_status(subscriber, buffer, subscriber.problem)
-            if subscriber.connected and (is_time or session.filters != subscriber.filters_at_broker):
+            is_as_noted = (session.filters, session.was_in_doubt) == (
+                subscriber.filters_at_broker,
+                subscriber.in_doubt,
+            )
+            if subscriber.connected and (is_time or not is_as_noted):
                 session.touch()
 
     def _old_session(self, session: SessionMemory) -> OldSession | None:

@@ -65,12 +65,19 @@ class SessionMemory:
             self._remembered = {"previous": [before, self._remembered["filters"]], "at": self._remembered["at"]}
         self.filters_at_broker: Callable[[], Sequence[str]] = tuple
         """Says what the broker may keep for us."""
+        self.is_in_doubt: Callable[[], bool] = bool
+        """Says whether what the broker holds may come once more, or by filters that it was not kept for."""
         self._tells_uptime = True
 
     @property
     def filters(self) -> tuple[str, ...]:
         """The topic filters that the session had; none where it is not known."""
         return tuple(self._remembered.get("filters", ())) if self.is_known else ()
+
+    @property
+    def was_in_doubt(self) -> bool:
+        """Whether the doubt had not ended when we were last connected."""
+        return bool(self._remembered.get("in_doubt"))
 
     @property
     def previous(self) -> Previous | None:
@@ -100,26 +107,27 @@ class SessionMemory:
         if not self.is_known:
             log.warning("session_unknown", hint="readings without a time may be there twice: they are `maybe_repeated`")
             self._buffer.begin_connection(same_session=False)
-            self.touch()
+            self.touch(in_doubt=True)
             return True
         uptime_s = self._uptime_s()
         away_s = (self._clock_ns() - text_ns(self._remembered["at"])) / NS_A_SECOND
         # Where it was started about when we heard of it last, nobody knows which came first.
         was_restarted = uptime_s is not None and uptime_s + _UPTIME_STALE_MAX_S < away_s
-        may_be = uptime_s is not None and uptime_s <= away_s
+        may_be = self.was_in_doubt or (uptime_s is not None and uptime_s <= away_s)
         if was_restarted:
             log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)
             self._note("broker_was_restarted", "broker_restarts")
         self._buffer.begin_connection(same_session=not was_restarted)
-        self.touch()
+        self.touch(in_doubt=may_be)
         return may_be
 
-    def touch(self) -> None:
+    def touch(self, *, in_doubt: bool = False) -> None:
         """We are connected now."""
         self._remembered = {
             "client_id": self._client_id,
             "at": rfc3339(self._clock_ns()),
             "filters": list(self.filters_at_broker()),
+            "in_doubt": in_doubt or self.is_in_doubt(),
             "previous": self._remembered.get("previous"),
         }
         fresh = self._path.with_suffix(".new")

@@ -68,6 +68,7 @@ class Subscriber:
         self._had_session = bool(filters_before)
         self._may_repeat = False
         self._abandoned = set(filters_before) - set(filters)
+        self._has_new = self._had_session and not set(filters) <= set(filters_before)
         self._is_changing = False
         self._connection = self._new_connection()
         self.problem: str | None = "not connected yet"
@@ -118,7 +119,7 @@ class Subscriber:
         messages = connection.take_messages()
         if self._may_repeat or self._is_changing:
             self._look_for_the_end_of_doubt(has_messages=bool(messages))
-        if messages and self._copies.may_come and not self._is_changing:
+        if messages and self._copies.may_come and not (self._may_repeat or self._is_changing):
             messages = self._copies.without(messages)
             if not messages and not had_unanswered:
                 connection.acknowledge()
@@ -135,6 +136,7 @@ class Subscriber:
         """
         if tuple(filters) == self._filters:
             return
+        self._has_new = not set(filters) <= set(self.filters_at_broker)
         self._abandoned = (self._abandoned | set(self._filters)) - set(filters)
         self._filters = tuple(filters)
         self._copies = Copies(self._filters)
@@ -187,9 +189,10 @@ class Subscriber:
         )
         self._asked_for_rest = False
         if session_present:
+            self._look_for_a_change()  # first, so that whoever remembers the session remembers the doubt
             self._may_repeat = self._on_session_resumed()
         else:
-            self._may_repeat = self._is_changing = False
+            self._may_repeat = self._is_changing = self._has_new = False
             self._abandoned.clear()
             if self._had_session:
                 log.error(
@@ -233,9 +236,14 @@ class Subscriber:
         self._connection.unsubscribe([self._shared(f) for f in sorted(self._abandoned)])
         self._abandoned.clear()
 
-    def _subscribe(self) -> None:
-        if self._abandoned and Copies(self.filters_at_broker).may_come:
+    def _look_for_a_change(self) -> None:
+        """What waits was kept for the filters before: it has no copy by a new one that covers its topic first."""
+        if (self._abandoned or self._has_new) and Copies(self.filters_at_broker).may_come:
             self._is_changing, self._asked_for_rest = True, False
+        self._has_new = False
+
+    def _subscribe(self) -> None:
+        self._look_for_a_change()
         if self._copies.may_come and not self._protocol.version_5:
             log.error("sources_overlap", hint="MQTT 3.1.1 delivers a message once for each: make them disjoint")
         self._connection.subscribe([self._shared(f) for f in self._filters], identifiers=self._copies.identifiers)

@@ -105,6 +105,19 @@ def test_a_broker_that_was_started_since_may_repeat_itself(
     assert buffer.ledger.read().notes == ({"broker_restarts": 1} if is_told else {})
 
 
+def test_a_doubt_outlasts_whoever_stops_before_it_ended(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
+    first = memory(buffer, tmp_path, clock)
+    first.lost()
+    first.is_in_doubt = lambda: True
+    first.touch()
+
+    second = memory(buffer, tmp_path, clock)
+    assert second.resumed()
+    assert memory(buffer, tmp_path, clock).was_in_doubt  # killed before it noted anything more
+    second.touch()
+    assert not memory(buffer, tmp_path, clock).resumed()
+
+
 def test_a_broker_that_tells_nothing_is_asked_once(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
     broker = Broker(None)
     session = memory(buffer, tmp_path, clock, broker)

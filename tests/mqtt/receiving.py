@@ -21,6 +21,7 @@ def subscribing(port: int, *, filters: Iterable[str] = ("hubs/#",), **options: A
     """A subscriber whose waits between tries are short. It does nothing unless `receive` is called."""
     limits = {"backoff_first_s": 0.01, "backoff_max_s": 0.05} | options.pop("limits", {})
     on_new_session: Callable[[], None] = options.pop("on_new_session", lambda: None)
+    on_session_resumed: Callable[[], bool] = options.pop("on_session_resumed", lambda: False)
     before: Collection[str] = options.pop("filters_before", ())
     monotonic = {"monotonic_s": options.pop("monotonic_s")} if "monotonic_s" in options else {}
     subscriber = Subscriber(
@@ -30,6 +31,7 @@ def subscribing(port: int, *, filters: Iterable[str] = ("hubs/#",), **options: A
         rng=random.Random(7),
         filters_before=before,
         on_new_session=on_new_session,
+        on_session_resumed=on_session_resumed,
         **monotonic,
     )
     try:

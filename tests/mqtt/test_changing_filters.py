@@ -133,6 +133,25 @@ def test_each_message_comes_once_although_filters_overlap(mosquitto: Mosquitto, 
         receive_nothing(subscriber)  # the copies were acknowledged, too
 
 
+@needs_mosquitto
+@pytest.mark.parametrize("was_killed_meanwhile", [False, True])
+def test_what_waits_is_not_taken_for_a_copy_of_what_a_new_filter_would_bring(
+    mosquitto: Mosquitto, *, was_killed_meanwhile: bool
+) -> None:
+    """It was kept for the old filters, before the new one that covers its topic first."""
+    old, new = ["hubs/+/co2/#", "hubs/#"], ["hubs/a/#", "hubs/+/co2/#", "hubs/#"]
+    with subscribing(mosquitto.port, filters=old) as subscriber:
+        ready(subscriber)
+    publish(mosquitto.port, [b"kept"], topic="hubs/a/co2/s")
+    remembered = new if was_killed_meanwhile else old
+    resumed = {"filters_before": remembered, "on_session_resumed": lambda: was_killed_meanwhile}
+    with subscribing(mosquitto.port, filters=new, **resumed) as subscriber:
+        assert set(payloads(receive(subscriber, 1))) == {b"kept"}
+        assert subscriber.in_doubt
+        subscriber.acknowledge()
+        until(subscriber, lambda: not subscriber.in_doubt, "the doubt to end")
+
+
 def come(*identifiers: int, topic: bytes = b"hubs/a/co2/b") -> list[Message]:
     return [Message(topic, b"1", number, subscription_id=found) for number, found in enumerate(identifiers, 1)]
 
