@@ -27,18 +27,20 @@ from usage.journal import (
     corrections_of,
     read_corrections,
 )
+from usage.profiles import Profiles
 from usage.queries.figures import HubFigures, with_status
 from usage.readings import LAST_DAYS
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import (
     DAILY,
+    DAILY_DOOR,
     HOURLY,
     Mark,
     done_line,
     door_lines,
     forget,
-    read_door_rows,
     read_marks,
+    read_parts,
     read_rows,
     row_line,
     write,
@@ -95,7 +97,7 @@ class RollupWriter:
         self._drop_strays(rows, set(due))
         corrections = read_corrections(self._store, span, self.hub)
         chain = ZoneChain(self._figures.source, span)
-        doors = read_door_rows(self._store, span, self.hub)
+        doors = read_parts(self._store, DAILY_DOOR, span, self.hub).get(self.hub, {})
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         profiles = self._figures.profiles(due, refreeze=self._refreeze)
         for number, rollup in enumerate(self._figures.rollups(due, profiles)):
@@ -104,9 +106,7 @@ class RollupWriter:
             found: list[Change] = []
             if number >= known_from:
                 of_day = doors.get(rollup.day.span.start_ns, {})
-                found = self._write(rollup, old, of_day, corrections, chain, goes_on=goes_on)
-            if lines := profiles.fresh_lines():
-                write(self._store, lines)
+                found = self._write(rollup, old, of_day, corrections, chain, profiles, goes_on=goes_on)
             yield rollup, found
 
     def _drop_strays(self, rows: Mapping[int, Figures], due: Collection[date]) -> None:
@@ -144,6 +144,7 @@ class RollupWriter:
         old_doors: Mapping[str, Figures],
         corrections: Mapping[tuple[str, ...], CounterCorrection],
         chain: ZoneChain,
+        profiles: Profiles,
         *,
         goes_on: bool,
     ) -> list[Change]:
@@ -170,6 +171,7 @@ class RollupWriter:
             *chain.lines(rollup.day, zones),
             *(() if goes_on else chain.later_lines(rollup.day, mould_before)),
             *door_lines(self.hub, rollup.day, rollup.doors),
+            *profiles.fresh_lines(),
             *change_lines(found),
             *correction_lines(self.hub, corrections_of(rollup.tallies, span), stored),
         ]

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from schemas.localtime import NS_A_MINUTE, Span
-from schemas.measurements import DOOR_FIELDS, USAGE_FIELDS
+from schemas.measurements import MEASUREMENTS, USAGE_FIELDS
 from schemas.measures import USAGE_MEASURES, Covers
 from stores import Accepted, Store, StoreError
 from stores.lines import encode
@@ -21,6 +21,8 @@ from usage.rollup import Figures
 
 DAILY, HOURLY, ZONES, MARKS = "usage_daily", "usage_hourly", "usage_daily_zone", "day_marks"
 DAILY_DOOR, HOURLY_DOOR, PROFILES = "usage_daily_door", "usage_hourly_door", "usage_profile"
+PARTS = {DAILY_DOOR: "sensor", ZONES: "zone"}
+"""By which tag a hub's days are divided."""
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _STATUS_FIELDS = frozenset({"final", "revision"})
 
@@ -80,14 +82,20 @@ def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str
             yield encode(HOURLY_DOOR, tags, fields, hour.start_ns)
 
 
-def read_door_rows(store: Store, span: Span, hub: str) -> dict[int, dict[str, Figures]]:
-    """One hub's stored days within the span by midnight and door; every field is there, None where it is not stored."""
-    days: dict[int, dict[str, Figures]] = {}
-    for chunk in store.read(DAILY_DOOR, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
-        columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in DOOR_FIELDS]
+def read_parts(
+    store: Store, measurement: str, span: Span, hub: str | None = None
+) -> dict[str, dict[int, dict[str, Figures]]]:
+    """The stored days of doors or zones within the span, by hub, midnight and door or zone; every field is there."""
+    tag = PARTS[measurement]
+    fields = tuple(MEASUREMENTS[measurement].fields)
+    where = None if hub is None else {"hub": hub}
+    found: dict[str, dict[int, dict[str, Figures]]] = {}
+    for chunk in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+        days = found.setdefault(chunk.tags["hub"], {})
+        columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in fields]
         for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
-            days.setdefault(time_ns, {})[chunk.tags["sensor"]] = dict(zip(DOOR_FIELDS, values, strict=True))
-    return days
+            days.setdefault(time_ns, {})[chunk.tags[tag]] = dict(zip(fields, values, strict=True))
+    return found
 
 
 def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:

@@ -13,7 +13,6 @@ from datetime import date, timedelta
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
-from schemas.measurements import MEASUREMENTS
 from stores import Store
 from stores.lines import encode
 from usage.calendar import Day, dates
@@ -21,27 +20,14 @@ from usage.coverage import Coverage
 from usage.mould import MouldState
 from usage.profile import UsualOpening
 from usage.readings import HubReadings
-from usage.rows import DAILY, ZONES, read_rows
+from usage.rows import DAILY, ZONES, read_parts, read_rows
 from usage.source import HubSource
 from usage.zones import ENVIRONMENT, Environment, Row
 
 Rows = Mapping[str, Row]
 """A day's rows by zone."""
-_FIELDS = tuple(MEASUREMENTS[ZONES].fields)
 _MOULD_KINDS = (Kind.TEMPERATURE, Kind.HUMIDITY)
 _LOOK_BACK_NS = 31 * 24 * NS_AN_HOUR
-
-
-def read_zone_rows(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, dict[str, Row]]]:
-    """The stored rows within the span, by hub, midnight and zone; every field is there, None where it is not stored."""
-    found: dict[str, dict[int, dict[str, Row]]] = {}
-    where = None if hub is None else {"hub": hub}
-    for chunk in store.read(ZONES, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
-        days = found.setdefault(chunk.tags["hub"], {})
-        columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in _FIELDS]
-        for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
-            days.setdefault(time_ns, {})[chunk.tags["zone"]] = dict(zip(_FIELDS, values, strict=True))
-    return found
 
 
 def moulds_of(rows: Rows) -> dict[str, MouldState]:
@@ -70,7 +56,7 @@ class ZoneChain:
     def __init__(self, source: HubSource, span: Span) -> None:
         """`span` is that of the days to come."""
         self._source = source
-        self._stored = read_zone_rows(source.store, span, source.hub).get(source.hub, {})
+        self._stored = read_parts(source.store, ZONES, span, source.hub).get(source.hub, {})
         self._held: dict[str, MouldState] = {}
         self._held_at_ns: int | None = None
 
@@ -105,7 +91,7 @@ class ZoneChain:
     def _moved_on(self, span: Span, due: set[str]) -> Iterator[str]:
         """The mould of the days that have rows in a span, until it is as it was."""
         source, held = self._source, dict(self._held)
-        stored = read_zone_rows(source.store, span, source.hub).get(source.hub, {})
+        stored = read_parts(source.store, ZONES, span, source.hub).get(source.hub, {})
         days = sorted({source.calendar.date_of(time_ns) for time_ns in stored})
         for day, readings in source.days_with_past(days, _MOULD_KINDS):
             rows = stored.get(day.span.start_ns, {})

@@ -9,9 +9,9 @@ from random import Random
 from mqtt.publisher import Publisher
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
-from tests.chaos.line import Mode
 from tests.chaos.sent import HUBS
 from tests.chaos.world import World
+from tests.line import Mode
 
 End = Callable[[], None]
 Fault = Callable[[World, Random], End]

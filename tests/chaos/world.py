@@ -14,10 +14,10 @@ from schemas import Settings
 from schemas.settings import MqttSettings
 from simulators.messages import TimedMessage
 from stores import open_store
-from tests.chaos.line import Line
 from tests.chaos.sent import FIRST_NS, HUBS, LAST_HUB, ROUND_NS, UNTIMED_HUB, Counts
 from tests.cli.command import PROGRAM, Running
 from tests.e2e.pipeline import Pipeline
+from tests.line import Line
 from tests.servers import Influxd, Mosquitto
 from tests.waiting import wait_until
 

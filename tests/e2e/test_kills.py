@@ -13,7 +13,7 @@ from ingest.ledger import Ledger
 from tests.e2e.conftest import StoreSettings
 from tests.e2e.pipeline import Pipeline, shipped_estate, write_recording
 from tests.e2e.test_data_sets import CALIT2_PART, door_days
-from tests.e2e.valve import Valve
+from tests.line import Line, Mode
 from tests.real_parts import SHARED_DATA
 from tests.waiting import wait_until
 
@@ -124,10 +124,10 @@ def test_a_kill_between_commit_and_acknowledgement_counts_nobody_twice(
     estate = tmp_path / "estate.yaml"
     estate.write_text(f"name: One hub\ntimezone: UTC\nhubs:\n{UNDATED_HUB}")
     pipeline = make_pipeline(estate, **store_settings)
-    with Valve(pipeline.broker.port) as valve:
-        with pipeline.start_ingest(HUBPULSE_MQTT__PORT=valve.port) as ingest:
+    with Line(pipeline.broker.port) as line:
+        with pipeline.start_ingest(HUBPULSE_MQTT__PORT=line.port) as ingest:
             pipeline.wait_until_subscribed(ingest)
-            valve.hold()
+            line.set(Mode.ONE_WAY)
             assert pipeline.replay(recording) == len(sent)
             first = pipeline.wait_until_all_stored(ingest)
         assert first.readings_stored == len(sent)
@@ -156,8 +156,8 @@ def test_a_broker_that_sends_more_than_it_may_makes_nobody_count_twice(
         pipeline.wait_until_subscribed(ingest)
     assert pipeline.replay(recording) == len(sent)
     with (
-        Valve(pipeline.broker.port) as valve,
-        pipeline.start_ingest(HUBPULSE_MQTT__PORT=valve.port),
+        Line(pipeline.broker.port) as line,
+        pipeline.start_ingest(HUBPULSE_MQTT__PORT=line.port),
         closing(BufferReader(pipeline.data)) as buffer,
     ):
 
@@ -165,7 +165,7 @@ def test_a_broker_that_sends_more_than_it_may_makes_nobody_count_twice(
             return buffer.ledger.read().messages_received
 
         wait_until(lambda: received() > receive_max, 30, "the first acknowledgements to arrive", poll_s=WATCH_EVERY_S)
-        valve.hold()
+        line.set(Mode.ONE_WAY)
         wait_until(no_longer_changes(received), 30, "the flood to end")
     with pipeline.start_ingest() as ingest:
         pipeline.wait_until_all_stored(ingest)

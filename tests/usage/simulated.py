@@ -23,8 +23,7 @@ from stores.lines import encode
 from tests.usage.given import HOUR_NS, put_lines
 from usage.calendar import HubCalendar
 from usage.rollup import Figures
-from usage.rows import DAILY, read_rows
-from usage.zone_days import read_zone_rows
+from usage.rows import DAILY, ZONES, read_parts, read_rows
 from usage.zones import Row
 
 ROUNDING = 0.002
@@ -113,7 +112,7 @@ class SimulatedYear:
 
     def stored_zones(self, store: Store) -> dict[tuple[date, str], Row]:
         """The rows of zones as jobs left them in the store."""
-        rows = read_zone_rows(store, EVER, "armley")["armley"]
+        rows = read_parts(store, ZONES, EVER, "armley")["armley"]
         return {(self.calendar.date_of(t), zone): row for t, zones in rows.items() for zone, row in zones.items()}
 
     def stored(self, store: Store) -> dict[date, Figures]:

@@ -20,8 +20,7 @@ from tests.usage.given import DAY_NS, HOUR_NS, at, estate, hub, mark, put, run_j
 from usage import Queries, RollupWriter
 from usage.jobs import Jobs
 from usage.mould import NO_MOULD, MouldState, after
-from usage.rows import DAILY, ZONES, forget, read_rows
-from usage.zone_days import read_zone_rows
+from usage.rows import DAILY, ZONES, forget, read_parts, read_rows
 from usage.zones import Row
 
 FIRST = date(2026, 11, 2)
@@ -57,7 +56,7 @@ def stored(store: Store) -> dict[date, dict[str, Row]]:
 
 
 def read(store: Store) -> dict[int, dict[str, Row]]:
-    return read_zone_rows(store, EVER, "armley").get("armley", {})
+    return read_parts(store, ZONES, EVER, "armley").get("armley", {})
 
 
 def indices(store: Store, zone: str = "cellar") -> list[object]:

@@ -26,9 +26,9 @@ from usage.profile import DoorHours, UsualOpening
 from usage.profiles import Profiles
 from usage.readings import LAST_DAYS
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
-from usage.rows import DAILY, HOURLY, changes, read_door_rows, read_marks, read_rows
+from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, changes, read_marks, read_parts, read_rows
 from usage.source import HubSource
-from usage.zone_days import read_zone_rows, zones_of_days
+from usage.zone_days import zones_of_days
 
 CLOSING_NS = 2 * NS_AN_HOUR
 """A day is closed this long after its end, not at midnight: the first totals of the next day still complete it."""
@@ -135,7 +135,7 @@ class HubFigures:
         wanted = self._past_and_today(first, last)
         if not wanted:
             return
-        rows = read_door_rows(self._store, self._span(wanted), self.hub)
+        rows = read_parts(self._store, DAILY_DOOR, self._span(wanted), self.hub).get(self.hub, {})
         settled = self._settled(wanted, self._daily_rows(wanted))
         rollups = self.rollups([day for day in wanted if day not in settled])
         for day in wanted:
@@ -152,7 +152,7 @@ class HubFigures:
         wanted = self._past_and_today(first, last)
         if not wanted:
             return
-        rows = read_zone_rows(self._store, self._span(wanted), self.hub).get(self.hub, {})
+        rows = read_parts(self._store, ZONES, self._span(wanted), self.hub).get(self.hub, {})
         stored = {day: rows[start_ns] for day in wanted if (start_ns := self.calendar.day(day).span.start_ns) in rows}
         settled = self._settled(wanted, self._daily_rows(wanted))
         for day, zones in zones_of_days(self.source, wanted, stored, settled):

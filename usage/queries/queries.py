@@ -25,8 +25,7 @@ from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.rollup import Figures
-from usage.rows import DAILY, HOURLY, read_rows_by_hub
-from usage.zone_days import read_zone_rows
+from usage.rows import DAILY, HOURLY, ZONES, read_parts, read_rows_by_hub
 
 
 class OtherMidnightsError(HubpulseError):
@@ -122,7 +121,7 @@ class Queries:
 
     def stored_zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
         """The air of zones as it stands, as `stored_daily` does."""
-        for name, rows in read_zone_rows(self._store, _around(first, last), hub).items():
+        for name, rows in read_parts(self._store, ZONES, _around(first, last), hub).items():
             for time_ns, zones in rows.items():
                 day = self._day_of_row(name, time_ns)
                 if day is not None and first <= day <= last:
