@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date
 from itertools import chain
 from threading import Event
+from typing import TypeVar
 
 import structlog
 from apscheduler.executors.pool import BasePoolExecutor
@@ -30,6 +31,8 @@ from usage.lease import Lease
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -94,9 +97,9 @@ class Jobs:
 
     def stop(self) -> None:
         """Stop after the day in hand, give up the lease and the store. Harmless where nothing was started."""
+        self._stopping.set()
         if self._scheduler is None or self._thread is None:
             return
-        self._stopping.set()
         self._scheduler.pause()
         self._thread.submit(self._close).result()
         self._scheduler.shutdown()
@@ -109,31 +112,27 @@ class Jobs:
         for writer, last_seen_ns in self._writers(now_ns):
             crossing_by_day: dict[date, tuple[Step, ...]] = {}
             neighbours: set[date] = set()
-            for rollup, changes in writer.recompute(writer.unfinished(last_seen_ns)):
+            for rollup, changes in self._until_stopped(writer.recompute(writer.unfinished(last_seen_ns))):
                 _log_changes(changes, writer)
                 day = rollup.day.date
                 crossing_by_day[day] = rollup.cross_midnight_steps()
                 if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
                     neighbours |= writer.neighbour_days(rollup)
-                if self._stopping.is_set():
-                    return
-            for _, changes in writer.recompute(neighbours - crossing_by_day.keys()):
+            for _, changes in self._until_stopped(writer.recompute(neighbours - crossing_by_day.keys())):
                 _log_changes(changes, writer)
             self._cross_midnight_steps[writer.hub] = crossing_by_day
 
     def roll_up_missed(self, now_ns: int) -> None:
         """Compute the days of the last weeks that have no roll-up, since no jobs process was there."""
         for writer, last_seen_ns in self._writers(now_ns):
-            for _, changes in writer.recompute(writer.missed(last_seen_ns)):
+            for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
                 _log_changes(changes, writer)
-                if self._stopping.is_set():
-                    return
 
     def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
         """Every hub's writer, and when the hub last sent a reading."""
         store, estate = self._opened(), self._estate()
         seen = read_last_seen(store, now_ns)
-        for hub in sorted({known.id for known in estate.hubs} | seen.keys()):
+        for hub in self._until_stopped(sorted({known.id for known in estate.hubs} | seen.keys())):
             yield self._writer(store, estate, hub, now_ns), seen.get(hub)
 
     def roll_up_marked(self, now_ns: int) -> None:
@@ -169,14 +168,22 @@ class Jobs:
         """Recompute days and their neighbours; False where it was stopped before the end."""
         days = {writer.calendar.date_of(midnight_ns) for midnight_ns in midnights_ns}
         neighbours: set[date] = set()
-        for rollup, changes in writer.recompute(days):
+        for rollup, changes in self._until_stopped(writer.recompute(days)):
             _log_changes(changes, writer)
             neighbours |= writer.neighbour_days(rollup) - days
-            if self._stopping.is_set():
-                return False
-        for _, changes in writer.recompute(neighbours):
+        for _, changes in self._until_stopped(writer.recompute(neighbours)):
             _log_changes(changes, writer)
-        return True
+        return not self._stopping.is_set()
+
+    def _until_stopped(self, work: Iterable[T]) -> Iterator[T]:
+        """Go through work until `stop` is called; nothing is begun after that."""
+        going_on = iter(work)
+        while not self._stopping.is_set():
+            try:
+                each = next(going_on)
+            except StopIteration:
+                return
+            yield each
 
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""

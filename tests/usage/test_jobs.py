@@ -212,6 +212,23 @@ def test_the_schedule_works_and_stops_cleanly(store: Store, path: Path) -> None:
     jobs.stop()
 
 
+def test_no_other_hub_is_looked_at_once_it_was_told_to_stop(store: Store, path: Path) -> None:
+    assert not read_rows(store, DAILY, "armley", EVER)
+    asked: list[str] = []
+
+    class Stopping(SqliteStore):
+        def read(
+            self, measurement: str, *, where: Mapping[str, str] | None = None, **rest: int
+        ) -> Iterator[SeriesChunk]:
+            asked.append((where or {}).get("hub", ""))
+            jobs.stop()
+            return super().read(measurement, where=where, **rest)
+
+    jobs = Jobs(lambda: Stopping(path), lambda: estate(hub("armley"), hub("beeston")), lambda: NOON_NS)
+    jobs.roll_up_missed(NOON_NS)
+    assert asked == ["armley"]
+
+
 def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
