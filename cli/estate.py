@@ -32,7 +32,7 @@ def check(
     A source whose format is not installed is no fault of the file: it is named on standard error.
     """
     from schemas.settings import ESTATE_FILE
-    from sensors.estate_file import load_estate
+    from sensors.estate_file import codecs_of, load_estate
     from sensors.model_file import ModelFileError
     from sensors.registry import Registry
 
@@ -46,7 +46,7 @@ def check(
         problems = error.problems
     else:
         sensors = sum(len(hub.sensors) for hub in found.hubs)
-        warnings = [f"{path}: {problem}" for problem in Registry(found).problems]
+        warnings = [f"{path}: {problem}" for problem in Registry(found, codecs=codecs_of(path)).problems]
         problems = [f"{path}: {problem}" for problem in _copies(found, load_settings(estate=path).data_dir)]
         counts = {"hubs": len(found.hubs), "sensors": sensors, "sources": len(found.sources)}
     if as_json:

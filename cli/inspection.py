@@ -23,10 +23,11 @@ def explain(
 ) -> None:
     """Show what a message becomes: its readings, and what of it would be refused and why, as JSON."""
     from ingest.explain import explain as explain_message
+    from sensors.estate_file import codecs_of
     from sensors.registry import Registry
 
     settings = load_settings(estate=estate)
-    registry = Registry(estate_of(settings))
+    registry = Registry(estate_of(settings), codecs=codecs_of(settings.estate))
     readings, rejected, no_reading = explain_message(
         topic, read_bytes(file), registry=registry, settings=settings, clock_ns=time.time_ns
     )

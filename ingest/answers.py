@@ -10,8 +10,11 @@ from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
-from sensors.formats import Answer, Decoded, Format, Item, NoReading, readings_max
+from sensors.formats import Answer, Availability, Decoded, Format, Item, NoReading, Uplink, readings_max
 from sensors.macs import quoted
+from sensors.registry import Registry
+from sensors.times import LocalTime, SinceReceipt
+from sensors.uplinks import read_uplink
 
 _LINE_MAX = 999
 
@@ -30,15 +33,15 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
         # A tuple: a format that takes messages out of a list would take them from us, too.
         answers = [_checked(name, answer) for answer in format_.decode(tuple(messages))]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the message is kept, nothing else suffers
-        return _fault(name, quoted(error))
+        return _fault(f"format {name}", quoted(error))
     if len(answers) != len(messages):
-        return _fault(name, f"{len(answers)} answers to {len(messages)} messages")
+        return _fault(f"format {name}", f"{len(answers)} answers to {len(messages)} messages")
     return [_bounded(message, answer) for message, answer in zip(messages, answers, strict=True)]
 
 
 def _bounded(message: Message, answer: Answer) -> Answer:
     """The answer, where it has no more readings than a message may hold."""
-    if isinstance(answer, (NoReading, Rejection)):
+    if isinstance(answer, (Availability, NoReading, Rejection, Uplink)):
         return answer
     count, most = sum(len(items) for _, items in answer), readings_max(message)
     if count <= most:
@@ -47,10 +50,24 @@ def _bounded(message: Message, answer: Answer) -> Answer:
 
 
 def _checked(name: str, answer: Answer) -> Answer:
-    if isinstance(answer, (NoReading, Rejection)):
+    if isinstance(answer, (Availability, NoReading, Rejection, Uplink)):
         return answer
-    decoded = [Decoded(_text(device), [_checked_item(name, item) for item in items]) for device, items in answer]
+    decoded = [Decoded(_text(device), _checked_items(f"format {name}", items)) for device, items in answer]
     return decoded if any(items for _, items in decoded) else NoReading("nothing in it")
+
+
+def read_frame(uplink: Uplink, registry: Registry) -> Sequence[Item | Rejection] | NoReading | Rejection:
+    """What a device's frame holds. Where its decoder fails, that frame alone is refused."""
+    decoder = registry.decoder_of(uplink.device)
+    if isinstance(decoder, Rejection):
+        return decoder
+    try:
+        found = read_uplink(uplink, decoder)
+        if isinstance(found, (NoReading, Rejection)):
+            return found
+        return _checked_items("a decoder", found) or NoReading("nothing in it")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody may have written the decoder
+        return _fault("the decoder of its model", quoted(error))
 
 
 def _text(device: object) -> str:
@@ -66,16 +83,22 @@ def _line(number: SupportsIndex) -> int:
     return line
 
 
+def _checked_items(name: str, items: Sequence[Item | Rejection]) -> list[Item | Rejection]:
+    return [_checked_item(name, item) for item in items]
+
+
 def _checked_item(name: str, item: Item | Rejection) -> Item | Rejection:
     if isinstance(item, Rejection):
         return item
     try:
         kind = Kind(item.kind)
-        time_ns = None if item.time_ns is None else int(operator.index(item.time_ns))
+        time_ns = item.time_ns
+        if not (time_ns is None or isinstance(time_ns, (LocalTime, SinceReceipt))):
+            time_ns = int(operator.index(time_ns))
         return Item(kind, _line(item.line), time_ns, typed_fields(kind, item.fields))
     except (TypeError, ValueError) as error:
         return _fault(name, str(error))
 
 
 def _fault(name: str, what: str) -> Rejection:
-    return Rejection(Reason.BAD_PAYLOAD, f"fault in format {name} ({what}): report it to its makers")
+    return Rejection(Reason.BAD_PAYLOAD, f"fault in {name} ({what}): report it to its makers")

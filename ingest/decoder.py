@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.answers import answers_of
+from ingest.answers import answers_of, read_frame
 from ingest.batches import Batch, Refused
 from ingest.encode import HubDays, SeriesEncoder
 from ingest.validate import RETAINED, ClockWindow
@@ -22,7 +22,7 @@ from schemas.kinds import Kind
 from schemas.localtime import NS_A_SECOND
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
-from sensors.formats import Decoded, Fields, Format, NoReading, readings_max
+from sensors.formats import Availability, Decoded, Fields, Format, Item, NoReading, Uplink, readings_max
 from sensors.formats.native import NativeFormat, NativeParser
 from sensors.registry import Registry
 
@@ -224,8 +224,21 @@ class Decoder:
                 self._refuse(message, answer, batch)
             elif isinstance(answer, NoReading):
                 batch.no_reading.append(answer.what)
+            elif isinstance(answer, Availability):
+                batch.no_reading.append("a device is on line" if answer.online else "a device is off line")
+            elif isinstance(answer, Uplink):
+                self._accept_uplink(message, answer, batch)
             else:
                 self._accept(message, list(self._placed(answer)), batch)
+
+    def _accept_uplink(self, message: Message, uplink: Uplink, batch: Batch) -> None:
+        answer = read_frame(uplink, self._registry)
+        if isinstance(answer, Rejection):
+            self._refuse(message, answer, batch)
+        elif isinstance(answer, NoReading):
+            batch.no_reading.append(answer.what)
+        else:
+            self._accept(message, list(self._placed([Decoded(uplink.device, answer)])), batch)
 
     def _placed(self, decoded: Sequence[Decoded]) -> Iterator[Placed | Rejection]:
         """Each item with its series, or why it is refused."""
@@ -235,7 +248,11 @@ class Decoder:
                     yield item
                     continue
                 series = self._series_of(device, item.kind, item.line)
-                yield series if isinstance(series, Rejection) else (series, item.time_ns, item.fields)
+                yield series if isinstance(series, Rejection) else (series, self._time_of(item), item.fields)
+
+    def _time_of(self, item: Item) -> int | None:
+        """The instant of an item; None where it counts from now or is not known."""
+        return item.time_ns if isinstance(item.time_ns, int) else None
 
     def _accept(self, message: Message, readings: Sequence[Placed | Rejection], batch: Batch) -> None:
         """Take the readings of one message; a fault of one refuses that one alone."""

@@ -127,11 +127,11 @@ def _estate(settings: Settings) -> Finding:
             State.WARNING,
             "none: every hub id is accepted and days are UTC; copy estate.example.yaml to estate.yaml and edit it",
         )
-    from sensors.estate_file import load_estate  # noqa: PLC0415 - only where there is an estate file
+    from sensors.estate_file import codecs_of, load_estate  # noqa: PLC0415 - only where there is an estate file
     from sensors.registry import Registry  # noqa: PLC0415 - likewise
 
     estate = load_estate(settings.estate)
-    if problems := Registry(estate).problems:
+    if problems := Registry(estate, codecs=codecs_of(settings.estate)).problems:
         return Finding("estate file", State.WARNING, "; ".join(problems))
     sensors = sum(len(hub.sensors) for hub in estate.hubs)
     return Finding("estate file", State.OK, f"{len(estate.hubs)} hubs, {sensors} sensors, days in {estate.timezone}")

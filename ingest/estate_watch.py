@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from ingest.privacy import masked_trace
-from sensors.estate_file import EstateFile
+from sensors.estate_file import EstateFile, codecs_of
 from sensors.registry import Registry
 
 log = structlog.get_logger("hubpulse.ingest")
@@ -23,6 +23,7 @@ class EstateWatch(threading.Thread):
         """Read the file. Raises ModelFileError."""
         super().__init__(name="estate", daemon=True)
         self._file = EstateFile(path)
+        self._codecs = codecs_of(path)
         self._stopping = stopping
         self.registry = self._opened()
 
@@ -42,7 +43,7 @@ class EstateWatch(threading.Thread):
         self.registry = self._opened()
 
     def _opened(self) -> Registry:
-        registry = Registry(self._file.estate)
+        registry = Registry(self._file.estate, codecs=self._codecs)
         for problem in registry.problems:
             log.error("format_unavailable", error=problem)
         return registry

@@ -11,6 +11,7 @@ from ingest.decoder import Decoder
 from schemas.estate import Estate, Source
 from schemas.readings import Reason
 from schemas.settings import Settings
+from sensors.estate_file import codecs_of
 from sensors.registry import Registry
 
 NATIVE_TOPICS = "hubs/#"
@@ -40,7 +41,7 @@ def redrive(
     A message without a time keeps the time of its first receipt. What is refused again stays as it was. A running
     ingest takes the readings to the store within seconds; without one they wait in the buffer.
     """
-    decoder = Decoder(Registry(estate), settings, clock_ns=clock_ns)
+    decoder = Decoder(Registry(estate, codecs=codecs_of(settings.estate)), settings, clock_ns=clock_ns)
     # What the store refused is a native message that we made of a line, whatever the estate's sources are.
     with_native = estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)})
     native = Decoder(Registry(with_native), settings, clock_ns=clock_ns)

@@ -14,6 +14,11 @@ from sensors.model_file import ModelFileError, read_model
 ESTATE_BYTES_MAX = 8 * 1024**2
 
 
+def codecs_of(path: Path | None) -> Path:
+    """The folder of the vendors' JavaScript: `codecs` beside the estate file."""
+    return (path or ESTATE_FILE).parent / "codecs"
+
+
 def load_estate(path: Path | None = None) -> Estate:
     """The estate of a file. Without a path: estate.yaml where it exists, else an estate that accepts every hub.
 

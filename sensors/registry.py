@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mqtt.messages import covers
@@ -11,6 +12,7 @@ from schemas.ids import is_id
 from schemas.kinds import Kind
 from schemas.plugins import PluginError
 from schemas.readings import Reason, Rejection
+from sensors.decoders import FrameDecoder, find_decoder
 from sensors.formats import Format, find_format
 from sensors.formats.identities import IDENTITIES, NO_IDENTITY, Identity
 from sensors.macs import holds_mac, quoted
@@ -32,10 +34,12 @@ class SensorPlace:
 
 
 class Registry:
-    """An estate's sources and devices."""
+    """An estate's sources and devices. `codecs` is the folder of the vendors' JavaScript, beside the estate file."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, *, codecs: Path | None = None) -> None:
         self._estate = estate
+        self._codecs = codecs
+        self._decoders: dict[str, FrameDecoder | Rejection] = {}
         self._hubs: dict[str, Hub] = {hub.id: hub for hub in estate.hubs}
         self._sensors: dict[tuple[str, str], Sensor] = {
             (hub.id, sensor.id): sensor for hub in estate.hubs for sensor in hub.sensors
@@ -92,6 +96,19 @@ class Registry:
 
     def _source_of(self, topic: str) -> Source | None:
         return next((source for source in self._estate.sources if covers(source.topic, topic)), None)
+
+    def decoder_of(self, device: str) -> FrameDecoder | Rejection | None:
+        """The decoder of the model that the estate file names for a device; None where it names none."""
+        known = self._devices.get(device) or self._devices.get(device.lower())
+        model = self._sensors[known].model if known is not None else None
+        if model is None:
+            return None
+        if model not in self._decoders:
+            try:
+                self._decoders[model] = find_decoder(model, self._codecs)
+            except PluginError as error:
+                self._decoders[model] = Rejection(Reason.BAD_SCHEMA, f"model {error}; its messages are kept until then")
+        return self._decoders[model]
 
     def locate(self, device: str, kind: Kind, line: int = 1) -> SensorPlace | Rejection:
         """The place of what a device sends: one that the estate file names, or `<hub>/<sensor>`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from schemas.localtime import NS_A_SECOND
 from sensors.macs import quoted
@@ -18,6 +19,19 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_S = 86_400
 _SECONDS_BELOW, _MILLIS_BELOW, _MICROS_BELOW = 10**11, 10**14, 10**17
 """10**11 s is the year 5138 and 10**11 ms is 1973, so no magnitude stands for two units."""
+
+
+class LocalTime(NamedTuple):
+    """A time of the device's clock without an offset: it is one of the hub's time zone."""
+
+    wall_ns: int
+    """Nanoseconds since 1970-01-01T00:00 on that clock."""
+
+
+class SinceReceipt(NamedTuple):
+    """A time that counts from when the message came."""
+
+    offset_ns: int
 
 
 def number_ns(number: float) -> int:

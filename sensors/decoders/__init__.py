@@ -1,19 +1,31 @@
 """Decoders: what the bytes of a LoRaWAN device mean, one for each `model:` of the estate file.
 
-A network server's format takes the frame out of its message and asks the decoder of the device's model. An installed
-package adds one by an entry point of the group `hubpulse.decoders`, named by maker and model: `acme/counter-2`.
+A network server's format takes the frame out of its message (`sensors.formats.Uplink`), and `sensors.uplinks` asks the
+decoder of the device's model:
+
+    decode(frame, f_port) -> [Item(kind, line, time, fields), ...]  without a time: it has that of the uplink
+                           | NoReading (settings, attributes, a join)
+                           | Rejection (nothing of it can be read)
+
+A frame that is cut short keeps the items before the cut and has a Rejection after them. Fields of kind `device`, such
+as the battery, may be among the items: what the network server knows of the radio is added to them.
+
+An installed package adds a decoder by an entry point of the group `hubpulse.decoders`, named by maker and model:
+`acme/counter-2`. A model `js/<name>` is the vendor's JavaScript, `codecs/<name>.js` beside the estate file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
-from schemas.plugins import load_plugin
+from schemas.plugins import PluginError, load_plugin
 from schemas.readings import Rejection
 from sensors.formats import Item, NoReading
 
 GROUP = "hubpulse.decoders"
+CODEC_MAKER = "js/"
 BUILT_IN: Mapping[str, str] = {}
 
 
@@ -24,6 +36,11 @@ class FrameDecoder(Protocol):
         """The items of a frame. One that is cut short keeps those before the cut and refuses the rest."""
 
 
-def find_decoder(model: str) -> FrameDecoder:
-    """The decoder of a model, as the estate file names it. Raises PluginError."""
+def find_decoder(model: str, codecs: Path | None = None) -> FrameDecoder:
+    """The decoder of a model, as the estate file names it; `codecs` is the folder of the vendors' JavaScript.
+
+    Raises PluginError.
+    """
+    if model.startswith(CODEC_MAKER):
+        raise PluginError(f"'{model}' needs {codecs}/{model[len(CODEC_MAKER) :]}.js, which this version does not run")
     return cast("FrameDecoder", load_plugin(GROUP, model, method="decode", built_in=BUILT_IN))

@@ -1,25 +1,33 @@
 """Formats: how messages are written, one for each `format:` of the estate file.
 
     messages -> decode -> for each message   [Decoded(device, [Item(kind, line, time, fields)])]
+                                           | Uplink (a LoRaWAN frame, which the decoder of its device's model reads)
+                                           | Availability (a device is on line, or is not)
                                            | NoReading (a device that joins, a status)
                                            | Rejection (the message goes to the quarantine)
 
-A format reads bytes and knows nothing of the estate: the registry finds whose a device is, ingest validates. An
-installed package adds one by an entry point of the group `hubpulse.formats`, which is called without arguments.
+A format reads bytes and knows nothing of the estate: the registry finds whose a device is and by which decoder its
+frames are read (`sensors.uplinks`), ingest validates. An installed package adds a format by an entry point of the group
+`hubpulse.formats`, which is called without arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 from mqtt.messages import Message
 from schemas.estate import FORMAT_GROUP
 from schemas.kinds import Kind
 from schemas.plugins import load_plugin
 from schemas.readings import Rejection
+from sensors.times import LocalTime, SinceReceipt
 
-BUILT_IN = {"native": "sensors.formats.native:NativeFormat"}
+BUILT_IN = {
+    "native": "sensors.formats.native:NativeFormat",
+    "tts": "sensors.formats.tts:TtsFormat",
+    "chirpstack": "sensors.formats.chirpstack:ChirpstackFormat",
+}
 
 Fields = dict[str, int | float]
 
@@ -41,8 +49,9 @@ class Item(NamedTuple):
     kind: Kind
     line: int
     """1, or the number (to 999) of a further line of a people counter: line 2 is sensor `<id>-line2`."""
-    time_ns: int | None
-    """UTC nanoseconds; None where the device named no time, so that the receive time serves."""
+    time_ns: int | LocalTime | SinceReceipt | None
+    """UTC nanoseconds; None where the device named no time, so that the receive time serves. A time of the hub's own
+    zone, or one that counts from the receipt, is resolved once the hub and the receipt are known."""
     fields: Fields
 
 
@@ -61,7 +70,31 @@ class NoReading(NamedTuple):
     """What it is instead, such as "a device joins"."""
 
 
-Answer = Sequence[Decoded] | NoReading | Rejection
+class Uplink(NamedTuple):
+    """A frame of a LoRaWAN device, as its network server passed it on: the decoder of its model reads it."""
+
+    device: str
+    """Its DevEUI, 16 hex digits in lower case."""
+    name: str
+    """What the network server calls it, or "": a `device:` of the estate file may be either."""
+    f_port: int
+    frame: bytes
+    time_ns: int | None
+    """When it was received by the first gateway that knew the time; UTC nanoseconds."""
+    objects: Sequence[Mapping[str, Any]] = ()
+    """What the network server itself made of the frame: read by the alias table where no decoder of ours is named."""
+    radio: Fields = {}  # noqa: RUF012 - a tuple's default is never changed
+    """Fields of kind `device` that the network server knows: signal and frame counter."""
+
+
+class Availability(NamedTuple):
+    """A device said that it is on line or off line, or its broker did; it carries no reading."""
+
+    device: str
+    online: bool
+
+
+Answer = Sequence[Decoded] | Uplink | Availability | NoReading | Rejection
 
 
 class Format(Protocol):

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from ingest.buffer import Buffer
@@ -14,6 +15,7 @@ from ingest.doctor import Finding, State, examine
 from schemas import Settings
 from schemas.settings import InfluxSettings, IngestSettings, MqttSettings
 from stores import open_store
+from tests.sensors.plugin import uninstall
 from tests.stores.fake_influx2 import TOKEN, FakeInflux2
 from tests.stores.loopback import LoopbackServer
 
@@ -48,7 +50,8 @@ def test_a_data_folder_that_others_may_read_is_a_warning(tmp_path: Path) -> None
     assert (state, f"chmod 700 {tmp_path}" in detail) == (State.WARNING, True)
 
 
-def test_a_format_that_is_not_installed_is_a_warning(tmp_path: Path) -> None:
+def test_a_format_that_is_not_installed_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall(monkeypatch, "tts")
     file = tmp_path / "estate.yaml"
     file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
     found = next(f for f in examine(Settings(data_dir=tmp_path, estate=file)) if f.part == "estate file")

@@ -21,7 +21,7 @@ from sensors.formats.native import NativeFormat
 from sensors.registry import Registry
 from stores.lines import parse
 from tests.ingest.given import AIR, DOOR, NOW, NOW_NS, at, estate, make_decoder, reasons
-from tests.sensors.plugin import install
+from tests.sensors.plugin import install, uninstall
 
 EUI = "24e124710c401234"
 TOPIC = b"acme/1"
@@ -268,7 +268,8 @@ def test_explain_says_what_a_message_without_a_reading_is() -> None:
     assert explained(sent().payload) == ([], [], "nothing in it")
 
 
-def test_ingest_logs_which_source_can_not_be_decoded(tmp_path: Path) -> None:
+def test_ingest_logs_which_source_can_not_be_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall(monkeypatch, "tts")
     file = tmp_path / "estate.yaml"
     file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
     with structlog.testing.capture_logs() as logs:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from sensors.formats import BUILT_IN
+
 MODULE = "acme_hubpulse"
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    """As if the package that has a known format were missing."""
+    monkeypatch.delitem(BUILT_IN, format_)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, entries: str, *, package: str = "acme") -> None:

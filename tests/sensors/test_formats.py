@@ -14,7 +14,7 @@ from sensors.formats import NoReading, find_format
 from sensors.formats.native import NativeFormat
 from sensors.model_file import ModelFileError
 from sensors.registry import Registry
-from tests.sensors.plugin import install
+from tests.sensors.plugin import install, uninstall
 
 FORMATS = "[hubpulse.formats]\nacme-air = acme_hubpulse:Format\n"
 GOOD = "class Format:\n    def decode(self, messages):\n        return []\n"
@@ -94,7 +94,10 @@ def test_a_format_that_nobody_has_is_a_problem_of_the_file() -> None:
         parse_estate("sources: [{topic: a, format: acme-air}]")
 
 
-def test_checking_the_file_names_a_format_that_is_not_installed(tmp_path: Path) -> None:
+def test_checking_the_file_names_a_format_that_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uninstall(monkeypatch, "tts")
     file = tmp_path / "estate.yaml"
     file.write_text("sources: [{topic: 'hubs/#'}, {topic: 'v3/#', format: tts}]")
     result = CliRunner().invoke(app, ["check", str(file)])

@@ -10,6 +10,7 @@ from schemas import Estate, Kind, Reason, Rejection
 from sensors.formats.native import NativeFormat
 from sensors.registry import Registry, SensorPlace
 from tests.real_parts import REPOSITORY
+from tests.sensors.plugin import uninstall
 
 ESTATE = Estate.model_validate(
     {
@@ -128,7 +129,8 @@ def test_unless_the_estate_file_names_the_sensor_so() -> None:
     assert place_of("hubs/armley/wifi/ap-3c-22-fb-a1-b2-c3").sensor == "ap-3c-22-fb-a1-b2-c3"
 
 
-def test_a_format_that_is_not_decoded_yet_is_kept_for_later() -> None:
+def test_a_format_that_is_not_installed_is_kept_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall(monkeypatch, "tts")
     answer = refusal("v3/app/devices/x/up")
 
     assert answer.reason is Reason.BAD_SCHEMA
