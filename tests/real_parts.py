@@ -30,6 +30,7 @@ REAL_PARTS = {
     "influxd": RealPart(("influxd",), "influxdb"),
     "chromium": RealPart(("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "docker-compose": RealPart(("docker-compose",), "docker-compose"),
+    "bwrap": RealPart(("bwrap",), "bubblewrap"),
 }
 
 
