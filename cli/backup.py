@@ -1,6 +1,7 @@
 """`hubpulse backup` and `hubpulse restore`: what a data folder holds, copied while everything runs.
 
-    FOLDER/buffer.db     buffer, quarantine and ledger
+    FOLDER/buffer.db     buffer and ledger
+    FOLDER/quarantine.db refused messages
     FOLDER/store.db      the embedded store, where that is in use
     FOLDER/estate.yaml
     FOLDER/backup.json   what each file's content must be

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out, read_bytes
+from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, new_app, out, read_bytes
+from schemas import HubpulseError
 
 app = new_app()
 
@@ -45,6 +46,7 @@ _NOTES = {
     "broker_restarts": "{count} restarts of the broker: what it had not saved then is missing",
     "maybe_repeated": "{count} readings without a time may be there twice (`maybe_repeated`)",
     "overwritten": "{count} readings were given other values by a later message{known}",
+    "quarantine_expired": "{count} refused messages were deleted, as old as the quarantine keeps none",
     "quarantine_not_kept": "{count} refused messages were beyond a quota of the quarantine, and not kept",
     "readings_lost": "{count} readings more were accepted and lost with a damaged buffer",
     "sessions_lost": "{count} sessions lost by the broker: what was published meanwhile is missing",
@@ -58,7 +60,11 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
 
     settings = load_settings(data=data)
     with closing(BufferReader(settings.data_dir)) as reader:
-        counts, refused = reader.ledger.read(), reader.quarantine.counts()
+        counts, refused = reader.ledger.read(), {}
+        try:
+            refused = reader.quarantine.counts()
+        except HubpulseError as error:
+            err.print(str(error))
     if as_json:
         print(json.dumps({**counts.model_dump(), "quarantine": refused}, indent=2))
     else:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
-from ingest.buffer import Buffer, BufferFullError, BufferReader
+from ingest.buffer import Buffer, BufferReader
 from ingest.buffer_file import release_reserve, require_file
+from ingest.quarantine import QuarantineError
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
 from schemas.printable import printable
@@ -132,7 +133,7 @@ def purge(
     with closing(Buffer(settings.data_dir, clock_ns=time.time_ns)) as buffer:
         try:
             deleted = buffer.quarantine.purge(reason=reason, before_ns=before_ns)
-        except BufferFullError:
+        except QuarantineError:
             if not release_reserve(settings.data_dir):
                 raise
             deleted = buffer.quarantine.purge(reason=reason, before_ns=before_ns)

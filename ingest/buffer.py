@@ -3,8 +3,9 @@
 `buffer.db` is one SQLite file (see `stores.sqlite_file`), each of whose tables is one class:
 
     batches      pending.PendingBatches            readings that the store has not taken, a row for each commit
-    quarantine   quarantine.Quarantine             refused messages, whole
-    ledger       ledger.LedgerTable                one row of counts
+    ledger       ledger.LedgerTable                one row of counts, and notes
+    hub_counts   hub_counts.HubCounts              what was held back of each hub
+    quarantine_* refusals.RefusalRecord            which rows of the quarantine count, which is a file of its own
     deliveries   deliveries.Deliveries             messages that the broker may deliver again
     status       service_status.ServiceStatus      what ingest's parts last reported of themselves
 
@@ -20,9 +21,11 @@ Invariants:
       messages received = accepted + refused + no_reading + redelivered
       readings accepted = stored + rejected by the store + pending
 
-- The file is bounded by `bytes_max` and, for refused messages, by quotas of each hub and of all, beyond which they are
-  counted and no longer kept (`quarantine_not_kept`). A little room is left on the disk, enough to drain it. Where the
-  file or the disk is full, a commit raises BufferFullError, nothing is acknowledged, and the broker holds the rest.
+- The file is bounded by `bytes_max`, with the lines in the quarantine that the store refused. A little room is left on
+  the disk, enough to drain it. Where the file or the disk is full, a commit raises BufferFullError, nothing is
+  acknowledged, and the broker holds the rest.
+- The quarantine is bounded by quotas of each hub and of all, beyond which refused messages are counted and not kept
+  (`quarantine_not_kept`). None is kept where its file can't be used, and that stops nothing else.
 - One ingest writes it at a time (a lock on the data folder); a redrive or a purge may write beside it, anyone may read.
 - A damaged file is set aside whole, what can be read of it goes on, and what is missing is named (`ingest.salvage`).
 - A file `reserve` beside it takes room that a full disk has left for opening it and for a purge (`ingest.buffer_file`).
@@ -32,17 +35,21 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ingest import deliveries, ledger, pending, quarantine, service_status
+from ingest import deliveries, hub_counts, ledger, pending, refusals, service_status
 from ingest.batches import Batch
 from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries, Sorted
+from ingest.hub_counts import HubCounts
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
-from ingest.quarantine import Quarantine, Quota, RejectedLine, Removed
+from ingest.quarantine import Quarantine, QuarantineError, Quota, RejectedLine, Removed
+from ingest.quarantine_move import FIRST_QUARANTINE, QUARANTINE_QUOTAS, move_quarantine
+from ingest.refusals import RefusalRecord, visible_rows
 from ingest.service_status import ServiceStatus
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
@@ -56,13 +63,15 @@ that an id that is used anew does not meet its predecessor."""
 
 _PRAGMAS = {"journal_size_limit": 64 * 1024**2}
 _CREATE_TABLES = statements(
-    *pending.SCHEMA, *quarantine.SCHEMA, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
+    *pending.SCHEMA, *FIRST_QUARANTINE, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
 )
 MIGRATIONS = (
     _CREATE_TABLES,
     statements(ledger.CREATE_NOTES),
     statements(ledger.ADD_REDELIVERED, *deliveries.BY_COMMIT),
-    statements(*quarantine.QUOTAS),
+    statements(*QUARANTINE_QUOTAS),
+    statements(*refusals.SCHEMA, *hub_counts.SCHEMA),
+    move_quarantine,
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
@@ -92,12 +101,13 @@ class BufferReader:
         if not self._file.exists() or not self._file.layout():
             self._file.close()
             raise no_buffer(path)
-        self.quarantine = Quarantine(self._file)
+        self.quarantine = Quarantine(data_dir, read_only=True, visible=lambda: visible_rows(self._file))
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
+        self.quarantine.close()
         self._file.close()
 
 
@@ -121,7 +131,9 @@ class Buffer:
         self._disk_free_bytes_min = disk_free_bytes_min
         self._file = SqliteFile(self._path, name="buffer", migrations=MIGRATIONS, pragmas=_PRAGMAS, error=_error)
         self.pending = PendingBatches(self._file)
-        self.quarantine = Quarantine(self._file, quota)
+        self.quarantine = Quarantine(data_dir, quota, visible=lambda: visible_rows(self._file))
+        self._refusals = RefusalRecord(self._file, self.quarantine, clock_ns=clock_ns)
+        self._hub_counts = HubCounts(self._file)
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
         self._deliveries = Deliveries(self._file, kept_max=deliveries_max)
@@ -131,6 +143,7 @@ class Buffer:
             if not release_reserve(data_dir):
                 raise
             self._file.connection()
+        self._reconcile()
 
     def commit(self, batch: Batch) -> None:
         """Hold the batch durably: its readings, its refusals, the ledger's counts. Raises BufferFullError."""
@@ -147,7 +160,7 @@ class Buffer:
         }
         with self._file.transaction():
             self.pending.add(batch, now_ns=self._clock_ns())
-            self.ledger.note("quarantine_not_kept", self.quarantine.add(batch.refused))
+            self._count_not_kept(self._refusals.keep(batch.refused))
             self.ledger.add(counts)
             self.ledger.note("maybe_repeated", batch.maybe_repeated)
             self._deliveries.remember(batch.deliveries)
@@ -155,9 +168,9 @@ class Buffer:
 
     def settle(self, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:
         """The store answered for these batches: forget them and count their readings as stored or rejected."""
-        with self._file.transaction():
+        with self._file.transaction(), _kept_or_full():
             readings = self.pending.remove(rows)
-            self.quarantine.add_rejected(rejected, now_ns=self._clock_ns())
+            self._refusals.keep_rejected(rejected)
             self.ledger.add({"readings_stored": readings - len(rejected), "readings_store_rejected": len(rejected)})
 
     def redrive(self, refusal_id: int, batch: Batch) -> bool:
@@ -169,13 +182,36 @@ class Buffer:
         if not batch.lines and not batch.no_reading:
             return False
         with self._file.transaction():
-            removed = self.quarantine.remove(refusal_id)
+            removed = self.quarantine.counted(refusal_id)
             if removed is None:
                 return False
             self.pending.add(batch, now_ns=self._clock_ns())
-            self.quarantine.put_back(batch.refused)
+            self._refusals.keep_rest(batch.refused)
+            self._refusals.remove(refusal_id)
             self.ledger.add(_redrive_counts(removed, batch))
+        self._reconcile()
         return True
+
+    def expire(self, *, before_ns: int) -> int:
+        """Delete some refusals received before a time, for good, and count them. Raises QuarantineError."""
+        with self._file.transaction():
+            expired = self.quarantine.purge_some(reason=None, before_ns=before_ns)
+            self.ledger.note("quarantine_expired", expired.total())
+            self._hub_counts.add("quarantine_expired", expired)
+        return expired.total()
+
+    @property
+    def quarantine_problem(self) -> QuarantineError | None:
+        """Why refused messages are not kept now; None while all is well."""
+        return self._refusals.problem
+
+    def replace_quarantine(self, replace: Callable[[], object]) -> None:
+        """Have another file put into the quarantine's place, while nobody else changes it."""
+        with self._file.transaction() as db:
+            self.quarantine.close()
+            replace()
+            db.execute("UPDATE quarantine_record SET last_id = NULL")
+            self._refusals.salvaged()
 
     def begin_connection(self, *, same_session: bool) -> None:
         """A new connection to the broker: redeliveries come first on it, or never where the session is another."""
@@ -201,12 +237,25 @@ class Buffer:
             self.ledger.note(name, count)
 
     def used_bytes(self) -> int:
-        """Bytes of the file that hold something which the limit bounds: refused messages have quotas of their own."""
-        return self._file.used_and_reusable_bytes()[0] - self.quarantine.refused_bytes()
+        """Bytes that hold something which the limit bounds: refused messages have quotas of their own."""
+        used, _ = self._file.used_and_reusable_bytes()
+        with suppress(QuarantineError):
+            used += self.quarantine.store_rejected_bytes()
+        return used
 
     def close(self) -> None:
-        """Close the file; what is pending stays in it."""
+        """Close the files; what is pending stays in them."""
+        self.quarantine.close()
         self._file.close()
+
+    def _count_not_kept(self, not_kept: Counter[str]) -> None:
+        self.ledger.note("quarantine_not_kept", not_kept.total())
+        self._hub_counts.add("quarantine_not_kept", not_kept)
+
+    def _reconcile(self) -> None:
+        """Take out of the quarantine what does not count; where that can't be done now, the next change does it."""
+        with suppress(QuarantineError, BufferFullError), self._file.transaction():
+            self._refusals.reconcile()
 
     def _require_room(self, batch: Batch) -> None:
         needed = sum(map(len, batch.lines))
@@ -223,6 +272,15 @@ class Buffer:
             raise BufferFullError(
                 f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"
             )
+
+
+@contextmanager
+def _kept_or_full() -> Iterator[None]:
+    """What was accepted is kept, or stays where it is until it can be."""
+    try:
+        yield
+    except QuarantineError as error:
+        raise BufferFullError(str(error)) from error
 
 
 def _error(sentence: str, code: int) -> HubpulseError:

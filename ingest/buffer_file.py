@@ -10,10 +10,10 @@ from pathlib import Path
 
 from schemas.errors import HubpulseError
 
-FILE_NAME = "buffer.db"
+FILE_NAME, QUARANTINE_NAME = "buffer.db", "quarantine.db"
 
 
-OURS = (FILE_NAME, "store.db")
+OURS = (FILE_NAME, QUARANTINE_NAME, "store.db")
 """Files by which a folder is one of Hubpulse's."""
 
 

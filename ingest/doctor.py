@@ -77,7 +77,10 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
         gone = list(_gone_at_the_broker(reader.status, now_ns=clock_ns()))
-        gone += _not_kept(reader.quarantine)
+        try:
+            gone += _not_kept(reader.quarantine)
+        except HubpulseError as error:
+            gone.append(str(error))
     if not ledger.balanced:
         return Finding("ingest", State.FAILED, f"the ledger does not balance: keep {settings.data_dir} and report it")
     if not subscriber:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from ingest.hub_counts import HubCounts
 from stores.sqlite_file import SqliteFile
 
 
@@ -29,11 +30,15 @@ class Ledger(BaseModel):
     readings_stored: int
     readings_store_rejected: int
     readings_pending: int
+    by_hub: Mapping[str, Mapping[str, int]] = {}
+    """What was held back, by name and hub."""
+
     notes: Mapping[str, int] = {}
     """What is worth knowing and part of no equation.
 
     `overwritten`: readings that a later message gave other values. `quarantine_not_kept`: refused messages beyond a
-    quota. `maybe_repeated`: readings without a time that may be in the store already. `sessions_lost` and
+    quota. `quarantine_expired`: refused messages that were deleted for their age.
+    `maybe_repeated`: readings without a time that may be in the store already. `sessions_lost` and
     `broker_restarts`: after which the broker had not all that it had acknowledged. `readings_lost`: those lost
     with a damaged buffer.
     """
@@ -50,7 +55,7 @@ class Ledger(BaseModel):
 
 
 _LATER = "messages_redelivered"
-_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes", _LATER)]
+_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes", "by_hub", _LATER)]
 _COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _FIRST_COLUMNS)
 SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
@@ -92,4 +97,5 @@ class LedgerTable:
         row = self._file.one(f"SELECT {', '.join(columns)}, {_PENDING} FROM ledger") or ()  # noqa: S608 - our own names
         is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
         notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
-        return Ledger(**dict(zip((*columns, "readings_pending"), row, strict=True)), notes=notes)
+        by_hub = HubCounts(self._file).read()
+        return Ledger(**dict(zip((*columns, "readings_pending"), row, strict=True)), notes=notes, by_hub=by_hub)

@@ -1,7 +1,7 @@
 r"""The path of a reading, and the process that runs it.
 
     broker -> subscriber -> format (decode) -> registry -> validate -> encode -> buffer (commit, THEN acknowledge)
-                                   \-> quarantine (same commit)                       \-> writer -> store
+                                   \-> quarantine (before that commit)                \-> writer -> store
 
 The steps from format to encode are wired in `ingest.decoder`.
 
@@ -25,15 +25,16 @@ import structlog
 
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
-from ingest.buffer_file import keep_reserve
+from ingest.buffer_file import QUARANTINE_NAME, keep_reserve
 from ingest.decoder import Decoder
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.old_session import OldSession, try_to_end
 from ingest.privacy import masked_trace
 from ingest.quarantine import Quota
-from ingest.salvage import has_lost_commits, salvage_buffer
+from ingest.salvage import has_lost_commits, salvage_buffer, salvage_quarantine
 from ingest.session import SessionMemory
+from ingest.upkeep import Upkeep
 from ingest.writer import Writer
 from mqtt.broker_state import look_if_possible
 from mqtt.messages import Message
@@ -95,6 +96,8 @@ class Ingest:
         with _data_lock(self._settings.data_dir):
             if has_lost_commits(self._settings.data_dir):
                 self._salvage()
+            if has_lost_commits(self._settings.data_dir, name=QUARANTINE_NAME):
+                self._salvage(salvage_quarantine)
             salvages_left = _SALVAGES_MAX
             while not self._has_walked(may_salvage=salvages_left > 0):
                 salvages_left -= 1
@@ -110,13 +113,13 @@ class Ingest:
             return False
         return True
 
-    def _salvage(self) -> None:
+    def _salvage(self, salvage: Callable[..., object] = salvage_buffer) -> None:
         folder = self._settings.data_dir
         try:
-            salvage_buffer(folder, now_ns=self._clock_ns())
+            salvage(folder, now_ns=self._clock_ns())
         except (OSError, sqlite3.Error) as error:
             raise HubpulseError(
-                f"the damaged buffer in {folder} can't be set aside ({error}): make room on the disk, start again"
+                f"a damaged file in {folder} can't be set aside ({error}): make room on the disk, start again"
             ) from error
 
     def _walk(self) -> None:
@@ -172,6 +175,8 @@ class Ingest:
         registry = self._estate.registry
         decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns)
         old = self._old_session(session)
+        age_days_max = self._settings.ingest.quarantine_age_days_max
+        upkeep = Upkeep(self._settings.data_dir, buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
             writer.raise_failure()
             in_doubt = subscriber.in_doubt
@@ -192,6 +197,8 @@ class Ingest:
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
             is_time = self._report_status(subscriber, buffer, subscriber.problem)
+            if is_time:
+                upkeep.turn()
             is_as_noted = (session.filters, session.was_in_doubt) == (
                 subscriber.filters_at_broker,
                 subscriber.in_doubt,

@@ -1,30 +1,26 @@
-"""Refused messages: kept whole, listed, shown, sent again once the cause is fixed, or purged."""
+"""Refused messages: kept whole, listed, shown, sent again once the cause is fixed, or purged.
+
+`quarantine.db` is a file of its own (see `stores.sqlite_file`), with bounds of its own: what fills or damages it stops
+nobody. Which of its rows count is for the buffer to say (`ingest.refusals`): readers pass over the others.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from ingest.batches import Refused
+from ingest.buffer_file import QUARANTINE_NAME
 from ingest.privacy import masked_message
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.localtime import from_ns
 from schemas.readings import Reason, Refusal
-from stores.sqlite_file import SqliteFile
+from stores.salvage import DAMAGED
+from stores.sqlite_file import SqliteFile, statements
 
-SCHEMA = (
-    """
-    CREATE TABLE IF NOT EXISTS quarantine (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
-        retained INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-        readings_taken INTEGER NOT NULL, readings_refused INTEGER NOT NULL
-    )
-    """,
-    "CREATE INDEX IF NOT EXISTS quarantine_reason ON quarantine (reason)",
-    "CREATE INDEX IF NOT EXISTS quarantine_received ON quarantine (received_ns)",
-)
 _ROW_BYTES = 200
 _SIZE = "length(topic) + length(payload) + length(detail) + 200"
 STORE = ":store"
@@ -34,8 +30,16 @@ _COUNT_USE = f"INSERT INTO quarantine_use (hub, bytes) SELECT hub, sum({_SIZE}) 
 RECOUNT = ("DELETE FROM quarantine_use", _COUNT_USE)
 """Counts anew how much each hub has, where rows came by another way than one by one."""
 
-QUOTAS = (
-    "ALTER TABLE quarantine ADD COLUMN hub TEXT NOT NULL DEFAULT ''",
+SCHEMA = (
+    """
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+        retained INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        readings_taken INTEGER NOT NULL, readings_refused INTEGER NOT NULL, hub TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX quarantine_reason ON quarantine (reason)",
+    "CREATE INDEX quarantine_received ON quarantine (received_ns)",
     """
     CREATE TABLE quarantine_use (
         hub TEXT PRIMARY KEY, bytes INTEGER NOT NULL, not_kept INTEGER NOT NULL DEFAULT 0
@@ -52,17 +56,19 @@ QUOTAS = (
         UPDATE quarantine_use SET bytes = bytes - ({_SIZE.replace("(", "(old.")}) WHERE hub = old.hub;
     END
     """,  # noqa: S608 - our own words
-    _COUNT_USE,
 )
-"""How much each hub has in the quarantine, kept up to date whoever adds or removes."""
+"""`quarantine_use` has how much each hub has, kept up to date whoever adds or removes."""
+
+MIGRATIONS = (statements(*SCHEMA),)
 
 _SAMPLED = 100
 _SAMPLES_SHARE = 0.1
 _DETAILS_SHOWN = 3
 _PURGED_AT_ONCE = 1000
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
-_COLUMNS = "received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused, hub"
-_INSERT = f"INSERT INTO quarantine ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+COLUMNS = "id, received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused, hub"
+INSERT = f"INSERT OR REPLACE INTO quarantine ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_PRAGMAS = {"journal_size_limit": 16 * 1024**2}
 
 
 class Quota(NamedTuple):
@@ -70,6 +76,30 @@ class Quota(NamedTuple):
 
     hub_bytes_max: int = 32 * 1024**2
     bytes_max: int = 1024**3
+
+
+class QuarantineError(HubpulseError):
+    """The quarantine's file can't be used now; what is whole in one that `can_be_salvaged` can."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.can_be_salvaged = code in DAMAGED
+
+
+Row = tuple[int, str, bytes, bool, str, str, int, int, str]
+"""A refused message, as a row but for its id."""
+
+
+class Visible(NamedTuple):
+    """Which rows count: those up to an id, but for some that are removed."""
+
+    last_id: int = 2**63 - 1
+    removed: tuple[int, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """As part of a query; there are only numbers in it."""
+        return f"id <= {self.last_id} AND id NOT IN ({', '.join(map(str, self.removed))})"
 
 
 class RejectedLine(NamedTuple):
@@ -101,50 +131,157 @@ _PLENTY = Quota()
 
 
 class Quarantine:
-    """The table of them; `add`, `add_rejected` and `remove` belong into a transaction of its owner."""
+    """The file of them. Every method that writes is one commit. Raises QuarantineError."""
 
-    def __init__(self, file: SqliteFile, quota: Quota = _PLENTY) -> None:
-        self._file = file
+    def __init__(
+        self,
+        data_dir: Path,
+        quota: Quota = _PLENTY,
+        *,
+        read_only: bool = False,
+        visible: Callable[[], Visible] = Visible,
+    ) -> None:
+        self._file = SqliteFile(
+            data_dir / QUARANTINE_NAME,
+            name="quarantine",
+            migrations=MIGRATIONS,
+            pragmas=_PRAGMAS,
+            read_only=read_only,
+            follows=True,
+            error=QuarantineError,
+        )
         self._quota = quota
+        self._visible = visible
         self._beyond: Counter[str] = Counter()
 
-    def add(self, refused: Sequence[Refused]) -> int:
-        """Keep refused messages, as far as the quotas of their hubs go; how many were not kept."""
-        if not refused:
-            return 0
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever refused."""
+        return self._file.exists() and self._file.layout() > 0
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        self._file.close()
+
+    def choose(self, refused: Sequence[Refused]) -> tuple[list[Row], Counter[str]]:
+        """The messages that the quotas of their hubs have room for, and how many of each hub they have none for."""
         used = dict(self._file.all("SELECT hub, bytes FROM quarantine_use WHERE hub != ?", (STORE,)))
-        kept: list[Refused] = []
+        kept: list[Row] = []
         not_kept: Counter[str] = Counter()
         for entry in refused:
             size = len(entry.message.topic) + len(entry.message.payload) + _ROW_BYTES
             if self._has_room(entry.hub, size, used):
                 used[entry.hub] = used.get(entry.hub, 0) + size
-                kept.append(entry)
+                kept.append(row_of(entry))
             else:
                 not_kept[entry.hub] += 1
-        db = self._file.connection()
-        db.executemany(_INSERT, map(_row, kept))
-        db.executemany(
-            "INSERT INTO quarantine_use (hub, bytes, not_kept) VALUES (?, 0, ?)"
-            " ON CONFLICT (hub) DO UPDATE SET not_kept = not_kept + excluded.not_kept",
-            not_kept.items(),
-        )
-        return not_kept.total()
+        return kept, not_kept
 
-    def put_back(self, refused: Sequence[Refused]) -> None:
-        """Keep what is left of a message that was there already, whatever the quota."""
-        self._file.connection().executemany(_INSERT, map(_row, refused))
+    def change(self, rows: Sequence[Row], *, after: int, removed: Sequence[int], not_kept: Mapping[str, int]) -> None:
+        """Take out what does not count, which is above an id or removed, and put rows in, with the ids from there."""
+        with self._file.transaction() as db:
+            db.execute("DELETE FROM quarantine WHERE id > ?", (after,))
+            db.executemany("DELETE FROM quarantine WHERE id = ?", ((number,) for number in removed))
+            db.executemany(INSERT, ((number, *row) for number, row in enumerate(rows, start=after + 1)))
+            db.executemany(
+                "INSERT INTO quarantine_use (hub, bytes, not_kept) VALUES (?, 0, ?)"
+                " ON CONFLICT (hub) DO UPDATE SET not_kept = not_kept + excluded.not_kept",
+                not_kept.items(),
+            )
+
+    def last_id(self) -> int:
+        """The highest id of all."""
+        (found,) = self._file.one("SELECT coalesce(max(id), 0) FROM quarantine") or (0,)
+        return int(found)
 
     def refused_bytes(self) -> int:
         """How much refused messages take, as the quotas count it."""
-        (found,) = self._file.one("SELECT coalesce(sum(bytes), 0) FROM quarantine_use WHERE hub != ?", (STORE,)) or (0,)
-        return int(found)
+        return self._bytes("hub != ?")
+
+    def store_rejected_bytes(self) -> int:
+        """How much the lines take that the store refused."""
+        return self._bytes("hub = ?")
 
     def not_kept(self) -> dict[str, int]:
         """How many messages of a hub were not kept since the last purge, where its quota was used up."""
-        if self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'quarantine_use'") is None:
+        if not self.is_there:
             return {}
         return dict(self._file.all("SELECT hub, not_kept FROM quarantine_use WHERE not_kept > 0 ORDER BY 2 DESC"))
+
+    def counted(self, refusal_id: int) -> Removed | None:
+        """How a refusal was counted; None where there is none of that id."""
+        query = f"SELECT reason, readings_taken, readings_refused FROM quarantine WHERE id = ? AND {self._which}"  # noqa: S608 - numbers
+        row = self._file.one(query, (refusal_id,)) if self.is_there else None
+        return Removed(Reason(row[0]), *row[1:]) if row else None
+
+    def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
+        """The newest refusals first, of one reason or of all."""
+        if not self.is_there:
+            return iter(())
+        query = f"{_SELECT} WHERE {self._which} AND reason = coalesce(?, reason) ORDER BY id DESC LIMIT ?"
+        return map(_refusal, self._file.rows(query, (reason, limit)))
+
+    def get(self, refusal_id: int) -> Refusal:
+        """One refusal. Raises HubpulseError where there is none of that id."""
+        row = self._file.one(f"{_SELECT} WHERE id = ? AND {self._which}", (refusal_id,)) if self.is_there else None
+        if row is None:
+            raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
+        return _refusal(row)
+
+    def messages(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[Quarantined]:
+        """Refused messages, the oldest first: those of `ids`, or all of a reason, or all."""
+        if not self.is_there:
+            return
+        if ids is None:
+            query = f"SELECT id FROM quarantine WHERE {self._which} AND reason = coalesce(?, reason) ORDER BY id"  # noqa: S608 - numbers
+            ids = [row[0] for row in self._file.all(query, (reason,))]
+        for refusal_id in ids:
+            for _, received_ns, topic, payload, retained, why, _ in self._file.all(
+                f"{_SELECT} WHERE id = ? AND {self._which}", (refusal_id,)
+            ):
+                message = Message(topic.encode(), payload, retained=bool(retained))
+                yield Quarantined(refusal_id, received_ns, message, Reason(why))
+
+    def counts(self) -> dict[str, int]:
+        """How many messages are in the quarantine, by reason, the most frequent first."""
+        if not self.is_there:
+            return {}
+        query = f"SELECT reason, count(*) FROM quarantine WHERE {self._which} GROUP BY reason ORDER BY 2 DESC"  # noqa: S608 - numbers
+        return dict(self._file.all(query))
+
+    def purge(self, *, reason: Reason | None, before_ns: int) -> int:
+        """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
+        if not self.is_there:
+            return 0
+        deleted = 0
+        while True:
+            # A part at a time: the log of one commit needs room, too, and this may be done for want of it.
+            count = self.purge_some(reason=reason, before_ns=before_ns).total()
+            deleted += count
+            if count < _PURGED_AT_ONCE:
+                with self._file.transaction() as db:
+                    db.execute("UPDATE quarantine_use SET not_kept = 0")
+                return deleted
+
+    def purge_some(self, *, reason: Reason | None, before_ns: int) -> Counter[str]:
+        """The same, a thousand at most; how many of each hub they were."""
+        if not self.is_there:
+            return Counter()
+        some = "SELECT id FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason) LIMIT ?"
+        with self._file.transaction() as db:
+            query = f"DELETE FROM quarantine WHERE id IN ({some}) RETURNING hub"  # noqa: S608 - our own text
+            return Counter(hub for (hub,) in db.execute(query, (before_ns, reason, _PURGED_AT_ONCE)).fetchall())
+
+    @property
+    def _which(self) -> str:
+        return self._visible().condition
+
+    def _bytes(self, which: str) -> int:
+        if not self.is_there:
+            return 0
+        query = f"SELECT coalesce(sum(bytes), 0) FROM quarantine_use WHERE {which}"  # noqa: S608 - our own words
+        (found,) = self._file.one(query, (STORE,)) or (0,)
+        return int(found)
 
     def _has_room(self, hub: str, size: int, used: Mapping[str, int]) -> bool:
         of_hub, of_all = used.get(hub, 0) + size, sum(used.values()) + size
@@ -158,65 +295,14 @@ class Quarantine:
             and of_all <= self._quota.bytes_max * more
         )
 
-    def add_rejected(self, rejected: Sequence[RejectedLine], *, now_ns: int) -> None:
-        """Keep lines that the store refused, each with a receive time of its own."""
-        rows = (
-            (received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1, STORE)
-            for received_ns, line in enumerate(rejected, start=now_ns)
-        )
-        self._file.connection().executemany(_INSERT, rows)
 
-    def remove(self, refusal_id: int) -> Removed | None:
-        """Take a refusal out; None where there is none of that id."""
-        query = "DELETE FROM quarantine WHERE id = ? RETURNING reason, readings_taken, readings_refused"
-        row = self._file.connection().execute(query, (refusal_id,)).fetchone()
-        return Removed(Reason(row[0]), *row[1:]) if row else None
-
-    def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
-        """The newest refusals first, of one reason or of all."""
-        query = f"{_SELECT} WHERE reason = coalesce(?, reason) ORDER BY id DESC LIMIT ?"
-        return map(_refusal, self._file.rows(query, (reason, limit)))
-
-    def get(self, refusal_id: int) -> Refusal:
-        """One refusal. Raises HubpulseError where there is none of that id."""
-        row = self._file.one(f"{_SELECT} WHERE id = ?", (refusal_id,))
-        if row is None:
-            raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
-        return _refusal(row)
-
-    def messages(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[Quarantined]:
-        """Refused messages, the oldest first: those of `ids`, or all of a reason, or all."""
-        if ids is None:
-            query = "SELECT id FROM quarantine WHERE reason = coalesce(?, reason) ORDER BY id"
-            ids = [row[0] for row in self._file.all(query, (reason,))]
-        for refusal_id in ids:
-            for _, received_ns, topic, payload, retained, why, _ in self._file.all(
-                f"{_SELECT} WHERE id = ?", (refusal_id,)
-            ):
-                message = Message(topic.encode(), payload, retained=bool(retained))
-                yield Quarantined(refusal_id, received_ns, message, Reason(why))
-
-    def counts(self) -> dict[str, int]:
-        """How many messages are in the quarantine, by reason, the most frequent first."""
-        return dict(self._file.all("SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC"))
-
-    def purge(self, *, reason: Reason | None, before_ns: int) -> int:
-        """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
-        deleted = 0
-        some = "SELECT id FROM quarantine WHERE received_ns < ? AND reason = coalesce(?, reason) LIMIT ?"
-        while True:
-            # A part at a time: the log of one commit needs room, too, and this may be done for want of it.
-            with self._file.transaction() as db:
-                query = f"DELETE FROM quarantine WHERE id IN ({some})"  # noqa: S608 - our own text
-                count = db.execute(query, (before_ns, reason, _PURGED_AT_ONCE)).rowcount
-            deleted += count
-            if count < _PURGED_AT_ONCE:
-                with self._file.transaction() as db:
-                    db.execute("UPDATE quarantine_use SET not_kept = 0")
-                return deleted
+def rejected_row(line: RejectedLine, received_ns: int) -> Row:
+    """A line that the store refused."""
+    return received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1, STORE
 
 
-def _row(refused: Refused) -> tuple[int, str, bytes, bool, str, str, int, int, str]:
+def row_of(refused: Refused) -> Row:
+    """A message of which nothing, or not everything, was taken."""
     topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
     return (
         refused.received_ns,

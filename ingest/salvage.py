@@ -9,10 +9,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from ingest import quarantine
 from ingest.buffer import MIGRATIONS
-from ingest.buffer_file import FILE_NAME
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.pending import is_as_committed
-from ingest.quarantine import RECOUNT
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
 from stores.sqlite_log import loses_commits
@@ -26,9 +26,14 @@ def salvage_buffer(data_dir: Path, *, now_ns: int) -> Salvage:
     return salvage(data_dir / FILE_NAME, make=_make, mend=_mend, now_ns=now_ns)
 
 
-def has_lost_commits(data_dir: Path) -> bool:
-    """Whether commits are behind damage in the log, where opening the buffer would give them up without a word."""
-    log = data_dir / f"{FILE_NAME}-wal"
+def salvage_quarantine(data_dir: Path, *, now_ns: int) -> Salvage:
+    """The same for the quarantine. Raises OSError, sqlite3.Error."""
+    return salvage(data_dir / QUARANTINE_NAME, make=_make_quarantine, mend=_recount, now_ns=now_ns)
+
+
+def has_lost_commits(data_dir: Path, *, name: str = FILE_NAME) -> bool:
+    """Whether commits are behind damage in the log, where opening the file would give them up without a word."""
+    log = data_dir / f"{name}-wal"
     return log.exists() and loses_commits(log)
 
 
@@ -37,13 +42,24 @@ def _make(path: Path) -> None:
         file.connection()
 
 
+def _make_quarantine(path: Path) -> None:
+    with closing(SqliteFile(path, name="quarantine", migrations=quarantine.MIGRATIONS)) as file:
+        file.connection()
+
+
+def _recount(db: sqlite3.Connection) -> list[str]:
+    for statement in quarantine.RECOUNT:
+        db.execute(statement)
+    return []
+
+
 def _mend(db: sqlite3.Connection) -> list[str]:
     """Take out the batches that are not as they were committed, and have the ledger balance."""
     found = db.execute("SELECT id, lines, marks, checksum FROM batches")
     torn = [row_id for row_id, *committed in found if not is_as_committed(*committed)]
     db.executemany("DELETE FROM batches WHERE id = ?", ((row_id,) for row_id in torn))
-    for statement in RECOUNT:
-        db.execute(statement)
+    # Which of its rows count was in the damaged file, too: they all do.
+    db.execute("INSERT OR REPLACE INTO quarantine_record (only, last_id) VALUES (1, NULL)")
     lost: int
     (lost,) = db.execute(
         "SELECT readings_accepted - readings_stored - readings_store_rejected"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ingest.buffer import Buffer
 from ingest.pending import PendingRow
+from ingest.quarantine import QuarantineError
 from schemas.localtime import NS_A_SECOND
 from sensors.times import text_ns
 from stores.lines import encode
@@ -46,7 +48,7 @@ class StatusReport:
         ledger = buffer.ledger.read()
         oldest_ns = buffer.pending.oldest_committed_ns()
         fields: dict[str, int | float | bool] = {
-            **ledger.model_dump(exclude={"notes"}),
+            **ledger.model_dump(exclude={"notes", "by_hub"}),
             "connected": _connected(buffer, now_ns),
             "buffer_bytes": buffer.used_bytes(),
             "buffer_oldest_s": max(0.0, (now_ns - oldest_ns) / NS_A_SECOND) if oldest_ns is not None else 0.0,
@@ -55,7 +57,9 @@ class StatusReport:
         if self._lag_ns is not None:
             fields["lag_s"] = max(0.0, self._lag_ns / NS_A_SECOND)
             self._lag_ns = None
-        refused = buffer.quarantine.counts()
+        refused: dict[str, int] = {}
+        with suppress(QuarantineError):  # ingest says so, and mends it
+            refused = buffer.quarantine.counts()
         return [
             encode("pipeline_status", {"ingest": self._ingest}, fields, now_ns),
             *(

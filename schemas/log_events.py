@@ -34,6 +34,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     # Ingest
     "acknowledging_paused": LogEvent("Buffer or disk is full: the broker holds what is published.", ("error",)),
     "decoding_failed": LogEvent("A fault in the decoder; its messages are taken one by one.", ("trace",)),
+    "quarantine_failed": LogEvent("The quarantine can't be used: refused messages are counted, not kept.", ("error",)),
     "estate_rejected": LogEvent("The edited estate file has a mistake; the one before stays in force.", ("error",)),
     "estate_reloaded": LogEvent("The edited estate file is in force.", ("hubs",)),
     "file_salvaged": LogEvent("A file was damaged or gone; what was whole in it is in a new one.", ("file", "error")),

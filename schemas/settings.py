@@ -161,6 +161,7 @@ class IngestSettings(_SettingsPart):
     buffer_bytes_max: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
     quarantine_bytes_max: int = Field(default=1024**3, ge=1024**2)
     quarantine_hub_bytes_max: int = Field(default=32 * 1024**2, ge=64 * 1024)
+    quarantine_age_days_max: int = Field(default=365, ge=1, le=36500)
     disk_free_bytes_min: int = Field(default=64 * 1024**2, ge=0)
     # An array of the shortest readings takes a hundred times its bytes once it is decoded.
     held_bytes_max: int = Field(default=2 * 1024**2, ge=1024**2, le=8 * 1024**2)

@@ -12,7 +12,7 @@ import pytest
 
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferFullError, BufferReader
-from ingest.buffer_file import FILE_NAME
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.quarantine import RejectedLine
 from mqtt.messages import Message
 from schemas import HubpulseError
@@ -225,7 +225,7 @@ def test_a_page_of_the_quarantine_that_is_damaged_says_so(open_buffer: OpenBuffe
     for _ in range(50):
         buffer.commit(refusal("t", bytes(3000)))
     buffer.close()
-    path = tmp_path / FILE_NAME
+    path = tmp_path / QUARANTINE_NAME
     whole = path.read_bytes()
     path.write_bytes(whole[:80_000] + b"\xff" * 80_000 + whole[160_000:])
     reader = BufferReader(tmp_path)
@@ -249,7 +249,8 @@ def test_what_is_refused_is_kept_whole_but_for_mac_addresses(buffer: Buffer, tmp
     }
     assert kept.detail == "unknown key **:**:**:**:**:**"
     buffer.close()
-    assert b"dd:ee:ff" not in (tmp_path / FILE_NAME).read_bytes().replace(b"dd:ee:ff:00:11", b"")
+    for name in (FILE_NAME, QUARANTINE_NAME):
+        assert b"dd:ee:ff" not in (tmp_path / name).read_bytes().replace(b"dd:ee:ff:00:11", b"")
 
 
 def test_bytes_of_any_kind_are_kept_as_they_came(buffer: Buffer, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mqtt.messages import Message
 from schemas import Reason
 from schemas.readings import Rejection
 from tests.ingest.given import Clock
+from tests.ingest.killing import folders_as_killed
 
 PLENTY = 10**9
 REJECTION = Rejection(reason=Reason.OUT_OF_RANGE, detail="because")
@@ -78,6 +79,10 @@ class BufferMachine(RuleBasedStateMachine):
             self.buffer.commit(batch)
         except BufferFullError:
             return False
+        self.count(batch)
+        return True
+
+    def count(self, batch: Batch) -> None:
         model = self.model
         model.received += batch.messages
         model.no_reading += len(batch.no_reading)
@@ -90,7 +95,6 @@ class BufferMachine(RuleBasedStateMachine):
         model.quarantine += [("topic", r.message.payload, Reason.OUT_OF_RANGE) for r in batch.refused]
         model.partly_taken |= {r.message.payload for r in batch.refused if r.readings}
         model.deliveries |= {message.packet_id: message for message in batch.deliveries}
-        return True
 
     @rule(good=st.integers(0, 5), refused=st.integers(0, 3), partial=st.integers(0, 3))
     def commit_some(self, good: int, refused: int, partial: int) -> None:
@@ -146,11 +150,12 @@ class BufferMachine(RuleBasedStateMachine):
     def settle_on_a_full_disk(self) -> None:
         rows = self.buffer.pending.oldest(1)
         big = [RejectedLine("line", bytes(300_000), "because")]
-        (count,) = self.buffer._file.connection().execute("PRAGMA page_count").fetchone()
-        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {count}")
+        quarantine = self.buffer.quarantine._file.connection()
+        (count,) = quarantine.execute("PRAGMA page_count").fetchone()
+        quarantine.execute(f"PRAGMA max_page_count = {count}")
         with pytest.raises(BufferFullError):
             self.buffer.settle(rows, big)
-        self.buffer._file.connection().execute(f"PRAGMA max_page_count = {2**30}")
+        self.buffer.quarantine.close()
 
     @precondition(lambda self: self.model.pending)
     @rule()
@@ -170,6 +175,21 @@ class BufferMachine(RuleBasedStateMachine):
         self.folders.append(Path(shutil.copytree(self.folders[-1], Path(tempfile.mkdtemp(prefix="buffer-")) / "copy")))
         self.buffer.close()
         self.buffer = self.open(PLENTY)
+
+    @rule(good=st.integers(0, 2), refused=st.integers(0, 2), point=st.integers(0, 20))
+    def killed_in_the_middle_of_a_commit(self, good: int, refused: int, point: int) -> None:
+        """What was not committed to both files comes again."""
+        batch = self.batch(good, refused, 0)
+        killed = folders_as_killed(self.folders[-1], lambda: self.buffer.commit(batch))
+        self.buffer.close()
+        self.folders += killed[: point % len(killed) + 1]
+        for other in killed[point % len(killed) + 1 :]:
+            shutil.rmtree(other)
+        self.buffer = self.open(PLENTY)
+        if batch.messages and self.buffer.ledger.read().messages_received == self.model.received:
+            assert self.commit(batch)
+        else:
+            self.count(batch)
 
     @rule()
     def the_broker_begins_a_new_session(self) -> None:

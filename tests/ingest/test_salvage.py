@@ -1,6 +1,7 @@
 """What is whole in a damaged buffer goes on, what is missing is named, and the service with it."""
 
 import random
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.batches import Batch
 from ingest.buffer import Buffer, BufferReader
-from ingest.buffer_file import FILE_NAME
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.doctor import State, examine
 from ingest.ledger import Ledger
 from ingest.salvage import READINGS_LOST, has_lost_commits, salvage_buffer
@@ -24,7 +25,7 @@ from tests.servers import Mosquitto
 from tests.waiting import wait_until
 
 PAGE = 4096
-COMMITS, READINGS = 60, 20
+COMMITS, READINGS = 60, 60
 
 
 def readings(number: int) -> Batch:
@@ -71,6 +72,7 @@ def look(folder: Path) -> tuple[Ledger, int]:
 def test_only_what_lay_on_the_damaged_pages_is_lost(tmp_path: Path, whole: bytes, first: int, count: int) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(overwritten(whole, first, count))
+    shutil.copy(tmp_path / "whole" / QUARANTINE_NAME, tmp_path)
     found = salvage_buffer(tmp_path, now_ns=NOW_NS)
     ledger, refusals = look(tmp_path)
 
@@ -85,6 +87,7 @@ def test_only_what_lay_on_the_damaged_pages_is_lost(tmp_path: Path, whole: bytes
 @pytest.mark.parametrize("keep", [0.8, 0.5, 0.1])
 def test_a_file_that_was_cut_short_gives_what_is_before_the_cut(tmp_path: Path, whole: bytes, keep: float) -> None:
     (tmp_path / FILE_NAME).write_bytes(whole[: int(len(whole) * keep) // PAGE * PAGE])
+    shutil.copy(tmp_path / "whole" / QUARANTINE_NAME, tmp_path)
     salvage_buffer(tmp_path, now_ns=NOW_NS)
     ledger, refusals = look(tmp_path)
 

@@ -1,0 +1,57 @@
+"""Keeps the quarantine usable and within its age, beside what ingest receives and never in its way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from ingest.buffer import Buffer, BufferFullError
+from ingest.quarantine import QuarantineError
+from ingest.salvage import salvage_quarantine
+from schemas.localtime import NS_AN_HOUR
+
+log = structlog.get_logger("hubpulse.ingest")
+
+_EXPIRY_EVERY_NS = NS_AN_HOUR
+_DAY_NS = 24 * NS_AN_HOUR
+_HINT = "refused messages are counted and not kept, what else is sent goes on"
+
+
+class Upkeep:
+    """What is done every few seconds, in the thread that receives."""
+
+    def __init__(self, data_dir: Path, buffer: Buffer, *, age_days_max: int, clock_ns: Callable[[], int]) -> None:
+        self._data_dir = data_dir
+        self._buffer = buffer
+        self._age_ns = age_days_max * _DAY_NS
+        self._clock_ns = clock_ns
+        self._expired_ns = 0
+        self._logged: str | None = None
+
+    def turn(self) -> None:
+        """Put another file in the place of a damaged one, and delete some of what is too old."""
+        problem = self._buffer.quarantine_problem
+        if problem is not None:
+            if str(problem) != self._logged:
+                log.error("quarantine_failed", error=str(problem), hint=_HINT)
+            if problem.can_be_salvaged:
+                self._salvage()
+        self._logged = None if problem is None else str(problem)
+        # Where either can't be written now, it is tried again.
+        with suppress(QuarantineError, BufferFullError):
+            self._expire()
+
+    def _salvage(self) -> None:
+        with suppress(OSError, sqlite3.Error, BufferFullError):
+            self._buffer.replace_quarantine(lambda: salvage_quarantine(self._data_dir, now_ns=self._clock_ns()))
+
+    def _expire(self) -> None:
+        now_ns = self._clock_ns()
+        if 0 <= now_ns - self._expired_ns < _EXPIRY_EVERY_NS:
+            return
+        if not self._buffer.expire(before_ns=now_ns - self._age_ns):
+            self._expired_ns = now_ns
