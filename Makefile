@@ -13,8 +13,9 @@ WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
+FUZZ_ARGS ?=
 
-.PHONY: help install run test lint coverage hours seeds campaigns chaos bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns chaos fuzz bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -56,6 +57,11 @@ chaos: install ## 300 rounds of faults on real parts, on each store (CHAOS_ARGS=
 	@.ci/real-parts
 	$(BIN)/python -m tests.chaos --store influxdb $(CHAOS_ARGS)
 	$(BIN)/python -m tests.chaos --store sqlite $(CHAOS_ARGS)
+
+fuzz: install ## 200,000 inputs of strangers to each part that reads them (FUZZ_ARGS="message --examples 5000")
+	@$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[fuzz]' \
+	    || echo "atheris can't be installed here: without it" >&2
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: install ## measure ingest, stores and roll-ups on this machine
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
