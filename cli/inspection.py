@@ -43,6 +43,7 @@ def explain(
 
 
 _NOTES = {
+    "broker_dropped": "{count} messages were dropped by the broker, which had no room for them",
     "broker_restarts": "{count} restarts of the broker: what it had not saved then is missing",
     "maybe_repeated": "{count} readings without a time may be there twice (`maybe_repeated`)",
     "overwritten": "{count} readings were given other values by a later message{known}",

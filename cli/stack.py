@@ -14,6 +14,7 @@ from cli.context import make_data_dir
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
 from ingest.broker import HOST, EmbeddedBroker
+from ingest.broker_losses import losses_of
 from ingest.heartbeat import beat
 from ingest.pipeline import Ingest
 from schemas import Estate, HubpulseError, Settings
@@ -50,7 +51,10 @@ def board_server(settings: Settings) -> BoardServer:
         open_store=lambda: open_store(settings),
         estate=CurrentEstate(settings),
         hosts=settings.board.hosts,
-        salvaged=lambda: [str(found) for found in salvages(settings.data_dir)],
+        missing=lambda: [
+            *map(str, salvages(settings.data_dir)),
+            *losses_of(settings.data_dir, now_ns=time.time_ns()),
+        ],
     )
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
 

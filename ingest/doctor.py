@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ingest.buffer_file import is_open_to_others, require_file
 from mqtt.probe import is_shared, lets_in, place_of
 from schemas.errors import HubpulseError
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE, Settings
 from stores import open_store
 from stores.salvage import salvages
@@ -22,18 +22,10 @@ from stores.salvage import salvages
 if TYPE_CHECKING:
     from ingest.buffer import BufferReader
     from ingest.quarantine import Quarantine
-    from ingest.service_status import ServiceStatus
 
 _BROKER_DEADLINE_S = 5.0
 _CLIENT_ID = "hubpulse-doctor"
 _ALIVE_WITHIN_S = 30
-_TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
-_WINDOWS = {
-    "session_lost": "the broker lost our session: what was published between {since} and {until} is missing, see why"
-    " it keeps no sessions (`persistence true`)",
-    "broker_was_restarted": "the broker was restarted between {since} and {until}: what it had not saved then is"
-    " missing, readings without a time may be there twice (`maybe_repeated`)",
-}
 _GB = 1024**3
 
 
@@ -74,9 +66,11 @@ def examine(settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -
 def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Finding:
     """Whether ingest runs, receives and writes, and whether its ledger balances."""
     with closing(_buffer(settings.data_dir)) as reader:
+        from ingest.broker_losses import losses  # noqa: PLC0415 - only where there is a buffer
+
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
-        gone = list(_gone_at_the_broker(reader.status, now_ns=clock_ns()))
+        gone = list(losses(reader.status, now_ns=clock_ns()))
         try:
             gone += _not_kept(reader.quarantine)
         except HubpulseError as error:
@@ -104,16 +98,6 @@ def _not_kept(quarantine: Quarantine) -> list[str]:
     found = ", ".join(f"{count} of {hub or 'unknown topics'}" for hub, count in quarantine.not_kept().items())
     hint = "see what they send (`hubpulse quarantine list`), then redrive or purge"
     return [f"refused messages that the quarantine had no room for: {found}; {hint}"] if found else []
-
-
-def _gone_at_the_broker(status: ServiceStatus, *, now_ns: int) -> Iterator[str]:
-    """What the broker may have lost in the last days, as ingest found it when it connected."""
-    from sensors.times import text_ns  # noqa: PLC0415 - likewise
-
-    for name, sentence in _WINDOWS.items():
-        window = status.get(name)
-        if window and now_ns - text_ns(window["until"]) < _TOLD_FOR_NS:
-            yield sentence.format(**window)
 
 
 def _buffer(data_dir: Path) -> BufferReader:

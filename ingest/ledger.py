@@ -38,7 +38,8 @@ class Ledger(BaseModel):
 
     `overwritten`: readings that a later message gave other values. `quarantine_not_kept`: refused messages beyond a
     quota. `quarantine_expired`: refused messages that were deleted for their age.
-    `maybe_repeated`: readings without a time that may be in the store already. `sessions_lost` and
+    `broker_dropped`: messages that the broker had no room for, of
+    anybody. `maybe_repeated`: readings without a time that may be in the store already. `sessions_lost` and
     `broker_restarts`: after which the broker had not all that it had acknowledged. `readings_lost`: those lost
     with a damaged buffer.
     """

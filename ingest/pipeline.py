@@ -24,6 +24,7 @@ from pathlib import Path
 import structlog
 
 from ingest.batches import Batch
+from ingest.broker_losses import DroppedMessages
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
 from ingest.buffer_file import QUARANTINE_NAME, keep_reserve
 from ingest.decoder import Decoder
@@ -36,7 +37,7 @@ from ingest.salvage import has_lost_commits, salvage_buffer, salvage_quarantine
 from ingest.session import SessionMemory
 from ingest.upkeep import Upkeep
 from ingest.writer import Writer
-from mqtt.broker_state import look_if_possible
+from mqtt.broker_state import BrokerState, look_if_possible
 from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
 from schemas.errors import HubpulseError
@@ -133,7 +134,7 @@ class Ingest:
                 settings.data_dir,
                 buffer,
                 client_id=settings.mqtt.client_id.get_secret_value(),
-                look=lambda: look_if_possible(settings.mqtt, timeout_s=_LOOK_TIMEOUT_S),
+                look=self._look,
                 clock_ns=self._clock_ns,
             )
             subscriber = Subscriber(
@@ -163,6 +164,9 @@ class Ingest:
                 self._estate.start()
             self._receive(subscriber, buffer, writer, session)
 
+    def _look(self) -> BrokerState:
+        return look_if_possible(self._settings.mqtt, timeout_s=_LOOK_TIMEOUT_S)
+
     def _stop_writer(self, writer: Writer, buffer: Buffer) -> None:
         limit_s = self._settings.ingest.stop_deadline_s
         left_s = limit_s if self._stop_by_s is None else self._stop_by_s - self._monotonic_s()
@@ -177,6 +181,7 @@ class Ingest:
         old = self._old_session(session)
         age_days_max = self._settings.ingest.quarantine_age_days_max
         upkeep = Upkeep(self._settings.data_dir, buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
+        dropped = DroppedMessages(buffer, look=self._look, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
             writer.raise_failure()
             in_doubt = subscriber.in_doubt
@@ -199,6 +204,8 @@ class Ingest:
             is_time = self._report_status(subscriber, buffer, subscriber.problem)
             if is_time:
                 upkeep.turn()
+            if is_time and subscriber.connected:
+                dropped.turn()
             is_as_noted = (session.filters, session.was_in_doubt) == (
                 subscriber.filters_at_broker,
                 subscriber.in_doubt,

@@ -17,7 +17,7 @@ class ServiceStatus:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    def set(self, name: str, fields: Mapping[str, str | None]) -> None:
+    def set(self, name: str, fields: Mapping[str, str | int | None]) -> None:
         """Replace what a part reported."""
         with self._file.transaction() as db:
             db.execute(

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from ingest.buffer import Buffer, BufferFullError
-from mqtt.broker_state import BrokerState
+from mqtt.broker_state import UPTIME_STALE_MAX_S, BrokerState
 from schemas.localtime import NS_A_SECOND, rfc3339
 from sensors.times import text_ns
 
@@ -31,8 +31,6 @@ log = structlog.get_logger("hubpulse.ingest")
 FILE_NAME = "session.json"
 _FILE_MODE = 0o600
 _HINT = "what it had not saved is lost: give it a short `autosave_interval`; see docs/operations.md"
-_UPTIME_STALE_MAX_S = 11
-"""mosquitto tells its uptime every ten seconds (`sys_interval`)."""
 
 
 class Previous(NamedTuple):
@@ -112,7 +110,7 @@ class SessionMemory:
         uptime_s = self._uptime_s()
         away_s = (self._clock_ns() - text_ns(self._remembered["at"])) / NS_A_SECOND
         # Where it was started about when we heard of it last, nobody knows which came first.
-        was_restarted = uptime_s is not None and uptime_s + _UPTIME_STALE_MAX_S < away_s
+        was_restarted = uptime_s is not None and uptime_s + UPTIME_STALE_MAX_S < away_s
         may_be = self.was_in_doubt or (uptime_s is not None and uptime_s <= away_s)
         if was_restarted:
             log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)

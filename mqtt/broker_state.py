@@ -18,6 +18,8 @@ from schemas.settings import MqttSettings
 
 _UPTIME, _DROPPED = "$SYS/broker/uptime", "$SYS/broker/publish/messages/dropped"
 STATE_TOPICS = (_UPTIME, _DROPPED)
+UPTIME_STALE_MAX_S = 11
+"""mosquitto tells its uptime every ten seconds (`sys_interval`)."""
 _ANSWER_MAX_S = 1.0
 _TURN_S = 0.05
 

@@ -26,6 +26,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "broker_was_restarted": LogEvent(
         "The broker was restarted: what it had not saved is lost, and some may come twice.", ("since",)
     ),
+    "messages_dropped": LogEvent("The broker had no room for messages and lost them.", ("count", "since")),
     "session_lost": LogEvent("The broker no longer has our session: what was published meanwhile is lost."),
     "session_unknown": LogEvent("The broker has a session of ours that this data folder knows nothing of."),
     "sources_overlap": LogEvent("Sources overlap and the broker has no MQTT 5: messages may count twice."),

@@ -56,17 +56,17 @@ def create_board(
     clock_ns: Callable[[], int] = time.time_ns,
     max_age_s: float = 5,
     hosts: Collection[str] = (),
-    salvaged: Callable[[], Sequence[str]] = tuple,
+    missing: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
-    browsers may ask for it. `salvaged` tells what is missing from files that were damaged.
+    browsers may ask for it. `missing` tells what is missing: from files that were damaged, and what the broker lost.
     """
     app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
     source = SnapshotSource(
-        open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s, salvaged=salvaged
+        open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s, missing=missing
     )
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)

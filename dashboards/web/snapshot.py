@@ -60,8 +60,8 @@ class Snapshot:
     name: str
     now: datetime
     hubs: tuple[HubNow, ...]
-    salvaged: tuple[str, ...] = ()
-    """What is missing from files that were damaged or gone."""
+    missing: tuple[str, ...] = ()
+    """What is missing from files that were damaged or gone, and what the broker lost."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -98,10 +98,10 @@ class SnapshotSource:
         estate: Callable[[], Estate],
         clock_ns: Callable[[], int],
         max_age_s: float,
-        salvaged: Callable[[], Sequence[str]],
+        missing: Callable[[], Sequence[str]],
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
-        self._salvaged = salvaged
+        self._salvaged = missing
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()
         self._taken_ns: int | None = None
@@ -121,7 +121,7 @@ class SnapshotSource:
     def _take(self, now_ns: int) -> Snapshot | StoreError:
         try:
             with closing(self._open_store()) as store:
-                return replace(take(store, self._estate(), now_ns), salvaged=tuple(self._salvaged()))
+                return replace(take(store, self._estate(), now_ns), missing=tuple(self._salvaged()))
         except StoreError as error:
             return error
 

@@ -375,6 +375,6 @@ def test_a_hub_with_more_invented_sensors_than_are_shown_says_how_many(known: Fi
 
 
 def test_the_estate_page_says_what_is_missing_from_damaged_files(known: Filled) -> None:
-    board = create_board(open_store=known.open, estate=lambda: ESTATE, salvaged=lambda: ["store.db was damaged: <all>"])
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, missing=lambda: ["store.db was damaged: <all>"])
     words = text_of(TestClient(board).get("/").text)
     assert "Data is missing store.db was damaged: <all>" in words

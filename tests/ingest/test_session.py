@@ -212,7 +212,7 @@ def test_a_cut_line_doubles_no_count_and_marks_none(
     settings: Settings, mosquitto: Mosquitto, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every acknowledgement is lost with the connection, and every message comes again."""
-    monkeypatch.setattr("ingest.session._UPTIME_STALE_MAX_S", -1)
+    monkeypatch.setattr("ingest.session.UPTIME_STALE_MAX_S", -1)
     monkeypatch.setattr(SessionMemory, "_uptime_s", lambda _self: HOUR_S)
     with Proxy(mosquitto.port) as proxy:
         through = settings.model_copy(update={"mqtt": MqttSettings(host="127.0.0.1", port=proxy.port)})
