@@ -57,6 +57,9 @@ class Per(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    HALF = "half"
+    YEAR = "year"
 
 
 @app.command(epilog="Example: hubpulse usage export --from 2026-10-01 --to 2026-10-31 --format csv > october.csv")
@@ -72,7 +75,7 @@ def export(
     by_zone: Annotated[
         bool, typer.Option("--by-zone", help="A row per zone and day: the air and mould of it.")
     ] = False,
-    per: Annotated[Per, typer.Option("--per", help="A row per day, ISO week or month.")] = Per.DAY,
+    per: Annotated[Per, typer.Option("--per", help="A row per day, or per week (ISO), month...")] = Per.DAY,
     small: Annotated[
         bool, typer.Option("--suppress-small", help="For publication: 1-7 people become *, more the nearest 5.")
     ] = False,
@@ -131,6 +134,7 @@ def _rows(
 ) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns, and the rows."""
     from schemas.measures import USAGE_MEASURES, named
+    from usage.estimates import ESTIMATED
     from usage.queries import Period
 
     if hourly:
@@ -145,10 +149,11 @@ def _rows(
         )
     sums = queries.periods(Period(per), first, last, hub=hub)
     counted = ["days", "days_counted", "days_missing"]
-    return ["hub", per.value, *counted, *USAGE_MEASURES], (
+    return ["hub", per.value, *counted, *USAGE_MEASURES, *ESTIMATED], (
         {"hub": s.hub, per.value: s.period}
         | {"days": s.days, "days_counted": s.days_counted, "days_missing": s.days_missing}
         | named(s.figures)
+        | dict(zip(ESTIMATED, s.estimated(), strict=True))
         for s in sums
     )
 
@@ -218,6 +223,7 @@ def recompute(
     """Compute the roll-ups of these days anew from the readings, and store them."""
     from usage import Queries, RollupWriter
     from usage.calendar import dates
+    from usage.stored_estimates import write_estimates
 
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
@@ -240,6 +246,7 @@ def recompute(
                 for _, found in writer.recompute(days):
                     done, changed = done + 1, changed + bool(found)
                     update(advance=1)
+        write_estimates(store, known, begin, end, now_ns=now_ns)
     out.print(f"{done} days of {len(hubs)} hubs recomputed, {changed} of them changed")
     left = len(days) * len(hubs) - done
     if left:

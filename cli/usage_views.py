@@ -6,15 +6,22 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import USAGE_MEASURES, named
+from usage.estimates import Estimate, Method
 from usage.journal import Change
 from usage.queries import Why
 from usage.queries.why import CounterDay, SensorDay, sentence
 
+_METHODS = {
+    Method.HOURS: "the other hours of the day",
+    Method.WEEKDAY: "the same weekday in the weeks around",
+    Method.WEEKDAY_SISTER: "the same weekday in the weeks around and what the other hubs counted on the day",
+}
 VALUES_SHOWN = 3
 GAPS_SHOWN = 5
 
@@ -50,6 +57,8 @@ def why_as_text(found: Why) -> Iterator[str]:
     covered = figures["footfall_completeness"]
     share = "" if covered is None else f", doors cover {covered:.1%} of the day"
     yield f"  people {state}{share}; revision {figures['revision']}, {status}"
+    if missed := _missed(found.missed):
+        yield f"  {missed}"
     yield f"  readings received of those expected, of all sensors: {_shown(figures['completeness'])}"
     for change in found.changes:
         yield f"  changed: {_change(change)}"
@@ -65,6 +74,18 @@ def why_as_text(found: Why) -> Iterator[str]:
         yield from (f"    {_clock(c.time_ns, found)} {sentence(c)}" for c in counter.corrections)
     if not found.counters:
         yield "  none counted"
+
+
+def _missed(missed: Estimate) -> str:
+    """The people of a day whom nobody counted, in words."""
+    if missed.people is None:
+        return "not all were counted, and there is too little history to estimate the others"
+    if not missed.high:
+        return ""
+    how = " and ".join(_METHODS[Method(method)] for method in missed.method.split("+"))
+    return (
+        f"not counted: about {missed.people:,} people, {missed.low:,} to {missed.high:,} in nine of ten cases, by {how}"
+    )
 
 
 def _opening(found: Why) -> str:
@@ -139,6 +160,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
         "open": [{"from": local(start), "to": local(stop)} for start, stop in found.day.open],
         "closed": not found.day.open,
         "figures": named(found.figures),
+        "missed": asdict(found.missed),
         "sensors": [
             {
                 "sensor": s.sensor,

@@ -62,6 +62,10 @@ _USAGE_PROFILE = {"people_per_hour": _F, "version": _I}
 """How many people usually come in by a door in each hour of an ISO week: time = the local midnight of its Monday plus
 the hour of the week in ns. Points of the latest version count; one without a rate says that it is not known."""
 
+_USAGE_ESTIMATES = {"entries_estimate": _I, "entries_low": _I, "entries_high": _I, "method": _I}
+"""How many people a day's count misses, and the bounds of both together; `method` is the number of a
+`usage.estimates.Method`. A day that was counted whole, or of which nothing can be told, has no point."""
+
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
@@ -134,6 +138,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
         Measurement("usage_daily_door", ("hub", "sensor"), DOOR_FIELDS, Policy.USAGE),
         Measurement("usage_hourly_door", ("hub", "sensor"), _USAGE_HOURLY_DOOR, Policy.USAGE),
+        Measurement("usage_estimates", ("hub",), _USAGE_ESTIMATES, Policy.USAGE),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),

@@ -5,6 +5,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> roll_up_unfinished       today of every hub, ended and final days
                                             \-> roll_up_missed           days of the last weeks without a roll-up
                                             \-> write_sensor_status      how each sensor is
+                                            \-> estimate_missed          people of the last weeks whom nobody counted
                                             \-> drop_expired             raw readings older than the retention
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from itertools import chain
 from threading import Event
 from typing import TypeVar
@@ -23,7 +24,7 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns
 from stores import Store
 from usage.counters import Step
 from usage.journal import Change
@@ -31,6 +32,7 @@ from usage.lease import Lease
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
+from usage.stored_estimates import write_estimates
 
 T = TypeVar("T")
 
@@ -41,6 +43,8 @@ LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S = 60
 HOUR_S = 3600
+ESTIMATED_DAYS = 62
+"""How far back missed people are estimated anew: an estimate is final after four weeks, and readings come late."""
 MARKED_DAYS_AT_ONCE = 100
 MARKS_MAX_S = 30
 """How long one run goes on with marked days, so that a long replay never holds up today's figures."""
@@ -89,6 +93,7 @@ class Jobs:
             (self.roll_up_marked, MINUTE_S),
             (self.write_sensor_status, MINUTE_S),
             (self.roll_up_missed, HOUR_S),
+            (self.estimate_missed, HOUR_S),
             (self.drop_expired, HOUR_S),
         ):
             self._thread.submit(self._guarded, work)
@@ -184,6 +189,12 @@ class Jobs:
             except StopIteration:
                 return
             yield each
+
+    def estimate_missed(self, now_ns: int) -> None:
+        """Estimate the days of the last weeks that were not counted whole, until four weeks after them."""
+        estate = self._estate()
+        today = from_ns(now_ns).astimezone(estate.zone_of("")).date()
+        write_estimates(self._opened(), estate, today - timedelta(days=ESTIMATED_DAYS), today, now_ns=now_ns)
 
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""

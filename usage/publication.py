@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.measures import CLIENTS, DEVICES, PEOPLE, USAGE_MEASURES
+from usage.estimates import ESTIMATED
 
 SUPPRESSED = "*"
 SMALL_MAX = 7
 NEAREST = 5
 PEOPLE_FIELDS = frozenset(
     name for name, measure in USAGE_MEASURES.items() if measure.unit in (PEOPLE, CLIENTS, DEVICES)
-)
+).union(ESTIMATED)
 """The figures that are of people or of the devices they carry."""
 
 

@@ -87,7 +87,15 @@ DASHBOARD = dashboard(
     "Daily usage",
     "How many people used each hub, each day, and how complete the figures are.",
     [
-        _entries("All chosen hubs and days."),
+        _entries("All chosen hubs and days: those who were counted."),
+        panel(
+            number(),
+            series("usage_estimates", Term("entries_estimate", "sum", "Not counted, estimated")),
+            title="Not counted, estimated",
+            says="People in the time that no door counted, by the same weekday and the other hubs: to be added to "
+            "those who were counted. Days with too little history are not in it.",
+            empty="0",
+        ),
         _entries(
             "The same stretch of days, seven days earlier: the same weekdays.", title="A week before", time_shift="7d"
         ),
@@ -130,9 +138,11 @@ DASHBOARD = dashboard(
             Term("entries", "count", "Days counted"),
             by=[HUB],
         ),
+        table("usage_estimates", Term("entries_estimate", "sum", "Not counted, estimated"), by=[HUB]),
         title="Ranking and totals",
         says="Each hub over the chosen days, with the share of opening time that its doors cover. Days counted "
-        "leaves out days without data; closed days count as 0.",
+        "leaves out days without data; closed days count as 0. People are those who were counted; beside them an "
+        "estimate of those who were not.",
         overrides={"People": GAUGE},
         size=(24, 13),
     ),

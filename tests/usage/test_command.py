@@ -204,6 +204,12 @@ def test_weeks_and_months_say_how_many_days_they_have(data: Path, per: str, labe
     # A reading of ten minutes is no day's count.
     counts = (found["days"], found["days_counted"], found["days_missing"])
     assert (found[label], counts, found["entries"]) == (period, (2, 0, 2), 3)
+    assert list(found.items())[-4:] == [
+        ("entries_estimated", None),
+        ("entries_low", None),
+        ("entries_high", None),
+        ("method", "none"),
+    ]
 
 
 @pytest.mark.usefixtures("store")

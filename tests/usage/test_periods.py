@@ -1,5 +1,6 @@
 """Weeks, months, and what may be published."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
+from usage.estimates import Estimate
 from usage.publication import suppress_small, suppressed
 from usage.queries import DayFigures
 from usage.queries.periods import Period, periods
@@ -18,6 +20,10 @@ def day(text: str, hub: str = "armley", **figures: float | bool | None) -> DayFi
     every = {**dict.fromkeys(USAGE_FIELDS), "final": True, "revision": 1, "open_minutes": 480.0, "people_state": state}
     every |= figures
     return DayFigures(hub, date.fromisoformat(text), every)
+
+
+def nothing_missing(_hub: str, _days: Iterable[date]) -> Estimate:
+    return Estimate()
 
 
 @pytest.mark.parametrize(
@@ -34,6 +40,20 @@ def test_weeks_are_those_of_iso_8601(text: str, week: str, month: str) -> None:
     assert (Period.WEEK.name_of(found), Period.MONTH.name_of(found)) == (week, month)
 
 
+@pytest.mark.parametrize(
+    "text, quarter, half",
+    [
+        ("2026-01-01", "2026-Q1", "2026-H1"),
+        ("2026-06-30", "2026-Q2", "2026-H1"),
+        ("2026-07-01", "2026-Q3", "2026-H2"),
+        ("2026-12-31", "2026-Q4", "2026-H2"),
+    ],
+)
+def test_quarters_halves_and_years_are_those_of_the_calendar(text: str, quarter: str, half: str) -> None:
+    found = date.fromisoformat(text)
+    assert [period.name_of(found) for period in (Period.QUARTER, Period.HALF, Period.YEAR)] == [quarter, half, "2026"]
+
+
 def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> None:
     days = [
         day("2026-10-19", entries=3, peak_occupancy=9, co2_mean_ppm=600.0, temperature_min_c=17.5, co2_max_ppm=900.0),
@@ -47,7 +67,7 @@ def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> No
             co2_max_ppm=1200.0,
         ),
     ]
-    (found,) = periods(days, Period.WEEK)
+    (found,) = periods(days, Period.WEEK, nothing_missing)
     assert (found.hub, found.period, found.days, found.days_counted) == ("armley", "2026-W43", 2, 2)
     expected = {
         "entries": 8,
@@ -63,18 +83,19 @@ def test_counts_add_up_peaks_are_highest_and_means_weigh_opening_minutes() -> No
 def test_a_day_that_no_sensor_told_of_is_left_out_and_said_to_be() -> None:
     partly = day("2026-10-21", entries=2, people_state=PeopleState.PARTIAL)
     closed = day("2026-10-22", entries=0, people_state=PeopleState.CLOSED, open_minutes=0.0)
-    (found,) = periods([day("2026-10-19", entries=3), day("2026-10-20"), partly, closed], Period.MONTH)
+    (found,) = periods([day("2026-10-19", entries=3), day("2026-10-20"), partly, closed], Period.MONTH, nothing_missing)
     assert (found.figures["entries"], found.days, found.days_counted, found.days_missing) == (5, 4, 1, 2)
     assert found.figures["exits"] is None
 
 
 def test_a_period_is_final_when_all_of_its_days_are() -> None:
-    (found,) = periods([day("2026-10-19"), day("2026-10-20", final=False)], Period.MONTH)
+    (found,) = periods([day("2026-10-19"), day("2026-10-20", final=False)], Period.MONTH, nothing_missing)
     assert found.figures["final"] is False
 
 
 def test_hubs_are_told_apart() -> None:
-    found = periods([day("2026-10-19", entries=3), day("2026-10-19", "beeston", entries=4)], Period.MONTH)
+    days = [day("2026-10-19", entries=3), day("2026-10-19", "beeston", entries=4)]
+    found = periods(days, Period.MONTH, nothing_missing)
     assert [(total.hub, total.figures["entries"]) for total in found] == [("armley", 3), ("beeston", 4)]
 
 
@@ -83,7 +104,8 @@ def test_months_and_weeks_add_up_to_the_same(entries: list[int]) -> None:
     first = date(2026, 1, 20)
     days = [day((first + timedelta(days=i)).isoformat(), entries=n) for i, n in enumerate(entries)]
     for period in Period:
-        assert sum(int(total.figures["entries"] or 0) for total in periods(days, period)) == sum(entries)
+        totals = periods(days, period, nothing_missing)
+        assert sum(int(total.figures["entries"] or 0) for total in totals) == sum(entries)
 
 
 @pytest.mark.parametrize(

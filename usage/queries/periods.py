@@ -1,4 +1,4 @@
-"""Weeks and months from the figures of their days.
+"""Weeks, months, quarters, halves and years from the figures of their days.
 
 How a figure's days add up is said by the measure catalogue (`Measure.over_days`). A period that the asked days cut
 short has the figures of those days.
@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from schemas.measures import USAGE_MEASURES, Aggregation, Measure, PeopleState
+from usage.estimates import Estimate, Estimates
 from usage.queries.figures import DayFigures
 from usage.rollup import Figures
 
@@ -22,13 +23,24 @@ class Period(StrEnum):
 
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    HALF = "half"
+    YEAR = "year"
 
     def name_of(self, day: date) -> str:
-        """The period that a day belongs to: `2026-W43` (ISO 8601) or `2026-10`."""
-        if self is Period.MONTH:
-            return f"{day:%Y-%m}"
-        iso = day.isocalendar()
-        return f"{iso.year}-W{iso.week:02}"
+        """The period that a day belongs to: `2026-W43` (ISO 8601), `2026-10`, `2026-Q4`, `2026-H2` or `2026`."""
+        match self:
+            case Period.WEEK:
+                iso = day.isocalendar()
+                return f"{iso.year}-W{iso.week:02}"
+            case Period.MONTH:
+                return f"{day:%Y-%m}"
+            case Period.QUARTER:
+                return f"{day.year}-Q{(day.month + 2) // 3}"
+            case Period.HALF:
+                return f"{day.year}-H{(day.month + 5) // 6}"
+            case Period.YEAR:
+                return f"{day.year}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class PeriodFigures:
     """The figures of one hub over a period, of the `days` of it that were asked for.
 
     On `days_counted` of them all people were counted, on `days_missing` not all of them or none; on the others the hub
-    was closed.
+    was closed. `estimate` is of the people whom nobody counted, to be added to `entries`.
     """
 
     hub: str
@@ -45,16 +57,26 @@ class PeriodFigures:
     days_counted: int
     days_missing: int
     figures: Figures
+    estimate: Estimate
+
+    def estimated(self) -> tuple[int | None, int | None, int | None, str]:
+        """The people added for what is missing, the low and high of all of them, and how: as `ESTIMATED` names them."""
+        missed, counted = self.estimate, self.figures["entries"]
+        if missed.low is None or missed.high is None or (counted is None and not missed.people):
+            return missed.people, None, None, missed.method
+        return missed.people, int(counted or 0) + missed.low, int(counted or 0) + missed.high, missed.method
 
 
-def periods(days: Iterable[DayFigures], period: Period) -> Iterator[PeriodFigures]:
-    """Add up days, which come hub by hub and in order."""
+def periods(days: Iterable[DayFigures], period: Period, estimate: Estimates) -> Iterator[PeriodFigures]:
+    """Add up days, which come hub by hub and in order; `estimate` tells what is missing from a hub's days."""
     for (hub, name), part in groupby(days, key=lambda day: (day.hub, period.name_of(day.date))):
-        rows = [day.figures for day in part]
+        of_period = list(part)
+        rows = [day.figures for day in of_period]
         states = [row["people_state"] for row in rows]
         missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
         figures = {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
-        yield PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures)
+        missed = estimate(hub, [day.date for day in of_period])
+        yield PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed)
 
 
 def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from schemas import KINDS, Estate, HubpulseError
 from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns, to_ns
 from stores import Store
 from usage.calendar import HubCalendar
+from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
 from usage.queries.figures import (
     CLOCK_SLACK_NS,
@@ -66,13 +67,29 @@ class Queries:
         return (zone for one in each for zone in one.zones(first, last))
 
     def periods(self, period: Period, first: date, last: date, *, hub: str | None = None) -> Iterator[PeriodFigures]:
-        """Every week or month of the days; one that the range cuts short has the figures of the days asked for."""
-        return periods(self.daily(first, last, hub=hub), period)
+        """Every week, month... of the days, with an estimate of what is missing.
+
+        One that the range cuts short has the figures of the days asked for.
+        """
+        days = list(self.daily(first, last, hub=hub))
+        return periods(days, period, self.estimates(days))
+
+    def estimates(self, days: Collection[DayFigures]) -> Estimates:
+        """Tells what is missing from these days, by all hubs' roll-ups around them. Today is missed once it is over."""
+        today = {name: self.today(name) for name in {day.hub for day in days}}
+        over = [day for day in days if day.date < today[day.hub]]
+        if not any(missing_share(day.figures) for day in over):
+            return lambda _hub, _days: Estimate()
+        from usage.estimator import REACH_AFTER, REACH_BEFORE, Estimator  # noqa: PLC0415 - numpy is slow to import
+
+        first, last = min(day.date for day in over) - REACH_BEFORE, max(day.date for day in over) + REACH_AFTER
+        around = {(day.hub, day.date): day for day in self.stored_daily(first, last) if day.date < self.today(day.hub)}
+        return Estimator((around | {(day.hub, day.date): day for day in over}).values()).of
 
     def why(self, hub: str, day: date) -> Why | None:
         """How a day's figures came about; None for a day that is still to come."""
         self.hubs(hub)
-        return why(self._store, self._estate, hub, day, now_ns=self._now_ns)
+        return why(self._store, self._estate, hub, day, now_ns=self._now_ns, estimate=self.estimates)
 
     def changes(self, first: date, last: date, *, hub: str | None = None) -> Iterator[tuple[date, Change]]:
         """The changes of the days, with their day, in the order in which they were made."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, pairwise
@@ -14,6 +14,7 @@ from stores import Store
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Cause, Correction
+from usage.estimates import Estimate, Estimates
 from usage.journal import (
     Change,
     CounterCorrection,
@@ -25,7 +26,7 @@ from usage.journal import (
 from usage.people import Count
 from usage.plan import HubPlan
 from usage.profile import UsualOpening
-from usage.queries.figures import HubFigures
+from usage.queries.figures import DayFigures, HubFigures
 from usage.readings import HubReadings, Number
 from usage.rollup import Figures, Rollup, has_data, roll_up
 from usage.signals import HOLD_INTERVALS
@@ -77,9 +78,19 @@ class Why:
     changes: tuple[Change, ...]
     raw_is_gone: bool
     """The figures stand, but the readings behind them have expired; corrections are those stored with them."""
+    missed: Estimate
+    """The people whom nobody counted."""
 
 
-def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Why | None:
+def why(
+    store: Store,
+    estate: Estate,
+    hub: str,
+    day: date,
+    *,
+    now_ns: int,
+    estimate: Callable[[Collection[DayFigures]], Estimates],
+) -> Why | None:
     """Explain a day of a hub; None for one that is still to come. Raises StoreError."""
     calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
     if day > calendar.date_of(now_ns):
@@ -108,6 +119,7 @@ def why(store: Store, estate: Estate, hub: str, day: date, *, now_ns: int) -> Wh
         counters,
         tuple(read_changes(store, local.span, hub)),
         raw_is_gone,
+        estimate([shown])(hub, [day]),
     )
 
 

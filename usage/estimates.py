@@ -1,0 +1,59 @@
+"""What an estimate of people whom nobody counted is; `usage.estimator` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from schemas.measures import PeopleState
+from usage.rollup import Figures
+
+ESTIMATED = ("entries_estimated", "entries_low", "entries_high", "method")
+"""What is told of the people of a period beside those who were counted."""
+
+
+class Method(StrEnum):
+    """How what is missing was estimated."""
+
+    NONE = "none"
+    HOURS = "hours"
+    """By what was counted in the other hours of the day."""
+    WEEKDAY = "weekday"
+    """By the same weekday in the weeks around."""
+    WEEKDAY_SISTER = "weekday_sister"
+    """By the same weekday, and what the other hubs counted on the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is missing from a hub's count over some days, in people.
+
+    `people` is to be added to what was counted; `low` and `high` bound it, with nine chances in ten. All three are None
+    where something is missing and there is too little history to tell. `backtest` is the share of the hub's own last
+    year in which such an interval, made of the other weeks alone, held the truth; None where no whole day is missing.
+    """
+
+    people: int | None = 0
+    low: int | None = 0
+    high: int | None = 0
+    method: str = Method.NONE
+    """The methods used, joined by `+`."""
+    backtest: float | None = None
+
+
+Estimates = Callable[[str, Sequence[date]], Estimate]
+"""Tells what is missing from a hub's days."""
+
+UNKNOWN = Estimate(None, None, None)
+
+
+def missing_share(figures: Figures) -> float:
+    """The share of a day's people whose time nobody counted; 0 on a closed day, and before a hub opens."""
+    match figures["people_state"]:
+        case PeopleState.COUNTED | PeopleState.PARTIAL:
+            return 1 - (figures["footfall_completeness"] or 0)
+        case PeopleState.NONE:
+            return 1.0
+    return 0.0
