@@ -127,20 +127,24 @@ class Estimator:
         total = np.where(known, days, 0).sum(axis=-1)
         return np.where(number >= _NEIGHBOURS_MIN, total / np.maximum(number, 1), np.nan)
 
-    def _estimated(self, places: Places, left_out: NDArray[np.bool_]) -> Numbers:
+    def _estimated(self, places: Places, left_out: NDArray[np.bool_], sisters: Numbers | None = None) -> Numbers:
         """By hub and place: the estimate of a whole day, from other days than those left out."""
-        sisters = self._at(self._sisters, places)
+        sisters = self._at(self._sisters, places) if sisters is None else sisters
         return self._usual(places, left_out) * np.where(np.isfinite(sisters), sisters, 1)
 
     def _errors(self, row: int, places: Places) -> _Errors | None:
         """How far off the estimate of such days is in the year before, at every hub; None where too little is known.
 
-        The weeks that are unknown around the hub's own days are left out there, too.
+        The weeks that are unknown around the hub's own days are left out there, too, and for the other hubs those that
+        are still to come.
         """
         weeks = places - 7 * np.arange(1, YEAR_WEEKS + 1)[:, None]
         truth = self._at(self._whole, weeks)
         left_out = ~np.isfinite(self._at(self._whole, places[:, None] + _OFFSETS)[row])
-        people = self._estimated(weeks, left_out)
+        to_come = places[:, None] + _OFFSETS >= self._whole.shape[1]
+        usual_of_others = self._usual(weeks, to_come)
+        sisters = _median_of_others((truth / usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
+        people = self._estimated(weeks, left_out, sisters)
         known = np.isfinite(truth) & np.isfinite(people)
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.where(known, truth, 0).sum(axis=-1) / np.where(known, people, 0).sum(axis=-1) - 1
