@@ -5,19 +5,22 @@
                                                   finished at the next opening
     buffer.db.damaged-20261128T093000Z/           what was set aside, for people to look at and to delete
         buffer.db, buffer.db-wal                  as they were found
-        salvage.json                              when, how many rows of each table were read, what could not be
+        salvage.json                              when, how many rows of each table were read, what may be missing
 
-A table is read upwards from its first row until a page fails, downwards from its last one likewise, and what is between
-by halves, so that a page that can't be read costs its own rows alone. A row counts only where its values are of the
-types that its columns have. Where the first page is lost, which says where the tables begin, that of a new file stands
-in for it: files are made in the same way and begin alike. Where the log has damage before its last commit, which SQLite
-would take for its end, what is whole in it is put into a copy, and that is read (`stores.sqlite_log`).
+A table in which SQL meets damage is read from its pages (`stores.sqlite_pages`), so that one that is damaged costs its
+own rows alone, also where it heads others; the keys around it say what may be missing. A row counts only where its
+values are of the types that its columns have. Where the first page is lost, which says where the tables begin, that of
+a new file stands in for it: files are made in the same way and begin alike. Where the log has damage before its last
+commit, which SQLite would take for its end, what is whole in it is put into a copy, and that is read
+(`stores.sqlite_log`).
+
+What no file can tell: bytes that changed to others that are as good, but for batches, which have a checksum; and a log
+that lost its end, which looks as after a power cut. The ledger may then not balance, and `doctor` says so.
 """
 
 from __future__ import annotations
 
 import contextlib
-import heapq
 import json
 import os
 import shutil
@@ -25,28 +28,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from schemas.localtime import NS_AN_HOUR, from_ns
+from schemas.localtime import from_ns
+from stores.salvaged_table import Gap, SalvagedTable
 from stores.sqlite_log import apply, loses_commits
+from stores.sqlite_pages import SqlitePages
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_AHEAD_NS = 24 * NS_AN_HOUR
-_ID_MAX = 2**20
 _REPORT = "salvage.json"
-_GAPS_NAMED = 3
-_PROBES_MAX, _PROBES_OF_PART_MAX = 20_000, 1000
-"""So often at most is looked between two rows that can be read, in a table and in a series of it."""
-_INT_MAX = 2**63 - 1
-_TYPES: dict[str, tuple[type, ...]] = {
-    "INTEGER": (int,),
-    "REAL": (float, int),
-    "TEXT": (str,),
-    "BLOB": (bytes,),
-    "BOOLEAN": (int,),
-}
-
-Row = tuple[Any, ...]
+_GAPS_MAX = 1000
 
 
 class Salvage(NamedTuple):
@@ -59,6 +50,8 @@ class Salvage(NamedTuple):
     rows: dict[str, int]
     """How many were read, by table."""
     missing: tuple[str, ...]
+    gaps: tuple[Gap, ...] = ()
+    """Where in its tables that may be: at most a thousand places."""
 
     def __str__(self) -> str:
         what = "; ".join(self.missing) or "nothing is missing"
@@ -69,9 +62,11 @@ def salvages(data_dir: Path) -> list[Salvage]:
     """What was salvaged in a data folder and not yet deleted by somebody who looked at it, the oldest first."""
     found = []
     for path in sorted(data_dir.glob(f"*/{_REPORT}")):
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             report = json.loads(path.read_text("utf-8"))
-            found.append(Salvage(report["file"], report["at"], path.parent, report["rows"], tuple(report["missing"])))
+            gaps = tuple(Gap(*gap) for gap in report["gaps"])
+            missing = tuple(report["missing"])
+            found.append(Salvage(report["file"], report["at"], path.parent, report["rows"], missing, gaps))
     return sorted(found, key=lambda salvage: salvage.at)
 
 
@@ -80,7 +75,7 @@ def report_if_gone(path: Path) -> None:
     made = path.with_name(f"{path.name}.made")
     if made.exists() and not path.exists():
         now_ns = time.time_ns()
-        _report(path, _aside(path, now_ns), {}, ["all that was in it: restore a backup"], now_ns)
+        _report(path, _aside(path, now_ns), {}, ["all that was in it: restore a backup"], [], now_ns)
 
 
 def remember(path: Path) -> None:
@@ -103,9 +98,9 @@ def salvage(
     new, whole = path.with_name(f"{path.name}.salvaging"), path.with_name(f"{path.name}.salvaged")
     _remove(new)
     make(new)
-    rows, missing = _read_into(new, path, mend, now_ns)
+    rows, missing, gaps = _read_into(new, path, mend)
     folder = _aside(path, now_ns)
-    found = _report(path, folder, rows, missing, now_ns)
+    found = _report(path, folder, rows, missing, gaps, now_ns)
     os.link(path, folder / path.name)
     new.replace(whole)
     finish_salvage(path)
@@ -133,10 +128,12 @@ def _aside(path: Path, now_ns: int) -> Path:
     return folder
 
 
-def _report(path: Path, folder: Path, rows: dict[str, int], missing: Sequence[str], now_ns: int) -> Salvage:
-    found = Salvage(path.name, f"{from_ns(now_ns):%Y-%m-%dT%H:%M:%SZ}", folder, rows, tuple(missing))
-    text = json.dumps({"file": found.file, "at": found.at, "rows": rows, "missing": found.missing}, indent=2)
-    (folder / _REPORT).write_text(text + "\n", "utf-8")
+def _report(
+    path: Path, folder: Path, rows: dict[str, int], missing: Sequence[str], gaps: Sequence[Gap], now_ns: int
+) -> Salvage:
+    found = Salvage(path.name, _utc(now_ns), folder, rows, tuple(missing), tuple(gaps[:_GAPS_MAX]))
+    shown = {"file": found.file, "at": found.at, "rows": rows, "missing": found.missing, "gaps": found.gaps}
+    (folder / _REPORT).write_text(json.dumps(shown, indent=2) + "\n", "utf-8")
     return found
 
 
@@ -146,45 +143,70 @@ def _remove(path: Path) -> None:
 
 
 def _read_into(
-    new: Path, damaged: Path, mend: Callable[[sqlite3.Connection], list[str]], now_ns: int
-) -> tuple[dict[str, int], list[str]]:
-    """Copy what can be read; return how many rows of each table that is, and what is missing."""
-    rows: dict[str, int] = {}
-    missing: list[str] = []
+    new: Path, damaged: Path, mend: Callable[[sqlite3.Connection], list[str]]
+) -> tuple[dict[str, int], list[str], list[Gap]]:
+    """Copy what can be read; return how many rows of each table that is, and what may be missing."""
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as target:
-        tables = [
-            name
-            for (name,) in target.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
-            )
-        ]
-        with _readable(damaged, new) as source:
-            for name in tables:
-                reader = _Table(source, target, name, now_ns)
-                target.execute("BEGIN")
-                rows[name] = sum(map(reader.keep, reader.rows()))
-                target.execute("COMMIT")
-                if reader.gaps:
-                    places = "; ".join(reader.gaps[:_GAPS_NAMED])
-                    more = f" and {len(reader.gaps) - _GAPS_NAMED} more" if len(reader.gaps) > _GAPS_NAMED else ""
-                    missing.append(f"of {name} {rows[name]} rows were read, and not all between {places}{more}")
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+        names = [name for (name,) in target.execute(query).fetchall()]
+        with _readable(damaged, new) as (source, file):
+            target.execute("BEGIN")
+            tables = [SalvagedTable(source, target, name) for name in names]
+            torn = [table for table in tables if not table.copy()]
+            if torn:
+                with _pages_of(file, new) as pages:
+                    _read_pages(torn, source, pages)
             _keep_sequences(source, target)
+            target.execute("COMMIT")
+        rows = {table.name: table.count() for table in tables}
+        gaps = [gap for table in torn for gap in table.gaps]
+        missing = [sentence for table in torn if (sentence := table.missing())]
         target.execute("BEGIN")
         missing += mend(target)
         target.execute("COMMIT")
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         target.execute("PRAGMA journal_mode = DELETE")
-    return rows, missing
+    return rows, missing, gaps
+
+
+def _read_pages(torn: Sequence[SalvagedTable], source: sqlite3.Connection, pages: SqlitePages) -> None:
+    roots: dict[str, int] = {}
+    with contextlib.suppress(sqlite3.DatabaseError):
+        roots = dict(source.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage > 0"))
+    for root in (1, *roots.values()):
+        pages.claim(root)
+    for table in torn:
+        table.read(pages, roots.get(table.name, 0))
 
 
 @contextlib.contextmanager
-def _readable(damaged: Path, new: Path) -> Iterator[sqlite3.Connection]:
-    """The damaged file, open to read; with another first page where its own is lost."""
+def _pages_of(file: Path, new: Path) -> Iterator[SqlitePages]:
+    """The pages of a file as its log leaves them."""
+    log, folded = file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.folded")
+    try:
+        if log.exists():
+            shutil.copyfile(file, folded)
+            apply(log, folded)
+        with contextlib.closing(SqlitePages(folded if log.exists() else file, page_bytes=_page_bytes(new))) as pages:
+            yield pages
+    finally:
+        _remove(folded)
+
+
+def _page_bytes(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (found,) = db.execute("PRAGMA page_size").fetchone()
+    return int(found)
+
+
+@contextlib.contextmanager
+def _readable(damaged: Path, new: Path) -> Iterator[tuple[sqlite3.Connection, Path]]:
+    """The damaged file, open to read, or a copy with another first page where its own is lost, or with its log."""
     log = damaged.with_name(f"{damaged.name}-wal")
     has_lost = log.exists() and loses_commits(log)
     if not has_lost and _has_first_page(damaged):
         with contextlib.closing(_connect(damaged)) as db:
-            yield db
+            yield db, damaged
         return
     patched = damaged.with_name(f"{damaged.name}.patched")
     try:
@@ -194,7 +216,7 @@ def _readable(damaged: Path, new: Path) -> Iterator[sqlite3.Connection]:
         if not _has_first_page(patched):
             _replace_first_page(patched, new)
         with contextlib.closing(_connect(patched)) as db:
-            yield db
+            yield db, patched
     finally:
         _remove(patched)
 
@@ -220,7 +242,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _replace_first_page(patched: Path, new: Path) -> None:
     with contextlib.closing(sqlite3.connect(new)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    page_bytes = _page_bytes(new)
     with new.open("rb") as file:
         page = bytearray(file.read(page_bytes))
     pages = patched.stat().st_size // page_bytes
@@ -229,110 +251,6 @@ def _replace_first_page(patched: Path, new: Path) -> None:
     page[28:40] = pages.to_bytes(4, "big") + bytes(8)  # and none is free
     with patched.open("r+b") as file:
         file.write(page)
-
-
-class _Table:
-    """One table of a damaged file, and the same in the new one."""
-
-    def __init__(self, source: sqlite3.Connection, target: sqlite3.Connection, name: str, now_ns: int) -> None:
-        self._source, self._target, self._name = source, target, name
-        known = _columns(target, name)
-        with contextlib.suppress(sqlite3.DatabaseError):
-            there = _columns(source, name)
-            known = {column: kind for column, kind in known.items() if column in there}
-        self._types = [_TYPES.get(kind, (object,)) for kind in known.values()]
-        self._list = ", ".join(f'"{column}"' for column in known)
-        marks = ", ".join("?" * len(known))
-        self._insert = f'INSERT OR REPLACE INTO "{name}" ({self._list}) VALUES ({marks})'  # noqa: S608 - our own names
-        (sql,) = target.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()
-        self._has_rowid = "WITHOUT ROWID" not in sql
-        self._is_of_series = not self._has_rowid and "time_ns" in known
-        self._probes = 0
-        self._highest = now_ns + _AHEAD_NS if self._is_of_series else _last_id(source, name)
-        self.gaps: list[str] = []
-
-    def keep(self, row: Row) -> bool:
-        """Put a row into the new table; False where it is none of ours."""
-        if any(
-            value is not None and not isinstance(value, kinds) for value, kinds in zip(row, self._types, strict=True)
-        ):
-            return False
-        try:
-            return self._target.execute(self._insert, row).rowcount > 0
-        except sqlite3.IntegrityError:
-            return False
-
-    def rows(self) -> Iterator[Row]:
-        """Every row that can be read."""
-        if self._has_rowid:
-            yield from self._between("rowid", "", (), -_INT_MAX, _INT_MAX)
-        elif self._is_of_series:
-            for (series,) in self._target.execute("SELECT series FROM series ORDER BY series").fetchall():
-                yield from self._between("time_ns", "series = ? AND", (series,), -_INT_MAX, _INT_MAX)
-        else:
-            with self._noted("all"):
-                yield from self._source.execute(f'SELECT {self._list} FROM "{self._name}"')  # noqa: S608 - our own names
-
-    def _between(self, key: str, where: str, given: Row, low: int, high: int) -> Iterator[Row]:
-        """The rows whose keys are from one number to another, in whatever order."""
-        parts = [(low - high, low, high)]
-        probes_max = min(_PROBES_MAX, self._probes + _PROBES_OF_PART_MAX)
-        is_first = True
-        while parts and (is_first or self._probes < probes_max):
-            _, low, high = heapq.heappop(parts)
-            last = first = None
-            for number, row in self._walk("", key, where, given, low, high):
-                last = number
-                yield row
-            if self._is_whole:
-                continue
-            low = low if last is None else last + 1
-            for number, row in self._walk("DESC", key, where, given, low, high):
-                first = number
-                yield row
-            high = high if first is None else first - 1
-            if is_first:
-                of = f"series {given[0]}, " if given else ""
-                self.gaps.append(f"{of}{key} {low} to {high}")
-                low, high = max(low, 0), min(high, self._highest)
-            is_first = False
-            middle = low + (high - low) // 2
-            for start, stop in ((low, middle), (middle + 1, high)):
-                if start <= stop and low < high:
-                    heapq.heappush(parts, (start - stop, start, stop))
-
-    def _walk(self, order: str, key: str, where: str, given: Row, low: int, high: int) -> Iterator[tuple[int, Row]]:
-        self._probes += 1
-        self._is_whole = False
-        table = f'"{self._name}"' + (" NOT INDEXED" if self._has_rowid else "")
-        which = f"{where} {key} >= ? AND {key} <= ? ORDER BY {key} {order}"
-        query = f"SELECT {key}, {self._list} FROM {table} WHERE {which}"  # noqa: S608 - our own names
-        try:
-            for number, *row in self._source.execute(query, (*given, low, high)):
-                yield number, tuple(row)
-            self._is_whole = True
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            pass
-
-    @contextlib.contextmanager
-    def _noted(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            self.gaps.append(what)
-
-
-def _columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
-    return {name: kind for _, name, kind, *_ in db.execute(f'PRAGMA table_info("{table}")')}
-
-
-def _last_id(db: sqlite3.Connection, table: str) -> int:
-    """The highest id that a row may have."""
-    with contextlib.suppress(sqlite3.DatabaseError):
-        found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-        if found:
-            return int(found[0])
-    return _ID_MAX
 
 
 def _keep_sequences(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
@@ -344,3 +262,7 @@ def _keep_sequences(source: sqlite3.Connection, target: sqlite3.Connection) -> N
                 target.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (number, name))
             else:
                 target.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
+
+
+def _utc(time_ns: int) -> str:
+    return f"{from_ns(time_ns):%Y-%m-%dT%H:%M:%SZ}"

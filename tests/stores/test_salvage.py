@@ -1,9 +1,14 @@
 """What is whole in a damaged store goes on; a store that is gone is not made anew without a word."""
 
 import random
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stores import Accepted, Keep, StoreError
 from stores.opening import self_healing
@@ -11,7 +16,7 @@ from stores.salvage import salvages
 from stores.sqlite_store import SqliteStore
 from tests.stores.points import Point, co2, lines, read, write
 
-PAGE = 4096
+PAGE, ON_A_PAGE_MAX = 4096, 300
 SENSORS, TIMES = 20, 500
 POINTS = [
     Point("co2", {"hub": "armley", "sensor": f"air-{sensor}"}, time_ns, {"co2_ppm": 400.0 + time_ns})
@@ -58,6 +63,113 @@ def test_a_damaged_store_is_replaced_by_what_is_whole_in_it(path: Path, tmp_path
     assert "of co2" in str(salvage)
     for store in (reading, writing):
         store.close()
+
+
+def root(path: Path, table: str) -> int:
+    """The page that heads a table, from 0."""
+    with closing(sqlite3.connect(path)) as db:
+        (found,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    return int(found) - 1
+
+
+Keys = set[tuple[str, int, float]]
+
+
+def keys(points: Iterable[Point]) -> Keys:
+    return {(point.tags["sensor"], point.time_ns, float(point.fields["co2_ppm"])) for point in points}
+
+
+def healed(path: Path) -> Keys:
+    """What is read once a write has met the damage, and another has mended it."""
+    store = self_healing(SqliteStore(path))
+    with suppress(StoreError):
+        read(store, "co2")
+    for _ in range(2):
+        store.write(lines([co2(700.0, TIMES + 1)]))
+    found = read(store, "co2")
+    store.close()
+    return keys(point for point in found if point.time_ns != TIMES + 1)
+
+
+def test_what_a_damaged_page_heads_is_read_round_it(path: Path, tmp_path: Path) -> None:
+    """But for the rows that lie on the page itself, as they do in a table without rowids."""
+    overwrite(path, root(path, "co2"))
+    found = healed(path)
+    assert found <= keys(POINTS)
+    assert len(POINTS) - len(found) < ON_A_PAGE_MAX
+    [salvage] = salvages(tmp_path)
+    assert {gap.table for gap in salvage.gaps} == {"co2"}
+    assert {gap.of for gap in salvage.gaps} == {f"hub=armley,sensor=air-{sensor}" for sensor in range(SENSORS)}
+
+
+def test_the_names_of_series_are_in_their_index_once_more(path: Path) -> None:
+    overwrite(path, root(path, "series"))
+    assert healed(path) == keys(POINTS)
+
+
+def test_what_was_deleted_does_not_come_back(path: Path) -> None:
+    store = SqliteStore(path)
+    store.expire(TIMES // 2)
+    store.close()
+    overwrite(path, root(path, "co2"))
+    kept = keys(point for point in POINTS if point.time_ns >= TIMES // 2)
+    found = healed(path)
+    assert found <= kept
+    assert len(kept) - len(found) < ON_A_PAGE_MAX
+
+
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_what_may_be_missing_is_named_by_sensor_and_time(path: Path, tmp_path: Path, page: int) -> None:
+    """Nothing else is missing, and not much more is named."""
+    overwrite(path, co2_pages(path)[page])
+    there = healed(path)
+    lost = keys(POINTS) - there
+    [found] = salvages(tmp_path)
+    named = keys(
+        point
+        for point in POINTS
+        if any(
+            gap.of == f"hub={point.tags['hub']},sensor={point.tags['sensor']}"
+            and (gap.first is None or gap.first <= point.time_ns)
+            and (gap.last is None or point.time_ns <= gap.last)
+            for gap in found.gaps
+        )
+    )
+    assert 0 < len(lost) <= ON_A_PAGE_MAX
+    assert named == lost
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 10**8), st.integers(1, 255)), max_size=20),
+    zeroed=st.lists(st.integers(0, 10**5), max_size=4),
+    keep=st.sampled_from([1.0, 1.0, 0.6, 0.1]),
+)
+def test_whatever_is_damaged_readings_are_taken_again(
+    path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    flips: list[tuple[int, int]],
+    zeroed: list[int],
+    keep: float,
+) -> None:
+    """No exception but a sentence of ours, and none once it is mended."""
+    data = bytearray(path.read_bytes())
+    for at, bits in flips:
+        data[at % len(data)] ^= bits
+    for number in zeroed:
+        page = number % (len(data) // PAGE) * PAGE
+        data[page : page + PAGE] = bytes(PAGE)
+    damaged = tmp_path_factory.mktemp("damaged") / "store.db"
+    damaged.write_bytes(data[: int(len(data) * keep)])
+    store = self_healing(SqliteStore(damaged))
+    new = co2(700.0, TIMES + 1)
+    for _ in range(3):
+        with suppress(StoreError):
+            read(store, "co2")
+        taken = store.write(lines([new]))
+    assert taken == Accepted()
+    assert new in read(store, "co2")
+    store.close()
 
 
 def test_a_write_that_meets_the_damage_is_kept_until_it_is_mended(path: Path) -> None:
