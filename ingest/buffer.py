@@ -158,7 +158,7 @@ class Buffer:
             "readings_accepted": len(batch.lines),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
-        with self._file.transaction():
+        with self._file.transaction(), _kept_or_full():
             self.pending.add(batch, now_ns=self._clock_ns())
             self._count_not_kept(self._refusals.keep(batch.refused))
             self.ledger.add(counts)

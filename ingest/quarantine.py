@@ -6,6 +6,7 @@ nobody. Which of its rows count is for the buffer to say (`ingest.refusals`): re
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -84,6 +85,7 @@ class QuarantineError(HubpulseError):
     def __init__(self, sentence: str, code: int) -> None:
         super().__init__(sentence)
         self.can_be_salvaged = code in DAMAGED
+        self.is_for_want_of_room = code == sqlite3.SQLITE_FULL
 
 
 Row = tuple[int, str, bytes, bool, str, str, int, int, str]

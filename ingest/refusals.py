@@ -54,7 +54,8 @@ class RefusalRecord:
     def keep(self, refused: Sequence[Refused]) -> Counter[str]:
         """Keep refused messages, as far as the quotas go; how many of each hub are not kept.
 
-        None is, for a minute, where the quarantine can't be used: what others send goes on.
+        None is, for a minute, where the quarantine can't be used: what others send goes on. Raises QuarantineError on a
+        full disk, where the buffer will not have room for long either, and the broker holds all.
         """
         if not refused:
             return Counter()
@@ -63,6 +64,8 @@ class RefusalRecord:
                 rows, not_kept = self._quarantine.choose(refused)
                 self._change(rows, not_kept)
             except QuarantineError as error:
+                if error.is_for_want_of_room:
+                    raise
                 self.problem, self._failed_ns = error, self._clock_ns()
             else:
                 self.problem = self._failed_ns = None

@@ -193,6 +193,21 @@ def test_a_quarantine_that_cannot_be_used_for_a_while_stops_nothing(
     assert seen(tmp_path)[0] == [b"1", b"4", b"line"]
 
 
+def test_on_a_full_disk_what_is_refused_waits_at_the_broker(tmp_path: Path) -> None:
+    """It is not acknowledged and then not kept: the disk will have room again."""
+    with closing(Buffer(tmp_path, clock_ns=Clock())) as buffer:
+        buffer.commit(both(1))
+        quarantine = buffer.quarantine._file.connection()
+        (pages,) = quarantine.execute("PRAGMA page_count").fetchone()
+        quarantine.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(BufferFullError, match="full disk"):
+            buffer.commit(refusal("t", bytes(20_000)))
+        assert buffer.ledger.read().messages_received == 2
+        buffer.commit(refusal("t", bytes(20_000)))  # the file was closed meanwhile, and so was the limit lifted
+        assert (buffer.ledger.read().messages_received, buffer.ledger.read().notes) == (3, {})
+    assert seen(tmp_path)[0] == [bytes(20_000), b"1"]
+
+
 def test_refusals_as_old_as_none_is_kept_are_deleted_and_counted(tmp_path: Path) -> None:
     clock = Clock()
     with closing(Buffer(tmp_path, clock_ns=clock)) as buffer:
