@@ -24,7 +24,8 @@ from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
 from sensors.formats import Availability, Decoded, Fields, Format, Item, NoReading, Uplink, readings_max
 from sensors.formats.native import NativeFormat, NativeParser
-from sensors.registry import Registry
+from sensors.macs import quoted
+from sensors.registry import Registry, publisher_of
 
 _TOPICS_MAX = 100_000
 """Topics and series that are remembered; a native topic is one of each."""
@@ -229,7 +230,7 @@ class Decoder:
             elif isinstance(answer, Uplink):
                 self._accept_uplink(message, answer, batch)
             else:
-                self._accept(message, list(self._placed(answer)), batch)
+                self._accept(message, list(self._placed(message, answer)), batch)
 
     def _accept_uplink(self, message: Message, uplink: Uplink, batch: Batch) -> None:
         answer = read_frame(uplink, self._registry)
@@ -238,17 +239,24 @@ class Decoder:
         elif isinstance(answer, NoReading):
             batch.no_reading.append(answer.what)
         else:
-            self._accept(message, list(self._placed([Decoded(uplink.device, answer)])), batch)
+            self._accept(message, list(self._placed(message, [Decoded(uplink.device, answer)])), batch)
 
-    def _placed(self, decoded: Sequence[Decoded]) -> Iterator[Placed | Rejection]:
-        """Each item with its series, or why it is refused."""
+    def _placed(self, message: Message, decoded: Sequence[Decoded]) -> Iterator[Placed | Rejection]:
+        """Each item with its series, or why it is refused: a hub that publishes speaks for its own devices alone."""
+        publisher = publisher_of(message.topic)
         for device, items in decoded:
             for item in items:
                 if isinstance(item, Rejection):
                     yield item
                     continue
                 series = self._series_of(device, item.kind, item.line)
-                yield series if isinstance(series, Rejection) else (series, self._time_of(item), item.fields)
+                if isinstance(series, Rejection):
+                    yield series
+                elif publisher not in (None, series.hub):
+                    problem = f"device {quoted(device)} is not one of hub {quoted(publisher)}, which the topic names"
+                    yield Rejection(Reason.UNKNOWN_SENSOR, f"{problem}: correct the topic, or the device's hub")
+                else:
+                    yield series, self._time_of(item), item.fields
 
     def _time_of(self, item: Item) -> int | None:
         """The instant of an item; None where it counts from now or is not known."""

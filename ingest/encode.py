@@ -42,10 +42,11 @@ class HubDays:
 class SeriesEncoder:
     """Makes the lines of one series."""
 
-    __slots__ = ("_kind", "_limits", "_single", "_stored_high", "days", "plain_high", "plain_low", "prefix")
+    __slots__ = ("_kind", "_limits", "_single", "_stored_high", "days", "hub", "plain_high", "plain_low", "prefix")
 
     def __init__(self, place: SensorPlace, days: HubDays) -> None:
         self.days = days
+        self.hub = place.hub
         self._kind = place.kind
         self._limits = limits_of(place.kind, place.every_s, place.max_step)
         self._single = KINDS[place.kind].single

@@ -148,6 +148,12 @@ class Registry:
         )
 
 
+def publisher_of(topic: bytes) -> str | None:
+    """The hub whose user alone may publish on a topic (`hubpulse init`): the second level below hubs/; else None."""
+    levels = topic.split(b"/", 2)
+    return levels[1].decode(errors="replace") if levels[0] == b"hubs" and len(levels) > 1 else None
+
+
 def _open_format(name: str) -> Format | Rejection:
     try:
         return find_format(name)

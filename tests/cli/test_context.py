@@ -30,6 +30,7 @@ def test_an_estate_that_is_named_goes_first(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_settings(data=Path("simulated")).estate == Path("set.yaml")
 
 
+@pytest.mark.claim("S-50")
 def test_a_data_folder_is_for_nobody_else_to_read() -> None:
     new, old, foreign = Path("new/data"), Path("old"), Path("foreign")
     old.mkdir(mode=0o755)
@@ -41,6 +42,7 @@ def test_a_data_folder_is_for_nobody_else_to_read() -> None:
     assert [folder.stat().st_mode & 0o777 for folder in (new, old, foreign)] == [0o700, 0o700, 0o755]
 
 
+@pytest.mark.claim("S-51")
 def test_what_a_service_leaves_in_its_folder_is_for_nobody_else_to_read(tmp_path: Path) -> None:
     with CommandLine(tmp_path).start("jobs", "--data", "kept") as running:
         wait_until((tmp_path / "kept/jobs.alive").exists, 30, "a sign of life")

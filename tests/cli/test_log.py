@@ -78,6 +78,7 @@ def test_programs_get_what_libraries_log_as_objects_too(capsys: pytest.CaptureFi
     assert second["error"] == "a task failed\nValueError: two\nlines"
 
 
+@pytest.mark.claim("S-74")
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_nothing_that_is_logged_is_obeyed_by_a_terminal_or_names_a_person_s_device(
     capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]

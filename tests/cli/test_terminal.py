@@ -15,6 +15,7 @@ from tests.real_parts import REPOSITORY
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b5m\xe2\x80\xae[red]\r"
 
 
+@pytest.mark.claim("S-73")
 @pytest.mark.parametrize("command", ["list", "show 1", "list --json", "show 1 --json", "redrive --all"])
 def test_a_refused_message_reaches_the_terminal_without_its_escape_sequences(tmp_path: Path, command: str) -> None:
     folder = tmp_path / "data"

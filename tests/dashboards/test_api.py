@@ -47,6 +47,7 @@ def test_daily_without_dates_is_the_last_30_days_and_today(known: Filled, browse
     assert len(rows) == 31
 
 
+@pytest.mark.claim("S-38")
 @pytest.mark.parametrize(
     "query",
     [
@@ -71,6 +72,7 @@ def test_health_names_the_store(known: Filled, browse: Browse) -> None:
     assert answer.json()["store"].startswith("SQLite")
 
 
+@pytest.mark.claim("S-33")
 @pytest.mark.parametrize("path", ["/", "/hubs/armley", "/hubs/nowhere", "/api/daily", "/healthz", "/static/board.js"])
 def test_every_answer_carries_the_security_headers(known: Filled, browse: Browse, path: str) -> None:
     headers = browse(known).get(path).headers
@@ -90,6 +92,7 @@ def test_plotlys_script_comes_compressed_from_here_and_is_kept(known: Filled, br
     assert gzip.decompress(packed).decode() == get_plotlyjs()
 
 
+@pytest.mark.claim("S-34")
 def test_pages_ask_nothing_of_other_servers(known: Filled, browse: Browse) -> None:
     client = browse(known)
     for path in ("/", "/hubs/armley", "/static/board.css", "/static/board.js"):

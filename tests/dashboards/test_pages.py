@@ -266,6 +266,7 @@ def test_a_hubs_page_lists_its_zones_with_what_is_wrong_in_them(known: Filled, b
     assert notice in text_of(browse(known).get("/").text)
 
 
+@pytest.mark.claim("S-32")
 def test_names_are_text_whatever_they_hold(known: Filled, browse: Browse) -> None:
     client = browse(known)
     for path in ("/", "/hubs/beeston", "/hubs/armley"):

@@ -121,6 +121,7 @@ def test_a_sick_data_source_is_sent_again_and_reported(fake: FakeGrafana, grafan
     assert [o.part for o in check(grafana, WANTED) if o.is_drift] == ["health of the data source"]
 
 
+@pytest.mark.claim("S-47")
 def test_secrets_go_to_grafana_and_nowhere_else(fake: FakeGrafana, grafana: Grafana) -> None:
     assert "secret-token" not in str(list(push(grafana, WANTED)))
     assert fake.data_sources[DATASOURCE_UID]["secureJsonFields"] == {"httpHeaderValue1": True}

@@ -59,6 +59,7 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
+@pytest.mark.claim("S-36")
 @pytest.mark.parametrize(
     "request_start", [b"", b"GET / HTTP/1.1\r\nHost: local", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"]
 )
@@ -85,6 +86,7 @@ def test_a_request_that_does_not_come_whole_is_given_up(
         connection.close()
 
 
+@pytest.mark.claim("S-37")
 def test_an_answer_that_nobody_takes_is_given_up(
     known: Filled, board_over: Callable[..., FastAPI], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_an_answer_that_nobody_takes_is_given_up(
         connection.close()
 
 
+@pytest.mark.claim("S-31")
 @pytest.mark.parametrize(
     "host, status",
     [

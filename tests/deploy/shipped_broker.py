@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Self
@@ -56,12 +57,15 @@ class Client:
         *,
         client_id: str = "",
         session_expiry_s: int = 0,
+        will: str | None = None,
     ) -> None:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = session_expiry_s
         self._client.username_pw_set(user, password or (installation.password(user) if user else None))
         self._client.tls_set(ca_certs=str(installation.secrets / "ca/ca.crt"))
+        if will is not None:
+            self._client.will_set(will, b"1", qos=1)
         answers: list[str] = []
         self.received: list[str] = []
         self.published: list[str] = []
@@ -85,6 +89,12 @@ class Client:
     def subscribe(self, topic: str) -> None:
         self._client.subscribe(topic, qos=1)
         wait_until(lambda: self._subscribed, DEADLINE_S, "the broker's answer to a subscription")
+
+    def break_off(self) -> None:
+        """Be gone without a word."""
+        connected = self._client.socket()
+        assert isinstance(connected, socket.socket)
+        connected.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         return self

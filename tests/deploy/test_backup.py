@@ -183,6 +183,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+@pytest.mark.claim("S-52")
 def test_a_backup_is_a_folder_that_only_its_owner_reads(folder: Folder) -> None:
     names = {path.name for path in folder.copy.iterdir()}
 
@@ -219,6 +220,7 @@ def name_a_stranger(copy: Path) -> None:
     (copy / "backup.json").write_text(json.dumps(contents))
 
 
+@pytest.mark.claim("S-55")
 @pytest.mark.parametrize(
     "spoil, said",
     [

@@ -37,6 +37,7 @@ def test_the_generated_credentials_are_accepted(broker: ShippedMosquitto, instal
         assert client.answer == "Success"
 
 
+@pytest.mark.claim("S-14")
 @pytest.mark.parametrize(
     "user, password", [(None, None), ("ingest", "wrong"), ("hub-armley", "wrong"), ("nobody", "wrong")]
 )
@@ -47,11 +48,13 @@ def test_everybody_else_is_refused(
         assert client.answer == "Not authorized"
 
 
+@pytest.mark.claim("S-13")
 def test_one_hub_cannot_use_the_password_of_another(broker: ShippedMosquitto, installed: Installation) -> None:
     with Client(broker, installed, "hub-armley", installed.password("hub-beeston")) as client:
         assert client.answer == "Not authorized"
 
 
+@pytest.mark.claim("S-01")
 @pytest.mark.parametrize(
     "user, topic, is_allowed",
     [
@@ -80,6 +83,7 @@ def test_who_may_publish_what(
         assert (answer != "Not authorized") == is_allowed
 
 
+@pytest.mark.claim("S-02")
 @pytest.mark.parametrize("user", ["hub-armley", "hub-beeston", "gateway", "simulator"])
 def test_nobody_but_ingest_is_sent_a_message(broker: ShippedMosquitto, installed: Installation, user: str) -> None:
     with Client(broker, installed, user) as listener, Client(broker, installed, "ingest") as ingest:
@@ -104,6 +108,7 @@ def test_outside_this_machine_there_is_only_tls() -> None:
     assert SERVICES["mosquitto"]["ports"] == ["8883:8883"]
 
 
+@pytest.mark.claim("S-16")
 def test_the_open_port_takes_nothing_but_tls(broker: ShippedMosquitto, installed: Installation) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set("hub-armley", installed.password("hub-armley"))
@@ -122,6 +127,7 @@ def test_the_open_port_takes_nothing_but_tls(broker: ShippedMosquitto, installed
     assert answers == []
 
 
+@pytest.mark.claim("S-18")
 def test_a_client_that_does_not_know_the_authority_does_not_trust_the_broker(broker: ShippedMosquitto) -> None:
     stranger = ssl.create_default_context()
 
@@ -177,6 +183,7 @@ def stored(data: Path) -> int:
         return 0
 
 
+@pytest.mark.claim("S-12")
 def test_a_hub_that_is_added_is_let_in_once_the_broker_is_told(tmp_path: Path, installation: Installation) -> None:
     installation.init()
     with ShippedMosquitto(tmp_path / "mosquitto", installation.secrets) as broker:

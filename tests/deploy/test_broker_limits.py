@@ -24,6 +24,7 @@ from tests.servers import Mosquitto
 from tests.waiting import wait_until
 
 
+@pytest.mark.claim("S-05")
 def test_whoever_knows_no_secret_of_ingests_takes_nothing_of_its_messages(
     broker: ShippedMosquitto, installed: Installation
 ) -> None:
@@ -55,6 +56,7 @@ def test_the_secret_names_are_long_random_and_each_its_own(installed: Installati
     assert all(MqttSettings(client_id=SecretStr(name)) for name in names)
 
 
+@pytest.mark.claim("S-07")
 def test_one_hub_with_large_messages_does_not_bring_the_broker_down(
     broker: ShippedMosquitto, installed: Installation
 ) -> None:
@@ -78,6 +80,7 @@ def test_one_hub_with_large_messages_does_not_bring_the_broker_down(
     assert int(highest_kb.split()[1]) < 100_000
 
 
+@pytest.mark.claim("S-08")
 def test_one_hub_with_many_messages_fills_no_more_than_the_limit(
     broker: ShippedMosquitto, installed: Installation
 ) -> None:
@@ -94,6 +97,7 @@ def test_one_hub_with_many_messages_fills_no_more_than_the_limit(
     assert int(value_of("memory_limit")) < limit_of_container
 
 
+@pytest.mark.claim("S-20")
 def test_idle_connections_from_outside_keep_nobody_out_who_is_in_or_on_this_machine(
     tmp_path: Path, installed: Installation
 ) -> None:
@@ -109,6 +113,7 @@ def test_idle_connections_from_outside_keep_nobody_out_who_is_in_or_on_this_mach
         assert hub.ended == []
 
 
+@pytest.mark.claim("S-64")
 @pytest.mark.parametrize("shipped", [True, False])
 def test_the_doctor_knows_a_broker_that_is_not_so(
     shipped: bool, broker: ShippedMosquitto, installed: Installation, make_mosquitto: Callable[..., Mosquitto]

@@ -64,6 +64,7 @@ def test_every_image_is_an_exact_version(service: dict[str, Any]) -> None:
     assert EXACT_VERSION.match(service["image"])
 
 
+@pytest.mark.claim("S-15")
 @each_service
 def test_every_port_but_that_of_mqtt_by_tls_is_on_this_machine_only(service: dict[str, Any]) -> None:
     open_ports = {port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")}
@@ -204,6 +205,7 @@ def test_our_services_find_the_broker_by_tls(
         assert mqtt.client_id.get_secret_value() == installed.files()[files[name]]
 
 
+@pytest.mark.claim("S-44")
 def test_who_needs_no_broker_has_no_password_for_it() -> None:
     given = {secret.service for secret in mounted_secrets() if "mqtt" in secret.file.name}
 
@@ -253,6 +255,7 @@ def test_the_estate_that_is_shipped_is_valid() -> None:
     assert [hub.id for hub in estate.hubs] == ["armley"]
 
 
+@pytest.mark.claim("S-46")
 def test_grafana_asks_the_bucket_with_the_token_of_its_secret() -> None:
     (source,) = yaml.safe_load(DATA_SOURCES.read_text())["datasources"]
     header = source["secureJsonData"]["httpHeaderValue1"]

@@ -37,6 +37,7 @@ def test_the_folder_lets_readers_through_to_their_own_and_shows_nothing(installe
     assert installed.secrets.stat().st_mode & 0o777 == 0o711
 
 
+@pytest.mark.claim("S-56")
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to other users")
 def test_every_secret_belongs_to_the_user_of_the_service_that_reads_it(installed: Installation) -> None:
     readers = [(secret.file, secret.service) for secret in mounted_secrets()]
@@ -74,6 +75,7 @@ def test_on_debian_the_broker_reads_its_own_and_root_keeps_the_rest(installation
     assert "docker" not in said
 
 
+@pytest.mark.claim("S-21")
 def test_passwords_are_long_random_and_unlike_each_other(installed: Installation, installation: Installation) -> None:
     installation.init()
     ours = {text for name, text in installed.files().items() if is_password(name) and name not in COPIES}
@@ -85,6 +87,7 @@ def test_passwords_are_long_random_and_unlike_each_other(installed: Installation
     assert {len(text) for text in ours} == {64}
 
 
+@pytest.mark.claim("S-45")
 def test_the_token_is_the_same_for_all_who_share_it(installed: Installation) -> None:
     made = installed.files()
 
@@ -149,6 +152,7 @@ def test_a_password_that_was_changed_by_hand_is_taken_up(installation: Installat
     assert fits("changed", lines["hub-armley"])
 
 
+@pytest.mark.claim("S-22")
 @pytest.mark.needs("mosquitto_passwd")
 def test_passwords_are_hashed_as_mosquitto_does(tmp_path: Path) -> None:
     file = tmp_path / "passwords"
@@ -232,6 +236,7 @@ def test_an_estate_without_hubs_is_pointed_out(installation: Installation) -> No
     assert "no sensor can publish" in installation.init()
 
 
+@pytest.mark.claim("S-78")
 def test_a_topic_that_would_break_out_of_its_line_is_refused() -> None:
     estate = Estate.model_validate({"sources": [{"topic": "a\nuser x\ntopic write b"}]})
 

@@ -135,6 +135,7 @@ def test_the_doctor_finds_everything_well(containers: dict[str, Container]) -> N
     assert (said.returncode, said.stderr) == (0, ""), said.stdout
 
 
+@pytest.mark.claim("S-48")
 @pytest.mark.parametrize("name", ["mosquitto", "influxdb", *OURS])
 def test_a_service_is_another_user_without_any_right(containers: dict[str, Container], name: str) -> None:
     status = containers[name].status
@@ -172,6 +173,7 @@ for folder in {folder for top in tops for folder, _, _ in os.walk(top)}:
     return set(container.execute(str(PYTHON), "-Ic", look).stdout.split())
 
 
+@pytest.mark.claim("S-49")
 @pytest.mark.parametrize("name", ["mosquitto", "influxdb", *OURS])
 def test_a_service_can_write_where_compose_says_and_nowhere_else(
     project: Project, containers: dict[str, Container], name: str
@@ -253,6 +255,7 @@ for line in [line.split() for name in ("tcp", "tcp6") for line in open(f"/proc/n
 """
 
 
+@pytest.mark.claim("S-17")
 def test_a_container_listens_for_others_only_where_the_file_says_so(containers: dict[str, Container]) -> None:
     declared = {port.split(":")[-1] for service in SERVICES.values() for port in service.get("ports", [])}
     declared |= {str(port) for service in SERVICES.values() for port in service.get("expose", [])}

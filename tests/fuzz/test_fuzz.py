@@ -20,6 +20,7 @@ CPU_S = 8.0
 EXAMPLES = {"message": 1500, "frame": 500, "packets": 1000, "estate": 600, "board": 700, "quarantine": 700}
 
 
+@pytest.mark.claim("S-77")
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_that_a_stranger_sends_does_harm(name: str) -> None:
     target = TARGETS[name]

@@ -116,6 +116,7 @@ def test_a_retained_message_without_a_time_is_refused() -> None:
     assert reasons(make_decoder(known()).decode([retained])) == [Reason.BAD_SCHEMA]
 
 
+@pytest.mark.claim("S-75")
 @pytest.mark.parametrize(
     "item, reason",
     [

@@ -42,6 +42,7 @@ print((highest_kb() - before_kb) // 1024)
 """
 
 
+@pytest.mark.claim("S-11")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux says of a process")
 @pytest.mark.parametrize("element", ["1", "{}", '{"a":1}', "[]", '{"entries":"x"}', '{"entries":1}', "keys"])
 def test_memory_for_one_message_is_bounded_whatever_its_elements_are(element: str) -> None:

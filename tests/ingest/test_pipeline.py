@@ -286,6 +286,7 @@ def test_a_fault_of_ours_refuses_that_one_message(
     assert any("ZeroDivisionError" in entry.get("trace", "") for entry in logs)
 
 
+@pytest.mark.claim("S-54")
 def test_no_mac_address_reaches_disk_or_log(settings: Settings, mosquitto: Mosquitto, store: FakeStore) -> None:
     mac = "3c:22:fb:a1:b2:c3"
     store.answer = lambda lines: Rejected("because") if "21.5" in lines[0] else Accepted()

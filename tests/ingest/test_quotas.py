@@ -42,6 +42,7 @@ def kept(buffer: Buffer) -> int:
     return sum(buffer.quarantine.counts().values())
 
 
+@pytest.mark.claim("S-09")
 def test_rubbish_of_one_hub_stops_no_other_and_is_counted(small: Buffer) -> None:
     for _ in range(10):
         take(small, rubbish("beeston", 100))

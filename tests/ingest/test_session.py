@@ -187,6 +187,7 @@ def told(settings: Settings) -> str:
     return finding.detail if finding.state is State.WARNING else ""
 
 
+@pytest.mark.claim("S-63")
 @with_store
 @needs_mosquitto
 def test_a_session_lost_while_ingest_was_away_is_told(settings: Settings, mosquitto: Mosquitto) -> None:
@@ -267,6 +268,7 @@ def test_after_a_broker_crash_every_acknowledged_count_is_there_and_what_is_more
     assert ledger.readings_stored - ledger.notes.get("maybe_repeated", 0) <= sent <= ledger.readings_stored
 
 
+@pytest.mark.claim("S-41")
 @with_store
 @needs_mosquitto
 def test_the_client_id_is_in_no_log_figure_or_status(settings: Settings, mosquitto: Mosquitto) -> None:

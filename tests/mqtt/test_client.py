@@ -173,6 +173,7 @@ def test_a_malformed_packet_ends_the_connection_and_what_came_before_it_stays(br
         assert client.inbox.take_messages() == [GOOD]
 
 
+@pytest.mark.claim("S-60")
 @given(st.lists(st.one_of(st.binary(max_size=30), st.sampled_from([*BROKEN.values(), publish(GOOD)])), max_size=5))
 @example([b"\x20\x03\x00\x01\x00"])
 @example([b"\xe0\x02\x8e\x00"])

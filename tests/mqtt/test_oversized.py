@@ -24,6 +24,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.claim("S-61")
 def test_two_hundred_megabytes_in_one_packet_do_not_grow_memory() -> None:
     head = publish_packet(Message(b"hubs/a/co2/b", b"", 1))[2:]
     piece = bytes(1_000_000)

@@ -14,6 +14,7 @@ from tests.real_parts import require
 from tests.servers import Mosquitto, free_port
 
 
+@pytest.mark.claim("S-42")
 @pytest.mark.needs("mosquitto", "mosquitto_passwd")
 def test_a_wrong_password_is_said_without_the_password(
     make_mosquitto: Callable[..., Mosquitto], tmp_path: Path
@@ -56,6 +57,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     return key, certificate
 
 
+@pytest.mark.claim("S-19")
 @pytest.mark.needs("mosquitto")
 def test_over_tls_everything_comes_and_only_from_whom_we_trust(
     make_mosquitto: Callable[..., Mosquitto], tmp_path: Path

@@ -249,6 +249,7 @@ def test_a_dotenv_file_that_cannot_be_read_is_one_line() -> None:
     assert problems() == [".env: byte 15 is not UTF-8: save the file as UTF-8"]
 
 
+@pytest.mark.claim("S-43")
 @pytest.mark.parametrize(
     "variable, value",
     [

@@ -24,6 +24,7 @@ def test_the_native_format_is_always_there() -> None:
     assert isinstance(find_format("native"), NativeFormat)
 
 
+@pytest.mark.claim("S-76")
 def test_no_package_replaces_the_native_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, GOOD, "[hubpulse.formats]\nnative = acme_hubpulse:Format\n")
 

@@ -50,6 +50,7 @@ SPELLINGS: dict[str, Callable[[bytes], str]] = {
 }
 
 
+@pytest.mark.claim("S-70")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @given(before=around, address=octets, after=around)
 def test_no_address_survives_in_any_spelling(spelling: str, before: str, address: bytes, after: str) -> None:
@@ -124,6 +125,7 @@ def test_what_is_the_device_s_own_is_kept_and_the_rest_masked() -> None:
     assert mask_macs(payload, kept=spans) == payload[:-14] + b'************"}'
 
 
+@pytest.mark.claim("S-71")
 @pytest.mark.parametrize(
     "payload, left",
     [

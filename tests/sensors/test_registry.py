@@ -75,6 +75,7 @@ def test_without_an_estate_file_every_hub_is_taken() -> None:
     assert place_of("hubs/anything/co2/air-1", Estate(open=True)).hub == "anything"
 
 
+@pytest.mark.claim("S-62")
 def test_an_unknown_hub_says_what_to_do() -> None:
     answer = refusal("hubs/nowhere/co2/air-1")
 
@@ -105,6 +106,7 @@ def test_a_topic_out_of_the_grammar_is_refused_in_a_line(topic: str) -> None:
     assert "\n" not in answer.detail
 
 
+@pytest.mark.claim("S-72")
 @pytest.mark.parametrize("estate", [ESTATE, Estate(open=True)])
 @pytest.mark.parametrize(
     "topic",

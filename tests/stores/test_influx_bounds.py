@@ -66,6 +66,7 @@ def drip() -> Iterator[Drip]:
         listener.close()
 
 
+@pytest.mark.claim("S-66")
 @pytest.mark.parametrize("text", DRIPS.values(), ids=DRIPS)
 def test_a_server_that_drips_is_one_that_does_not_answer(drip: Drip, text: bytes) -> None:
     store = store_at(drip(text), timeout_s=TIMEOUT_S)
@@ -102,6 +103,7 @@ def endless() -> Iterator[bytes]:
     return itertools.repeat(b"x" * 65536)
 
 
+@pytest.mark.claim("S-65")
 @pytest.mark.parametrize("major", VERSIONS)
 @pytest.mark.parametrize("status, outcome", [(400, Rejected), (401, Keep), (503, Keep)])
 def test_of_an_error_without_end_the_beginning_is_enough(
@@ -134,6 +136,7 @@ def test_an_answer_without_end_is_for_the_operator(serve: Serve, path: str, head
         ask(store)
 
 
+@pytest.mark.claim("S-67")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 def test_a_server_that_sends_back_the_request_shows_no_credentials(serve: Serve, status: int) -> None:
     def reflect(request: Request) -> Answer:

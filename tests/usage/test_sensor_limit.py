@@ -49,6 +49,7 @@ class Counting:
         return getattr(self._store, name)
 
 
+@pytest.mark.claim("S-10")
 def test_the_sensors_that_report_are_counted_whatever_others_are_invented(store: Store) -> None:
     put(store, Kind.FOOTFALL, every_ten_minutes(entries=2), sensor="door")
     put(store, Kind.FOOTFALL, every_ten_minutes(entries=3), sensor="new-door")

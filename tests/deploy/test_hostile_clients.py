@@ -1,0 +1,99 @@
+"""What else a client with one party's credentials can't do, and how far its mischief goes where it can do some."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ingest.buffer import BufferReader
+from schemas import HubpulseError
+from tests.cli.command import CommandLine
+from tests.deploy.installation import Installation
+from tests.deploy.shipped_broker import DEADLINE_S, READY_DEADLINE_S, Client, ShippedMosquitto
+from tests.waiting import wait_until
+
+
+@pytest.mark.claim("S-04")
+def test_the_last_will_of_a_hub_goes_nowhere_but_to_its_own_topics(
+    broker: ShippedMosquitto, installed: Installation
+) -> None:
+    with Client(broker, installed, "ingest") as ingest:
+        ingest.subscribe("#")
+        for topic in ("hubs/armley/temperature/air-1", "$SYS/broker/uptime", "hubs/beeston/temperature/own"):
+            with Client(broker, installed, "hub-beeston", will=topic) as hostile:
+                hostile.break_off()
+                wait_until(lambda client=hostile: client.ended, DEADLINE_S, "the end")  # type: ignore[misc]
+        wait_until(lambda: "hubs/beeston/temperature/own" in ingest.received, DEADLINE_S, "the hub's own will")
+
+        assert [topic for topic in ingest.received if not topic.startswith("$SYS")] == ["hubs/beeston/temperature/own"]
+
+
+@pytest.mark.claim("S-06")
+def test_who_knows_the_client_id_of_another_ends_its_connection_and_is_sent_nothing(
+    broker: ShippedMosquitto, installed: Installation
+) -> None:
+    with Client(broker, installed, "hub-armley", client_id="door-counter", session_expiry_s=600) as hub:
+        hub.subscribe("hubs/armley/#")
+        with Client(broker, installed, "hub-beeston", client_id="door-counter", session_expiry_s=600) as hostile:
+            wait_until(lambda: hub.ended, DEADLINE_S, "the connection of the other to end")
+            with Client(broker, installed, "simulator") as simulator:
+                simulator.publish("hubs/armley/temperature/air-1")
+            hostile.subscribe("hubs/end")
+            assert hostile.received == []
+            assert hostile.publish("hubs/armley/temperature/air-1") == "Not authorized"
+
+
+@pytest.mark.claim("S-40")
+def test_ingest_s_credentials_publish_nothing(broker: ShippedMosquitto, installed: Installation) -> None:
+    with Client(broker, installed, "ingest") as ingest:
+        for topic in ("hubs/armley/temperature/air-1", "v3/app/devices/door/up", "$SYS/broker/uptime", "elsewhere"):
+            assert ingest.publish(topic) == "Not authorized"
+
+
+@pytest.mark.claim("S-53")
+def test_the_data_folder_and_a_backup_hold_no_password_and_no_token(
+    broker: ShippedMosquitto, installed: Installation, tmp_path: Path
+) -> None:
+    """Of what `init` makes, the data folder has the client id of the session alone, in a file that no backup takes."""
+    data, copy = tmp_path / "hubpulse/data", tmp_path / "copy"
+    secrets = {name: text.strip() for name, text in installed.files().items() if name.startswith("hubpulse/mqtt")}
+    secrets |= {"token": "0123456789abcdef" * 4}
+    command = CommandLine(
+        tmp_path / "hubpulse",
+        HUBPULSE_ESTATE=str(installed.estate),
+        HUBPULSE_MQTT__HOST="localhost",
+        HUBPULSE_MQTT__PORT=broker.tls_port,
+        HUBPULSE_MQTT__CA_FILE=str(installed.secrets / "ca/ca.crt"),
+        HUBPULSE_MQTT__USERNAME="ingest",
+        HUBPULSE_MQTT__PASSWORD_FILE=str(installed.secrets / "hubpulse/mqtt_password"),
+        HUBPULSE_MQTT__CLIENT_ID_FILE=str(installed.secrets / "hubpulse/mqtt_client_id"),
+        HUBPULSE_INFLUX__TOKEN=secrets["token"],
+    )
+    with command.start("ingest") as ingest:
+        wait_until(lambda: (data / "session.json").exists() or not ingest.is_running, READY_DEADLINE_S, "a session")
+        with Client(broker, installed, "hub-armley") as hub:
+            hub.publish("hubs/armley/temperature/air-1", b"no reading")
+        wait_until(lambda: refusals(data) or not ingest.is_running, READY_DEADLINE_S, "the refusal")
+        assert ingest.is_running, ingest.err
+        assert command.run("backup", copy).exit_code == 0
+
+    found = {
+        (path.name, name)
+        for path in data.rglob("*")
+        if path.is_file()
+        for name, text in secrets.items()
+        if text.encode() in path.read_bytes()
+    }
+    assert found == {("session.json", "hubpulse/mqtt_client_id")}
+    assert not any(text.encode() in path.read_bytes() for path in copy.iterdir() for text in secrets.values())
+    assert json.loads((copy / "backup.json").read_text())
+
+
+def refusals(data: Path) -> int:
+    """How many refused messages are kept."""
+    try:
+        with closing(BufferReader(data)) as reader:
+            return sum(reader.quarantine.counts().values())
+    except HubpulseError:
+        return 0
