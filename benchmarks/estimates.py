@@ -27,7 +27,7 @@ from usage.estimator import REACH_AFTER, REACH_BEFORE, Estimator
 from usage.queries import DayFigures
 from usage.rollup import Figures
 
-TRIES = 704
+TRIES = 300
 LENGTHS = (1, 3, 7, 14)
 WIDTHS = (10, 14, 7, 10, 8, 8, 10)
 FOLDER = Path("../shared/data/leeds_footfall")

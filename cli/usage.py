@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -25,6 +26,7 @@ from cli.context import (
     progress_bar,
     store_of,
 )
+from cli.tables import Format, Row, write_table
 
 if TYPE_CHECKING:
     from usage import Queries
@@ -38,17 +40,8 @@ FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First l
 ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last local day, this one included.")]
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
 
-Row = dict[str, Any]
-
 _YEARS = range(1990, 2200)
 """Beyond them a local midnight may be no instant that can be computed with."""
-
-
-class Format(StrEnum):
-    """How figures are printed."""
-
-    CSV = "csv"
-    JSON = "json"
 
 
 class Per(StrEnum):
@@ -79,12 +72,12 @@ def export(
     small: Annotated[
         bool, typer.Option("--suppress-small", help="For publication: 1-7 people become *, more the nearest 5.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="csv or json.")] = Format.CSV,
+    form: Annotated[Format, typer.Option("--format", help="csv, json, xlsx or parquet.")] = Format.CSV,
+    output: Annotated[Path | None, typer.Option("--output", help="A file to write instead of printing.")] = None,
     data: DataOption = None,
     estate: EstateOption = None,
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
-    from cli.usage_views import print_csv, print_json
     from usage import Queries
     from usage.publication import suppress_small
 
@@ -92,6 +85,8 @@ def export(
         _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
     if by_door and by_zone:
         _refuse("--by-door and --by-zone contradict each other: leave one of them out")
+    if small and form is Format.PARQUET:
+        _refuse("--suppress-small and --format parquet contradict each other: a * is no number, take csv or xlsx")
     if (by_door or by_zone) and (hourly or per is not Per.DAY):
         _refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
     begin, end = _range(first, last)
@@ -107,10 +102,7 @@ def export(
             columns, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
         if small:
             rows = map(suppress_small, rows)
-        if form is Format.JSON:
-            print_json(rows)
-        else:
-            print_csv(rows, columns)
+        write_table(rows, columns, form, output)
 
 
 def _door_rows(doors: Iterable[DoorFigures]) -> tuple[list[str], Iterator[Row]]:

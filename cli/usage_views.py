@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -24,27 +21,6 @@ _METHODS = {
 }
 VALUES_SHOWN = 3
 GAPS_SHOWN = 5
-
-
-def print_csv(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> None:
-    """Print a table with a header; None is an empty cell."""
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(names)
-    for row in rows:
-        table.writerow([_cell(row[name]) for name in names])
-
-
-def print_json(rows: Iterable[dict[str, Any]]) -> None:
-    """Print an array with a row a line, as the rows come."""
-    opening = "["
-    for row in rows:
-        sys.stdout.write(f"{opening}\n{json.dumps(row)}")
-        opening = ","
-    sys.stdout.write("\n]\n" if opening == "," else "[]\n")
-
-
-def _cell(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def why_as_text(found: Why) -> Iterator[str]:

@@ -310,3 +310,15 @@ def test_why_says_which_readings_no_figure_takes(store: Store, data: Path) -> No
     assert ", 1 reading left out (65,535, 2)" in call(*asked, data=data).stdout
     (door,) = (s for s in json.loads(call(*asked, "--json", data=data).stdout)["sensors"] if s["kind"] == "footfall")
     assert door["left_out"] == [{"entries": 65_535, "exits": 2}]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("per", [["--hourly"], ["--by-door"], ["--by-zone"], ["--per", "month"], []])
+@pytest.mark.parametrize("form", ["xlsx", "parquet"])
+def test_every_export_can_be_a_file_for_people_or_for_analysts(
+    data: Path, tmp_path: Path, form: str, per: list[str]
+) -> None:
+    file = tmp_path / f"figures.{form}"
+    result = call("export", "--from", DAY, "--to", DAY, *per, "--format", form, "--output", str(file), data=data)
+    assert (result.exit_code, result.output) == (0, "")
+    assert file.read_bytes()[:4] == {"xlsx": b"PK\x03\x04", "parquet": b"PAR1"}[form]
