@@ -29,7 +29,8 @@ def check(
 ) -> None:
     """Say what the estate file holds; where there is something to fix, a line for each thing and exit code 1.
 
-    A source whose format is not installed is no fault of the file: it is named on standard error.
+    A format that is not installed, and what the formats of the sources can't do for a sensor, are no faults of the
+    file: they are named on standard error.
     """
     from schemas.settings import ESTATE_FILE
     from sensors.estate_file import codecs_of, load_estate
@@ -46,7 +47,8 @@ def check(
         problems = error.problems
     else:
         sensors = sum(len(hub.sensors) for hub in found.hubs)
-        warnings = [f"{path}: {problem}" for problem in Registry(found, codecs=codecs_of(path)).problems]
+        registry = Registry(found, codecs=codecs_of(path))
+        warnings = [f"{path}: {problem}" for problem in (*registry.problems, *registry.limits)]
         problems = [f"{path}: {problem}" for problem in _copies(found, load_settings(estate=path).data_dir)]
         counts = {"hubs": len(found.hubs), "sensors": sensors, "sources": len(found.sources)}
     if as_json:

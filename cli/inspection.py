@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, load_settings, new_app, out, read_bytes
 from schemas import HubpulseError
+
+if TYPE_CHECKING:
+    from mqtt.messages import Message
 
 app = new_app()
 
@@ -20,17 +25,33 @@ app = new_app()
 def explain(
     topic: Annotated[str, typer.Option(help="The topic that the message has.")],
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The payload; - is standard input.")] = "-",
+    data: DataOption = None,
     estate: EstateOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show what a message becomes: its readings, and what of it would be refused and why, as JSON."""
+    """Show what a message becomes: its readings, and what of it would be refused and why, as JSON.
+
+    With it, each step of its way: format, device, decoder, frame, values, calibration. On a terminal they are shown
+    as lines; --json, and a pipe, give JSON.
+    """
     from ingest.explain import explain as explain_message
+    from ingest.explain import steps
     from sensors.estate_file import codecs_of
     from sensors.registry import Registry
 
-    settings = load_settings(estate=estate)
+    settings = load_settings(data=data, estate=estate)
     registry = Registry(estate_of(settings), codecs=codecs_of(settings.estate))
+    payload, announcements = read_bytes(file), _announcements(settings.data_dir)
     readings, rejected, no_reading = explain_message(
-        topic, read_bytes(file), registry=registry, settings=settings, clock_ns=time.time_ns
+        topic,
+        payload,
+        registry=registry,
+        settings=settings,
+        clock_ns=time.time_ns,
+        announcements=announcements,
+    )
+    way = steps(
+        topic, payload, registry=registry, settings=settings, clock_ns=time.time_ns, announcements=announcements
     )
     shown = [reading.model_dump(mode="json") for reading in readings]
     for reading in shown:
@@ -39,7 +60,31 @@ def explain(
     found: dict[str, object] = {"readings": shown, "rejected": [asdict(rejection) for rejection in rejected]}
     if no_reading is not None:
         found["no_reading"] = no_reading
+    if sys.stdout.isatty() and not as_json:
+        for step in way:
+            out.print(f"{step.step:11}", style="bold", end="")
+            out.print(", ".join(f"{name} {value}" for name, value in step.found.items()))
+        for rejection in rejected:
+            out.print(f"refused    {rejection.reason.value}: {rejection.detail}")
+        if no_reading is not None:
+            out.print(f"no reading: {no_reading}")
+        return
+    found["steps"] = [{"step": step.step, **step.found} for step in way]
     print(json.dumps(found, indent=2))
+
+
+def _announcements(data_dir: Path) -> list[Message]:
+    """What devices announced to the ingest of this folder; nothing where there is none."""
+    from ingest.buffer import BufferReader
+    from ingest.buffer_file import FILE_NAME
+
+    if not (data_dir / FILE_NAME).exists():
+        return []
+    try:
+        with closing(BufferReader(data_dir)) as reader:
+            return reader.devices.announcements()
+    except HubpulseError:  # explaining needs no folder: one that can't be read is what doctor is for
+        return []
 
 
 _NOTES = {

@@ -10,7 +10,7 @@ from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
-from sensors.formats import Answer, Availability, Decoded, Format, Item, NoReading, Uplink, readings_max
+from sensors.formats import Answer, Decoded, Format, Item, NoReading, Other, Uplink, readings_max
 from sensors.macs import quoted
 from sensors.registry import Registry
 from sensors.times import LocalTime, SinceReceipt
@@ -41,24 +41,30 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
 
 def _bounded(message: Message, answer: Answer) -> Answer:
     """The answer, where it has no more readings than a message may hold."""
-    if isinstance(answer, (Availability, NoReading, Rejection, Uplink)):
+    if isinstance(answer, Other):
         return answer
-    count, most = sum(len(items) for _, items in answer), readings_max(message)
+    count, most = sum(len(decoded.items) for decoded in answer), readings_max(message)
     if count <= most:
         return answer
     return Rejection(Reason.TOO_LARGE, f"{count} readings: send at most {most} in a message of this length")
 
 
 def _checked(name: str, answer: Answer) -> Answer:
-    if isinstance(answer, (Availability, NoReading, Rejection, Uplink)):
+    if isinstance(answer, Other):
         return answer
-    decoded = [Decoded(_text(device), _checked_items(f"format {name}", items)) for device, items in answer]
-    return decoded if any(items for _, items in decoded) else NoReading("nothing in it")
+    decoded = [_checked_decoded(name, *part) for part in answer]
+    return decoded if any(part.items for part in decoded) else NoReading("nothing in it")
 
 
-def read_frame(uplink: Uplink, registry: Registry) -> Sequence[Item | Rejection] | NoReading | Rejection:
-    """What a device's frame holds. Where its decoder fails, that frame alone is refused."""
-    decoder = registry.decoder_of(uplink.device)
+def _checked_decoded(
+    name: str, device: object, items: Sequence[Item | Rejection], also: Sequence[object] = ()
+) -> Decoded:
+    return Decoded(_text(device), _checked_items(f"format {name}", items), tuple(map(_text, also)))
+
+
+def read_frame(uplink: Uplink, device: str, registry: Registry) -> Sequence[Item | Rejection] | NoReading | Rejection:
+    """What the frame of a device of the estate file holds. Where its decoder fails, that frame alone is refused."""
+    decoder = registry.decoder_of(device, uplink.model)
     if isinstance(decoder, Rejection):
         return decoder
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mqtt.messages import Message
+from schemas.kinds import Kind
 from schemas.readings import Rejection
 from sensors.formats.identities import NO_IDENTITY, Identity
 
@@ -24,6 +25,26 @@ class Refused(NamedTuple):
     """Where the message has what is its device's own, which is kept."""
     hub: str = ""
     """Whose quota of the quarantine it takes: a hub of the estate file, or the source that it came by."""
+    unknown: UnknownDevice | None = None
+    """The device that it is of, where that is no sensor's."""
+
+
+class UnknownDevice(NamedTuple):
+    """A device that is no sensor's yet: what is known of it until it is adopted."""
+
+    device: str
+    format: str
+    kinds: tuple[Kind, ...]
+    """What it seems to measure; empty where its frames can't be read without its model."""
+
+
+class DeviceState(NamedTuple):
+    """Whether a sensor's device, or its broker, last said that it is on line."""
+
+    hub: str
+    sensor: str
+    online: bool
+    at_ns: int
 
 
 class DayMark(NamedTuple):
@@ -49,6 +70,10 @@ class Batch:
     """How many of the readings may be in the store already, at another time."""
     no_reading: list[str] = field(default_factory=list)
     """Of each message that carries no reading by its nature: what it is instead."""
+    states: list[DeviceState] = field(default_factory=list)
+    """Which devices are on line or off line since, the latest last."""
+    announcements: list[Message] = field(default_factory=list)
+    """Messages that say how others are to be read, the latest last: needed again after a restart."""
 
     @property
     def messages_refused(self) -> int:
@@ -64,3 +89,5 @@ class Batch:
         self.redelivered += other.redelivered
         self.maybe_repeated += other.maybe_repeated
         self.no_reading += other.no_reading
+        self.states += other.states
+        self.announcements += other.announcements

@@ -8,6 +8,7 @@
     quarantine_* refusals.RefusalRecord            which rows of the quarantine count, which is a file of its own
     deliveries   deliveries.Deliveries             messages that the broker may deliver again
     status       service_status.ServiceStatus      what ingest's parts last reported of themselves
+    device_states, announcements                   what devices said of themselves (device_states.DeviceStates)
 
 A row of `batches` holds the lines of a commit as they go to the store (line protocol, ASCII, a newline between), the
 days to recompute, how many readings it has, the time of its oldest live one, and a checksum of lines and days.
@@ -40,10 +41,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ingest import deliveries, hub_counts, ledger, pending, refusals, service_status
+from ingest import deliveries, device_states, hub_counts, ledger, pending, refusals, service_status
 from ingest.batches import Batch
 from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries, Sorted
+from ingest.device_states import DeviceStates
 from ingest.hub_counts import HubCounts
 from ingest.ledger import LedgerTable
 from ingest.pending import PendingBatches, PendingRow
@@ -72,6 +74,7 @@ MIGRATIONS = (
     statements(*QUARANTINE_QUOTAS),
     statements(*refusals.SCHEMA, *hub_counts.SCHEMA),
     move_quarantine,
+    statements(*device_states.SCHEMA),
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
@@ -104,6 +107,7 @@ class BufferReader:
         self.quarantine = Quarantine(data_dir, read_only=True, visible=lambda: visible_rows(self._file))
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
+        self.devices = DeviceStates(self._file)
 
     def close(self) -> None:
         """Close the files."""
@@ -136,6 +140,7 @@ class Buffer:
         self._hub_counts = HubCounts(self._file)
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
+        self.devices = DeviceStates(self._file)
         self._deliveries = Deliveries(self._file, kept_max=deliveries_max)
         try:
             self._file.connection()
@@ -163,6 +168,7 @@ class Buffer:
             self._count_not_kept(self._refusals.keep(batch.refused))
             self.ledger.add(counts)
             self.ledger.note("maybe_repeated", batch.maybe_repeated)
+            self.devices.keep(batch.states, batch.announcements)
             self._deliveries.remember(batch.deliveries)
         self._deliveries.committed()
 

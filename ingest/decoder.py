@@ -9,30 +9,45 @@ is fixed for it is found once (TopicRoute); the messages of its kind are decoded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.answers import answers_of, read_frame
-from ingest.batches import Batch, Refused
-from ingest.encode import HubDays, SeriesEncoder
+from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
+from ingest.dead_sensors import dead_sensors
+from ingest.encode import SeriesEncoder
+from ingest.series import SERIES_MAX, SeriesIndex
 from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.localtime import NS_A_SECOND
 from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
-from sensors.formats import Availability, Decoded, Fields, Format, Item, NoReading, Uplink, readings_max
+from schemas.sources import Source
+from sensors.formats import (
+    Announcement,
+    Availability,
+    Decoded,
+    Fields,
+    Format,
+    Item,
+    NoReading,
+    Uplink,
+    readings_max,
+)
 from sensors.formats.native import NativeFormat, NativeParser
 from sensors.macs import quoted
 from sensors.registry import Registry, publisher_of
+from sensors.times import LocalTime, SinceReceipt
+from sensors.uplinks import kinds_of
 
-_TOPICS_MAX = 100_000
-"""Topics and series that are remembered; a native topic is one of each."""
+_ANNOUNCEMENTS_MAX = 10_000
+"""Messages that say how others are to be read: one for each sensor of each device."""
 
 _DEFAULTS = Settings()
 
-Placed = tuple[SeriesEncoder, int | None, Fields]
+Placed = tuple[SeriesEncoder, int | SinceReceipt | None, Fields]
 """A reading of a known series: its time, if it names one, and its fields."""
 
 
@@ -43,7 +58,7 @@ class MessageBatch:
     `series` has the series of each message, where its topic names it: only native ones do.
     """
 
-    format: str
+    source: Source
     decoder: NativeParser | Format
     messages: list[Message] = field(default_factory=list)
     series: list[SeriesEncoder] = field(default_factory=list)
@@ -73,8 +88,7 @@ class Decoder:
         self._maybe_repeated = False
         self._now_ns = self._received_ns = 0
         self._routes: dict[bytes, TopicRoute] = {}
-        self._series: dict[tuple[str, Kind, int], SeriesEncoder] = {}
-        self._days: dict[str, HubDays] = {}
+        self._announcements: dict[bytes, Message] = {}
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -82,6 +96,21 @@ class Decoder:
         self._registry = registry
         self._together: dict[tuple[str, Kind | None], MessageBatch] = {}
         self._forget_topics()
+        self.remember(tuple(self._announcements.values()))
+
+    def remember(self, announcements: Sequence[Message]) -> None:
+        """Read other topics as these messages announced, in the past or to another estate's formats."""
+        for message in announcements:
+            found = self._registry.format_of(message.topic.decode(errors="replace"))
+            if not isinstance(found, Rejection):
+                answers_of(*found, [message])
+                self._announced(message)
+
+    def _announced(self, message: Message) -> None:
+        if not message.payload:
+            self._announcements.pop(message.topic, None)
+        elif len(self._announcements) < _ANNOUNCEMENTS_MAX:
+            self._announcements[message.topic] = message
 
     def decode(
         self, messages: Sequence[Message], *, received_ns: int | None = None, maybe_repeated: bool = False
@@ -122,13 +151,11 @@ class Decoder:
         if self._last_receive_ns > self._now_ns + NS_A_SECOND:
             self._last_receive_ns = 0  # the clock was ahead, and what comes now came now
         self._window.move(self._now_ns)
-        for days in self._days.values():
-            days.refresh(self._now_ns)
+        self._series.refresh(self._now_ns)
 
     def _forget_topics(self) -> None:
         self._routes.clear()
-        self._series.clear()
-        self._days.clear()
+        self._series = SeriesIndex(self._registry, self._now_ns)
 
     def _sort(self, messages: Sequence[Message], batch: Batch) -> None:
         """Put each message to those that are decoded together with it."""
@@ -153,10 +180,11 @@ class Decoder:
         except UnicodeDecodeError:
             return Rejection(Reason.BAD_TOPIC, "the topic is not UTF-8")
         found = self._registry.format_of(text)
-        if isinstance(found, Rejection):
-            return found
+        source = self._registry.source_of(text)
+        if isinstance(found, Rejection) or source is None:
+            return found if isinstance(found, Rejection) else Rejection(Reason.BAD_TOPIC, "no source covers it")
         self._bound_memory()
-        name, format_ = found
+        _, format_ = found
         kind: Kind | None = None
         series: SeriesEncoder | None = None
         decoder: NativeParser | Format = format_
@@ -165,29 +193,16 @@ class Decoder:
             if isinstance(identity, Rejection):
                 return identity
             device, kind = identity
-            placed = self._series_of(device, kind, 1)
+            placed = self._series.series_of(device, kind, 1, source)
             if isinstance(placed, Rejection):
                 return placed
             series, decoder = placed, format_.parsers[kind]
-        together = self._together.setdefault((name, kind), MessageBatch(name, decoder))
+        together = self._together.setdefault((source.topic, kind), MessageBatch(source, decoder))
         self._routes[topic] = route = TopicRoute(together, series)
         return route
 
-    def _series_of(self, device: str, kind: Kind, line: int) -> SeriesEncoder | Rejection:
-        known = self._series.get((device, kind, line))
-        if known is not None:
-            return known
-        place = self._registry.locate(device, kind, line)
-        if isinstance(place, Rejection):
-            return place
-        self._bound_memory()
-        if place.hub not in self._days:
-            self._days[place.hub] = HubDays(place.hub, place.zone_info, self._now_ns)
-        self._series[device, kind, line] = series = SeriesEncoder(place, self._days[place.hub])
-        return series
-
     def _bound_memory(self) -> None:
-        if len(self._series) + len(self._routes) >= _TOPICS_MAX:
+        if len(self._series) + len(self._routes) >= SERIES_MAX:
             self._forget_topics()
 
     def _too_large(self, message: Message) -> Rejection:
@@ -219,76 +234,113 @@ class Decoder:
             self._accept(message, placed, batch)
 
     def _accept_format(self, together: MessageBatch, format_: Format, batch: Batch) -> None:
-        answers = answers_of(together.format, format_, together.messages)
+        source = together.source
+        self._bound_memory()
+        answers = answers_of(source.format, format_, together.messages)
         for message, answer in zip(together.messages, answers, strict=True):
             if isinstance(answer, Rejection):
                 self._refuse(message, answer, batch)
             elif isinstance(answer, NoReading):
                 batch.no_reading.append(answer.what)
+            elif isinstance(answer, Announcement):
+                self._announced(message)
+                batch.announcements.append(message)
+                batch.no_reading.append(answer.what)
             elif isinstance(answer, Availability):
-                batch.no_reading.append("a device is on line" if answer.online else "a device is off line")
+                self._note_state(message, answer, source, batch)
             elif isinstance(answer, Uplink):
-                self._accept_uplink(message, answer, batch)
+                self._accept_uplink(message, answer, source, batch)
             else:
-                self._accept(message, list(self._placed(message, answer)), batch)
+                self._accept_decoded(message, answer, source, batch)
 
-    def _accept_uplink(self, message: Message, uplink: Uplink, batch: Batch) -> None:
-        answer = read_frame(uplink, self._registry)
+    def _note_state(self, message: Message, state: Availability, source: Source, batch: Batch) -> None:
+        batch.no_reading.append(f"the device is {'on' if state.online else 'off'} line")
+        found = self._registry.find(state.device, source)
+        if not isinstance(found, Rejection) and publisher_of(message.topic) in (None, found[0]):
+            batch.states.append(DeviceState(*found, state.online, self._received_ns))
+
+    def _accept_uplink(self, message: Message, uplink: Uplink, source: Source, batch: Batch) -> None:
+        device = self._series.device_of((uplink.device, *uplink.also), source)
+        if isinstance(device, Rejection):
+            unknown = UnknownDevice(uplink.device or uplink.also[0], source.format, kinds_of(uplink))
+            self._refuse(message, device, batch, unknown)
+            return
+        answer = read_frame(uplink, device, self._registry)
         if isinstance(answer, Rejection):
             self._refuse(message, answer, batch)
         elif isinstance(answer, NoReading):
             batch.no_reading.append(answer.what)
         else:
-            self._accept(message, list(self._placed(message, [Decoded(uplink.device, answer)])), batch)
+            self._accept_decoded(message, [Decoded(device, answer)], source, batch)
 
-    def _placed(self, message: Message, decoded: Sequence[Decoded]) -> Iterator[Placed | Rejection]:
-        """Each item with its series, or why it is refused: a hub that publishes speaks for its own devices alone."""
+    def _accept_decoded(self, message: Message, decoded: Sequence[Decoded], source: Source, batch: Batch) -> None:
+        unknown: UnknownDevice | None = None
+        readings: list[Placed | Rejection] = []
         publisher = publisher_of(message.topic)
-        for device, items in decoded:
-            for item in items:
-                if isinstance(item, Rejection):
-                    yield item
-                    continue
-                series = self._series_of(device, item.kind, item.line)
-                if isinstance(series, Rejection):
-                    yield series
-                elif publisher not in (None, series.hub):
-                    problem = f"device {quoted(device)} is not one of hub {quoted(publisher)}, which the topic names"
-                    yield Rejection(Reason.UNKNOWN_SENSOR, f"{problem}: correct the topic, or the device's hub")
-                else:
-                    yield series, self._time_of(item), item.fields
+        for device, items, also in decoded:
+            name = self._series.device_of((device, *also), source)
+            if isinstance(name, Rejection):
+                kinds = tuple(dict.fromkeys(item.kind for item in items if isinstance(item, Item)))
+                unknown = unknown or UnknownDevice(device, source.format, kinds)
+                readings += [item if isinstance(item, Rejection) else name for item in items]
+            else:
+                readings += [self._placed(name, item, source, publisher) for item in items]
+        self._accept(message, readings, batch, unknown)
 
-    def _time_of(self, item: Item) -> int | None:
-        """The instant of an item; None where it counts from now or is not known."""
-        return item.time_ns if isinstance(item.time_ns, int) else None
+    def _placed(self, device: str, item: Item | Rejection, source: Source, publisher: str | None) -> Placed | Rejection:
+        """An item with its series, or why it is refused: a hub that publishes speaks for its own devices alone."""
+        if isinstance(item, Rejection):
+            return item
+        series = self._series.series_of(device, item.kind, item.line, source)
+        if isinstance(series, Rejection):
+            return series
+        if publisher not in (None, series.sensor[0]):
+            problem = f"device {quoted(device)} is not one of hub {quoted(publisher)}, which the topic names"
+            return Rejection(Reason.UNKNOWN_SENSOR, f"{problem}: correct the topic, or the device's hub")
+        time_ns = item.time_ns
+        if isinstance(time_ns, LocalTime):
+            time_ns = series.days.instant(time_ns, self._received_ns)
+        return series, time_ns, item.fields
 
-    def _accept(self, message: Message, readings: Sequence[Placed | Rejection], batch: Batch) -> None:
+    def _accept(
+        self,
+        message: Message,
+        readings: Sequence[Placed | Rejection],
+        batch: Batch,
+        unknown: UnknownDevice | None = None,
+    ) -> None:
         """Take the readings of one message; a fault of one refuses that one alone."""
         rejections: list[Rejection] = []
         arrived_ns: int | None = None
         taken: dict[tuple[SeriesEncoder, int], int] = {}
         named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
         share_times = len(named) < len(readings)
+        dead = dead_sensors(readings) if len(readings) > 1 else ()
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
         for number, reading in enumerate(readings):
             if not isinstance(reading, tuple):
                 rejections.append(reading)
                 continue
             series, time_ns, fields = reading
-            is_its_own = time_ns is not None
-            if time_ns is None:
+            is_its_own = isinstance(time_ns, int)
+            if not isinstance(time_ns, int):
                 if message.retained:
                     rejections.append(RETAINED)
                     continue
                 arrived_ns = arrived_ns or self._arrival_ns(len(readings))
                 # By its place in the message: the same when the message is redriven and more of it is taken.
-                time_ns = arrived_ns + number
+                time_ns = arrived_ns + number + (time_ns.offset_ns if time_ns else 0)
             if time_ns < oldest_ns or (is_its_own and time_ns > latest_ns):
                 rejections.append(self._window.refusal(time_ns))
                 continue
             if share_times:
                 time_ns = _free_time(series, time_ns, taken)
-            line = series.encode(fields, time_ns, maybe_repeated=self._maybe_repeated and not is_its_own)
+            line = series.encode(
+                fields,
+                time_ns,
+                maybe_repeated=self._maybe_repeated and not is_its_own,
+                is_suspect=bool(dead) and series.kind is Kind.HUMIDITY and (series.sensor, reading[1]) in dead,
+            )
             if not isinstance(line, str):
                 rejections.append(line)
                 continue
@@ -299,19 +351,27 @@ class Decoder:
         if rejections:
             # More of it may be taken when it is redriven, and needs times that no other message has.
             arrived_ns = arrived_ns or self._arrival_ns(readings_max(message))
-            self._keep(message, rejections, len(readings) - len(rejections), arrived_ns, batch)
+            self._keep(message, rejections, len(readings) - len(rejections), arrived_ns, batch, unknown)
 
-    def _refuse(self, message: Message, rejection: Rejection, batch: Batch) -> None:
+    def _refuse(
+        self, message: Message, rejection: Rejection, batch: Batch, unknown: UnknownDevice | None = None
+    ) -> None:
         if rejection.reason is Reason.TOO_LARGE:
             message = message.cut()
         # When it is redriven, its readings may have no other time than these nanoseconds.
-        self._keep(message, [rejection], 0, self._arrival_ns(readings_max(message)), batch)
+        self._keep(message, [rejection], 0, self._arrival_ns(readings_max(message)), batch, unknown)
 
     def _keep(
-        self, message: Message, rejections: list[Rejection], readings: int, arrived_ns: int, batch: Batch
+        self,
+        message: Message,
+        rejections: list[Rejection],
+        readings: int,
+        arrived_ns: int,
+        batch: Batch,
+        unknown: UnknownDevice | None,
     ) -> None:
         identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
-        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity, hub))
+        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity, hub, unknown))
 
     def _arrival_ns(self, readings: int) -> int:
         """When a message came: the first of as many nanoseconds as it may have readings, which no other one has."""

@@ -7,12 +7,23 @@ from zoneinfo import ZoneInfo
 
 from ingest.batches import DayMark
 from ingest.validate import limits_of, out_of_range
-from schemas.kinds import KINDS
-from schemas.localtime import day_span, local_day
+from schemas.kinds import KINDS, RAW_FIELDS, Kind
+from schemas.localtime import NS_AN_HOUR, day_span, local_day, on_clock_ns
 from schemas.readings import Rejection
 from sensors.formats import Fields
 from sensors.registry import SensorPlace
+from sensors.times import LocalTime
 from stores.lines import series_prefix
+
+_UNDER_WAY_NS = 12 * NS_AN_HOUR
+"""Longer than that, and the receipt does not tell which of two instants a local time is."""
+
+_OTHER_WAY = {
+    "entries": "exits",
+    "exits": "entries",
+    "entries_total": "exits_total",
+    "exits_total": "entries_total",
+}
 
 
 class HubDays:
@@ -31,6 +42,16 @@ class HubDays:
         if not self.today_ns <= now_ns < self.tomorrow_ns:
             self.today_ns, self.tomorrow_ns = day_span(local_day(now_ns, self._zone), self._zone)
 
+    def instant(self, local: LocalTime, received_ns: int) -> int:
+        """The instant at which the hub's clocks show a time.
+
+        Where they show it twice, or never, the one nearer to the receipt, but of a message that came much later the
+        first: nothing tells how long it was under way.
+        """
+        first, second = (on_clock_ns(local.wall_ns, self._zone, fold) for fold in (0, 1))
+        near = min(first, second, key=lambda time_ns: abs(received_ns - time_ns))
+        return near if abs(received_ns - near) < _UNDER_WAY_NS else first
+
     def mark(self, time_ns: int) -> DayMark:
         """The day of a time."""
         if not self._start_ns <= time_ns < self._stop_ns:
@@ -42,12 +63,16 @@ class HubDays:
 class SeriesEncoder:
     """Makes the lines of one series."""
 
-    __slots__ = ("_kind", "_limits", "_single", "_stored_high", "days", "hub", "plain_high", "plain_low", "prefix")
+    __slots__ = (
+        *("_calibration", "_limits", "_single", "_stored_high", "_swapped"),
+        *("days", "kind", "plain_high", "plain_low", "prefix", "sensor"),
+    )
 
     def __init__(self, place: SensorPlace, days: HubDays) -> None:
         self.days = days
-        self.hub = place.hub
-        self._kind = place.kind
+        self.kind = place.kind
+        self.sensor = (place.hub, place.sensor)
+        self._swapped = place.swapped and place.kind is Kind.FOOTFALL
         self._limits = limits_of(place.kind, place.every_s, place.max_step)
         self._single = KINDS[place.kind].single
         series = series_prefix(place.kind, (("hub", place.hub), ("sensor", place.sensor), ("zone", place.zone)))
@@ -58,16 +83,42 @@ class SeriesEncoder:
         self.plain_low = max(low, plausible_low)
         self.plain_high = min(high, plausible_high, self._stored_high)
         """Between these the value of a kind with one field is stored as it is, neither refused nor suspect."""
+        self._calibration = place.calibration.of(self._single.name) if self._single else None
+        if self._calibration is not None:
+            self.plain_low, self.plain_high = math.inf, -math.inf
 
-    def encode(self, fields: Fields, time_ns: int, *, maybe_repeated: bool = False) -> str | Rejection:
+    def refuses(self, fields: Fields) -> bool:
+        """Whether a value is beyond what the sensor can have measured."""
+        return any(not self._limits[name][0] <= value <= self._limits[name][1] for name, value in fields.items())
+
+    def encode(
+        self, fields: Fields, time_ns: int, *, maybe_repeated: bool = False, is_suspect: bool = False
+    ) -> str | Rejection:
         """A line, or why a value is out of range."""
-        suspect = ""
+        if self._swapped:
+            fields = {_OTHER_WAY.get(name, name): value for name, value in fields.items()}
+        if self._calibration is None:
+            return self._encode(fields, time_ns, maybe_repeated=maybe_repeated, is_suspect=is_suspect)
+        [(name, raw)] = fields.items()
+        if self.refuses(fields):
+            return out_of_range(self.kind, name, raw)
+        _, _, plausible_low, plausible_high, _ = self._limits[name]
+        value = round(raw * self._calibration.scale + self._calibration.offset, 6)
+        doubtful = is_suspect or not plausible_low <= raw <= max(plausible_high, self._stored_high)
+        line = self._encode({name: value}, time_ns, maybe_repeated=maybe_repeated, is_suspect=doubtful)
+        if isinstance(line, Rejection):
+            return line
+        series, values, time_text = line.split(" ")
+        return f"{series} {values},{RAW_FIELDS[name]}={raw!r} {time_text}"
+
+    def _encode(self, fields: Fields, time_ns: int, *, maybe_repeated: bool, is_suspect: bool) -> str | Rejection:
+        suspect = ",suspect=true" if is_suspect else ""
         repeated = ",maybe_repeated=true" if maybe_repeated else ""
         values = []
         for name, value in fields.items():
             low, high, plausible_low, plausible_high, no_values = self._limits[name]
             if not low <= value <= high:
-                return out_of_range(self._kind, name, value)
+                return out_of_range(self.kind, name, value)
             value = min(value, self._stored_high)  # noqa: PLW2901 - what is stored is what is judged
             if not plausible_low <= value <= plausible_high or value in no_values:
                 suspect = ",suspect=true"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schemas.measurements import OVERWRITTEN, READING_FLAGS
+from schemas.measurements import OVERWRITTEN, READING_NOTES
 from stores.lines import encode, parse
 from stores.protocol import Overwritten
 
@@ -31,4 +31,4 @@ def _is_replaced(each: Overwritten, batch: bytes) -> bool:
     start, end = f"{each.series} ".encode(), f" {each.time_ns}".encode()
     last = [line for line in batch.split(b"\n") if line.startswith(start) and line.endswith(end)][-1]
     named = parse(last.decode()).fields
-    return _SUSPECT not in named and len(named.keys() - READING_FLAGS) == each.fields
+    return _SUSPECT not in named and len(named.keys() - READING_NOTES) == each.fields

@@ -178,6 +178,7 @@ class Ingest:
     def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer, session: SessionMemory) -> None:
         registry = self._estate.registry
         decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns)
+        decoder.remember(buffer.devices.announcements())
         old = self._old_session(session)
         age_days_max = self._settings.ingest.quarantine_age_days_max
         upkeep = Upkeep(self._settings.data_dir, buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)

@@ -29,6 +29,14 @@ def masked_message(message: Message, identity: Identity, detail: str) -> tuple[s
     )
 
 
+def masked_device(device: str, message: Message, identity: Identity) -> str:
+    """A device as it may be kept: whole where the format says that the message has its identity there."""
+    own = [message.payload[start:stop].strip(b'"') for start, stop in identity.spans(message.payload)]
+    name = device.encode(errors="backslashreplace")
+    is_own = (identity.topic and name in message.topic) or any(name.lower() in each.lower() for each in own)
+    return (name if is_own else mask_macs(name)).decode()
+
+
 def masked_trace(error: BaseException) -> str:
     """Where an error came from, for a log: no values of variables, and no address in its message."""
     return mask_macs("".join(traceback.format_exception(error)).encode(errors="replace")).decode()

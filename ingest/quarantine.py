@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from ingest.batches import Refused
 from ingest.buffer_file import QUARANTINE_NAME
-from ingest.privacy import masked_message
+from ingest.privacy import masked_device, masked_message
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
+from schemas.kinds import Kind
 from schemas.localtime import from_ns
 from schemas.readings import Reason, Refusal
 from stores.salvage import DAMAGED
@@ -60,7 +61,15 @@ SCHEMA = (
 )
 """`quarantine_use` has how much each hub has, kept up to date whoever adds or removes."""
 
-MIGRATIONS = (statements(*SCHEMA),)
+_DEVICES = (
+    "ALTER TABLE quarantine ADD COLUMN device TEXT",
+    "ALTER TABLE quarantine ADD COLUMN format TEXT",
+    "ALTER TABLE quarantine ADD COLUMN kinds TEXT",
+    "CREATE INDEX quarantine_device ON quarantine (device) WHERE device IS NOT NULL",
+)
+"""Of a message whose device is no sensor's: what it calls itself, its format, and its kinds with spaces between."""
+
+MIGRATIONS = (statements(*SCHEMA), statements(*_DEVICES))
 
 _SAMPLED = 100
 _SAMPLES_SHARE = 0.1
@@ -68,7 +77,10 @@ _DETAILS_SHOWN = 3
 _PURGED_AT_ONCE = 1000
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
 COLUMNS = "id, received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused, hub"
-INSERT = f"INSERT OR REPLACE INTO quarantine ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+INSERT = (
+    f"INSERT OR REPLACE INTO quarantine ({COLUMNS}, device, format, kinds)"  # noqa: S608 - our own names
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _PRAGMAS = {"journal_size_limit": 16 * 1024**2}
 
 
@@ -88,7 +100,7 @@ class QuarantineError(HubpulseError):
         self.is_for_want_of_room = code == sqlite3.SQLITE_FULL
 
 
-Row = tuple[int, str, bytes, bool, str, str, int, int, str]
+Row = tuple[int, str, bytes, bool, str, str, int, int, str, str | None, str | None, str | None]
 """A refused message, as a row but for its id."""
 
 
@@ -119,6 +131,20 @@ class Quarantined(NamedTuple):
     received_ns: int
     message: Message
     reason: Reason
+
+
+class WaitingDevice(NamedTuple):
+    """A device that is no sensor's yet, and what is known of it by its messages."""
+
+    device: str
+    format: str
+    kinds: tuple[Kind, ...]
+    """What it seems to measure; empty where its frames can't be read without its model."""
+    first_seen_ns: int
+    last_seen_ns: int
+    messages: int
+    sample_id: int
+    """The id of its latest message in the quarantine."""
 
 
 class Removed(NamedTuple):
@@ -251,6 +277,20 @@ class Quarantine:
         query = f"SELECT reason, count(*) FROM quarantine WHERE {self._which} GROUP BY reason ORDER BY 2 DESC"  # noqa: S608 - numbers
         return dict(self._file.all(query))
 
+    def unknown_devices(self) -> list[WaitingDevice]:
+        """The devices whose messages wait until a sensor names them, those that sent last first."""
+        if not self.is_there or self._file.layout() < len(MIGRATIONS):
+            return []
+        query = (
+            "SELECT device, format, group_concat(DISTINCT kinds), min(received_ns), max(received_ns), count(*), max(id)"  # noqa: S608 - numbers
+            f" FROM quarantine WHERE {self._which} AND device IS NOT NULL AND reason = ?"
+            " GROUP BY device, format ORDER BY 5 DESC"
+        )
+        return [
+            WaitingDevice(device, format_, _kinds(kinds or ""), *rest)
+            for device, format_, kinds, *rest in self._file.all(query, (Reason.UNKNOWN_SENSOR,))
+        ]
+
     def purge(self, *, reason: Reason | None, before_ns: int) -> int:
         """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
         if not self.is_there:
@@ -300,12 +340,15 @@ class Quarantine:
 
 def rejected_row(line: RejectedLine, received_ns: int) -> Row:
     """A line that the store refused."""
-    return received_ns, line.topic, line.payload, False, Reason.STORE_REJECTED.value, line.detail, 0, 1, STORE
+    reason, none = Reason.STORE_REJECTED.value, None
+    return received_ns, line.topic, line.payload, False, reason, line.detail, 0, 1, STORE, none, none, none
 
 
 def row_of(refused: Refused) -> Row:
     """A message of which nothing, or not everything, was taken."""
     topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
+    unknown = refused.unknown
+    device = masked_device(unknown.device, refused.message, refused.identity) if unknown else None
     return (
         refused.received_ns,
         topic,
@@ -316,7 +359,14 @@ def row_of(refused: Refused) -> Row:
         refused.readings,
         len(refused.rejections),
         refused.hub,
+        device,
+        unknown.format if unknown else None,
+        " ".join(unknown.kinds) if unknown else None,
     )
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    return tuple(sorted({Kind(kind) for kind in text.replace(",", " ").split()}))
 
 
 def _details(refused: Refused) -> str:

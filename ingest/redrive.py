@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
-from schemas.estate import Estate, Source
+from schemas.estate import Estate
 from schemas.readings import Reason
 from schemas.settings import Settings
+from schemas.sources import Source
 from sensors.estate_file import codecs_of
 from sensors.registry import Registry
 
@@ -46,6 +47,7 @@ def redrive(
     with_native = estate.model_copy(update={"sources": (Source(topic=NATIVE_TOPICS),)})
     native = Decoder(Registry(with_native), settings, clock_ns=clock_ns)
     with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
+        decoder.remember(buffer.devices.announcements())
         for refusal in buffer.quarantine.messages(ids=ids, reason=reason):
             if refusal.reason is Reason.TOO_LARGE:
                 yield Redriven(refusal.id, 0, refused_again=True, detail=_CUT)

@@ -8,12 +8,14 @@ from contextlib import suppress
 from ingest.buffer import Buffer
 from ingest.pending import PendingRow
 from ingest.quarantine import QuarantineError
-from schemas.localtime import NS_A_SECOND
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from sensors.times import text_ns
 from stores.lines import encode
 
 REPORT_EVERY_NS = 10 * NS_A_SECOND
 _CONNECTED_WITHIN_NS = 30 * NS_A_SECOND
+_STATES_AGAIN_NS = 24 * NS_AN_HOUR
+"""So far back the first report tells again which devices are on line: it is not known what the store has of it."""
 
 
 class StatusReport:
@@ -25,6 +27,8 @@ class StatusReport:
         self._next_ns = 0
         self._lag_ns: int | None = None
         self._store_errors = 0
+        self._states_from_ns = clock_ns() - _STATES_AGAIN_NS
+        self._states_to_ns = self._states_from_ns
 
     def stored(self, rows: Sequence[PendingRow]) -> None:
         """These batches reached the store now."""
@@ -35,6 +39,10 @@ class StatusReport:
     def store_error(self) -> None:
         """The store did not take a batch."""
         self._store_errors += 1
+
+    def taken(self) -> None:
+        """The store took the report."""
+        self._states_from_ns = self._states_to_ns
 
     def due(self) -> bool:
         """Whether it is time for the next report."""
@@ -60,11 +68,17 @@ class StatusReport:
         refused: dict[str, int] = {}
         with suppress(QuarantineError):  # ingest says so, and mends it
             refused = buffer.quarantine.counts()
+        states = buffer.devices.since(self._states_from_ns)
+        self._states_to_ns = max([self._states_from_ns, *(state.at_ns for state in states)])
         return [
             encode("pipeline_status", {"ingest": self._ingest}, fields, now_ns),
             *(
                 encode("quarantine_status", {"ingest": self._ingest, "reason": reason}, {"waiting": count}, now_ns)
                 for reason, count in refused.items()
+            ),
+            *(
+                encode("device_availability", {"hub": s.hub, "sensor": s.sensor}, {"online": s.online}, s.at_ns)
+                for s in states
             ),
         ]
 

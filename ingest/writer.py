@@ -31,7 +31,7 @@ from ingest.status import StatusReport
 from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
-from schemas.measurements import READING_FLAGS
+from schemas.measurements import READING_NOTES
 from schemas.settings import IngestSettings
 from stores import Accepted, Keep, Outcome, Rejected, Store, StoreError, TooLarge
 from stores.lines import encode, parse
@@ -156,7 +156,9 @@ class Writer(threading.Thread):
     def _write_report(self, buffer: Buffer, store: Store) -> None:
         """Write how the pipeline is doing; what the store does not take now is in the next report."""
         outcome = _write_lines(store, self._report.lines(buffer))
-        if not isinstance(outcome, Accepted):
+        if isinstance(outcome, Accepted):
+            self._report.taken()
+        else:
             log.warning("status_not_stored", error=outcome.detail)
 
     def _is_young(self, rows: Sequence[PendingRow]) -> bool:
@@ -283,7 +285,7 @@ def _write(store: Store, body: bytes) -> Outcome:
 def _as_message(line: str, detail: str) -> RejectedLine:
     """The native message of a line, so that it can be shown, corrected and sent again like any other."""
     point = parse(line)
-    fields = {name: value for name, value in point.fields.items() if name not in READING_FLAGS}
+    fields = {name: value for name, value in point.fields.items() if name not in READING_NOTES}
     return RejectedLine(
         topic=f"hubs/{point.tags['hub']}/{point.measurement}/{point.tags['sensor']}",
         payload=json.dumps({"time": point.time_ns, **fields}).encode(),

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from schemas.errors import HubpulseError
-    from schemas.estate import Estate, Hub, Sensor, Source
+    from schemas.estate import Estate, Hub, Sensor
     from schemas.kinds import KINDS, Kind
     from schemas.measurements import MEASUREMENTS, FieldType, Measurement, Policy
     from schemas.measures import MEASURES
     from schemas.readings import Reason, Refusal, Rejection
     from schemas.settings import Settings
+    from schemas.sources import Source
 
 _NAMES = {
     "errors": "HubpulseError",
-    "estate": "Estate Hub Sensor Source",
+    "estate": "Estate Hub Sensor",
     "kinds": "KINDS Kind",
     "measurements": "MEASUREMENTS FieldType Measurement Policy",
     "measures": "MEASURES",
     "readings": "Reason Refusal Rejection",
     "settings": "Settings",
+    "sources": "Source",
 }
 """The public names of each module, which is imported when one of them is first asked for."""
 

@@ -20,26 +20,21 @@ from pydantic import (
     Field,
     StrictBool,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from schemas.devices import NO_CALIBRATION, Calibrations, DeviceId, ModelName
 from schemas.errors import choices, shown
 from schemas.ids import Id
 from schemas.kinds import INT64_MAX, Kind
 from schemas.opening import ClosureInFile, OpeningInFile
-from schemas.plugins import installed_names
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
+from schemas.sources import Source, TopicFilter
 from schemas.time_zones import TimeZone
 
-FORMAT_GROUP = "hubpulse.formats"
-"""The entry points by which installed packages add formats."""
-
-_FORMATS = ("native", "tts", "chirpstack", "senml", "tasmota", "zigbee2mqtt", "shelly", "collectd", "homeassistant")
-_ADDED_FORMAT_PATTERN = "[a-z0-9]+(-[a-z0-9]+)+"
 CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
 
@@ -105,38 +100,6 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
 
 
-_EUI_PATTERN = "[0-9a-fA-F]{16}"
-_DEVICE_NAME_PATTERN = r"[ -~]{0,99}[g-wyzG-WYZ_/][ -~]{0,99}"
-"""A name in the device's own messages. What has only digits and separators is an EUI with a slip in it."""
-_MODEL_PATTERN = "[a-z0-9-]+/[a-z0-9-]+"
-
-
-def _device(text: str) -> str:
-    if re.fullmatch(_DEVICE_NAME_PATTERN, text):
-        return text
-    if not re.fullmatch(_EUI_PATTERN, text):
-        digits = re.sub("[-:. ]|^0x", "", text[:64].lower())
-        hint = f"write {digits}" if re.fullmatch(_EUI_PATTERN, digits) else "copy it from the device's label"
-        raise ValueError(f"{shown(text)} is not a device EUI, 16 hex digits: {hint}")
-    return text.lower()
-
-
-def _model_name(text: str) -> str:
-    if not re.fullmatch(_MODEL_PATTERN, text):
-        near = re.sub("[ _]+", "-", text[:64].strip().lower())
-        hint = near if re.fullmatch(_MODEL_PATTERN, near) else "for example milesight/am307"
-        raise ValueError(f"{shown(text)} is not a maker and model: write {hint}")
-    return text
-
-
-def _text_like(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
-
-
-DeviceId = Annotated[str, AfterValidator(_device), _text_like(f"{_EUI_PATTERN}|{_DEVICE_NAME_PATTERN}")]
-ModelName = Annotated[str, AfterValidator(_model_name), _text_like(_MODEL_PATTERN)]
-
-
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -190,6 +153,15 @@ class Sensor(_EstatePart):
 
     model: ModelName | None = Field(default=None, examples=["milesight/am307"])
     """The maker and model of a LoRaWAN device, which say how its frames are decoded."""
+
+    source: TopicFilter | None = Field(default=None, examples=["v3/+/devices/+/up"])
+    """The topic of the source that its messages come by, where more than one could carry them."""
+
+    swapped: bool = False
+    """Whether its entries are exits, and its exits entries: a counter that was mounted the other way round."""
+
+    calibration: Calibrations = Field(default=NO_CALIBRATION, examples=[{"temperature_c": {"offset": -0.4}}])
+    """What corrects its values, by field."""
 
     @property
     def on_change(self) -> bool:
@@ -269,54 +241,6 @@ class Holidays(_EstatePart):
         return subdivision
 
 
-_TOPIC_BYTES_MAX = 65535
-
-
-def _topic_filter(text: str) -> str:
-    levels = text.split("/")
-    if text.startswith("$share/"):
-        raise ValueError(
-            f"{shown(text)} names a shared subscription: write the filter alone, and set HUBPULSE_MQTT__SHARE_GROUP"
-        )
-    if (
-        not text
-        or any(len(level) > 1 and ("#" in level or "+" in level) for level in levels)
-        or "#" in levels[:-1]
-        or len(text.encode()) > _TOPIC_BYTES_MAX
-    ):
-        raise ValueError(
-            f'{shown(text)} is not a topic filter: + stands for one whole level, # for the rest, as in "hubs/#"'
-        )
-    return text
-
-
-def _format_name(name: str) -> str:
-    if name not in _FORMATS and name not in installed_names(FORMAT_GROUP):
-        near = nearest(name, _FORMATS)
-        hint = f"did you mean {near}?" if near else f"write one of {choices(_FORMATS)}"
-        if re.fullmatch(_ADDED_FORMAT_PATTERN, name):
-            hint = "install the package that has it"
-        raise ValueError(f"{shown(name)} is not known: {hint}")
-    return name
-
-
-FormatName = Annotated[
-    str,
-    AfterValidator(_format_name),
-    WithJsonSchema({"anyOf": [{"enum": list(_FORMATS)}, {"type": "string", "pattern": f"^{_ADDED_FORMAT_PATTERN}$"}]}),
-]
-
-
-class Source(_EstatePart):
-    """A topic filter and the format of the messages under it. A message belongs to the first source that fits it."""
-
-    topic: Annotated[str, AfterValidator(_topic_filter)] = Field(examples=["hubs/#", "v3/+/devices/+/up"])
-    """The MQTT topic filter: + stands for one level, # for the rest."""
-
-    format: FormatName = Field(default="native", examples=["native"])
-    """How the messages are written. A format that an installed package adds is named `<maker>-<format>`."""
-
-
 def _some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     if not sources:
         raise ValueError("no topic to listen to: name one, or leave the line out to listen to hubs/#")
@@ -355,6 +279,14 @@ class Estate(_EstatePart):
             for index, sensor in enumerate(hub.sensors)
             if sensor.device is not None
         )
+        filters = {source.topic for source in self.sources}
+        for hub in self.hubs:
+            for sensor in hub.sensors:
+                if sensor.source is not None and sensor.source not in filters:
+                    problem = (
+                        f"sensor {sensor.id} of hub {hub.id}: source {shown(sensor.source)} is not one of `sources`"
+                    )
+                    raise ValueError(f"{problem}: write the topic of one of them, or leave it out")
         topics = ((source.topic, ("sources", index, "topic")) for index, source in enumerate(self.sources))
         refuse(
             repeats(hubs, "hub {name} is there twice: give each hub its own id")

@@ -108,8 +108,17 @@ _SPECS = (
             Field("battery_v", float, "V"),
             Field("rssi_dbm", float, "dBm"),
             Field("snr_db", float, "dB"),
+            Field("frame_count", int, "frames", low=0, high=INT64_MAX),
         ),
     ),
 )
 
 KINDS: Mapping[Kind, KindSpec] = MappingProxyType({spec.kind: spec for spec in _SPECS})
+
+FIELD_KINDS: Mapping[str, Kind] = MappingProxyType({field.name: spec.kind for spec in _SPECS for field in spec.fields})
+"""Which kind a field is of: no two kinds share a name."""
+
+FIELDS: Mapping[str, Field] = MappingProxyType({field.name: field for spec in _SPECS for field in spec.fields})
+
+RAW_FIELDS = {spec.single.name: f"raw_{spec.single.name}" for spec in _SPECS if spec.single}
+"""The field that keeps what the device sent, beside one that `calibration:` corrected."""

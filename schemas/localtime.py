@@ -41,6 +41,12 @@ def instant_ns(time_ns: int) -> int:
     return time_ns - time_ns % NS_A_MICROSECOND
 
 
+def on_clock_ns(wall_ns: int, zone: ZoneInfo, fold: int) -> int:
+    """The instant at which the clocks of a zone show so many nanoseconds since 1970; the second one with fold 1."""
+    wall = (_EPOCH + timedelta(microseconds=wall_ns // NS_A_MICROSECOND)).replace(tzinfo=zone, fold=fold)
+    return to_ns(wall.astimezone(UTC)) + wall_ns % NS_A_MICROSECOND
+
+
 @lru_cache(maxsize=4096)
 def midnight_ns(day: date, zone: ZoneInfo) -> int:
     """The instant at which the local day starts; where a clock change skips midnight, the first instant after."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.kinds import KINDS
+from schemas.kinds import KINDS, RAW_FIELDS
 from schemas.measures import USAGE_MEASURES, ZONE_MEASURES
 
 
@@ -74,6 +74,9 @@ _SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "batt
 """How each sensor is, renewed every minute in a row for each ten minutes. `last_seen_s` is how long ago its last
 reading was taken; it is missing for a sensor that never reported."""
 
+_DEVICE_AVAILABILITY = {"online": _B}
+"""Whether a sensor's device, or its broker, said that it is on line; time = when that was received."""
+
 _USAGE_CHANGES = {"before": _F, "after": _F, "revision": _I, "changed_ns": _I}
 """Figures of past days that came out differently: tag `figure`, time = the day's midnight plus `revision` ns."""
 
@@ -117,7 +120,9 @@ READING_FLAGS = ("suspect", "maybe_repeated")
 """What a reading may be beside its fields, written only where it is so: implausible; or, without a time of its own and
 after a crash of the broker or a restore, perhaps there already."""
 
-_FLAGS = dict.fromkeys(READING_FLAGS, _B)
+READING_NOTES = frozenset((*READING_FLAGS, *RAW_FIELDS.values()))
+"""All that is beside a reading's fields: the flags, and what the device sent of a value that was corrected."""
+
 _READING_TAGS = ("hub", "sensor", "zone")
 _CORRECTION_TAGS = ("cause", "counter", "hub", "sensor")
 
@@ -128,7 +133,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             Measurement(
                 kind.value,
                 _READING_TAGS,
-                {f.name: _TYPES[f.number] for f in spec.fields} | dict.fromkeys(READING_FLAGS, _B),
+                {f.name: _TYPES[f.number] for f in spec.fields}
+                | dict.fromkeys(READING_FLAGS, _B)
+                | {RAW_FIELDS[f.name]: _F for f in spec.fields if f.name in RAW_FIELDS},
             )
             for kind, spec in KINDS.items()
         ),
@@ -148,6 +155,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("day_marks", ("hub",), _DAY_MARKS, Policy.USAGE),
         # Monitoring: of interest as long as the readings, and renewed all the time.
         Measurement("sensor_status", ("hub", "sensor"), _SENSOR_STATUS),
+        Measurement("device_availability", ("hub", "sensor"), _DEVICE_AVAILABILITY),
         Measurement("pipeline_status", ("ingest",), _PIPELINE_STATUS),
         Measurement("quarantine_status", ("ingest", "reason"), _QUARANTINE_STATUS),
         Measurement("jobs_lease", ("work",), _JOBS_LEASE),

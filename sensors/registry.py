@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mqtt.messages import covers
-from schemas.estate import Estate, Hub, Sensor, Source
+from schemas.devices import NO_CALIBRATION, Calibrations, device_key
+from schemas.estate import Estate, Hub, Sensor
 from schemas.ids import is_id
 from schemas.kinds import Kind
 from schemas.plugins import PluginError
 from schemas.readings import Reason, Rejection
+from schemas.sources import Source
+from sensors.binding import cannot, carries
 from sensors.decoders import FrameDecoder, find_decoder
 from sensors.formats import Format, find_format
 from sensors.formats.identities import IDENTITIES, NO_IDENTITY, Identity
@@ -31,6 +35,9 @@ class SensorPlace:
     zone_info: ZoneInfo
     every_s: int | None
     max_step: int | None
+    swapped: bool = False
+    """Whether what the device calls entries are exits."""
+    calibration: Calibrations = NO_CALIBRATION
 
 
 class Registry:
@@ -45,10 +52,15 @@ class Registry:
             (hub.id, sensor.id): sensor for hub in estate.hubs for sensor in hub.sensors
         }
         self._devices = {
-            sensor.device: (hub.id, sensor.id) for hub in estate.hubs for sensor in hub.sensors if sensor.device
+            device_key(sensor.device): (hub.id, sensor.id)
+            for hub in estate.hubs
+            for sensor in hub.sensors
+            if sensor.device
         }
         self._zone = ZoneInfo(estate.timezone)
-        self._formats = {name: _open_format(name) for name in {source.format for source in estate.sources}}
+        self._formats: dict[str, Format | Rejection] = {}
+        for source in estate.sources:
+            self._formats.setdefault(_format_key(source), _open_format(source))
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -66,23 +78,42 @@ class Registry:
         return [
             f"sources[{number}].format: {problem.detail}"
             for number, source in enumerate(self._estate.sources)
-            if isinstance(problem := self._formats[source.format], Rejection)
+            if isinstance(problem := self._formats[_format_key(source)], Rejection)
         ]
+
+    @property
+    def limits(self) -> list[str]:
+        """A line for each thing that a sensor is to do and no source of the file can."""
+        return [
+            f"{hub.id}/{sensor.id}: {problem}"
+            for hub in self._estate.hubs
+            for sensor in hub.sensors
+            for problem in self._limits(sensor)
+        ]
+
+    def _limits(self, sensor: Sensor) -> Iterator[str]:
+        yield from cannot(sensor, self._estate.sources)
+        if sensor.device and isinstance(decoder := self.decoder_of(sensor.device), Rejection):
+            yield decoder.detail
+
+    def source_of(self, topic: str) -> Source | None:
+        """The source that a message of a topic belongs to: the first that covers it."""
+        return next((source for source in self._estate.sources if covers(source.topic, topic)), None)
 
     def format_of(self, topic: str) -> tuple[str, Format] | Rejection:
         """Name and decoder of the format that messages of a topic have, or why none of them can be taken."""
-        source = self._source_of(topic)
+        source = self.source_of(topic)
         if source is None:
             return Rejection(Reason.BAD_TOPIC, "no source of the estate file covers this topic: add one")
-        found = self._formats[source.format]
+        found = self._formats[_format_key(source)]
         return found if isinstance(found, Rejection) else (source.format, found)
 
     def identity_of(self, topic: bytes) -> Identity:
         """Where messages of a topic have what is their device's own."""
-        source = self._source_of(topic.decode(errors="replace"))
+        source = self.source_of(topic.decode(errors="replace"))
         if source is None:
             return NO_IDENTITY
-        declared = getattr(self._formats[source.format], "identity", NO_IDENTITY)
+        declared = getattr(self._formats[_format_key(source)], "identity", NO_IDENTITY)
         return IDENTITIES.get(source.format) or (declared if isinstance(declared, Identity) else NO_IDENTITY)
 
     def hub_of(self, topic: bytes) -> str:
@@ -91,17 +122,14 @@ class Registry:
         levels = text.split("/", 2)
         if levels[0] == "hubs" and len(levels) > 1 and levels[1] in self._hubs:
             return levels[1]
-        source = self._source_of(text)
+        source = self.source_of(text)
         return source.topic if source else ""
 
-    def _source_of(self, topic: str) -> Source | None:
-        return next((source for source in self._estate.sources if covers(source.topic, topic)), None)
-
-    def decoder_of(self, device: str) -> FrameDecoder | Rejection | None:
-        """The decoder of the model that the estate file names for a device; None where it names none."""
-        known = self._devices.get(device) or self._devices.get(device.lower())
-        model = self._sensors[known].model if known is not None else None
-        if model is None:
+    def decoder_of(self, device: str, model: str = "") -> FrameDecoder | Rejection | None:
+        """The decoder of the model that the estate file names for a device, else of `model`; None without either."""
+        known = self._devices.get(device_key(device))
+        model = (self._sensors[known].model if known is not None else None) or model
+        if not model:
             return None
         if model not in self._decoders:
             try:
@@ -110,17 +138,54 @@ class Registry:
                 self._decoders[model] = Rejection(Reason.BAD_SCHEMA, f"model {error}; its messages are kept until then")
         return self._decoders[model]
 
-    def locate(self, device: str, kind: Kind, line: int = 1) -> SensorPlace | Rejection:
-        """The place of what a device sends: one that the estate file names, or `<hub>/<sensor>`."""
-        known = self._devices.get(device) or self._devices.get(device.lower())
+    def find(self, device: str, source: Source | None = None) -> tuple[str, str] | Rejection:
+        """Hub and sensor of a device, or why messages of this source are not taken for it.
+
+        A device is one that the estate file names, or `<hub>/<sensor>`.
+        """
+        known = self._devices.get(device_key(device))
         hub, _, sensor = device.partition("/")
-        if known is not None:
-            hub, sensor = known
-        elif not (is_id(hub) and is_id(sensor)):
-            # Whole, where it is of any use: the quarantine knows whether it is the device's own.
-            name = repr(device) if len(device) <= _DEVICE_CHARS_MAX else quoted(device)
+        place = known or ((hub, sensor) if is_id(hub) and is_id(sensor) else None)
+        # Whole, where it is of any use: the quarantine knows whether it is the device's own.
+        name = repr(device) if len(device) <= _DEVICE_CHARS_MAX else quoted(device)
+        if place is None or (known is None and source is not None and not carries(source, None)):
             where = f"device {name} is in no hub of the estate file"
             return Rejection(Reason.UNKNOWN_SENSOR, f"{where}: add it as `device:` of a sensor, then redrive")
+        if source is not None and (named := self._sensors.get(place)) is not None and named.device:
+            bound = [other.topic for other in self._estate.sources if carries(other, named)]
+            if bound and source.topic not in bound:
+                problem = f"{name} belongs to {'/'.join(place)}, whose messages come by {', '.join(bound)}"
+                return Rejection(Reason.UNKNOWN_SENSOR, f"{problem}: name this one as its `source:`, then redrive")
+        return place
+
+    def describe(self, names: Sequence[str]) -> dict[str, str]:
+        """What the estate file says of the device that has one of these names; empty where it has none of them."""
+        known = next((self._devices[key] for name in names if (key := device_key(name)) in self._devices), None)
+        if known is None:
+            return {}
+        hub, sensor = known
+        named = self._sensors[known]
+        told = {"hub": hub, "sensor": sensor, "zone": named.zone, "model": named.model}
+        told["swapped"] = "entries are exits" if named.swapped else None
+        told["calibration"] = ", ".join(f"{name}: {text}" for name, text in named.calibration.described()) or None
+        return {name: text for name, text in told.items() if text is not None}
+
+    def find_any(self, names: Sequence[str], source: Source) -> str | Rejection:
+        """The first of a device's names that a sensor has, or why messages of this source are not taken for it."""
+        refused: Rejection | None = None
+        for name in names:
+            found = self.find(name, source)
+            if not isinstance(found, Rejection):
+                return name
+            refused = refused or found
+        return refused or Rejection(Reason.BAD_PAYLOAD, "the message names no device")
+
+    def locate(self, device: str, kind: Kind, line: int = 1, source: Source | None = None) -> SensorPlace | Rejection:
+        """The place of what a device sends."""
+        found = self.find(device, source)
+        if isinstance(found, Rejection):
+            return found
+        hub, sensor = found
         zoned = self._sensors.get((hub, sensor))
         if line > 1:
             sensor = f"{sensor}-line{line}"
@@ -137,14 +202,19 @@ class Registry:
         if known is None and not self._estate.open:
             problem = f"hub {hub!r} is not in the estate file: add it under hubs, then redrive"
             return Rejection(Reason.UNKNOWN_HUB, problem)
+        zone_info = ZoneInfo(known.timezone) if known and known.timezone else self._zone
+        if named is None:
+            return SensorPlace(hub, kind, sensor, None, zone_info, every_s=None, max_step=None)
         return SensorPlace(
-            hub=hub,
-            kind=kind,
-            sensor=sensor,
-            zone=named.zone if named else None,
-            zone_info=ZoneInfo(known.timezone) if known and known.timezone else self._zone,
-            every_s=(named.every_s or None) if named else None,
-            max_step=named.max_step if named else None,
+            hub,
+            kind,
+            sensor,
+            named.zone,
+            zone_info,
+            every_s=named.every_s or None,
+            max_step=named.max_step,
+            swapped=named.swapped,
+            calibration=named.calibration,
         )
 
 
@@ -154,8 +224,13 @@ def publisher_of(topic: bytes) -> str | None:
     return levels[1].decode(errors="replace") if levels[0] == b"hubs" and len(levels) > 1 else None
 
 
-def _open_format(name: str) -> Format | Rejection:
+def _format_key(source: Source) -> str:
+    """What sources share a format's object by: each mapping has one of its own."""
+    return source.format if source.mapping is None else f"{source.format} {source.topic}"
+
+
+def _open_format(source: Source) -> Format | Rejection:
     try:
-        return find_format(name)
+        return find_format(source.format, source.mapping)
     except PluginError as error:
         return Rejection(Reason.BAD_SCHEMA, f"format {error}; its messages are kept until then: redrive them")

@@ -27,6 +27,12 @@ def read_uplink(uplink: Uplink, decoder: FrameDecoder | None) -> Sequence[Item |
     return _with_radio(uplink, found)
 
 
+def kinds_of(uplink: Uplink) -> tuple[Kind, ...]:
+    """What a device seems to measure whose model is not known, by what the network server made of its frame."""
+    items = (item for values in uplink.objects for item in read_object(values))
+    return tuple(dict.fromkeys(item.kind for item in items if isinstance(item, Item)))
+
+
 def _unread(uplink: Uplink) -> NoReading | Rejection:
     if not uplink.frame:
         return NoReading("an empty frame")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from schemas import KINDS, MEASUREMENTS, Measurement
-from schemas.measurements import READING_FLAGS
+from schemas.measurements import READING_NOTES
 from stores.lines import Value, field_text, parse
 from stores.protocol import Overwritten
 
@@ -31,7 +31,7 @@ def watch(db: sqlite3.Connection) -> None:
 
 
 def _trigger(measurement: Measurement) -> str:
-    names = [name for name in measurement.fields if name not in READING_FLAGS]
+    names = [name for name in measurement.fields if name not in READING_NOTES]
     differs = " OR ".join(f'old."{name}" <> new."{name}"' for name in names)
     given = " + ".join(f'(new."{name}" IS NOT NULL)' for name in names)
     changes = "".join(
@@ -109,7 +109,7 @@ class RecentReadings:
             whole = before | now
             self._young[key] = ",".join(f"{name}={field_text(value)}" for name, value in whole.items()).encode()
             differing = [
-                name for name in now if name not in READING_FLAGS and name in before and before[name] != now[name]
+                name for name in now if name not in READING_NOTES and name in before and before[name] != now[name]
             ]
             if differing:
                 yield Overwritten(
@@ -117,7 +117,7 @@ class RecentReadings:
                     int(time),
                     {name: before[name] for name in differing},
                     {name: now[name] for name in differing},
-                    len(whole.keys() - {*READING_FLAGS}),
+                    len(whole.keys() - READING_NOTES),
                     bool(before.get(SUSPECT)),
                 )
 

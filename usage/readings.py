@@ -14,7 +14,7 @@ from statistics import median_low
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
-from schemas.measurements import READING_FLAGS
+from schemas.measurements import READING_NOTES
 from stores import SeriesChunk
 from usage.counters import CounterRules, Growth, growth
 from usage.daily_totals import daily_growth
@@ -74,7 +74,7 @@ class SensorReadings:
         doubted = self.counts(SUSPECT).within(span)
         times_ns = [time_ns for time_ns, value in zip(doubted.times_ns, doubted.values, strict=True) if value]
         at = (bisect_left(self.times_ns, time_ns) for time_ns in times_ns)
-        fields = [name for name in self.columns if name not in READING_FLAGS]
+        fields = [name for name in self.columns if name not in READING_NOTES]
         return [{name: value for name in fields if (value := self.columns[name][i]) is not None} for i in at]
 
     def interval_ns(self, span: Span) -> int | None:

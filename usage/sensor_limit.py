@@ -14,12 +14,17 @@ from usage.plan import HubPlan
 
 UNNAMED_SENSORS_MAX = 200
 """Of one hub and kind."""
-_LINE = re.compile(r"-line[0-9]{1,2}$")
+_LINE = re.compile(r"-line[0-9]{1,3}$")
+
+
+def base_sensor(sensor: str) -> str:
+    """The sensor that a further line of a counter belongs to; any other is its own."""
+    return _LINE.sub("", sensor)
 
 
 def is_named(plan: HubPlan, sensor: str) -> bool:
     """Whether the estate file names a sensor, or the one that it is a line of."""
-    return sensor in plan.sensors or _LINE.sub("", sensor) in plan.sensors
+    return sensor in plan.sensors or base_sensor(sensor) in plan.sensors
 
 
 def with_most_readings(chunks: Iterable[SeriesChunk], plan: HubPlan) -> list[SeriesChunk]:

@@ -3,6 +3,7 @@
     messages -> decode -> for each message   [Decoded(device, [Item(kind, line, time, fields)])]
                                            | Uplink (a LoRaWAN frame, which the decoder of its device's model reads)
                                            | Availability (a device is on line, or is not)
+                                           | Announcement (how messages of another topic are to be read)
                                            | NoReading (a device that joins, a status)
                                            | Rejection (the message goes to the quarantine)
 
@@ -17,16 +18,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from mqtt.messages import Message
-from schemas.estate import FORMAT_GROUP
 from schemas.kinds import Kind
+from schemas.mapping import JsonMapping
 from schemas.plugins import load_plugin
 from schemas.readings import Rejection
+from schemas.sources import FORMAT_GROUP
 from sensors.times import LocalTime, SinceReceipt
 
 BUILT_IN = {
     "native": "sensors.formats.native:NativeFormat",
     "tts": "sensors.formats.tts:TtsFormat",
     "chirpstack": "sensors.formats.chirpstack:ChirpstackFormat",
+    "senml": "sensors.formats.senml:SenmlFormat",
+    "tasmota": "sensors.formats.tasmota:TasmotaFormat",
+    "zigbee2mqtt": "sensors.formats.zigbee2mqtt:Zigbee2MqttFormat",
+    "shelly": "sensors.formats.shelly:ShellyFormat",
+    "collectd": "sensors.formats.collectd:CollectdFormat",
+    "homeassistant": "sensors.formats.homeassistant:HomeAssistantFormat",
+    "paxcounter": "sensors.formats.paxcounter:PaxcounterFormat",
+    "unpoller": "sensors.formats.unpoller:UnpollerFormat",
 }
 
 Fields = dict[str, int | float]
@@ -61,6 +71,8 @@ class Decoded(NamedTuple):
     device: str
     """As the estate file's `device:` has it, or `<hub>/<sensor>`."""
     items: Sequence[Item | Rejection]
+    also: tuple[str, ...] = ()
+    """Other names of the device: a `device:` may be any of them."""
 
 
 class NoReading(NamedTuple):
@@ -75,8 +87,8 @@ class Uplink(NamedTuple):
 
     device: str
     """Its DevEUI, 16 hex digits in lower case."""
-    name: str
-    """What the network server calls it, or "": a `device:` of the estate file may be either."""
+    also: tuple[str, ...]
+    """What the network server calls it: a `device:` of the estate file may be that, too."""
     f_port: int
     frame: bytes
     time_ns: int | None
@@ -85,6 +97,8 @@ class Uplink(NamedTuple):
     """What the network server itself made of the frame: read by the alias table where no decoder of ours is named."""
     radio: Fields = {}  # noqa: RUF012 - a tuple's default is never changed
     """Fields of kind `device` that the network server knows: signal and frame counter."""
+    model: str = ""
+    """Its model, where the format itself knows it; one that the estate file names goes before."""
 
 
 class Availability(NamedTuple):
@@ -94,7 +108,14 @@ class Availability(NamedTuple):
     online: bool
 
 
-Answer = Sequence[Decoded] | Uplink | Availability | NoReading | Rejection
+class Announcement(NamedTuple):
+    """The message says how messages of another topic are to be read; the format keeps that in mind."""
+
+    what: str
+
+
+Other = Uplink | Availability | Announcement | NoReading | Rejection
+Answer = Sequence[Decoded] | Other
 
 
 class Format(Protocol):
@@ -104,6 +125,10 @@ class Format(Protocol):
         """An answer for each message, in their order. Never raises for what a message holds."""
 
 
-def find_format(name: str) -> Format:
-    """The format of that name. Raises PluginError."""
+def find_format(name: str, mapping: JsonMapping | None = None) -> Format:
+    """The format of that name; `mapping` is that of a source of format `json`. Raises PluginError."""
+    if mapping is not None:
+        from sensors.formats.mapped import MappedFormat  # noqa: PLC0415 - it imports what is defined here
+
+        return MappedFormat(mapping)
     return cast("Format", load_plugin(FORMAT_GROUP, name, method="decode", built_in=BUILT_IN))

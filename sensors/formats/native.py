@@ -15,8 +15,7 @@ Whatever does not pass is parsed one by one, which is the truth that the joined 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import SchemaValidator, core_schema, from_json
@@ -27,28 +26,12 @@ from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.readings import Reason, Rejection
 from sensors.formats import READINGS_MAX, Answer, Decoded, Fields, Item
 from sensors.macs import quoted
+from sensors.numbers import as_number
 from sensors.times import number_ns, text_ns
-
-_UNITS: Mapping[str, Mapping[str, Callable[[float], float]]] = {
-    "Cel": {
-        **dict.fromkeys(("Cel", "C", "°C", "\u2103", "\u00baC"), lambda celsius: celsius),
-        "K": lambda kelvin: kelvin - 273.15,
-        **dict.fromkeys(("degF", "F", "°F", "\u2109", "\u00baF"), lambda fahrenheit: (fahrenheit - 32) / 1.8),
-    },
-    "%RH": dict.fromkeys(("%RH", "%"), lambda percent: percent),
-    "hPa": {
-        **dict.fromkeys(("hPa", "mbar"), lambda hectopascal: hectopascal),
-        "Pa": lambda pascal: pascal / 100,
-        "kPa": lambda kilopascal: kilopascal * 10,
-    },
-    "ppm": {"ppm": lambda parts: parts},
-}
-"""What `value` may be given in, by the unit that is stored: the names of SenML (RFC 8428) and of common use, some of
-which write one sign (U+2103) or the masculine ordinal for a degree."""
+from sensors.units import UNITS, convert
 
 _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
-_NUMBER_TEXT = re.compile(r"[+-]?\d{1,300}(\.\d{0,300}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})?", re.ASCII)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _KEYS_MAX = 32
 """More colons than an object of known keys has, those of its time included: its keys and their faults are bounded."""
@@ -121,7 +104,7 @@ class NativeParser:
         single = self._spec.single
         self.single_name = single.name if single else None
         self._names = ", ".join(field.name for field in self._spec.fields)
-        self._units = _UNITS[single.unit] if single else {}
+        self._units = UNITS[single.unit] if single else {}
         self._numbers: dict[str, type[int | float] | None] = {field.name: field.number for field in self._spec.fields}
         self._numbers |= {"time": None} | ({"value": float, "unit": None} if single else {})
         """The keys that a reading may have, and the type of those that are numbers."""
@@ -222,7 +205,7 @@ class NativeParser:
         """A bare number is the value of a kind with one field; its time is the receive time."""
         if not is_alone:
             raise ValueError(f"{quoted(value)} is not an object")
-        number = _as_number(value)
+        number = as_number(value)
         if number is None:
             raise ValueError(f"{quoted(value)} is not a reading: send an object, an array of objects or a number")
         if self.single_name is None:
@@ -264,10 +247,7 @@ class NativeParser:
         elif field.name in item:
             raise ValueError(f"both value and {field.name}: send one of them")
         elif unit is not None and unit != "":
-            convert = self._units.get(unit) if isinstance(unit, str) else None
-            if convert is None:
-                raise ValueError(f"unit {quoted(unit)} is not for {self._spec.kind}: use {', '.join(self._units)}")
-            value = round(convert(value), 6) if unit != field.unit else value
+            value = convert(value, unit, field.unit, self._spec.kind)
         return {field.name: value}
 
 
@@ -291,7 +271,7 @@ def _time_ns(time: object) -> int:
     if type(time) is int or type(time) is float:
         return number_ns(time)
     if type(time) is str:
-        number = _as_number(time)
+        number = as_number(time)
         return text_ns(time) if number is None else number_ns(number)
     raise ValueError(f"time {quoted(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 
@@ -303,18 +283,10 @@ def _literal_in(text: bytes) -> str | None:
 
 def _typed(name: str, value: object, number: type[int | float]) -> int | float:
     """A field's value in the field's type, which never changes. Raises ValueError, OverflowError."""
-    given = _as_number(value)
+    given = as_number(value)
     if given is None or (number is int and given != given // 1):
         raise ValueError(f"{name}: {quoted(value)} is not {'a whole number' if number is int else 'a number'}")
     return number(given)
-
-
-def _as_number(value: object) -> int | float | None:
-    """A number, also one written as text, as some devices do; None for anything else."""
-    if type(value) is str:
-        match = _NUMBER_TEXT.fullmatch(value.strip())
-        return None if match is None else float(value) if match[1] else int(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _validator(spec: KindSpec) -> SchemaValidator:

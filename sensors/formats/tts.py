@@ -1,22 +1,20 @@
-"""The Things Stack v3: uplinks as its MQTT server publishes them, `v3/<application>[@<tenant>]/devices/<id>/up`.
+"""The Things Stack v3: `v3/<application>[@<tenant>]/devices/<id>/up`, and beside it join, down, service and location.
 
-Source: The Things Stack's documentation, "Data Formats". Fields that are empty, 0 or false are left out.
+Source: The Things Stack's documentation, "Data Formats". Fields that are empty, 0 or false are left out. The time is
+the gateway's where it knows it, else that of the network server.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from pydantic_core import from_json
 
 from mqtt.messages import Message
 from schemas.readings import Reason, Rejection
 from sensors.formats import Answer, NoReading, Uplink
-from sensors.macs import quoted
+from sensors.formats.items import not_read, object_of, part_of
+from sensors.formats.lorawan import eui_of, frame_of, port_of, radio_of
 from sensors.times import text_ns
 
 _TOPIC = re.compile(rb"(?:^|/)devices/[^/]+/(up|join|down/[a-z]{1,16}|service/data|location/solved)$")
@@ -36,25 +34,49 @@ class TtsFormat:
         if found[1] != b"up":
             return NoReading(f"event {found[1].decode()}")
         try:
-            return _uplink(from_json(message.payload))
-        except (TypeError, ValueError, AttributeError, LookupError) as error:
-            return Rejection(Reason.BAD_PAYLOAD, f"not an uplink of The Things Stack: {quoted(str(error))}")
+            return _uplink(object_of(message.payload))
+        except ValueError as error:
+            return not_read("an uplink of The Things Stack", error)
 
 
 def _uplink(sent: dict[str, Any]) -> Answer:
-    ids, up = sent["end_device_ids"], sent["uplink_message"]
-    if sent.get("simulated"):
+    up = part_of(sent, "uplink_message")
+    if not up:
+        return NoReading("no uplink")
+    if sent.get("simulated") or up.get("simulated"):
         return NoReading("a simulated uplink")
-    objects = up.get("normalized_payload") or [up["decoded_payload"]] if "decoded_payload" in up else []
-    try:
-        frame = base64.b64decode(up.get("frm_payload", ""), validate=True)
-    except binascii.Error as error:
-        return Rejection(Reason.BAD_PAYLOAD, f"frm_payload is not base64: {error}")
-    eui = ids.get("dev_eui", "").lower()
-    return Uplink(eui, ids["device_id"], up.get("f_port", 0), frame, _time_ns(sent, up), objects)
+    ids = part_of(sent, "end_device_ids")
+    name = ids.get("device_id")
+    names = (name,) if isinstance(name, str) and name else ()
+    return Uplink(
+        eui_of(ids.get("dev_eui"), names),
+        names,
+        port_of(up.get("f_port", 0)),
+        frame_of(up.get("frm_payload", "")),
+        next((text_ns(time) for time in _times(sent, up) if time), None),
+        tuple(_objects(up)),
+        radio_of(up.get("rx_metadata"), up.get("f_cnt", 0)),
+    )
 
 
-def _time_ns(sent: dict[str, Any], up: dict[str, Any]) -> int | None:
-    gateways = (gateway.get("time") for gateway in up.get("rx_metadata", ()))
-    times = (up.get("settings", {}).get("time"), *gateways, up.get("received_at"), sent.get("received_at"))
-    return next((text_ns(time) for time in times if time), None)
+def _times(sent: Mapping[str, Any], up: Mapping[str, Any]) -> Iterator[str]:
+    gateways = up.get("rx_metadata")
+    gateways = gateways if isinstance(gateways, list) else []
+    yield from _text(part_of(up, "settings").get("time"))
+    for gateway in gateways:
+        yield from _text(gateway.get("time") if isinstance(gateway, dict) else None)
+    yield from _text(up.get("received_at"))
+    yield from _text(sent.get("received_at"))
+
+
+def _text(time: object) -> Iterator[str]:
+    if isinstance(time, str) and time:
+        yield time
+
+
+def _objects(up: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the network server made of the frame: its normalized form, else its decoder's."""
+    normalized = up.get("normalized_payload")
+    listed = normalized if isinstance(normalized, list) else [normalized]
+    found = [each for each in listed if isinstance(each, dict) and each]
+    yield from found or ([decoded] if (decoded := part_of(up, "decoded_payload")) else [])

@@ -201,7 +201,7 @@ def test_another_estate_takes_effect_with_the_next_batch_and_times_stay_unique()
 
 
 def test_memory_of_topics_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest.decoder, "_TOPICS_MAX", 10)
+    monkeypatch.setattr(ingest.decoder, "SERIES_MAX", 10)
     decoder = make_decoder()
 
     for number in range(100):
@@ -211,11 +211,11 @@ def test_memory_of_topics_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"hub={hub}," in batch.lines[0]
 
     assert len(decoder._routes) <= 10
-    assert len(decoder._days) <= 10
+    assert len(decoder._series._days) <= 10
 
 
 def test_a_batch_across_the_bound_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest.decoder, "_TOPICS_MAX", 3)
+    monkeypatch.setattr(ingest.decoder, "SERIES_MAX", 3)
     topics = [f"hubs/hub-{number}/temperature/air-1" for number in range(20)]
 
     batch = make_decoder().decode([message(topic, at("2026-05-01T12:00:00Z")) for topic in topics * 2])

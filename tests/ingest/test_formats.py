@@ -216,9 +216,10 @@ def test_a_device_whose_identity_looks_like_an_address_is_adopted_from_what_was_
     assert (result.readings, result.refused_again) == (1, False)
 
 
-def test_the_identities_of_a_format_that_is_not_decoded_yet_are_kept_until_it_is(
-    buffer: Buffer, tmp_path: Path
+def test_the_identities_of_a_format_that_is_not_installed_are_kept_until_it_is(
+    buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    uninstall(monkeypatch, "shelly")
     topic = b"shellyplusht-a4c1380b1c2d/events/rpc"
     payload = b'{"src":"shellyplusht-a4c1380b1c2d","params":{"sys":{"mac":"A4C1380B1C2D"}}}'
     other = Message(b"other/a4c1380b1c2d", b"A4C1380B1C2D")

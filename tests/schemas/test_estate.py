@@ -85,8 +85,15 @@ def test_a_device_may_have_a_name_instead(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["24-E1-24-71-0C-40-12-34", "24:e1:24:71:0c:40:12:34", "0x24e124710c401234"])
-def test_a_device_with_separators_gets_a_hint(written: str) -> None:
-    with pytest.raises(ValidationError, match="is not a device EUI, 16 hex digits: write 24e124710c401234 "):
+def test_a_device_is_the_same_with_separators(written: str) -> None:
+    assert Sensor(id="a", device=written).device == "24e124710c401234"
+
+
+@pytest.mark.parametrize(
+    "written", ["24E124710C40123", "24-E1-24-71-0C-40-12-34-5", "24:e1:24--71:0c:40:12:34", "12 34"]
+)
+def test_a_device_with_a_slip_gets_a_hint(written: str) -> None:
+    with pytest.raises(ValidationError, match="is not a device EUI, 16 hex digits: copy it from the device's label"):
         Sensor(id="a", device=written)
 
 

@@ -53,7 +53,9 @@ def test_a_count_of_an_interval_is_suspect_above_2000_and_a_total_never_is() -> 
 
 
 def test_a_sensor_s_own_health_has_its_fields() -> None:
-    assert [field.name for field in KINDS[Kind.DEVICE].fields] == ["battery_pct", "battery_v", "rssi_dbm", "snr_db"]
+    assert [field.name for field in KINDS[Kind.DEVICE].fields] == [
+        *("battery_pct", "battery_v", "rssi_dbm", "snr_db", "frame_count"),
+    ]
 
 
 def test_every_kind_is_a_measurement_with_the_same_fields_and_marks_for_the_suspect_and_the_repeated() -> None:
@@ -62,8 +64,9 @@ def test_every_kind_is_a_measurement_with_the_same_fields_and_marks_for_the_susp
     assert set(KINDS) == set(Kind)
     for kind, spec in KINDS.items():
         raw = MEASUREMENTS[kind.value]
+        uncorrected = {f"raw_{spec.single.name}": FieldType.FLOAT} if spec.single else {}
         marks = dict.fromkeys(("suspect", "maybe_repeated"), FieldType.BOOLEAN)
-        assert dict(raw.fields) == {f.name: types[f.number] for f in spec.fields} | marks
+        assert dict(raw.fields) == {f.name: types[f.number] for f in spec.fields} | uncorrected | marks
         assert raw.tags == ("hub", "sensor", "zone")
 
 

@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from schemas import KINDS, Estate, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day
-from schemas.measurements import READING_FLAGS
+from schemas.measurements import READING_NOTES
 from stores import SeriesChunk, Store
 from stores.lines import encode
 from stores.protocol import Number
 from usage.plan import HubPlan
 from usage.queries.figures import CLOCK_SLACK_NS
 from usage.readings import SUSPECT
-from usage.sensor_limit import UNNAMED_SENSORS_MAX, is_named
+from usage.sensor_limit import UNNAMED_SENSORS_MAX, base_sensor, is_named
 
 SENSOR_STATUS = "sensor_status"
+AVAILABILITY = "device_availability"
 SILENT_INTERVALS = 3
 """A sensor is silent when it has missed so many readings."""
 SILENT_UNKNOWN_NS = 24 * NS_AN_HOUR
@@ -71,11 +72,14 @@ def read_sensors(store: Store, estate: Estate, now_ns: int) -> SensorsNow:
     Beyond it the ones that were there before go first.
     """
     batteries, seen_before = _read_batteries(store, now_ns)
+    off_line = _read_off_line(store, now_ns)
     latest = _read_latest(store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), seen_before, hub, now_ns))
     hubs = [hub.id for hub in estate.hubs]
     return SensorsNow(
         {
-            hub: tuple(_hub_sensors(estate, hub, latest[hub].sensors if hub in latest else {}, batteries, now_ns))
+            hub: tuple(
+                _hub_sensors(estate, hub, latest[hub].sensors if hub in latest else {}, batteries, off_line, now_ns)
+            )
             for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
         },
         {hub: len(found.left_out) for hub, found in latest.items() if found.left_out},
@@ -145,7 +149,7 @@ def _is_suspect(latest: SeriesChunk) -> bool:
 
 
 def _values(latest: SeriesChunk) -> dict[str, float]:
-    given = ((name, column[0]) for name, column in latest.columns.items() if name not in READING_FLAGS)
+    given = ((name, column[0]) for name, column in latest.columns.items() if name not in READING_NOTES)
     return {name: value for name, value in given if value is not None}
 
 
@@ -167,11 +171,21 @@ def _read_batteries(store: Store, now_ns: int) -> tuple[dict[tuple[str, str], fl
     return found, seen_before
 
 
+def _read_off_line(store: Store, now_ns: int) -> dict[tuple[str, str], int]:
+    """The sensors whose device said last that it is off line, or whose broker did, and when, in UTC nanoseconds."""
+    return {
+        (chunk.tags["hub"], chunk.tags["sensor"]): chunk.times_ns[0]
+        for chunk in store.latest(AVAILABILITY, before_ns=now_ns + CLOCK_SLACK_NS)
+        if not chunk.columns["online"][0]
+    }
+
+
 def _hub_sensors(
     estate: Estate,
     hub_id: str,
     latest: Mapping[str, Sequence[_Latest]],
     batteries: Mapping[tuple[str, str], float],
+    off_line: Mapping[tuple[str, str], int],
     now_ns: int,
 ) -> Iterator[SensorState]:
     plan, today = HubPlan.of(estate, hub_id), local_day(now_ns, estate.zone_of(hub_id))
@@ -185,7 +199,9 @@ def _hub_sensors(
             continue
         every_ns = plan.every_ns(sensor)
         patience_ns = SILENT_INTERVALS * every_ns if every_ns else SILENT_UNKNOWN_NS
-        silent = (age_ns is None or age_ns > patience_ns) and not plan.is_closed(sensor, today)
+        gone_ns = off_line.get((hub_id, base_sensor(sensor)))
+        is_off_line = gone_ns is not None and (last_seen_ns is None or last_seen_ns <= gone_ns)
+        silent = (is_off_line or age_ns is None or age_ns > patience_ns) and not plan.is_closed(sensor, today)
         yield SensorState(
             hub=hub_id,
             sensor=sensor,
