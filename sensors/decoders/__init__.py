@@ -17,6 +17,7 @@ An installed package adds a decoder by an entry point of the group `hubpulse.dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -26,7 +27,12 @@ from sensors.formats import Item, NoReading
 
 GROUP = "hubpulse.decoders"
 CODEC_MAKER = "js/"
-BUILT_IN: Mapping[str, str] = {}
+FAMILIES: Mapping[str, str] = {
+    "milesight": "sensors.decoders.milesight",
+    "elsys": "sensors.decoders.elsys",
+    "paxcounter": "sensors.decoders.paxcounter",
+}
+"""Our own, by maker: modules whose `decoder_of(model)` has a decoder or None. No package can replace them."""
 
 
 class FrameDecoder(Protocol):
@@ -43,4 +49,6 @@ def find_decoder(model: str, codecs: Path | None = None) -> FrameDecoder:
     """
     if model.startswith(CODEC_MAKER):
         raise PluginError(f"'{model}' needs {codecs}/{model[len(CODEC_MAKER) :]}.js, which this version does not run")
-    return cast("FrameDecoder", load_plugin(GROUP, model, method="decode", built_in=BUILT_IN))
+    maker, _, name = model.partition("/")
+    found = import_module(FAMILIES[maker]).decoder_of(name) if maker in FAMILIES else None
+    return cast("FrameDecoder", found or load_plugin(GROUP, model, method="decode", built_in={}))
