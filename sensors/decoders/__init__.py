@@ -32,7 +32,10 @@ FAMILIES: Mapping[str, str] = {
     "elsys": "sensors.decoders.elsys",
     "paxcounter": "sensors.decoders.paxcounter",
 }
-"""Our own, by maker: modules whose `decoder_of(model)` has a decoder or None. No package can replace them."""
+"""Our own, by maker: modules whose `decoder_of(model)` has a decoder or None, and whose `MODELS` are the names.
+
+No package can replace them.
+"""
 
 
 class FrameDecoder(Protocol):
@@ -52,3 +55,8 @@ def find_decoder(model: str, codecs: Path | None = None) -> FrameDecoder:
     maker, _, name = model.partition("/")
     found = import_module(FAMILIES[maker]).decoder_of(name) if maker in FAMILIES else None
     return cast("FrameDecoder", found or load_plugin(GROUP, model, method="decode", built_in={}))
+
+
+def built_in_models() -> list[str]:
+    """The models that Hubpulse itself decodes, as the estate file names them."""
+    return [f"{maker}/{name}" for maker, module in FAMILIES.items() for name in import_module(module).MODELS]

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from sensors.decoders.frames import Answer, FrameItems, Layout, Value
 
+MODELS = ("ers", "ers-co2", "ers-co2-lite", "ers-eye", "ers-sound", "ers-vocs", "elt-2", "ems", "generic")
+"""Any other name of the maker's is read in the same way."""
+
 _SETTINGS = 0x3E
 
 _TYPES: dict[int, tuple[Value | int, ...]] = {

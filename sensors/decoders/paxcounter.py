@@ -9,6 +9,8 @@ from __future__ import annotations
 from sensors.decoders.frames import Answer, FrameItems, Layout, Value
 from sensors.formats import NoReading
 
+MODELS = ("esp32",)
+
 _COUNT_PORT = 1
 _COUNT = Layout((Value("devices", "H"),), order=">")
 _COUNTS_BYTES = (2, 4)
@@ -34,5 +36,5 @@ class PaxcounterDecoder:
 
 
 def decoder_of(model: str) -> PaxcounterDecoder | None:
-    """The decoder of `paxcounter/esp32`."""
-    return PaxcounterDecoder() if model == "esp32" else None
+    """The decoder of `paxcounter/esp32`, the only one."""
+    return PaxcounterDecoder() if model in MODELS else None

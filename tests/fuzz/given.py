@@ -18,8 +18,7 @@ from dashboards.web.board import create_board
 from ingest.decoder import Decoder
 from schemas import Estate, Settings
 from schemas.kinds import KINDS
-from sensors.decoders import BUILT_IN as DECODERS
-from sensors.decoders import find_decoder
+from sensors.decoders import built_in_models, find_decoder
 from sensors.formats import BUILT_IN as FORMATS
 from sensors.formats import find_format
 from sensors.registry import Registry
@@ -53,7 +52,7 @@ def topic_of(format_name: str) -> str:
 
 def models() -> list[str]:
     """Every model that has a decoder."""
-    return sorted(DECODERS)
+    return built_in_models()
 
 
 @cache
@@ -79,7 +78,7 @@ def decoder() -> Decoder:
 @cache
 def words() -> tuple[str, ...]:
     """Every text constant of the formats' and decoders' own modules: the keys that they look for, and more."""
-    parts = [find_format(name) for name in FORMATS] + [find_decoder(model) for model in DECODERS]
+    parts = [find_format(name) for name in FORMATS] + [find_decoder(model) for model in models()]
     modules = {sys.modules[type(part).__module__] for part in parts}
     found = {field.name for spec in KINDS.values() for field in spec.fields} | {*KINDS, "time", "value", "unit"}
     for module in modules:

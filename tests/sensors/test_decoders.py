@@ -17,16 +17,14 @@ from schemas.kinds import KINDS
 from schemas.localtime import rfc3339
 from schemas.plugins import PluginError
 from schemas.readings import Rejection
-from sensors.decoders import FrameDecoder, find_decoder
+from sensors.decoders import FrameDecoder, built_in_models, find_decoder
 from sensors.decoders.milesight_models import MODELS
 from sensors.formats import Item, NoReading
 from sensors.times import text_ns
 
 GOLDEN = Path(__file__).parent / "golden" / "decoders"
 FILES = sorted(GOLDEN.glob("*/*.json"))
-DECODERS: dict[str, FrameDecoder] = {
-    model: find_decoder(model) for model in [*(f"milesight/{name}" for name in MODELS), "elsys/ers", "paxcounter/esp32"]
-}
+DECODERS: dict[str, FrameDecoder] = {model: find_decoder(model) for model in built_in_models()}
 HEADS = [pair.to_bytes(2, "big") for model in MODELS.values() for pair in (*model.channels, *model.records)]
 FRAMES = st.binary(max_size=255) | st.lists(
     st.sampled_from(HEADS) | st.integers(0, 63).map(lambda number: bytes([number])) | st.binary(max_size=9), max_size=30
