@@ -59,33 +59,54 @@ def demo(
 @app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")
 def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
+    from cli.supervision import supervised
+    from dashboards.operations.health import Part
+    from dashboards.operations.parts import IngestPart, StorePart
     from ingest.pipeline import Ingest
+    from stores import open_store
 
     settings = _service_settings(data, estate)
     remember_estate(settings)
     service = Ingest(settings)
-    with stop_signal(service.stop):
-        service.run()
+    parts: list[Part] = [IngestPart(settings, service.activity), StorePart(lambda: open_store(settings))]
+    with supervised(settings, parts, has_begun=lambda: service.activity.has_begun) as supervision:
+
+        def stop() -> None:
+            supervision.stopping()
+            service.stop()
+
+        with stop_signal(stop):
+            service.run()
 
 
 @app.command("jobs", epilog="Example: HUBPULSE_STORE=influxdb hubpulse jobs")
 def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
     """Run the jobs alone: the daily and hourly figures of every hub, kept up to date in the store."""
-    from cli.stack import JobsService
+    from cli.stack import JobsService, store_part
+    from cli.supervision import supervised
+    from dashboards.operations.health import Part
 
-    with stop_signal() as stopping, JobsService(_service_settings(data, estate)):
-        stopping.wait()
+    settings = _service_settings(data, estate)
+    with stop_signal() as stopping, JobsService(settings) as service:
+        parts: list[Part] = [service.part, store_part(settings)]
+        with supervised(settings, parts, has_begun=lambda: service.jobs.runs.progress.has_begun):
+            stopping.wait()
 
 
 @app.command("board", epilog="Example: hubpulse board --port 8081")
 def board(data: DataOption = None, estate: EstateOption = None, port: PortOption = None) -> None:
     """Run the board alone."""
-    from cli.stack import board_server
+    from cli.stack import board_server, store_part
+    from cli.supervision import supervised
+    from dashboards.operations.health import Part
+    from dashboards.operations.parts import BoardPart
 
     settings = _service_settings(data, estate, port=port)
     with stop_signal() as stopping, board_server(settings) as server:
-        out.print(f"Board: {server.url}", flush=True)
-        stopping.wait()
+        parts: list[Part] = [store_part(settings), BoardPart(server.answers)]
+        with supervised(settings, parts, has_begun=server.answers):
+            out.print(f"Board: {server.url}", flush=True)
+            stopping.wait()
 
 
 def _service_settings(

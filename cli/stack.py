@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,9 @@ from typing import Self
 import structlog
 
 from cli.context import make_data_dir
+from cli.supervision import Supervision, supervised
+from dashboards.operations.health import Part, ServiceHealth
+from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
 from ingest.broker import HOST, EmbeddedBroker
@@ -45,8 +49,8 @@ class CurrentEstate:
             return self._file.estate
 
 
-def board_server(settings: Settings) -> BoardServer:
-    """The board, not yet started."""
+def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> BoardServer:
+    """The board, not yet started, as one of these parts of a process."""
     app = create_board(
         open_store=lambda: open_store(settings),
         estate=CurrentEstate(settings),
@@ -55,8 +59,14 @@ def board_server(settings: Settings) -> BoardServer:
             *map(str, salvages(settings.data_dir)),
             *losses_of(settings.data_dir, now_ns=time.time_ns()),
         ],
+        health=ServiceHealth([store_part(settings)] if parts is None else parts),
     )
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
+
+
+def store_part(settings: Settings) -> Part:
+    """The store of the settings."""
+    return StorePart(lambda: open_store(settings))
 
 
 class JobsService:
@@ -70,6 +80,7 @@ class JobsService:
             time.time_ns,
             retention_days=settings.retention_days,
         )
+        self.part = JobsPart(settings, self.jobs.runs)
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
@@ -88,7 +99,7 @@ class JobsService:
     def _beat(self) -> None:
         while True:
             try:
-                beat("jobs", self._settings.data_dir)
+                beat("jobs", self._settings.data_dir, self.part.stalled())
             except OSError as error:
                 log.warning("heartbeat_failed", folder=str(self._settings.data_dir), error=error.strerror)
             if self._ended.wait(_BEAT_EVERY_S):
@@ -110,7 +121,11 @@ class Stack:
         self.ingest = Ingest(settings)
         self._failure: BaseException | None = None
         self._ingest_thread = threading.Thread(target=self._run_ingest, name="ingest", daemon=True)
-        self._board = board_server(settings)
+        self._health_parts: list[Part] = [IngestPart(settings, self.ingest.activity), store_part(settings)]
+        self._board = board_server(settings, self._health_parts)
+        self._all_parts: list[Part] = []
+        """With the board, which does not ask itself."""
+        self._supervision: Supervision | None = None
         self._parts = ExitStack()
 
     @property
@@ -136,6 +151,10 @@ class Stack:
             self._ingest_thread.start()
             self._parts.callback(self._stop_ingest)
             self._parts.enter_context(self._board)
+            self._all_parts += [*self._health_parts, BoardPart(self._board.answers)]
+            self._supervision = self._parts.enter_context(
+                supervised(self.settings, self._all_parts, has_begun=lambda: self.ingest.activity.has_begun)
+            )
         except BaseException:
             self._parts.close()
             raise
@@ -144,11 +163,15 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._supervision is not None:
+            self._supervision.stopping()
         self._parts.close()
 
     def start_jobs(self) -> None:
         """Keep the daily figures up to date from now on."""
-        self._parts.enter_context(JobsService(self.settings))
+        jobs = self._parts.enter_context(JobsService(self.settings))
+        self._health_parts.append(jobs.part)
+        self._all_parts.append(jobs.part)
 
     def wait(self, stopping: threading.Event) -> None:
         """Return once asked to stop; start the broker again should it end. Raises what ended ingest."""

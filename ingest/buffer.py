@@ -3,7 +3,7 @@
 `buffer.db` is one SQLite file (see `stores.sqlite_file`), each of whose tables is one class:
 
     batches      pending.PendingBatches            readings that the store has not taken, a row for each commit
-    ledger       ledger.LedgerTable                one row of counts, and notes
+    ledger       ledger.LedgerTable                one row of counts; notes and reasons of refusals are tables beside it
     hub_counts   hub_counts.HubCounts              what was held back of each hub
     quarantine_* refusals.RefusalRecord            which rows of the quarantine count, which is a file of its own
     deliveries   deliveries.Deliveries             messages that the broker may deliver again
@@ -75,6 +75,7 @@ MIGRATIONS = (
     statements(*refusals.SCHEMA, *hub_counts.SCHEMA),
     move_quarantine,
     statements(*device_states.SCHEMA),
+    statements(ledger.CREATE_REASONS),
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
@@ -108,6 +109,11 @@ class BufferReader:
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
         self.devices = DeviceStates(self._file)
+        self.pending = PendingBatches(self._file)
+
+    def used_bytes(self) -> int:
+        """Bytes that hold something which the buffer's limit bounds."""
+        return _used_bytes(self._file, self.quarantine)
 
     def close(self) -> None:
         """Close the files."""
@@ -167,6 +173,7 @@ class Buffer:
             self.pending.add(batch, now_ns=self._clock_ns())
             self._count_not_kept(self._refusals.keep(batch.refused))
             self.ledger.add(counts)
+            self.ledger.refused(Counter(r.rejections[0].reason.value for r in batch.refused if not r.readings))
             self.ledger.note("maybe_repeated", batch.maybe_repeated)
             self.devices.keep(batch.states, batch.announcements)
             self._deliveries.remember(batch.deliveries)
@@ -244,10 +251,7 @@ class Buffer:
 
     def used_bytes(self) -> int:
         """Bytes that hold something which the limit bounds: refused messages have quotas of their own."""
-        used, _ = self._file.used_and_reusable_bytes()
-        with suppress(QuarantineError):
-            used += self.quarantine.store_rejected_bytes()
-        return used
+        return _used_bytes(self._file, self.quarantine)
 
     def close(self) -> None:
         """Close the files; what is pending stays in them."""
@@ -278,6 +282,13 @@ class Buffer:
             raise BufferFullError(
                 f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"
             )
+
+
+def _used_bytes(file: SqliteFile, quarantine: Quarantine) -> int:
+    used, _ = file.used_and_reusable_bytes()
+    with suppress(QuarantineError):
+        used += quarantine.store_rejected_bytes()
+    return used
 
 
 @contextmanager

@@ -33,6 +33,9 @@ class Ledger(BaseModel):
     by_hub: Mapping[str, Mapping[str, int]] = {}
     """What was held back, by name and hub."""
 
+    refused_by_reason: Mapping[str, int] = {}
+    """Messages that were refused whole, by reason; it grows only, redriven ones stay in it."""
+
     notes: Mapping[str, int] = {}
     """What is worth knowing and part of no equation.
 
@@ -56,13 +59,15 @@ class Ledger(BaseModel):
 
 
 _LATER = "messages_redelivered"
-_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in ("readings_pending", "notes", "by_hub", _LATER)]
+_ELSEWHERE = ("readings_pending", "notes", "by_hub", "refused_by_reason", _LATER)
+_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in _ELSEWHERE]
 _COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _FIRST_COLUMNS)
 SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
     "INSERT OR IGNORE INTO ledger (only) VALUES (1)",
 )
 CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
+CREATE_REASONS = "CREATE TABLE refused_reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
 ADD_REDELIVERED = f"ALTER TABLE ledger ADD COLUMN {_LATER} INTEGER NOT NULL DEFAULT 0"
 _PENDING = "(SELECT coalesce(sum(readings), 0) FROM batches)"
 
@@ -90,6 +95,14 @@ class LedgerTable:
             (name, count),
         )
 
+    def refused(self, reasons: Mapping[str, int]) -> None:
+        """Count messages that were refused whole, by reason."""
+        self._file.connection().executemany(
+            "INSERT INTO refused_reasons VALUES (?, ?)"
+            " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
+            reasons.items(),
+        )
+
     def read(self) -> Ledger:
         """The counts as they stand after the last commit, by any process, in one consistent look."""
         # A file that this version has not written to yet has neither the last column nor notes.
@@ -98,5 +111,14 @@ class LedgerTable:
         row = self._file.one(f"SELECT {', '.join(columns)}, {_PENDING} FROM ledger") or ()  # noqa: S608 - our own names
         is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
         notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
-        by_hub = HubCounts(self._file).read()
-        return Ledger(**dict(zip((*columns, "readings_pending"), row, strict=True)), notes=notes, by_hub=by_hub)
+        return Ledger(
+            **dict(zip((*columns, "readings_pending"), row, strict=True)),
+            refused_by_reason=self._reasons(),
+            notes=notes,
+            by_hub=HubCounts(self._file).read(),
+        )
+
+    def _reasons(self) -> dict[str, int]:
+        if self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'refused_reasons'") is None:
+            return {}
+        return dict(self._file.all("SELECT reason, count FROM refused_reasons ORDER BY reason"))

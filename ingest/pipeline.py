@@ -23,6 +23,7 @@ from pathlib import Path
 
 import structlog
 
+from ingest.activity import SALVAGE_MAX_S, Activity
 from ingest.batches import Batch
 from ingest.broker_losses import DroppedMessages
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
@@ -76,6 +77,8 @@ class Ingest:
         self._monotonic_s = monotonic_s
         self._rng = rng or random.SystemRandom()
         self._stopping = threading.Event()
+        self.activity = Activity(settings)
+        """What its threads are doing."""
         self._stop_by_s: float | None = None
         self.ready = threading.Event()
         """Set once the broker keeps for us what is published."""
@@ -100,8 +103,11 @@ class Ingest:
             if has_lost_commits(self._settings.data_dir, name=QUARANTINE_NAME):
                 self._salvage(salvage_quarantine)
             salvages_left = _SALVAGES_MAX
-            while not self._has_walked(may_salvage=salvages_left > 0):
-                salvages_left -= 1
+            try:
+                while not self._has_walked(may_salvage=salvages_left > 0):
+                    salvages_left -= 1
+            finally:
+                self.activity.receiving.end()
 
     def _has_walked(self, *, may_salvage: bool) -> bool:
         """Walk until asked to stop; False where the buffer was damaged and another is in its place."""
@@ -116,6 +122,7 @@ class Ingest:
 
     def _salvage(self, salvage: Callable[..., object] = salvage_buffer) -> None:
         folder = self._settings.data_dir
+        self.activity.receiving.step(SALVAGE_MAX_S)
         try:
             salvage(folder, now_ns=self._clock_ns())
         except (OSError, sqlite3.Error) as error:
@@ -155,7 +162,7 @@ class Ingest:
                 settings=settings.ingest,
                 clock_ns=self._clock_ns,
                 rng=self._rng,
-                ingest_name=settings.mqtt.ingest_name,
+                activity=self.activity,
             )
             writer.start()
             parts.callback(self._stop_writer, writer, buffer)
@@ -184,6 +191,7 @@ class Ingest:
         upkeep = Upkeep(self._settings.data_dir, buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
         dropped = DroppedMessages(buffer, look=self._look, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
+            self.activity.receiving.step()
             writer.raise_failure()
             in_doubt = subscriber.in_doubt
             messages = subscriber.receive(_RECEIVE_TIMEOUT_S)
@@ -259,6 +267,7 @@ class Ingest:
                 self._log_full(str(error))
                 writer.raise_failure()
                 self._report_status(subscriber, buffer, str(error))
+                self.activity.receiving.step(_FULL_RETRY_S)
                 if self._stopping.wait(_FULL_RETRY_S):
                     return False
             else:
@@ -278,6 +287,7 @@ class Ingest:
                 return self._make_buffer()
             except BufferFullError as error:
                 self._log_full(str(error))
+                self.activity.receiving.step(_FULL_RETRY_S)
                 with suppress(OSError):
                     beat("ingest", self._settings.data_dir, str(error))
                 if self._stopping.wait(_FULL_RETRY_S):
@@ -316,7 +326,7 @@ class Ingest:
         # Where it can't be kept, the next commit can't either, and says so.
         with suppress(BufferFullError, OSError):
             keep_reserve(self._settings.data_dir, free_bytes_min=self._settings.ingest.disk_free_bytes_min)
-            beat("ingest", self._settings.data_dir, problem)
+            beat("ingest", self._settings.data_dir, problem or self.activity.stalled())
             buffer.status.set("subscriber", status)
         return True
 

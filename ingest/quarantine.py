@@ -291,6 +291,13 @@ class Quarantine:
             for device, format_, kinds, *rest in self._file.all(query, (Reason.UNKNOWN_SENSOR,))
         ]
 
+    def use_by_reason(self) -> dict[str, tuple[int, int]]:
+        """How many messages are in the quarantine, and their bytes as the quotas count them, by reason."""
+        if not self.is_there:
+            return {}
+        query = f"SELECT reason, count(*), sum({_SIZE}) FROM quarantine WHERE {self._which} GROUP BY reason"  # noqa: S608 - numbers
+        return {reason: (count, size) for reason, count, size in self._file.all(query)}
+
     def purge(self, *, reason: Reason | None, before_ns: int) -> int:
         """Delete refusals received before a time, of one reason or of all, for good; the ledger keeps its counts."""
         if not self.is_there:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from ingest.buffer import Buffer
 from ingest.pending import PendingRow
 from ingest.quarantine import QuarantineError
+from ingest.service_status import ServiceStatus
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from sensors.times import text_ns
 from stores.lines import encode
@@ -56,8 +57,8 @@ class StatusReport:
         ledger = buffer.ledger.read()
         oldest_ns = buffer.pending.oldest_committed_ns()
         fields: dict[str, int | float | bool] = {
-            **ledger.model_dump(exclude={"notes", "by_hub"}),
-            "connected": _connected(buffer, now_ns),
+            **ledger.model_dump(exclude={"notes", "by_hub", "refused_by_reason"}),
+            "connected": is_connected(buffer.status, now_ns),
             "buffer_bytes": buffer.used_bytes(),
             "buffer_oldest_s": max(0.0, (now_ns - oldest_ns) / NS_A_SECOND) if oldest_ns is not None else 0.0,
             "store_errors": self._store_errors,
@@ -83,6 +84,7 @@ class StatusReport:
         ]
 
 
-def _connected(buffer: Buffer, now_ns: int) -> bool:
-    status = buffer.status.get("subscriber")
+def is_connected(parts: ServiceStatus, now_ns: int) -> bool:
+    """Whether ingest received from the broker a moment ago."""
+    status = parts.get("subscriber")
     return bool(status) and status["problem"] is None and now_ns - text_ns(status["at"]) < _CONNECTED_WITHIN_NS

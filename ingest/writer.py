@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from ingest.activity import Activity
 from ingest.buffer import Buffer, BufferFullError
 from ingest.overwritten import overwritten_lines
 from ingest.pending import PendingRow
@@ -32,7 +33,7 @@ from schemas.backoff import Backoff
 from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
 from schemas.measurements import READING_NOTES
-from schemas.settings import IngestSettings
+from schemas.settings import IngestSettings, Settings
 from stores import Accepted, Keep, Outcome, Rejected, Store, StoreError, TooLarge
 from stores.lines import encode, parse
 
@@ -70,13 +71,14 @@ class Writer(threading.Thread):
         settings: IngestSettings,
         clock_ns: Callable[[], int],
         rng: random.Random,
-        ingest_name: str = "hubpulse-ingest",
+        activity: Activity | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
     ) -> None:
         """`pause` waits so many seconds, or until the writer is to stop."""
         super().__init__(name="writer", daemon=True)
-        self._report = StatusReport(ingest_name, clock_ns=clock_ns)
+        self._activity = activity or Activity(Settings())
+        self._report = StatusReport(self._activity.ingest_name, clock_ns=clock_ns)
         self._open_buffer = open_buffer
         self._open_store = open_store
         self._settings = settings
@@ -120,6 +122,8 @@ class Writer(threading.Thread):
         except Exception as error:  # noqa: BLE001 - kept for `raise_failure`
             self.failure = error
             log.error("writer_stopped", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
+        finally:
+            self._activity.writing.end()
 
     def _run(self, buffer: Buffer, store: Store) -> None:
         self._set_state(buffer, "waiting for readings")
@@ -127,6 +131,7 @@ class Writer(threading.Thread):
             # Asked before the look into the buffer: what was committed before a stop is seen.
             stopping = self._stopping.is_set()
             self._committed.clear()
+            self._activity.writing.step()
             try:
                 drained = self._turn(buffer, store)
             except BufferFullError as error:
@@ -145,7 +150,7 @@ class Writer(threading.Thread):
             if not self._stopping.is_set():
                 self._committed.wait(_LOOK_EVERY_S)
         elif self._is_young(rows):
-            self._pause(self._settings.flush_age_s)
+            self._wait(self._settings.flush_age_s)
             self._flush(buffer, store, buffer.pending.oldest(self._settings.flush_lines_max))
         else:
             self._flush(buffer, store, rows)
@@ -177,6 +182,7 @@ class Writer(threading.Thread):
             buffer.note("overwritten", self._corrections.readings)
             self._corrections = _Corrections()
         self._report.stored(rows)
+        self._activity.newest_stored_ns = int(rows[-1].lines.rpartition(b" ")[2])
         if work.rejected:
             log.warning("readings_rejected", count=len(work.rejected), error=work.rejected[0].detail)
         if self._holding:
@@ -191,7 +197,9 @@ class Writer(threading.Thread):
             if self._overdue():
                 return Keep("asked to stop before the store had taken everything")
             body = work.parts.pop()
+            self._activity.writing.step()
             outcome = _write(store, body)
+            self._count_error(outcome)
             match outcome:
                 case Accepted(overwritten):
                     self._corrections.readings += len(overwritten)
@@ -245,7 +253,22 @@ class Writer(threading.Thread):
         wait_s = self._backoff.next_s()
         if kept.retry_after_s is not None:
             wait_s = min(max(wait_s, kept.retry_after_s), _RETRY_AFTER_MAX_S)
+        self._wait(wait_s)
+
+    def _wait(self, wait_s: float) -> None:
+        self._activity.writing.step(wait_s)
         self._pause(wait_s)
+
+    def _count_error(self, outcome: Outcome) -> None:
+        match outcome:
+            case Keep(needs_operator=True):
+                self._activity.store_errors["needs_operator"] += 1
+            case Keep():
+                self._activity.store_errors["unreachable"] += 1
+            case Rejected():
+                self._activity.store_errors["rejected"] += 1
+            case TooLarge():
+                self._activity.store_errors["too_large"] += 1
 
     def _set_state(self, buffer: Buffer, state: str) -> None:
         # Where it can't be kept, `settle` can't either, and says so.

@@ -17,6 +17,9 @@ class LogEvent(NamedTuple):
 
 
 LOG_EVENTS: Mapping[str, LogEvent] = {
+    # Every service
+    "metrics_unavailable": LogEvent("The metrics port is taken; the service runs without.", ("port", "error")),
+    "service_stalled": LogEvent("A loop of the service makes no progress: systemd's watchdog is not fed.", ("error",)),
     # Receiving
     "broker_connected": LogEvent("Ingest is connected to the broker.", ("broker", "mqtt", "session")),
     "broker_restarted": LogEvent("The broker that Hubpulse runs had ended and was started again."),

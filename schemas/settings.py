@@ -182,6 +182,13 @@ class BoardSettings(_SettingsPart):
     """Names with a dot by which browsers ask for it, as through a proxy: others could be anybody's."""
 
 
+class MetricsSettings(_SettingsPart):
+    """Where a service answers /healthz, /readyz and /metrics, on 127.0.0.1 alone."""
+
+    port: int = Field(default=0, ge=0, le=65535, examples=[9461])
+    """0 for nowhere. Each service of a machine has its own."""
+
+
 class Settings(BaseModel):
     """Everything that the environment decides; with nothing set, the embedded defaults serve."""
 
@@ -202,6 +209,7 @@ class Settings(BaseModel):
     influx: InfluxSettings = InfluxSettings()
     ingest: IngestSettings = IngestSettings()
     board: BoardSettings = BoardSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @field_validator("influx")
     @classmethod

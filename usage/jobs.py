@@ -27,6 +27,7 @@ from schemas import Estate, HubpulseError
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns
 from stores import Store
 from usage.counters import Step
+from usage.job_runs import JobRuns
 from usage.journal import Change
 from usage.lease import Lease
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
@@ -70,7 +71,8 @@ class Jobs:
         self._open_store, self._estate, self._clock = open_store, estate, clock
         self._retention_days = retention_days
         self._lease = Lease(secrets.randbits(62) if holder is None else holder)
-        self._is_standing_by = False
+        self.runs = JobRuns(clock)
+        """How each job goes."""
         self._store: Store | None = None
         self._stopping = Event()
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
@@ -96,6 +98,7 @@ class Jobs:
             (self.estimate_missed, HOUR_S),
             (self.drop_expired, HOUR_S),
         ):
+            self.runs.expect(work.__name__, every_s)
             self._thread.submit(self._guarded, work)
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
         self._scheduler.start()
@@ -107,6 +110,7 @@ class Jobs:
             return
         self._scheduler.pause()
         self._thread.submit(self._close).result()
+        self.runs.progress.end()
         self._scheduler.shutdown()
         self._scheduler = self._thread = None
 
@@ -160,6 +164,8 @@ class Jobs:
         """
         store, estate = self._opened(), self._estate()
         pending = pending_marks(store, since_ns=since_ns, now_ns=now_ns)
+        if not since_ns:
+            self.runs.days_waiting = sum(map(len, pending.values()))
         waiting = {hub: sorted(days.items()) for hub, days in pending.items()}
         share = max(1, MARKED_DAYS_AT_ONCE // max(1, len(waiting)))
         for hub, days in sorted(waiting.items()):
@@ -184,6 +190,7 @@ class Jobs:
         """Go through work until `stop` is called; nothing is begun after that."""
         going_on = iter(work)
         while not self._stopping.is_set():
+            self.runs.progress.step()
             try:
                 each = next(going_on)
             except StopIteration:
@@ -218,22 +225,26 @@ class Jobs:
     # --------------------------------------------------------------------------------------------------- the schedule
 
     def _guarded(self, work: Callable[[int], object]) -> None:
+        began_s = self.runs.begin()
         try:
             if not self._stopping.is_set() and self._may_work():
                 work(self._clock())
+                self.runs.succeeded(work.__name__, began_s)
         except HubpulseError as error:
             log.warning("jobs_waiting", work=work.__name__, error=str(error))
+            self.runs.failed(work.__name__, began_s, str(error))
         except Exception as error:  # noqa: BLE001 - nothing may end the schedule
             log.error("jobs_failed", work=work.__name__, error=repr(error))  # noqa: TRY400 - one line
+            self.runs.failed(work.__name__, began_s, f"a fault: {error!r}: please report it")
 
     def _may_work(self) -> bool:
         """Whether the lease is ours; says so where that has changed."""
         stands_by = not self._lease.hold(self._opened(), self._clock(), self._stopping.wait)
-        if stands_by and not self._is_standing_by:
+        if stands_by and not self.runs.is_standing_by:
             log.info("jobs_standing_by")
-        elif self._is_standing_by and not stands_by:
+        elif self.runs.is_standing_by and not stands_by:
             log.info("jobs_taking_over")
-        self._is_standing_by = stands_by
+        self.runs.is_standing_by = stands_by
         return not stands_by
 
     def _opened(self) -> Store:

@@ -23,6 +23,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from dashboards.operations.health import ServiceHealth
+from dashboards.operations.parts import StorePart
 from dashboards.web import assets, pages, tables, views
 from dashboards.web.access import is_host_of_board
 from dashboards.web.snapshot import DAYS, SnapshotSource
@@ -57,12 +59,14 @@ def create_board(
     max_age_s: float = 5,
     hosts: Collection[str] = (),
     missing: Callable[[], Sequence[str]] = tuple,
+    health: ServiceHealth | None = None,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
     browsers may ask for it. `missing` tells what is missing: from files that were damaged, and what the broker lost.
+    `health` is that of the whole process; without it, the board needs the store alone.
     """
     app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
     source = SnapshotSource(
@@ -72,7 +76,7 @@ def create_board(
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
     _add_pages(app, source)
-    _add_api(app, open_store, estate, clock_ns)
+    _add_api(app, open_store, estate, clock_ns, health or ServiceHealth([StorePart(open_store)]))
     _add_files(app)
     _add_errors(app)
     return app
@@ -137,16 +141,21 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
 
 
 def _add_api(
-    app: FastAPI, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+    app: FastAPI,
+    open_store: Callable[[], Store],
+    estate: Callable[[], Estate],
+    clock_ns: Callable[[], int],
+    health: ServiceHealth,
 ) -> None:
     @app.get("/healthz")
     def healthz() -> JSONResponse:
-        try:
-            with closing(open_store()) as store:
-                name, *_ = store.check().split()  # where it is, and its version, are not for everybody
-                return JSONResponse({"status": "ok", "store": name})
-        except StoreError as error:
-            return JSONResponse({"status": "store unreachable", "detail": str(error)}, status_code=503)
+        status, found = health.alive()
+        return JSONResponse(found, status_code=status)
+
+    @app.get("/readyz")
+    def readyz() -> JSONResponse:
+        status, found = health.ready(for_visitors=True)
+        return JSONResponse(found, status_code=status)
 
     @app.get("/api/daily")
     def daily(

@@ -15,6 +15,7 @@ from schemas import HubpulseError
 
 _START_DEADLINE_S = 10
 _STOP_DEADLINE_S = 5
+_ANSWER_DEADLINE_S = 10
 
 
 class BoardServer:
@@ -64,6 +65,16 @@ class BoardServer:
         if self._thread.is_alive():
             self._thread.join(_STOP_DEADLINE_S)
         self._socket.close()
+
+    def answers(self) -> bool:
+        """Whether it answers a request, as a browser on this machine would send it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
+        try:
+            with socket.create_connection((host, self._port), timeout=_ANSWER_DEADLINE_S) as connection:
+                connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                return connection.recv(5) == b"HTTP/"
+        except OSError:
+            return False
 
     def __enter__(self) -> Self:
         self.start()

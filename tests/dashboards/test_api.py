@@ -65,15 +65,20 @@ def test_a_question_that_cannot_be_answered_says_what_to_ask(known: Filled, brow
     assert set(answer.json()) == {"error"}
 
 
-def test_health_names_the_store(known: Filled, browse: Browse) -> None:
-    answer = browse(known).get("/healthz")
+def test_the_board_is_alive_and_ready(known: Filled, browse: Browse) -> None:
+    client = browse(known)
+    alive, answer = client.get("/healthz"), client.get("/readyz")
+    assert (alive.status_code, alive.json()["status"]) == (200, "ok")
     assert answer.status_code == 200
-    assert answer.json()["status"] == "ok"
-    assert answer.json()["store"].startswith("SQLite")
+    assert answer.json()["status"] == "ready"
+    # Where it is, and its version, are not for everybody.
+    assert answer.json()["checks"] == [{"part": "store", "ok": True}]
 
 
 @pytest.mark.claim("S-33")
-@pytest.mark.parametrize("path", ["/", "/hubs/armley", "/hubs/nowhere", "/api/daily", "/healthz", "/static/board.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/hubs/armley", "/hubs/nowhere", "/api/daily", "/healthz", "/readyz", "/static/board.js"]
+)
 def test_every_answer_carries_the_security_headers(known: Filled, browse: Browse, path: str) -> None:
     headers = browse(known).get(path).headers
     assert "unsafe" not in headers["content-security-policy"]

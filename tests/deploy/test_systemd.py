@@ -14,7 +14,7 @@ from tests.real_parts import REPOSITORY
 
 UNITS = REPOSITORY / "deploy/systemd"
 SHARED = UNITS / "hubpulse-.service.d/service.conf"
-SERVICES = ("ingest", "jobs", "board")
+SERVICES = ("ingest", "jobs", "board", "up")
 INSTALLED = Path("etc/systemd/system")
 # Tenths. What is left is what Hubpulse needs: to talk by TCP, to reach the machine's own files.
 EXPOSURE_MAX = 15
@@ -123,6 +123,21 @@ def test_the_settings_are_settings(service: str, monkeypatch: pytest.MonkeyPatch
         assert settings.mqtt.password is not None
         assert settings.mqtt.password.get_secret_value() == "secret"
         assert settings.mqtt.client_id.get_secret_value() == "secret-name"
+
+
+def test_each_has_a_metrics_port_of_its_own() -> None:
+    ports = [re.findall(r"HUBPULSE_METRICS__PORT=(\d+)", unit(service)) for service in SERVICES]
+
+    assert len({port for (port,) in ports}) == len(SERVICES)
+
+
+def test_the_watchdog_waits_longer_than_a_healthy_loop_is_silent() -> None:
+    (watchdog_min,) = re.findall(r"^WatchdogSec=(\d+)min$", SHARED.read_text(), re.MULTILINE)
+
+    assert values(SHARED.read_text(), "Type") == ["notify"]
+    assert values(SHARED.read_text(), "Restart") == ["always"]
+    # Fed three times in that; one look may have to wait for a board that does not answer.
+    assert int(watchdog_min) * 60 / 3 > 10
 
 
 def test_the_credentials_are_those_that_init_makes() -> None:
