@@ -21,7 +21,7 @@ def broker_problems(settings: MqttSettings, *, timeout_s: float) -> list[str]:
     if _lets_in_anybody(settings, timeout_s=timeout_s):
         problems.append("it lets in clients without a password: set `allow_anonymous false`")
     if state.packet_bytes_max is None or state.packet_bytes_max > _PACKET_BYTES_MAX:
-        problems.append("one client may fill its memory with large messages: set `max_packet_size 2097152`")
+        problems.append("one client may fill its memory with large messages: set `max_packet_size 1310720`")
     return problems
 
 

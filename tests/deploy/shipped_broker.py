@@ -111,6 +111,8 @@ def health(broker: Mosquitto, configuration_folder: Path) -> int:
     return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
 
 
-def value_of(setting: str) -> str:
-    (value,) = (line.split()[1] for line in CONFIGURATION.splitlines() if line.startswith(f"{setting} "))
+def value_of(setting: str, *, last: bool = False) -> str:
+    """A setting's value; of the `last` listener, where each has its own."""
+    *others, value = (line.split()[1] for line in CONFIGURATION.splitlines() if line.startswith(f"{setting} "))
+    assert last or not others
     return value

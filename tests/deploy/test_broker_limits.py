@@ -102,7 +102,7 @@ def test_idle_connections_from_outside_keep_nobody_out_who_is_in_or_on_this_mach
     tmp_path: Path, installed: Installation
 ) -> None:
     broker = ShippedMosquitto(tmp_path / "mosquitto", installed.secrets)
-    broker.config = broker.config.replace("max_connections 2000", "max_connections 20")
+    broker.config = broker.config.replace("max_connections 400", "max_connections 20")
     with broker, Client(broker, installed, "hub-armley") as hub, ExitStack() as idle:
         for _ in range(60):
             idle.enter_context(socket.create_connection((broker.host, broker.tls_port), timeout=DEADLINE_S))

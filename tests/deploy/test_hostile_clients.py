@@ -1,7 +1,10 @@
 """What else a client with one party's credentials can't do, and how far its mischief goes where it can do some."""
 
 import json
-from contextlib import closing
+import re
+import socket
+import ssl
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ from ingest.buffer import BufferReader
 from schemas import HubpulseError
 from tests.cli.command import CommandLine
 from tests.deploy.installation import Installation
-from tests.deploy.shipped_broker import DEADLINE_S, READY_DEADLINE_S, Client, ShippedMosquitto
+from tests.deploy.shipped_broker import DEADLINE_S, READY_DEADLINE_S, Client, ShippedMosquitto, value_of
+from tests.mqtt.packets import variable_integer
 from tests.waiting import wait_until
 
 
@@ -88,6 +92,37 @@ def test_the_data_folder_and_a_backup_hold_no_password_and_no_token(
     assert found == {("session.json", "hubpulse/mqtt_client_id")}
     assert not any(text.encode() in path.read_bytes() for path in copy.iterdir() for text in secrets.values())
     assert json.loads((copy / "backup.json").read_text())
+
+
+def begin_packet(broker: ShippedMosquitto, context: ssl.SSLContext, size: int) -> ssl.SSLSocket:
+    """Begin a CONNECT of so many bytes, without a password, and send no more of it."""
+    plain = socket.create_connection((broker.host, broker.tls_port), timeout=DEADLINE_S)
+    connection = context.wrap_socket(plain, server_hostname="localhost")
+    connection.sendall(b"\x10" + variable_integer(size) + b"\0\4MQTT\5")
+    return connection
+
+
+@pytest.mark.claim("S-23")
+def test_packets_that_strangers_only_begin_leave_room_for_what_hubs_publish(
+    tmp_path: Path, installed: Installation
+) -> None:
+    """The shipped limits, a tenth of each number. With 2,000 connections of 2 MiB, 300 were enough to silence it."""
+    connections, memory = int(value_of("max_connections", last=True)) // 10, int(value_of("memory_limit")) // 10
+    packet_bytes = int(value_of("max_packet_size"))
+    broker = ShippedMosquitto(tmp_path / "mosquitto", installed.secrets)
+    broker.config = re.sub(r"max_connections 400", f"max_connections {connections}", broker.config)
+    broker.config = re.sub(r"memory_limit \d+", f"memory_limit {memory}", broker.config)
+    context = ssl.create_default_context(cafile=str(installed.secrets / "ca/ca.crt"))
+    with broker, ExitStack() as held, Client(broker, installed, "hub-armley") as hub:
+        for size in (packet_bytes - 100, 200_000, 20_000, 2_000):
+            for _ in range(connections):
+                with suppress(OSError):  # no more connections, or no room for the packet
+                    held.enter_context(begin_packet(broker, context, size))
+        for number in range(20):
+            assert hub.publish(f"hubs/armley/temperature/air-{number}", bytes(10_000)) != "Not authorized"
+        assert hub.ended == []
+    with broker, begin_packet(broker, context, packet_bytes + 100) as refused:
+        assert refused.recv(100)[:1] in (b"", b"\xe0")
 
 
 def refusals(data: Path) -> int:
