@@ -79,6 +79,7 @@ class JobsService:
             CurrentEstate(settings),
             time.time_ns,
             retention_days=settings.retention_days,
+            figures_retention_days=settings.figures_retention_days,
         )
         self.part = JobsPart(settings, self.jobs.runs)
         self._ended = threading.Event()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +15,7 @@ from ingest.buffer_file import is_open_to_others, require_file
 from mqtt.probe import is_shared, lets_in, place_of
 from schemas.errors import HubpulseError
 from schemas.localtime import NS_A_SECOND
+from schemas.measurements import Policy
 from schemas.settings import ESTATE_FILE, Settings
 from stores import open_store
 from stores.salvage import salvages
@@ -174,10 +175,25 @@ def broker_version(data_dir: Path) -> str | None:
     return None
 
 
+def _kept(settings: Settings, by_store: Mapping[Policy, int | None]) -> str:
+    """How long readings and figures are kept, and where the settings say otherwise."""
+    wanted = {Policy.RAW: settings.retention_days, Policy.USAGE: settings.figures_retention_days}
+    words = {Policy.RAW: "readings", Policy.USAGE: "figures"}
+    in_force = {**wanted, **by_store}
+    said = ", ".join(f"{words[policy]} {_days(days)}" for policy, days in in_force.items())
+    others = [words[policy] for policy, days in in_force.items() if days != wanted[policy] is not None]
+    hint = f" (the settings say otherwise of {' and '.join(others)}: change it there, docs/stores.md)" if others else ""
+    return f"keeps {said}{hint}"
+
+
+def _days(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"
+
+
 def _store(settings: Settings) -> Finding:
     """Whether we may read and write wherever points are kept, and Grafana read there, should its token be known."""
     with closing(open_store(settings)) as store:
-        detail = store.check()
+        detail = f"{store.check()}; {_kept(settings, store.kept_days())}"
         problems = list(store.probe())
     token = settings.influx.grafana_token
     if settings.store == "influxdb" and token is not None:

@@ -202,6 +202,9 @@ class Settings(BaseModel):
     retention_days: int | None = Field(default=None, ge=1, le=36500, examples=[365])
     """How long raw readings are kept; for ever where it is not set."""
 
+    figures_retention_days: int | None = Field(default=None, ge=400, le=36500, examples=[3650])
+    """How long figures are kept; for ever where it is not set. Profiles look back 53 weeks."""
+
     log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = "info"
     log_format: Literal["console", "json"] = "console"
 

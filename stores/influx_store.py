@@ -67,11 +67,12 @@ class InfluxStore:
         settings: InfluxSettings,
         *,
         retention_days: int | None = None,
+        figures_retention_days: int | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Connect to nothing yet. `now` gives Unix seconds, for a Retry-After that is a date."""
         self._settings = settings
-        self._retention_days = retention_days
+        self._days = {Policy.RAW: retention_days, Policy.USAGE: figures_retention_days}
         self._http = InfluxHttp(settings, now)
         self._server: _Server | None = None
         self._is_prepared = self._has_usage_bucket = False
@@ -133,8 +134,30 @@ class InfluxStore:
                 self._http.post("/api/v2/delete", place, asked, _JSON)
         return major in _CAN_DELETE
 
-    def expire(self, before_ns: int) -> None:
+    def expire(
+        self, before_ns: int, policy: Policy = Policy.RAW, *, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         """Do nothing: InfluxDB drops what is older than the bucket's retention by itself."""
+
+    def kept_days(self) -> Mapping[Policy, int | None]:
+        with self._translated_errors():
+            major = self._known_server().major
+            if major == 1:
+                durations = {row[0]: row[1] for row in self._rows(influxql.show_policies(self._settings.bucket))}
+                # A database has one policy beside ours that is the default one, called `autogen` where we made it.
+                raw = next((durations[name] for name in durations if name != Policy.USAGE), None)
+                found = {Policy.RAW: raw, Policy.USAGE: durations.get(Policy.USAGE)}
+                return {policy: influxql.days_of(text) for policy, text in found.items() if text is not None}
+            return self._http.call(self._kept_in_buckets) if major == 2 else {}  # noqa: PLR2004 - InfluxDB 2
+
+    def _kept_in_buckets(self, client: Any) -> dict[Policy, int | None]:
+        org_id, found = self._org_id(client), {}
+        for policy in Policy:
+            for bucket in client.buckets_api().find_buckets(name=self._place(policy), org_id=org_id).buckets:
+                if bucket.name == self._place(policy):
+                    seconds = max((rule.every_seconds for rule in bucket.retention_rules), default=0)
+                    found[policy] = seconds // DAY_S or None
+        return found
 
     def require(self) -> None:
         missing = self._missing()
@@ -198,7 +221,8 @@ class InfluxStore:
         with contextlib.suppress(RequestError):
             self._known_server()
         if self._server is not None and self._server.major == 1:
-            return f'as an administrator: {influxql.create_policy(bucket)}, then GRANT ALL ON "{bucket}" TO the user'
+            create = influxql.create_policy(bucket, self._days[Policy.USAGE])
+            return f'as an administrator: {create}, then GRANT ALL ON "{bucket}" TO the user'
         return (
             f"a missing bucket: `influx bucket create --org {self._settings.org} --name NAME`; a token for both: "
             f"`influx auth create --org {self._settings.org} --read-buckets --write-buckets` (Grafana only reads)"
@@ -243,9 +267,9 @@ class InfluxStore:
         name = self._settings.bucket
         try:
             if name not in self._names("SHOW DATABASES"):
-                self._names(influxql.create_database(name, self._retention_days))
+                self._names(influxql.create_database(name, self._days[Policy.RAW]))
             if Policy.USAGE not in self._names(influxql.show_policies(name)):
-                self._names(influxql.create_policy(name))
+                self._names(influxql.create_policy(name, self._days[Policy.USAGE]))
         except influxql.QueryError as error:
             detail = f"{self._http.name} can't make {name} and {self._place(Policy.USAGE)}"
             raise RequestError(
@@ -254,14 +278,17 @@ class InfluxStore:
 
     def _names(self, statement: str) -> list[str]:
         """The first column of a statement's answer."""
-        return [row[0] for series in self._statement(statement) for row in series.get("values", ())]
+        return [row[0] for row in self._rows(statement)]
+
+    def _rows(self, statement: str) -> list[list[Any]]:
+        return [row for series in self._statement(statement) for row in series.get("values", ())]
 
     def _make_buckets(self) -> None:
         self._http.call(self._find_or_make_buckets)
 
     def _find_or_make_buckets(self, client: Any) -> None:
         org_id = self._org_id(client)
-        for policy, days in ((Policy.RAW, self._retention_days), (Policy.USAGE, None)):
+        for policy, days in self._days.items():
             name = self._place(policy)
             if self._has_bucket(client, org_id, name):
                 continue

@@ -67,9 +67,19 @@ def _source(measurement: Measurement) -> str:
     return policy + _name(measurement.name)
 
 
-def create_policy(database: str) -> str:
-    """Make the retention policy of 1.x for what is kept for ever."""
-    return f"CREATE RETENTION POLICY {_name(Policy.USAGE)} ON {_name(database)} DURATION INF REPLICATION 1"
+def create_policy(database: str, days: int | None) -> str:
+    """Make the retention policy of 1.x for figures, which are kept so long; None for ever."""
+    policy, database = _name(Policy.USAGE), _name(database)
+    return f"CREATE RETENTION POLICY {policy} ON {database} DURATION {_duration(days)} REPLICATION 1"
+
+
+def days_of(duration: str) -> int | None:
+    """The whole days of a duration as 1.x shows it, such as `720h0m0s`; None for ever."""
+    return int(duration.partition("h")[0]) // 24 if "h" in duration else None
+
+
+def _duration(days: int | None) -> str:
+    return f"{days}d" if days else "INF"
 
 
 def show_policies(database: str) -> str:
@@ -79,7 +89,7 @@ def show_policies(database: str) -> str:
 
 def create_database(name: str, retention_days: int | None) -> str:
     """Make a database of 1.x whose points are kept so long; None for ever."""
-    return f"CREATE DATABASE {_name(name)} WITH DURATION {f'{retention_days}d' if retention_days else 'INF'}"
+    return f"CREATE DATABASE {_name(name)} WITH DURATION {_duration(retention_days)}"
 
 
 def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,11 @@ def _store_of(settings: Settings) -> Store:
     if settings.store == "influxdb":
         from stores.influx_store import InfluxStore  # noqa: PLC0415
 
-        return InfluxStore(settings.influx, retention_days=settings.retention_days)
+        return InfluxStore(
+            settings.influx,
+            retention_days=settings.retention_days,
+            figures_retention_days=settings.figures_retention_days,
+        )
     from stores.sqlite_store import SqliteStore  # noqa: PLC0415
 
     return SqliteStore(settings.data_dir / "store.db")

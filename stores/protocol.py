@@ -7,10 +7,11 @@ stay. The answer to a write ends in accept, reject or keep, and never raises for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from schemas import Policy
 from schemas.errors import HubpulseError
 
 Number = int | float | bool
@@ -117,8 +118,19 @@ class Store(Protocol):
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         """Delete the points that `read` would yield; False where the store can't. Raises StoreError."""
 
-    def expire(self, before_ns: int) -> None:
-        """Delete raw readings before `before_ns`, where the store does not do so by itself. Raises StoreError."""
+    def expire(
+        self, before_ns: int, policy: Policy = Policy.RAW, *, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Delete what a policy keeps, before `before_ns`, where the store does not do so by itself.
+
+        That is done in bounded steps, between which others may write; `goes_on` is asked after each. Raises StoreError.
+        """
+
+    def kept_days(self) -> Mapping[Policy, int | None]:
+        """How long the store by itself keeps what each policy is for, None for ever; nothing where it does not know.
+
+        Raises StoreError.
+        """
 
     def require(self) -> None:
         """Raise StoreError, naming the place, where nobody has prepared the store yet. Creates nothing."""

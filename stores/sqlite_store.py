@@ -17,11 +17,11 @@ import functools
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas import KINDS, MEASUREMENTS, FieldType, Measurement
+from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
 from stores.overwritten import only_new, take_overwritten, watch
 from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
@@ -146,17 +146,38 @@ class SqliteStore:
                     )
         return True
 
-    def expire(self, before_ns: int) -> None:
-        """Delete the raw readings before `before_ns`, a bounded number at a time; roll-ups stay. Raises StoreError."""
+    def expire(
+        self, before_ns: int, policy: Policy = Policy.RAW, *, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         if not self._is_there():
             return
-        db = self._writer.connection()
-        with self._writer.translated_errors():
-            for kind in KINDS:
-                known = db.execute("SELECT series FROM series WHERE measurement = ?", (kind.value,)).fetchall()
-                for (series,) in known:
-                    while _delete(db, kind.value, series, _int64(before_ns)) == EXPIRE_POINTS_MAX:
-                        pass
+        for measurement in (m.name for m in MEASUREMENTS.values() if m.policy is policy):
+            last = 0
+            while numbers := self._numbers_after(measurement, last):
+                deleted = self._expire_some(measurement, numbers, _int64(before_ns))
+                # Of as many as one step takes there may be more.
+                if deleted < EXPIRE_POINTS_MAX:
+                    last = numbers[-1]
+                if deleted and not goes_on():
+                    return
+
+    def kept_days(self) -> Mapping[Policy, int | None]:
+        return {}
+
+    def _numbers_after(self, measurement: str, last: int) -> list[int]:
+        query = "SELECT series FROM series WHERE measurement = ? AND series > ? ORDER BY series LIMIT ?"
+        with self._reading():
+            return [row[0] for row in self._reader.all(query, (measurement, last, SERIES_AT_ONCE))]
+
+    def _expire_some(self, measurement: str, numbers: Sequence[int], before_ns: int) -> int:
+        """Delete the oldest points of some series in one transaction, EXPIRE_POINTS_MAX at most; how many."""
+        deleted = 0
+        with self._writer.transaction() as db:
+            for number in numbers:
+                deleted += _delete(db, measurement, number, before_ns, EXPIRE_POINTS_MAX - deleted)
+                if deleted >= EXPIRE_POINTS_MAX:
+                    break
+        return deleted
 
     def require(self) -> None:
         if not self._is_there():
@@ -285,10 +306,10 @@ def _tags(text: str) -> dict[str, str]:
     return {tag: value for tag, _, value in pairs}
 
 
-def _delete(db: sqlite3.Connection, table: str, series: int, before_ns: int) -> int:
-    """Delete the oldest points of a series, at most EXPIRE_POINTS_MAX; return how many there were."""
+def _delete(db: sqlite3.Connection, table: str, series: int, before_ns: int, points_max: int) -> int:
+    """Delete the oldest points of a series, so many at most; return how many there were."""
     return db.execute(
-        f'DELETE FROM "{table}" WHERE series = ?1 AND time_ns IN '  # noqa: S608 - a kind of ours
+        f'DELETE FROM "{table}" WHERE series = ?1 AND time_ns IN '  # noqa: S608 - of the schema
         f'(SELECT time_ns FROM "{table}" WHERE series = ?1 AND time_ns < ?2 ORDER BY time_ns LIMIT ?3)',
-        (series, before_ns, EXPIRE_POINTS_MAX),
+        (series, before_ns, points_max),
     ).rowcount

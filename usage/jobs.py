@@ -6,7 +6,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> roll_up_missed           days of the last weeks without a roll-up
                                             \-> write_sensor_status      how each sensor is
                                             \-> estimate_missed          people of the last weeks whom nobody counted
-                                            \-> drop_expired             raw readings older than the retention
+                                            \-> drop_expired             what is older than its retention
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import structlog
 from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from schemas import Estate, HubpulseError
+from schemas import Estate, HubpulseError, Policy
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns
 from stores import Store
 from usage.counters import Step
+from usage.expiry import DAY_NS, raw_needed_since_ns
 from usage.job_runs import JobRuns
 from usage.journal import Change
 from usage.lease import Lease
@@ -47,6 +48,8 @@ HOUR_S = 3600
 ESTIMATED_DAYS = 62
 """How far back missed people are estimated anew: an estimate is final after four weeks, and readings come late."""
 MARKED_DAYS_AT_ONCE = 100
+EXPIRY_MAX_S, EXPIRY_PAUSE_S = 30, 0.05
+"""How long one run goes on deleting, and how long it waits between two steps of that."""
 MARKS_MAX_S = 30
 """How long one run goes on with marked days, so that a long replay never holds up today's figures."""
 
@@ -55,7 +58,8 @@ class Jobs:
     """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
 
     `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` gives
-    UTC nanoseconds; `retention_days` is how long the store keeps raw readings. What goes wrong in a run is logged in
+    UTC nanoseconds; `retention_days` is how long the store keeps raw
+    readings, `figures_retention_days` how long figures. What goes wrong in a run is logged in
     one line, and the next run tries again. Where another process holds the lease, this one stands by.
     """
 
@@ -66,10 +70,11 @@ class Jobs:
         clock: Callable[[], int],
         *,
         retention_days: int | None = None,
+        figures_retention_days: int | None = None,
         holder: int | None = None,
     ) -> None:
         self._open_store, self._estate, self._clock = open_store, estate, clock
-        self._retention_days = retention_days
+        self._retention_days, self._figures_retention_days = retention_days, figures_retention_days
         self._lease = Lease(secrets.randbits(62) if holder is None else holder)
         self.runs = JobRuns(clock)
         """How each job goes."""
@@ -215,9 +220,23 @@ class Jobs:
             write(store, lines)
 
     def drop_expired(self, now_ns: int) -> None:
-        """Let go of raw readings older than the retention, where there is one. InfluxDB does so by itself."""
-        if self._retention_days is not None:
-            self._opened().expire(now_ns - self._retention_days * 24 * NS_AN_HOUR)
+        """Let go of what is older than its retention, for a while, where there is one. InfluxDB does so by itself."""
+        store, deadline_ns = self._opened(), now_ns + EXPIRY_MAX_S * NS_A_SECOND
+
+        def goes_on() -> bool:
+            self.runs.progress.step()
+            # Whoever waits to write has its turn.
+            return not self._stopping.wait(EXPIRY_PAUSE_S) and self._clock() < deadline_ns
+
+        if self._retention_days is not None and self._has_made_up_for_days():
+            store.expire(raw_needed_since_ns(store, self._retention_days, now_ns), goes_on=goes_on)
+        if self._figures_retention_days is not None:
+            store.expire(now_ns - self._figures_retention_days * DAY_NS, Policy.USAGE, goes_on=goes_on)
+
+    def _has_made_up_for_days(self) -> bool:
+        """Whether the days that nobody was there for are computed, as far as this process should do so."""
+        missed = self.runs.by_job.get(self.roll_up_missed.__name__)
+        return missed is None or missed.last_success_ns is not None
 
     def _writer(self, store: Store, estate: Estate, hub: str, now_ns: int) -> RollupWriter:
         return RollupWriter(store, estate, hub, now_ns=now_ns, retention_days=self._retention_days)

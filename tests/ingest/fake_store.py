@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from schemas import Kind
+from schemas import Kind, Policy
 from stores import Accepted, Outcome, SeriesChunk
 from stores.lines import parse
 
@@ -56,7 +56,12 @@ class FakeStore:
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         raise NotImplementedError
 
-    def expire(self, before_ns: int) -> None:
+    def kept_days(self) -> Mapping[Policy, int | None]:
+        return {}
+
+    def expire(
+        self, before_ns: int, policy: Policy = Policy.RAW, *, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         pass
 
     def require(self) -> None:

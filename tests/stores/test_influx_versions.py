@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
+from schemas import Policy
 from schemas.settings import InfluxSettings
 from stores import Accepted, Keep, Rejected, StoreError
 from stores.influx_store import InfluxStore
@@ -57,6 +58,17 @@ def test_a_missing_bucket_is_made_with_its_retention(
     store.prepare()
     assert influx.buckets["hubs"].rules == rules
     assert influx.buckets["hubs/usage"].rules == []
+    assert store.kept_days() == {Policy.RAW: retention_days, Policy.USAGE: None}
+
+
+def test_figures_have_a_retention_of_their_own(serve: Serve, influxd: Influxd, influx_database: str) -> None:
+    influx = FakeInflux2()
+    settings = store_at(serve(influx).url)._settings
+    for known in (settings, InfluxSettings(url=influxd.url, bucket=influx_database)):
+        store = InfluxStore(known, figures_retention_days=400)
+        store.prepare()
+        assert store.kept_days() == {Policy.RAW: None, Policy.USAGE: 400}
+        store.close()
 
 
 def test_a_bucket_that_is_there_is_left_as_it_is(serve: Serve) -> None:
@@ -150,6 +162,7 @@ def test_a_1_x_database_is_made_with_its_retention_and_made_again(influxd: Influ
     policies = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"')
     durations = {policy["name"]: (policy["duration"], policy["default"]) for policy in policies}
     assert durations == {"autogen": ("720h0m0s", True), "usage": ("0s", False)}
+    assert store.kept_days() == {Policy.RAW: 30, Policy.USAGE: None}
     InfluxStore(settings, retention_days=90).prepare()
     assert influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"') == policies
 

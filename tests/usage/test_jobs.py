@@ -245,10 +245,17 @@ def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
 def test_raw_readings_older_than_the_retention_go_and_their_figures_stay(store: Store, path: Path) -> None:
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3}), (NOON_NS + 5 * DAY_NS, {"entries": 4})])
     run(path, MIDNIGHT_NS + 26 * HOUR_NS)
+    run(path, MIDNIGHT_NS + 4 * DAY_NS)
     jobs = Jobs(lambda: SqliteStore(path), estate, lambda: NOON_NS, retention_days=3)
-    jobs.drop_expired(NOON_NS + 5 * DAY_NS)
-    kept = [time_ns for run_ in store.read("footfall", start_ns=0, stop_ns=2**62) for time_ns in run_.times_ns]
-    assert (kept, row(store)["entries"]) == ([NOON_NS + 5 * DAY_NS], 3)
+
+    def kept_at(now_ns: int) -> list[int]:
+        jobs.drop_expired(now_ns)
+        return [time_ns for run_ in store.read("footfall", start_ns=0, stop_ns=2**62) for time_ns in run_.times_ns]
+
+    # The days of the retention go by readings of 33 days before.
+    assert kept_at(NOON_NS + 36 * DAY_NS - 1) == [NOON_NS, NOON_NS + 5 * DAY_NS]
+    assert kept_at(NOON_NS + 36 * DAY_NS + 1) == [NOON_NS + 5 * DAY_NS]
+    assert row(store)["entries"] == 3
 
 
 def test_without_a_retention_nothing_goes(store: Store, path: Path) -> None:
