@@ -27,6 +27,8 @@ class Refused(NamedTuple):
     """Whose quota of the quarantine it takes: a hub of the estate file, or the source that it came by."""
     unknown: UnknownDevice | None = None
     """The device that it is of, where that is no sensor's."""
+    maybe_repeated: bool = False
+    """Whether it may be there already."""
 
 
 class UnknownDevice(NamedTuple):

@@ -202,6 +202,7 @@ class Buffer:
             self._refusals.keep_rest(batch.refused)
             self._refusals.remove(refusal_id)
             self.ledger.add(_redrive_counts(removed, batch))
+            self.ledger.note("maybe_repeated", batch.maybe_repeated)
         self._reconcile()
         return True
 

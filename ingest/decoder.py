@@ -371,7 +371,9 @@ class Decoder:
         unknown: UnknownDevice | None,
     ) -> None:
         identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
-        batch.refused.append(Refused(message, rejections, readings, arrived_ns, identity, hub, unknown))
+        batch.refused.append(
+            Refused(message, rejections, readings, arrived_ns, identity, hub, unknown, self._maybe_repeated)
+        )
 
     def _arrival_ns(self, readings: int) -> int:
         """When a message came: the first of as many nanoseconds as it may have readings, which no other one has."""

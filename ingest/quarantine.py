@@ -69,17 +69,22 @@ _DEVICES = (
 )
 """Of a message whose device is no sensor's: what it calls itself, its format, and its kinds with spaces between."""
 
-MIGRATIONS = (statements(*SCHEMA), statements(*_DEVICES))
+MIGRATIONS = (
+    statements(*SCHEMA),
+    statements(*_DEVICES),
+    statements("ALTER TABLE quarantine ADD COLUMN maybe_repeated INTEGER NOT NULL DEFAULT 0"),
+)
 
 _SAMPLED = 100
 _SAMPLES_SHARE = 0.1
 _DETAILS_SHOWN = 3
 _PURGED_AT_ONCE = 1000
+_SELECT_MESSAGE = "SELECT received_ns, topic, payload, retained, reason, maybe_repeated FROM quarantine"
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
 COLUMNS = "id, received_ns, topic, payload, retained, reason, detail, readings_taken, readings_refused, hub"
 INSERT = (
-    f"INSERT OR REPLACE INTO quarantine ({COLUMNS}, device, format, kinds)"  # noqa: S608 - our own names
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT OR REPLACE INTO quarantine ({COLUMNS}, device, format, kinds, maybe_repeated)"  # noqa: S608 - our own names
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PRAGMAS = {"journal_size_limit": 16 * 1024**2}
 
@@ -100,7 +105,7 @@ class QuarantineError(HubpulseError):
         self.is_for_want_of_room = code == sqlite3.SQLITE_FULL
 
 
-Row = tuple[int, str, bytes, bool, str, str, int, int, str, str | None, str | None, str | None]
+Row = tuple[int, str, bytes, bool, str, str, int, int, str, str | None, str | None, str | None, bool]
 """A refused message, as a row but for its id."""
 
 
@@ -131,6 +136,7 @@ class Quarantined(NamedTuple):
     received_ns: int
     message: Message
     reason: Reason
+    maybe_repeated: bool
 
 
 class WaitingDevice(NamedTuple):
@@ -264,11 +270,10 @@ class Quarantine:
             query = f"SELECT id FROM quarantine WHERE {self._which} AND reason = coalesce(?, reason) ORDER BY id"  # noqa: S608 - numbers
             ids = [row[0] for row in self._file.all(query, (reason,))]
         for refusal_id in ids:
-            for _, received_ns, topic, payload, retained, why, _ in self._file.all(
-                f"{_SELECT} WHERE id = ? AND {self._which}", (refusal_id,)
-            ):
+            query = f"{_SELECT_MESSAGE} WHERE id = ? AND {self._which}"
+            for received_ns, topic, payload, retained, why, maybe_repeated in self._file.all(query, (refusal_id,)):
                 message = Message(topic.encode(), payload, retained=bool(retained))
-                yield Quarantined(refusal_id, received_ns, message, Reason(why))
+                yield Quarantined(refusal_id, received_ns, message, Reason(why), bool(maybe_repeated))
 
     def counts(self) -> dict[str, int]:
         """How many messages are in the quarantine, by reason, the most frequent first."""
@@ -345,12 +350,6 @@ class Quarantine:
         )
 
 
-def rejected_row(line: RejectedLine, received_ns: int) -> Row:
-    """A line that the store refused."""
-    reason, none = Reason.STORE_REJECTED.value, None
-    return received_ns, line.topic, line.payload, False, reason, line.detail, 0, 1, STORE, none, none, none
-
-
 def row_of(refused: Refused) -> Row:
     """A message of which nothing, or not everything, was taken."""
     topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
@@ -369,6 +368,7 @@ def row_of(refused: Refused) -> Row:
         device,
         unknown.format if unknown else None,
         " ".join(unknown.kinds) if unknown else None,
+        refused.maybe_repeated,
     )
 
 

@@ -27,7 +27,7 @@ QUARANTINE_QUOTAS = ("ALTER TABLE quarantine ADD COLUMN hub TEXT NOT NULL DEFAUL
 
 def move_quarantine(db: sqlite3.Connection) -> None:
     """Bring a buffer to the layout without refused messages."""
-    rows = db.execute(f"SELECT {COLUMNS}, NULL, NULL, NULL FROM quarantine ORDER BY id")  # noqa: S608 - our own names
+    rows = db.execute(f"SELECT {COLUMNS}, NULL, NULL, NULL, 0 FROM quarantine ORDER BY id")  # noqa: S608 - our own names
     first = rows.fetchone()
     if first is not None:
         (path,) = db.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()

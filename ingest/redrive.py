@@ -53,7 +53,9 @@ def redrive(
                 yield Redriven(refusal.id, 0, refused_again=True, detail=_CUT)
                 continue
             suited = native if refusal.reason is Reason.STORE_REJECTED else decoder
-            batch = suited.decode([refusal.message], received_ns=refusal.received_ns)
+            batch = suited.decode(
+                [refusal.message], received_ns=refusal.received_ns, maybe_repeated=refusal.maybe_repeated
+            )
             batch.messages = 0
             taken = buffer.redrive(refusal.id, batch)
             details = [r.detail for refused in batch.refused for r in refused.rejections]

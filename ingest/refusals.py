@@ -19,8 +19,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ingest.batches import Refused
-from ingest.quarantine import Quarantine, QuarantineError, RejectedLine, Row, Visible, rejected_row, row_of
+from ingest.quarantine import STORE, Quarantine, QuarantineError, RejectedLine, Row, Visible, row_of
 from schemas.localtime import NS_A_SECOND
+from schemas.readings import Reason
 from stores.sqlite_file import SqliteFile
 
 SCHEMA = (
@@ -38,6 +39,12 @@ def visible_rows(file: SqliteFile) -> Visible:
     (last_id,) = file.one("SELECT last_id FROM quarantine_record") or (None,)
     removed = tuple(row[0] for row in file.all("SELECT id FROM quarantine_gone"))
     return Visible(removed=removed) if last_id is None else Visible(last_id, removed)
+
+
+def rejected_row(line: RejectedLine, received_ns: int) -> Row:
+    """A line that the store refused."""
+    reason, none = Reason.STORE_REJECTED.value, None
+    return received_ns, line.topic, line.payload, False, reason, line.detail, 0, 1, STORE, none, none, none, False
 
 
 class RefusalRecord:

@@ -33,8 +33,7 @@ def salvage_quarantine(data_dir: Path, *, now_ns: int) -> Salvage:
 
 def has_lost_commits(data_dir: Path, *, name: str = FILE_NAME) -> bool:
     """Whether commits are behind damage in the log, where opening the file would give them up without a word."""
-    log = data_dir / f"{name}-wal"
-    return log.exists() and loses_commits(log)
+    return loses_commits(data_dir / name)
 
 
 def _make(path: Path) -> None:

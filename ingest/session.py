@@ -66,6 +66,8 @@ class SessionMemory:
         self.is_in_doubt: Callable[[], bool] = bool
         """Says whether what the broker holds may come once more, or by filters that it was not kept for."""
         self._tells_uptime = True
+        self._connected = rfc3339(clock_ns())
+        """When the connection that we have began."""
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -98,25 +100,25 @@ class SessionMemory:
         if self.is_known:
             self._note("session_lost", "sessions_lost")
         self._buffer.begin_connection(same_session=False)
-        self.touch()
+        self._begin()
 
     def resumed(self) -> bool:
         """The broker has our session; whether what it delivers now may have been delivered before."""
         if not self.is_known:
             log.warning("session_unknown", hint="readings without a time may be there twice: they are `maybe_repeated`")
             self._buffer.begin_connection(same_session=False)
-            self.touch(in_doubt=True)
+            self._begin(in_doubt=True)
             return True
         uptime_s = self._uptime_s()
-        away_s = (self._clock_ns() - text_ns(self._remembered["at"])) / NS_A_SECOND
-        # Where it was started about when we heard of it last, nobody knows which came first.
-        was_restarted = uptime_s is not None and uptime_s + UPTIME_STALE_MAX_S < away_s
+        away_s, before_s = self._seconds_since("at"), self._seconds_since("connected")
+        # It was not started before we were connected to it. Where it was about then, nobody knows which came first.
+        was_restarted = uptime_s is not None and uptime_s + UPTIME_STALE_MAX_S < before_s
         may_be = self.was_in_doubt or (uptime_s is not None and uptime_s <= away_s)
         if was_restarted:
             log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)
             self._note("broker_was_restarted", "broker_restarts")
         self._buffer.begin_connection(same_session=not was_restarted)
-        self.touch(in_doubt=may_be)
+        self._begin(in_doubt=may_be)
         return may_be
 
     def touch(self, *, in_doubt: bool = False) -> None:
@@ -124,6 +126,7 @@ class SessionMemory:
         self._remembered = {
             "client_id": self._client_id,
             "at": rfc3339(self._clock_ns()),
+            "connected": self._connected,
             "filters": list(self.filters_at_broker()),
             "in_doubt": in_doubt or self.is_in_doubt(),
             "previous": self._remembered.get("previous"),
@@ -138,6 +141,13 @@ class SessionMemory:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(self._remembered, file)
             fresh.replace(self._path)
+
+    def _begin(self, *, in_doubt: bool = False) -> None:
+        self._connected = rfc3339(self._clock_ns())
+        self.touch(in_doubt=in_doubt)
+
+    def _seconds_since(self, what: str) -> float:
+        return (self._clock_ns() - text_ns(self._remembered[what])) / NS_A_SECOND
 
     def _uptime_s(self) -> int | None:
         if not self._tells_uptime:
@@ -156,7 +166,8 @@ class SessionMemory:
     def _read(self) -> dict[str, Any]:
         try:
             found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
-            text_ns(found["at"])
+            for time in (found["at"], found.setdefault("connected", found["at"])):
+                text_ns(time)
             is_whole = isinstance(found["client_id"], str) and isinstance(found["filters"], list)
         except (OSError, ValueError, KeyError, TypeError):
             return {}

@@ -71,9 +71,9 @@ def salvages(data_dir: Path) -> list[Salvage]:
 
 
 def report_if_gone(path: Path) -> None:
-    """Note that a file which was there before is not there any more, before it is made anew. Raises OSError."""
+    """Note that a file which was there before is gone, or empty, before it is made anew. Raises OSError."""
     made = path.with_name(f"{path.name}.made")
-    if made.exists() and not path.exists():
+    if made.exists() and not (path.exists() and path.stat().st_size):
         now_ns = time.time_ns()
         _report(path, _aside(path, now_ns), {}, ["all that was in it: restore a backup"], [], now_ns)
 
@@ -96,6 +96,7 @@ def salvage(
     Nobody else may write to the file meanwhile.
     """
     new, whole = path.with_name(f"{path.name}.salvaging"), path.with_name(f"{path.name}.salvaged")
+    path.touch()  # where only its log is left
     _remove(new)
     make(new)
     rows, missing, gaps = _read_into(new, path, mend)
@@ -203,7 +204,7 @@ def _page_bytes(path: Path) -> int:
 def _readable(damaged: Path, new: Path) -> Iterator[tuple[sqlite3.Connection, Path]]:
     """The damaged file, open to read, or a copy with another first page where its own is lost, or with its log."""
     log = damaged.with_name(f"{damaged.name}-wal")
-    has_lost = log.exists() and loses_commits(log)
+    has_lost = loses_commits(damaged)
     if not has_lost and _has_first_page(damaged):
         with contextlib.closing(_connect(damaged)) as db:
             yield db, damaged

@@ -167,6 +167,9 @@ class SqliteFile:
         if not self._read_only:
             self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             finish_salvage(self.path)
+        if self.path.exists() and not self.path.stat().st_size and self._has_log():
+            raise self.problem(sqlite3.SQLITE_CORRUPT)  # SQLite, even to read, would delete the log, which may hold all
+        if not self._read_only:
             report_if_gone(self.path)
             # SQLite gives the files beside it the mode of this one. It is made without being opened: closing a file
             # gives up every lock that the process has on it, and another process may then take away its log.

@@ -1,13 +1,15 @@
 """SQLite's write-ahead log (https://sqlite.org/fileformat2.html#walformat), looked at where a bit of it flipped.
 
 SQLite takes the frames of a log up to the first whose checksum is wrong for all there is, as after a power cut, and
-commits behind it are gone without a word. Each frame's checksum goes on from the one before it, as that is stored: so
-those behind a damaged frame can be judged, too.
+commits behind it are gone without a word; with a damaged header, or where nothing is left of the file itself, it drops
+the whole log. Each frame's checksum goes on from the one before it, as that is stored: so those behind a damaged frame
+can be judged, too.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,8 @@ from typing import NamedTuple
 _HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
 _MAGIC = 0x377F0682
 _MASK = 0xFFFFFFFF
+PAGE_BYTES = 4096
+"""SQLite's own; we never ask for another."""
 
 
 class Frame(NamedTuple):
@@ -30,13 +34,14 @@ class Frame(NamedTuple):
 def frames(log: Path) -> Iterator[Frame]:
     """The frames of a log since it was begun anew, damaged ones too. Raises OSError."""
     data = log.read_bytes()
-    if len(data) < _HEADER_BYTES:
+    if len(data) < _HEADER_BYTES + _FRAME_HEADER_BYTES:
         return
     magic, _, page_bytes, _, *salts = struct.unpack_from(">6I", data)
-    if magic & ~1 != _MAGIC or page_bytes < 512 or page_bytes & (page_bytes - 1):  # noqa: PLR2004 - SQLite's least
-        return
-    order = ">" if magic & 1 else "<"
     before = struct.unpack_from(">2I", data, 24)
+    order = ">" if magic & 1 else "<"
+    if magic & ~1 != _MAGIC or _checksum(data[:24], (0, 0), order) != before:
+        order, page_bytes = (">" if sys.byteorder == "big" else "<"), PAGE_BYTES
+        salts = list(struct.unpack_from(">2I", data, _HEADER_BYTES + 8))
     step = _FRAME_HEADER_BYTES + page_bytes
     for at in range(_HEADER_BYTES, len(data) - step + 1, step):
         number, pages, *found, first, second = struct.unpack_from(">6I", data, at)
@@ -48,9 +53,12 @@ def frames(log: Path) -> Iterator[Frame]:
         before = first, second
 
 
-def loses_commits(log: Path) -> bool:
-    """Whether there is a commit behind a damaged frame."""
-    is_damaged = False
+def loses_commits(path: Path) -> bool:
+    """Whether SQLite would drop commits that are whole in a file's log: damage is before them. Raises OSError."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():
+        return False
+    is_damaged = not path.exists() or not path.stat().st_size
     for frame in frames(log):
         is_damaged |= not frame.is_whole
         if is_damaged and frame.is_whole and frame.pages:

@@ -91,8 +91,7 @@ class SqliteStore:
             return
         self.close()
         try:
-            if self._path.exists():
-                salvage(self._path, make=_make, now_ns=time.time_ns())
+            salvage(self._path, make=_make, now_ns=time.time_ns())
             self._suspect.unlink()
         except (OSError, sqlite3.Error) as error:
             raise SqliteFileError(

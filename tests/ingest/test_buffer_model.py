@@ -202,7 +202,7 @@ class BufferMachine(RuleBasedStateMachine):
         refusals = list(self.buffer.quarantine.messages(ids=None, reason=Reason.OUT_OF_RANGE))
         if not refusals:
             return
-        refusal_id, _, message, _ = refusals[which % len(refusals)]
+        refusal_id, _, message, *_ = refusals[which % len(refusals)]
         self.lines_made += 1
         batch = Batch([f"line-{self.lines_made}"]) if taken else Batch()
         assert self.buffer.redrive(refusal_id, batch) is taken

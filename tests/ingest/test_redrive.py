@@ -191,3 +191,15 @@ def test_a_clock_of_a_device_that_was_ahead_can_be_redriven_once_that_time_has_c
 
     assert BufferReader(tmp_path).quarantine.get(1).reason is Reason.CLOCK_AHEAD
     assert drive(tmp_path, ARMLEY) == [(1, 1)]
+
+
+@pytest.mark.parametrize("maybe_repeated", [False, True])
+def test_what_may_be_a_repeat_is_marked_so_once_it_is_sent_again(
+    buffer: Buffer, tmp_path: Path, *, maybe_repeated: bool
+) -> None:
+    decoder = Decoder(Registry(NOWHERE), clock_ns=lambda: NOW_NS)
+    untimed = Message(b"hubs/armley/temperature/air-1", b"21.5", 1)
+    buffer.commit(decoder.decode([untimed], maybe_repeated=maybe_repeated))
+    drive(tmp_path, ARMLEY)
+    assert buffer.pending.oldest(10)[0].lines.endswith(b",maybe_repeated=true %d" % NOW_NS) == maybe_repeated
+    assert buffer.ledger.read().notes == ({"maybe_repeated": 1} if maybe_repeated else {})

@@ -255,7 +255,8 @@ def test_what_the_buffer_held_of_refusals_moves_into_the_file_of_its_own(
     open_buffer(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         db.executescript(
-            "DROP TABLE quarantine_record; DROP TABLE quarantine_gone; DROP TABLE hub_counts; PRAGMA user_version = 4;"
+            "DROP TABLE quarantine_record; DROP TABLE quarantine_gone; DROP TABLE hub_counts;"
+            "DROP TABLE refused_reasons; PRAGMA user_version = 4;"
             "CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER, topic TEXT,"
             " payload BLOB, retained INTEGER, reason TEXT, detail TEXT, readings_taken INTEGER,"
             " readings_refused INTEGER, hub TEXT);"

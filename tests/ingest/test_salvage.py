@@ -15,7 +15,7 @@ from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.doctor import State, examine
 from ingest.ledger import Ledger
 from ingest.salvage import READINGS_LOST, has_lost_commits, salvage_buffer
-from schemas import Settings
+from schemas import HubpulseError, Settings
 from schemas.settings import MqttSettings
 from stores.salvage import finish_salvage, salvages
 from tests.ingest.given import NOW_NS, OpenBuffer, lines, refusal
@@ -197,6 +197,34 @@ def test_commits_behind_damage_in_the_log_are_not_given_up(
     ledger, _ = look(tmp_path)
     assert ledger.balanced
     assert ledger.readings_pending >= READINGS * 19
+
+
+@pytest.mark.parametrize("damage", ["emptied", "gone", "header"])
+def test_what_the_log_holds_goes_on_where_nothing_is_left_of_the_file_or_of_its_header(
+    tmp_path: Path, open_buffer: OpenBuffer, damage: str
+) -> None:
+    """SQLite deletes the log of an empty file, even to read it, and passes over one whose header it does not know."""
+    buffer = open_buffer(tmp_path / "live")
+    for number in range(20):
+        buffer.commit(readings(number))
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+        (data / name).write_bytes((tmp_path / "live" / name).read_bytes())
+    if damage == "header":
+        with (data / f"{FILE_NAME}-wal").open("r+b") as log:
+            log.write(bytes(32))
+    elif damage == "gone":
+        (data / FILE_NAME).unlink()
+    else:
+        (data / FILE_NAME).write_bytes(b"")
+        with pytest.raises(HubpulseError, match="is damaged"):
+            BufferReader(data)
+
+    assert has_lost_commits(data)
+    salvage_buffer(data, now_ns=NOW_NS)
+    ledger, _ = look(data)
+    assert (ledger.readings_pending, ledger.notes.get(READINGS_LOST, 0)) == (READINGS * 20, 0)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -105,6 +105,23 @@ def test_a_broker_that_was_started_since_may_repeat_itself(
     assert buffer.ledger.read().notes == ({"broker_restarts": 1} if is_told else {})
 
 
+def test_a_broker_that_is_back_at_once_was_restarted_all_the_same(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
+    """It was not started before we were connected to it, an hour ago."""
+    session = memory(buffer, tmp_path, clock)
+    session.lost()
+    clock.forward(HOUR_S)
+    session.touch()
+    clock.forward(0.5)
+    session = memory(buffer, tmp_path, clock, Broker(0))
+    assert session.resumed()
+    assert buffer.ledger.read().notes == {"broker_restarts": 1}
+    assert buffer.status.get("broker_was_restarted")["since"][:16] == "2026-05-12T13:00"
+    session.touch()
+    clock.forward(HOUR_S)
+    assert not memory(buffer, tmp_path, clock, Broker(HOUR_S + 1)).resumed()
+    assert buffer.ledger.read().notes == {"broker_restarts": 1}
+
+
 def test_a_doubt_outlasts_whoever_stops_before_it_ended(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
     first = memory(buffer, tmp_path, clock)
     first.lost()
