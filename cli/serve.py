@@ -56,8 +56,14 @@ def demo(
         run_demo(settings, days=days, seed=seed, stopping=stopping)
 
 
-@app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest")
-def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
+@app.command("ingest", epilog="Example: HUBPULSE_MQTT__HOST=mqtt.example.org hubpulse ingest --workers 4")
+def ingest(
+    data: DataOption = None,
+    estate: EstateOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that decode.", show_default="1: the one that receives")
+    ] = None,
+) -> None:
     """Run ingest alone: receive, validate, buffer, write to the store."""
     from cli.supervision import supervised
     from dashboards.operations.health import Part
@@ -66,6 +72,8 @@ def ingest(data: DataOption = None, estate: EstateOption = None) -> None:
     from stores import open_store
 
     settings = _service_settings(data, estate)
+    if workers is not None:
+        settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"workers": workers})})
     remember_estate(settings)
     service = Ingest(settings)
     parts: list[Part] = [IngestPart(settings, service.activity), StorePart(lambda: open_store(settings))]

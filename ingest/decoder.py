@@ -42,7 +42,7 @@ from sensors.registry import Registry, publisher_of
 from sensors.times import LocalTime, SinceReceipt
 from sensors.uplinks import kinds_of
 
-_ANNOUNCEMENTS_MAX = 10_000
+ANNOUNCEMENTS_MAX = 10_000
 """Messages that say how others are to be read: one for each sensor of each device."""
 
 _DEFAULTS = Settings()
@@ -109,7 +109,7 @@ class Decoder:
     def _announced(self, message: Message) -> None:
         if not message.payload:
             self._announcements.pop(message.topic, None)
-        elif len(self._announcements) < _ANNOUNCEMENTS_MAX:
+        elif len(self._announcements) < ANNOUNCEMENTS_MAX:
             self._announcements[message.topic] = message
 
     def decode(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mqtt.connection import Connection, State, connect
 from mqtt.messages import Message
@@ -44,7 +45,7 @@ class OldSession:
         """Whether the broker has nothing left of it."""
 
     def receive(self) -> list[Message]:
-        """What came of it, without a wait; `acknowledge` answers it."""
+        """What came of it, without a wait; a `receipt` answers it."""
         connection = self._connection
         if connection is None or connection.state is State.CLOSED:
             self._open()
@@ -61,10 +62,10 @@ class OldSession:
             self.is_empty = True
         return messages
 
-    def acknowledge(self) -> None:
-        """Answer what came: its commit is durable."""
-        if self._connection is not None:
-            self._connection.acknowledge()
+    def receipt(self) -> Callable[[], object]:
+        """To be called once what came until now is durable."""
+        connection = self._connection
+        return (lambda: None) if connection is None else partial(connection.acknowledge, connection.taken)
 
     def end(self) -> None:
         """Let the broker forget the session: a clean start with an expiry of 0. Raises HubpulseError."""

@@ -1,25 +1,27 @@
 r"""The path of a reading, and the process that runs it.
 
     broker -> subscriber -> format (decode) -> registry -> validate -> encode -> buffer (commit, THEN acknowledge)
-                                   \-> quarantine (before that commit)                \-> writer -> store
+                            |      \-> quarantine (before that commit)  |           \-> writer -> store
+                            +---------- here, or in N workers ----------+
 
-The steps from format to encode are wired in `ingest.decoder`.
+The steps from format to encode are wired in `ingest.decoder`, and done here or by `ingest.workers`.
 
-One thread receives, decodes, commits and acknowledges, a list of messages at a time; another writes to the store.
-Back-pressure needs no queue: while a commit waits, nothing is read, and the broker holds what is not acknowledged.
+One thread receives, commits and acknowledges, a list of messages at a time, and decodes where no workers do; another
+writes to the store. Back-pressure needs no queue: while a commit waits, nothing is read, and the broker holds what is
+not acknowledged.
 """
 
 from __future__ import annotations
 
-import fcntl
 import math
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -28,24 +30,22 @@ from ingest.batches import Batch
 from ingest.broker_losses import DroppedMessages
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
 from ingest.buffer_file import QUARANTINE_NAME, keep_reserve
-from ingest.decoder import Decoder
+from ingest.data_lock import data_lock
+from ingest.decoding import Decoding, DecodingHere, Parcel, Work
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.old_session import OldSession, try_to_end
-from ingest.privacy import masked_trace
 from ingest.quarantine import Quota
 from ingest.salvage import has_lost_commits, salvage_buffer, salvage_quarantine
 from ingest.session import SessionMemory
 from ingest.upkeep import Upkeep
+from ingest.workers import Workers
 from ingest.writer import Writer
 from mqtt.broker_state import BrokerState, look_if_possible
-from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
 from schemas.errors import HubpulseError
 from schemas.localtime import rfc3339
-from schemas.readings import Reason, Rejection
 from schemas.settings import Settings
-from sensors.macs import quoted
 from stores import open_store
 from stores.opening import self_healing
 from stores.salvage import salvages
@@ -57,8 +57,17 @@ _FULL_RETRY_S = 1.0
 _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOOK_TIMEOUT_S = 3.0
-_LOCK_NAME = "ingest.lock"
 _SALVAGES_MAX = 3
+
+
+class _Way(NamedTuple):
+    """The parts that a message passes, in their order, and what is remembered of the session."""
+
+    subscriber: Subscriber
+    decoding: Decoding
+    buffer: Buffer
+    writer: Writer
+    session: SessionMemory
 
 
 class Ingest:
@@ -97,7 +106,7 @@ class Ingest:
 
         Where the buffer turns out to be damaged, the way is begun anew with what is whole in it.
         """
-        with _data_lock(self._settings.data_dir):
+        with data_lock(self._settings.data_dir):
             if has_lost_commits(self._settings.data_dir):
                 self._salvage()
             if has_lost_commits(self._settings.data_dir, name=QUARANTINE_NAME):
@@ -169,7 +178,8 @@ class Ingest:
             parts.callback(subscriber.close)
             if not self._estate.is_alive():
                 self._estate.start()
-            self._receive(subscriber, buffer, writer, session)
+            with closing(self._make_decoding(subscriber, buffer)) as decoding:
+                self._receive(_Way(subscriber, decoding, buffer, writer, session))
 
     def _look(self) -> BrokerState:
         return look_if_possible(self._settings.mqtt, timeout_s=_LOOK_TIMEOUT_S)
@@ -182,35 +192,53 @@ class Ingest:
         with suppress(BufferDamagedError):  # whoever met it first has said so
             log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
-    def _receive(self, subscriber: Subscriber, buffer: Buffer, writer: Writer, session: SessionMemory) -> None:
+    def _make_decoding(self, subscriber: Subscriber, buffer: Buffer) -> Decoding:
+        announced = buffer.devices.announcements()
+        if self._settings.ingest.workers == 1:
+            return DecodingHere(self._estate.registry, self._settings, announced, clock_ns=self._clock_ns)
+
+        def meanwhile() -> bool:
+            self.activity.receiving.step()
+            subscriber.keep_alive()
+            self._report_status(subscriber, buffer, decoding.problem or subscriber.problem)
+            # Half of the time that there is to stop is the store's.
+            to_store_s = self._settings.ingest.stop_deadline_s / 2
+            return self._stop_by_s is None or self._monotonic_s() < self._stop_by_s - to_store_s
+
+        decoding = Workers(
+            self._estate.registry,
+            self._settings,
+            announced,
+            clock_ns=self._clock_ns,
+            rng=self._rng,
+            meanwhile=meanwhile,
+        )
+        return decoding
+
+    def _receive(self, way: _Way) -> None:
+        subscriber, decoding, session = way.subscriber, way.decoding, way.session
         registry = self._estate.registry
-        decoder = Decoder(registry, self._settings, clock_ns=self._clock_ns)
-        decoder.remember(buffer.devices.announcements())
         old = self._old_session(session)
         age_days_max = self._settings.ingest.quarantine_age_days_max
-        upkeep = Upkeep(self._settings.data_dir, buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
-        dropped = DroppedMessages(buffer, look=self._look, clock_ns=self._clock_ns)
+        upkeep = Upkeep(self._settings.data_dir, way.buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
+        dropped = DroppedMessages(way.buffer, look=self._look, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
             self.activity.receiving.step()
-            writer.raise_failure()
-            in_doubt = subscriber.in_doubt
-            messages = subscriber.receive(_RECEIVE_TIMEOUT_S)
-            if messages:
-                batch = _decode_new(decoder, buffer, messages, in_doubt=in_doubt or subscriber.in_doubt)
-                if not self._commit(batch, subscriber, buffer, writer):
-                    return
-                subscriber.acknowledge()
-                writer.notify()
+            way.writer.raise_failure()
+            if not subscriber.connected:
+                self._finish(way)  # what a connection gave is committed before there is another one
+            if not self._take(_received(way), way):
+                return
             if subscriber.subscribed:
                 self.ready.set()
-                if old is not None and self._empty(old, session, decoder, buffer, subscriber, writer):
+                if old is not None and self._empty(old, way):
                     old = None
             if registry is not self._estate.registry:
                 registry = self._estate.registry
-                decoder.use(registry)
+                decoding.use(registry)
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
-            is_time = self._report_status(subscriber, buffer, subscriber.problem)
+            is_time = self._report_status(subscriber, way.buffer, decoding.problem or subscriber.problem)
             if is_time:
                 upkeep.turn()
             if is_time and subscriber.connected:
@@ -221,6 +249,23 @@ class Ingest:
             )
             if subscriber.connected and (is_time or not is_as_noted):
                 session.touch()
+        self._finish(way)
+
+    def _take(self, work: Work | None, way: _Way) -> bool:
+        """Have what was received decoded; commit and acknowledge what is. False where we are to stop first."""
+        done = way.decoding.exchange(work)
+        if done is not None:
+            work, batch = done
+            if not self._commit(batch, way):
+                return False
+            work.acknowledge()
+            way.writer.notify()
+        return True
+
+    def _finish(self, way: _Way) -> None:
+        """Commit and acknowledge what is still being decoded."""
+        if way.decoding.is_busy:
+            self._take(None, way)
 
     def _old_session(self, session: SessionMemory) -> OldSession | None:
         previous = session.previous
@@ -236,37 +281,26 @@ class Ingest:
             monotonic_s=self._monotonic_s,
         )
 
-    def _empty(
-        self,
-        old: OldSession,
-        session: SessionMemory,
-        decoder: Decoder,
-        buffer: Buffer,
-        subscriber: Subscriber,
-        writer: Writer,
-    ) -> bool:
+    def _empty(self, old: OldSession, way: _Way) -> bool:
         """Take what the session of the client id before still holds; whether it is ended."""
         messages = old.receive()
         if messages:
-            batch = _decode(decoder, messages, maybe_repeated=True)
-            if self._commit(batch, subscriber, buffer, writer):
-                old.acknowledge()
-                writer.notify()
+            self._take(Work([Parcel(messages, maybe_repeated=True)], old.receipt()), way)
         if not old.is_empty or not try_to_end(old):
             return False
         log.info("old_session_ended")
-        session.forget_previous()
+        way.session.forget_previous()
         return True
 
-    def _commit(self, batch: Batch, subscriber: Subscriber, buffer: Buffer, writer: Writer) -> bool:
+    def _commit(self, batch: Batch, way: _Way) -> bool:
         """Hold the batch until the buffer has room for it; False where we are to stop first."""
         while True:
             try:
-                buffer.commit(batch)
+                way.buffer.commit(batch)
             except BufferFullError as error:
                 self._log_full(str(error))
-                writer.raise_failure()
-                self._report_status(subscriber, buffer, str(error))
+                way.writer.raise_failure()
+                self._report_status(way.subscriber, way.buffer, str(error))
                 self.activity.receiving.step(_FULL_RETRY_S)
                 if self._stopping.wait(_FULL_RETRY_S):
                     return False
@@ -340,44 +374,12 @@ def _can_be_salvaged(error: BaseException | None) -> bool:
     return False
 
 
-@contextmanager
-def _data_lock(data_dir: Path) -> Iterator[None]:
-    """One ingest process a data folder: two would tear each other's session and buffer."""
-    with ExitStack() as held:
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            file = held.enter_context((data_dir / _LOCK_NAME).open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HubpulseError(
-                f"another ingest runs on {data_dir}: stop it, or give this one its own --data and client id"
-            ) from error
-        except OSError as error:
-            raise HubpulseError(f"data folder {data_dir} can't be used ({error.strerror}): check it") from error
-        yield
-
-
-def _decode_new(decoder: Decoder, buffer: Buffer, messages: list[Message], *, in_doubt: bool) -> Batch:
-    """Decode what was not committed before; what may have been is marked where it has no time of its own."""
-    came = buffer.sort(messages)
-    batch = _decode(decoder, came.unsure, maybe_repeated=True) if came.unsure else Batch()
-    batch.add(_decode(decoder, came.new, maybe_repeated=in_doubt))
-    batch.messages, batch.redelivered, batch.deliveries = len(messages), came.redelivered, messages
-    return batch
-
-
-def _decode(decoder: Decoder, messages: list[Message], *, maybe_repeated: bool) -> Batch:
-    """Decode; should one message bring a fault of ours to light, it alone is refused."""
-    try:
-        return decoder.decode(messages, maybe_repeated=maybe_repeated)
-    except Exception as error:  # noqa: BLE001 - as below
-        log.error("decoding_failed", trace=masked_trace(error))  # noqa: TRY400 - the trace, masked
-    whole = Batch()
-    for message in messages:
-        try:
-            part = decoder.decode([message], maybe_repeated=maybe_repeated)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message is kept and nothing else suffers
-            detail = f"fault in the decoder ({quoted(error)}): please report it"
-            part = decoder.refuse(message, Rejection(Reason.BAD_PAYLOAD, detail))
-        whole.add(part)
-    return whole
+def _received(way: _Way) -> Work | None:
+    """What came; what was committed before is taken out, and what may have been is told apart."""
+    in_doubt = way.subscriber.in_doubt
+    messages = way.subscriber.receive(0 if way.decoding.is_busy else _RECEIVE_TIMEOUT_S)
+    if not messages:
+        return None
+    came = way.buffer.sort(messages)
+    parcels = [Parcel(came.unsure, maybe_repeated=True), Parcel(came.new, in_doubt or way.subscriber.in_doubt)]
+    return Work(parcels, way.subscriber.receipt(), messages, came.redelivered)

@@ -59,8 +59,6 @@ _MAY_FOLLOW = {
     State.CLOSING: {State.CLOSED},
     State.CLOSED: frozenset[State](),
 }
-
-
 _PACKET_BYTES_UNLIMITED = PAYLOAD_BYTES_MAX + 5
 
 
@@ -109,6 +107,7 @@ class Connection:
         self._answer_by_s = math.inf
         self._maintain_at_s = 0.0
         self._unacknowledged: list[int] = []
+        self._acknowledged = 0
         self._subscribing: dict[int | None, Sequence[str]] = {}
         self._granted: dict[str, ReasonCode] = {}
         self._unsubscribing: int | None = None
@@ -164,9 +163,16 @@ class Connection:
         self._unacknowledged += [m.packet_id for m in messages if m.packet_id]
         return messages
 
-    def acknowledge(self) -> bool:
-        """Answer every message taken so far, in the order received; whether there was one."""
-        packet_ids, self._unacknowledged = self._unacknowledged, []
+    @property
+    def taken(self) -> int:
+        """How many messages were taken so far that want an answer."""
+        return self._acknowledged + len(self._unacknowledged)
+
+    def acknowledge(self, taken: int | None = None) -> bool:
+        """Answer the first so many messages, or all taken so far, in the order received; whether there was one."""
+        count = max(0, (self.taken if taken is None else taken) - self._acknowledged)
+        packet_ids, self._unacknowledged = self._unacknowledged[:count], self._unacknowledged[count:]
+        self._acknowledged += count
         if not packet_ids or self._client.socket() is None:
             return False
         self._client.acknowledge(packet_ids)
@@ -187,7 +193,7 @@ class Connection:
         return self._client.ping_answered
 
     def send(self, packets: bytes) -> None:
-        """Send whole PUBLISH packets of QoS 1, as much as the socket takes at once."""
+        """Send whole PUBLISH packets of QoS 1."""
         self._client.send(packets)
 
     def take_answers(self) -> list[tuple[int, int]]:

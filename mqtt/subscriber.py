@@ -1,6 +1,6 @@
 """A subscription that survives its connections: it connects again, subscribes again, and reports why it can not.
 
-One thread: `receive` connects, keeps alive and reads; `acknowledge` answers what the last `receive` gave. A new
+One thread: `receive` connects, keeps alive and reads; a `receipt` answers what was received until it was made. A new
 connection begins inside `receive` only; what was not acknowledged on the one before, the broker delivers again.
 """
 
@@ -10,6 +10,7 @@ import random
 import select
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
@@ -125,9 +126,18 @@ class Subscriber:
                 connection.acknowledge()
         return messages
 
+    def receipt(self) -> Callable[[], None]:
+        """To be called once all that was received until now is durable: acknowledges it, on its own connection."""
+        return partial(self._acknowledge, self._connection, self._connection.taken)
+
     def acknowledge(self) -> None:
         """Answer every message received so far on this connection: their commit is durable."""
-        self._did_good = self._connection.acknowledge() or self._did_good
+        self.receipt()()
+
+    def keep_alive(self) -> None:
+        """Keep the connection alive while nothing is received; what comes meanwhile waits for `receive`."""
+        if self.connected:
+            self._connection.turn(0)
 
     def resubscribe(self, filters: Sequence[str]) -> None:
         """Take other topic filters; the session and what the broker holds for it stay.
@@ -146,6 +156,9 @@ class Subscriber:
     def close(self) -> None:
         """Send what is still queued and disconnect; the session stays with the broker."""
         self._connection.close()
+
+    def _acknowledge(self, connection: Connection, taken: int) -> None:
+        self._did_good = connection.acknowledge(taken) or self._did_good
 
     def _new_connection(self) -> Connection:
         connection = Connection(

@@ -43,6 +43,9 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "estate_reloaded": LogEvent("The edited estate file is in force.", ("hubs",)),
     "file_salvaged": LogEvent("A file was damaged or gone; what was whole in it is in a new one.", ("file", "error")),
     "format_unavailable": LogEvent("A source's format can't be used: its messages go into the quarantine.", ("error",)),
+    "worker_restarted": LogEvent(
+        "A worker process ended and is started again; what it had is decoded again.", ("worker", "error", "wait_s")
+    ),
     "ingest_stopped": LogEvent("Ingest has ended; what is pending is in the buffer.", ("readings_pending",)),
     # Writing to the store
     "readings_rejected": LogEvent("The store refused readings: they are in the quarantine.", ("count", "error")),

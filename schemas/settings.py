@@ -155,6 +155,9 @@ class InfluxSettings(_SettingsPart):
 class IngestSettings(_SettingsPart):
     """Limits of the way from the broker to the store."""
 
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many processes decode; with 1, the one that receives does."""
+
     message_bytes_max: int = Field(default=1024 * 1024, ge=128)
     clock_ahead_max_s: int = Field(default=600, ge=0)
     # Larger than all that held messages can become as line protocol, or a batch might never fit.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from mqtt.messages import covers
@@ -61,6 +63,10 @@ class Registry:
         self._formats: dict[str, Format | Rejection] = {}
         for source in estate.sources:
             self._formats.setdefault(_format_key(source), _open_format(source))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens formats and decoders of its own."""
+        return partial(Registry, self._estate, codecs=self._codecs), ()
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -124,6 +130,22 @@ class Registry:
             return levels[1]
         source = self.source_of(text)
         return source.topic if source else ""
+
+    def order_key(self, topic: bytes) -> bytes:
+        """What messages have in common that are decoded one after the other: those of one sensor have one key.
+
+        It is what the filter of the source leaves open of the topic: the levels of its +, else the first one of its #.
+        A native topic has one sensor and is its own key, and so is one that no source covers. A format that announces
+        how others of its messages are read has one key for all.
+        """
+        source = self.source_of(topic.decode(errors="replace"))
+        if source is None or source.format == "native":
+            return topic
+        if getattr(self._formats[_format_key(source)], "announces", False):
+            return source.format.encode()
+        wanted, levels = source.topic.split("/"), topic.split(b"/")
+        named = [level for name, level in zip(wanted, levels, strict=False) if name == "+"]
+        return b"/".join(named or levels[len(wanted) - 1 : len(wanted)])
 
     def decoder_of(self, device: str, model: str = "") -> FrameDecoder | Rejection | None:
         """The decoder of the model that the estate file names for a device, else of `model`; None without either."""

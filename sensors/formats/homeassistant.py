@@ -69,6 +69,9 @@ class _Switch(NamedTuple):
 class HomeAssistantFormat:
     """Announcements, and the states of what was announced."""
 
+    announces = True
+    """How a message is read depends on others: one worker reads them all."""
+
     def __init__(self) -> None:
         self._sensors: dict[str, dict[str, _Sensor]] = {}
         """By state topic, then by the topic of the announcement."""

@@ -116,14 +116,17 @@ def entries_around_now(pipeline: Pipeline) -> int:
     return sum(int(row.get("entries", 0)) for row in pipeline.export(first, last, "library").values())
 
 
+@pytest.mark.parametrize(
+    "store_settings, workers", [("influxdb", 1), ("sqlite", 1), ("sqlite", 3)], indirect=["store_settings"]
+)
 def test_a_kill_between_commit_and_acknowledgement_counts_nobody_twice(
-    store_settings: StoreSettings, make_pipeline: Callable[..., Pipeline], tmp_path: Path
+    store_settings: StoreSettings, workers: int, make_pipeline: Callable[..., Pipeline], tmp_path: Path
 ) -> None:
     sent = list(undated_counts(UNDATED_MESSAGES))
     recording = write_recording(tmp_path / "undated.jsonl", [(topic, payload) for topic, payload, _ in sent])
     estate = tmp_path / "estate.yaml"
     estate.write_text(f"name: One hub\ntimezone: UTC\nhubs:\n{UNDATED_HUB}")
-    pipeline = make_pipeline(estate, **store_settings)
+    pipeline = make_pipeline(estate, **store_settings, HUBPULSE_INGEST__WORKERS=workers)
     with Line(pipeline.broker.port) as line:
         with pipeline.start_ingest(HUBPULSE_MQTT__PORT=line.port) as ingest:
             pipeline.wait_until_subscribed(ingest)

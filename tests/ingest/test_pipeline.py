@@ -188,9 +188,11 @@ def test_a_buffer_that_is_moved_away_ends_ingest_in_one_line(settings: Settings,
     assert "\n" not in str(ingest.error)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_hub_added_to_the_estate_file_is_taken_from_then_on(
-    settings: Settings, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
+    settings = with_limits(settings, workers=workers)
     monkeypatch.setattr("ingest.estate_watch._LOOK_EVERY_S", 0.05)
     assert settings.estate is not None
     new_hub = AIR.replace("armley", "beeston")
@@ -222,9 +224,11 @@ def test_a_bad_edit_leaves_the_estate_before_it_in_force(
     assert "estate.yaml:4" in problem
 
 
+@pytest.mark.parametrize("workers", [1, 3])
 def test_messages_during_an_edit_are_neither_lost_nor_doubled(
-    settings: Settings, mosquitto: Mosquitto, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, mosquitto: Mosquitto, store: FakeStore, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
+    settings = with_limits(settings, workers=workers)
     monkeypatch.setattr("ingest.estate_watch._LOOK_EVERY_S", 0.01)
     assert settings.estate is not None
     with running(settings) as ingest:

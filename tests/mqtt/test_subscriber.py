@@ -91,6 +91,48 @@ def test_what_was_not_acknowledged_comes_again_marked_as_a_duplicate(mosquitto: 
         receive_nothing(subscriber)
 
 
+def test_a_receipt_answers_what_was_received_before_it_and_nothing_after(mosquitto: Mosquitto) -> None:
+    with Proxy(mosquitto.port) as proxy, subscribing(proxy.port) as subscriber:
+        ready(subscriber)
+        publish(mosquitto.port, numbers(0, 10))
+        first = receive(subscriber, 10)
+        receipt = subscriber.receipt()
+        publish(mosquitto.port, numbers(10, 15))
+        later = receive(subscriber, 5)
+
+        receipt()
+        assert acknowledged(proxy, 10) == [message.packet_id for message in first]
+        receipt()
+        receive_nothing(subscriber)
+        assert len(acknowledged(proxy, 10)) == 10
+        subscriber.acknowledge()
+        assert acknowledged(proxy, 15) == [message.packet_id for message in [*first, *later]]
+
+
+def test_a_receipt_of_a_connection_that_is_lost_answers_nothing_on_the_next(mosquitto: Mosquitto) -> None:
+    with Proxy(mosquitto.port) as proxy, subscribing(proxy.port) as subscriber:
+        ready(subscriber)
+        publish(mosquitto.port, numbers(0, 10))
+        receive(subscriber, 10)
+        receipt = subscriber.receipt()
+        proxy.cut()
+        again = receive(subscriber, 10)
+
+        receipt()
+        receive_nothing(subscriber)
+        assert [connection.acknowledged for connection in proxy.connections] == [[], []]
+        assert all(message.dup for message in again)
+
+
+def test_a_connection_is_kept_alive_while_nothing_is_received_and_what_came_waits(mosquitto: Mosquitto) -> None:
+    with subscribing(mosquitto.port) as subscriber:
+        ready(subscriber)
+        publish(mosquitto.port, numbers(0, 3))
+        for _ in range(5):
+            subscriber.keep_alive()
+        assert payloads(receive(subscriber, 3)) == numbers(0, 3)
+
+
 def test_an_acknowledgement_never_goes_out_on_another_connection(mosquitto: Mosquitto) -> None:
     """The commit lasts while the connection is lost and made again: the same packet id may mean another message now."""
     with Proxy(mosquitto.port) as proxy, subscribing(proxy.port) as subscriber:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas import Estate, Kind, Reason, Rejection
+from schemas.sources import Source
 from sensors.formats.native import NativeFormat
 from sensors.registry import Registry, SensorPlace
 from tests.real_parts import REPOSITORY
@@ -148,3 +149,23 @@ def test_looking_at_an_estate_or_a_message_loads_nothing_that_receives() -> None
     code = "import sys, sensors.registry, ingest.batches; sys.exit(bool({'paho', 'structlog'} & sys.modules.keys()))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "topic, key",
+    [
+        ("hubs/armley/co2/air-1", "hubs/armley/co2/air-1"),
+        ("v3/my-app/devices/eui-1/up", "my-app/eui-1"),
+        ("shellies/kitchen/sensor/temperature", "kitchen"),
+        ("shellies/kitchen/online", "kitchen"),
+        ("shellies", ""),
+        ("home/sensor/air/config", "homeassistant"),
+        ("home/air/state", "homeassistant"),
+        ("elsewhere/x", "elsewhere/x"),
+    ],
+)
+def test_messages_of_one_device_have_one_key_by_whichever_topic_they_come(topic: str, key: str) -> None:
+    more = {"shellies/#": "shelly", "home/#": "homeassistant"}
+    sources = [*ESTATE.sources, *(Source(topic=name, format=format_) for name, format_ in more.items())]
+
+    assert Registry(ESTATE.model_copy(update={"sources": sources})).order_key(topic.encode()) == key.encode()

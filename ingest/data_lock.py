@@ -1,0 +1,29 @@
+"""One ingest on a data folder at a time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from schemas.errors import HubpulseError
+
+_LOCK_NAME = "ingest.lock"
+
+
+@contextmanager
+def data_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the folder: two would tear each other's session and buffer. Raises HubpulseError where another one does."""
+    with ExitStack() as held:
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context((data_dir / _LOCK_NAME).open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HubpulseError(
+                f"another ingest runs on {data_dir}: stop it, or give this one its own --data and client id"
+            ) from error
+        except OSError as error:
+            raise HubpulseError(f"data folder {data_dir} can't be used ({error.strerror}): check it") from error
+        yield
