@@ -38,6 +38,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "usage",
         "Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
     ),
+    "publish": (
+        "publish",
+        "Freeze a period's figures in a file of the data folder, and print the code that reports carry.",
+    ),
+    "verify": (
+        "publish",
+        "Recompute what was published, and list what is otherwise now, why and by how much. Exit code 1 if anything is.",
+    ),
     "estate": ("estate", "The estate file: check it, print the JSON Schema for editors."),
     "dashboards": ("dashboards", "Grafana's dashboards: render them, check them, push them."),
     "simulate": ("simulate", "Publish a simulated estate: people, rooms, sensors, and the faults you ask for."),

@@ -4,6 +4,7 @@
     FOLDER/quarantine.db refused messages
     FOLDER/store.db      the embedded store, where that is in use
     FOLDER/estate.yaml
+    FOLDER/publication-*.json  figures as they were published
     FOLDER/backup.json   what each file's content must be
 
 The buffer is copied first: a reading leaves the buffer once it is in the store, so it is in one of the two copies at
@@ -19,6 +20,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,7 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.context import DataOption, EstateOption, load_settings, new_app, out
+from cli.publish import PUBLICATIONS
 from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
@@ -68,6 +71,8 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
     with _whole_folder(folder) as new:
         for name in names:
             copy_database(settings.data_dir / name, new / name)
+        for file in settings.data_dir.glob(PUBLICATIONS):
+            shutil.copyfile(file, new / file.name)
         if settings.estate or estate_path.exists():
             shutil.copyfile(estate_path, new / ESTATE)
         kept = {file.name: _sha256(file) for file in sorted(new.iterdir())}
@@ -89,14 +94,14 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
     settings = load_settings(data=data, estate=estate)
     names = _checked(folder)
     for name in names:
-        if name in OURS and (settings.data_dir / name).exists():
+        if name != ESTATE and (settings.data_dir / name).exists():
             raise HubpulseError(
                 f"{settings.data_dir / name} is there already: move it away first, or choose another --data"
             )
     estate_path = settings.estate or ESTATE_FILE
     with _failures(settings.data_dir):
         settings.data_dir.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        for name in (name for name in names if name in OURS):
+        for name in (name for name in names if name != ESTATE):
             _put(folder / name, settings.data_dir / name, mode=_FILE_MODE)
             out.print(f"restored {settings.data_dir / name}")
         if ESTATE in names and not estate_path.exists():
@@ -143,7 +148,8 @@ def _checked(folder: Path) -> list[str]:
             f"{folder / _CONTENTS} is not what `hubpulse backup` writes: take another backup"
         ) from error
     for name, digest in actual.items():
-        if name not in (*OURS, ESTATE) or digest != contents.sha256[name]:
+        is_ours = name in (*OURS, ESTATE) or (fnmatchcase(name, PUBLICATIONS) and Path(name).name == name)
+        if not is_ours or digest != contents.sha256[name]:
             raise HubpulseError(f"{folder / name} is not what was backed up: take another backup")
     return list(actual)
 

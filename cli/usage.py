@@ -79,7 +79,7 @@ def export(
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
     from usage import Queries
-    from usage.publication import suppress_small
+    from usage.suppression import suppress_small
 
     if hourly and per is not Per.DAY:
         _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")

@@ -207,16 +207,25 @@ def test_a_restore_never_overwrites_data_or_an_edited_estate(folder: Folder, tmp
     assert (tmp_path / "new/store.db").read_bytes() == (folder.copy / "store.db").read_bytes()
 
 
+def test_publications_are_in_a_backup_and_come_back(folder: Folder, tmp_path: Path) -> None:
+    (folder.data / "publication-7H2KQ-M9D3T.json").write_text("as published")
+    assert folder.command.run("backup", tmp_path / "second").exit_code == 0
+    answer = folder.command.run("restore", tmp_path / "second", "--data", tmp_path / "new")
+    assert (answer.exit_code, answer.err) == (0, "")
+    assert (tmp_path / "new/publication-7H2KQ-M9D3T.json").read_text() == "as published"
+
+
 def damage(copy: Path) -> None:
     content = bytearray((copy / "store.db").read_bytes())
     content[-100] ^= 1
     (copy / "store.db").write_bytes(content)
 
 
-def name_a_stranger(copy: Path) -> None:
+def name_a_stranger(copy: Path, name: str = "../evil") -> None:
     contents = json.loads((copy / "backup.json").read_text())
-    contents["sha256"]["../evil"] = contents["sha256"]["store.db"]
-    shutil.copy(copy / "store.db", copy.parent / "evil")
+    contents["sha256"][name] = contents["sha256"]["store.db"]
+    (copy / name).parent.mkdir(exist_ok=True)
+    shutil.copy(copy / "store.db", copy / name)
     (copy / "backup.json").write_text(json.dumps(contents))
 
 
@@ -226,6 +235,7 @@ def name_a_stranger(copy: Path) -> None:
     [
         (damage, "is not what was backed up"),
         (name_a_stranger, "is not what was backed up"),
+        (lambda copy: name_a_stranger(copy, "publication-/evil.json"), "is not what was backed up"),
         (lambda copy: (copy / "store.db").unlink(), "is it a whole backup"),
         (lambda copy: (copy / "backup.json").unlink(), "is it a whole backup"),
         (lambda copy: (copy / "backup.json").write_text("{}"), "is not what `hubpulse backup` writes"),

@@ -25,7 +25,7 @@ from usage.plan import HubPlan
 from usage.profile import DoorHours, UsualOpening
 from usage.profiles import Profiles
 from usage.readings import LAST_DAYS
-from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, roll_up
+from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, has_data, roll_up
 from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, changes, read_marks, read_parts, read_rows
 from usage.source import HubSource
 from usage.zone_days import zones_of_days
@@ -110,6 +110,15 @@ class HubFigures:
             else:
                 rollup = next(rollups)
                 yield DayFigures(self.hub, day, self.with_revision(rollup, rows.get(day)))
+
+    def recomputed(self, first: date, last: date) -> Iterator[DayFigures]:
+        """Yield the same days computed from the readings, whatever is stored; as stored where they have expired."""
+        wanted = self._past_and_today(first, last)
+        rows = self._daily_rows(wanted) if wanted else {}
+        for shown, rollup in zip(self.days(first, last), self.rollups(wanted), strict=True):
+            has_expired = has_data(shown.figures) and not has_data(rollup.figures)
+            fresh = self.with_revision(rollup, rows.get(shown.date))
+            yield shown if has_expired else DayFigures(self.hub, shown.date, fresh)
 
     def hours(self, first: date, last: date) -> Iterator[HourFigures]:
         """Yield every clock hour of the days from `first` to `last`, up to the hour now."""

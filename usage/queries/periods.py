@@ -6,16 +6,22 @@ short has the figures of those days.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import groupby
 
+from schemas import HubpulseError
 from schemas.measures import USAGE_MEASURES, Aggregation, Measure, PeopleState
 from usage.estimates import Estimate, Estimates
 from usage.queries.figures import DayFigures
 from usage.rollup import Figures
+
+_NAME = re.compile(r"(?P<year>199[0-9]|2[01][0-9]{2})(-(?P<part>H[12]|Q[1-4]|W[0-9]{2}|[0-9]{2}))?")
+_MONTHS = {"H": 6, "Q": 3, "": 12}
+"""How many months a period of that letter has; one without a letter has one."""
 
 
 class Period(StrEnum):
@@ -26,6 +32,25 @@ class Period(StrEnum):
     QUARTER = "quarter"
     HALF = "half"
     YEAR = "year"
+
+    @classmethod
+    def parse(cls, text: str) -> tuple[Period, date, date]:
+        """A period by its name, with its first and last day. Raises HubpulseError."""
+        found = _NAME.fullmatch(text)
+        if found is None:
+            raise HubpulseError(f"{text!r} is no period: write 2026, 2026-H1, 2026-Q3, 2026-10 or 2026-W43")
+        year, part = int(found["year"]), found["part"] or ""
+        try:
+            if part.startswith("W"):
+                first = date.fromisocalendar(year, int(part[1:]), 1)
+                return cls.WEEK, first, first + timedelta(days=6)
+            months = _MONTHS.get(part[:1], 1)
+            number = int(part.lstrip("HQ") or 1)
+            first = date(year, (number - 1) * months + 1, 1)
+        except ValueError as error:
+            raise HubpulseError(f"there is no period {text}: {year} has no such part") from error
+        next_one = (first + timedelta(days=31 * months)).replace(day=1)
+        return {1: cls.MONTH, 3: cls.QUARTER, 6: cls.HALF, 12: cls.YEAR}[months], first, next_one - timedelta(days=1)
 
     def name_of(self, day: date) -> str:
         """The period that a day belongs to: `2026-W43` (ISO 8601), `2026-10`, `2026-Q4`, `2026-H2` or `2026`."""

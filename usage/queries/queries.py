@@ -78,13 +78,22 @@ class Queries:
         """Tells what is missing from these days, by all hubs' roll-ups around them. Today is missed once it is over."""
         today = {name: self.today(name) for name in {day.hub for day in days}}
         over = [day for day in days if day.date < today[day.hub]]
-        if not any(missing_share(day.figures) for day in over):
-            return lambda _hub, _days: Estimate()
-        from usage.estimator import REACH_AFTER, REACH_BEFORE, Estimator  # noqa: PLC0415 - numpy is slow to import
+        return estimates_by(self.days_around(over), over)
 
-        first, last = min(day.date for day in over) - REACH_BEFORE, max(day.date for day in over) + REACH_AFTER
+    def days_around(self, days: Collection[DayFigures]) -> list[DayFigures]:
+        """The days that estimates of these go by, themselves included; none where nothing is missing."""
+        if not any(missing_share(day.figures) for day in days):
+            return []
+        from usage.estimator import REACH_AFTER, REACH_BEFORE  # noqa: PLC0415 - numpy is slow to import
+
+        first, last = min(day.date for day in days) - REACH_BEFORE, max(day.date for day in days) + REACH_AFTER
         around = {(day.hub, day.date): day for day in self.stored_daily(first, last) if day.date < self.today(day.hub)}
-        return Estimator((around | {(day.hub, day.date): day for day in over}).values()).of
+        return list((around | {(day.hub, day.date): day for day in days}).values())
+
+    def recomputed(self, first: date, last: date, hub: str) -> Iterator[DayFigures]:
+        """A hub's days computed from the readings; those whose readings have expired, as they are stored."""
+        self.hubs(hub)
+        return self._figures(hub).recomputed(first, last)
 
     def why(self, hub: str, day: date) -> Why | None:
         """How a day's figures came about; None for a day that is still to come."""
@@ -196,6 +205,15 @@ class Queries:
 
     def _figures(self, hub: str) -> HubFigures:
         return HubFigures(self._store, self._estate, hub, now_ns=self._now_ns)
+
+
+def estimates_by(known: Collection[DayFigures], days: Collection[DayFigures]) -> Estimates:
+    """Tells what is missing from days, by the days that are known."""
+    if not any(missing_share(day.figures) for day in days):
+        return lambda _hub, _days: Estimate()
+    from usage.estimator import Estimator  # noqa: PLC0415 - numpy is slow to import
+
+    return Estimator(known).of
 
 
 def _around(first: date, last: date) -> Span:
