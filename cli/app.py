@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "verify": (
         "publish",
-        "Recompute what was published, and list what is otherwise now, why and by how much. Exit code 1 if anything is.",
+        "Recompute what was published, and list what is otherwise now and why. Exit code 1 where anything is.",
     ),
     "estate": ("estate", "The estate file: check it, print the JSON Schema for editors."),
     "dashboards": ("dashboards", "Grafana's dashboards: render them, check them, push them."),

@@ -83,7 +83,7 @@ def verify(
     estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute what was published, and list what is otherwise now, why and by how much. Exit code 1 if anything is."""
+    """Recompute what was published, and list what is otherwise now and why. Exit code 1 where anything is."""
     from usage import Queries
     from usage.publications import code_of, compare, read
 
