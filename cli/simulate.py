@@ -52,6 +52,15 @@ TruthOption = Annotated[Path | None, typer.Option("--truth", help="Write down wh
 HubsOption = Annotated[int | None, typer.Option("--hubs", min=1, help="Number of hubs.", show_default="22")]
 
 
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="What the devices speak: mixed, native, tts, chirpstack, zigbee2mqtt, tasmota, shelly, collectd or senml.",
+    ),
+]
+
+
 @app.callback()
 def simulate(
     context: typer.Context,
@@ -75,6 +84,7 @@ def simulate(
         int, typer.Option(min=1, max=64, help="With --rate: number of connections to send over.")
     ] = 4,
     truth: TruthOption = None,
+    format_: FormatOption = "native",
     estate: EstateOption = None,
     mqtt_host: HostOption = None,
     mqtt_port: PortOption = None,
@@ -83,13 +93,14 @@ def simulate(
     """Publish a simulated estate: people, rooms, sensors, and the faults you ask for."""
     if context.invoked_subcommand is not None:
         return
+    from simulators.dressing import dressed
     from simulators.replay import parse_speed
     from simulators.scenarios import estate_document, simulation
 
     times_faster = parsed("--speed", parse_speed, speed)
     if sum((live, rate is not None, math.isfinite(times_faster))) > 1:
         raise HubpulseError("--live, --rate and --speed each set the pace: give one of them")
-    document = estate_document(estate, hubs=hubs)
+    document = dressed(estate_document(estate, hubs=hubs), format_)
     zone = ZoneInfo(document.get("timezone", "UTC"))
     run = simulation(
         document,
@@ -148,13 +159,16 @@ def verify(
 
 
 @app.command(epilog="Example: hubpulse simulate estate --hubs 100 > estate.yaml")
-def estate(hubs: HubsOption = None) -> None:
+def estate(hubs: HubsOption = None, format_: FormatOption = "native") -> None:
     """Print the estate file of the simulated estate, for ingest, jobs and board to use."""
     import yaml
 
+    from simulators.dressing import dressed
     from simulators.scenarios import estate_document
 
-    yaml.safe_dump(estate_document(None, hubs=hubs), sys.stdout, sort_keys=False, allow_unicode=True, width=120)
+    yaml.safe_dump(
+        dressed(estate_document(None, hubs=hubs), format_), sys.stdout, sort_keys=False, allow_unicode=True, width=120
+    )
 
 
 @app.command("list", epilog="Example: hubpulse simulate list")

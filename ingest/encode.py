@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 from ingest.batches import DayMark
 from ingest.validate import limits_of, out_of_range
 from schemas.kinds import KINDS, RAW_FIELDS, Kind
-from schemas.localtime import NS_AN_HOUR, day_span, local_day, on_clock_ns
+from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR, day_span, local_day, on_clock_ns
 from schemas.readings import Rejection
 from sensors.formats import Fields
 from sensors.registry import SensorPlace
 from sensors.times import LocalTime
 from stores.lines import series_prefix
 
+_AHEAD_NS = 10 * NS_A_MINUTE
+"""So much may a device's clock be ahead."""
 _UNDER_WAY_NS = 12 * NS_AN_HOUR
 """Longer than that, and the receipt does not tell which of two instants a local time is."""
 
@@ -45,12 +47,12 @@ class HubDays:
     def instant(self, local: LocalTime, received_ns: int) -> int:
         """The instant at which the hub's clocks show a time.
 
-        Where they show it twice, or never, the one nearer to the receipt, but of a message that came much later the
-        first: nothing tells how long it was under way.
+        Where they show it twice, or never, it is the latest one before the receipt; but the first where the message
+        came much later: nothing tells how long it was under way.
         """
-        first, second = (on_clock_ns(local.wall_ns, self._zone, fold) for fold in (0, 1))
-        near = min(first, second, key=lambda time_ns: abs(received_ns - time_ns))
-        return near if abs(received_ns - near) < _UNDER_WAY_NS else first
+        first, second = sorted(on_clock_ns(local.wall_ns, self._zone, fold) for fold in (0, 1))
+        under_way_ns = received_ns - second
+        return second if -_AHEAD_NS <= under_way_ns <= _UNDER_WAY_NS else first
 
     def mark(self, time_ns: int) -> DayMark:
         """The day of a time."""

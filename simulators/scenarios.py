@@ -24,6 +24,8 @@ _AROUND_A_CHANGE_DAYS = 3
 _BUSY_TIMES = 4.0
 _BEYOND_DISTINCTION = ("counter-reset-midnight", "swapped-device", "wrong-zone")
 """Faults that look like something else where other faults strike too."""
+_SAID_BY_GAPS = ("radio-loss",)
+"""Faults that another one does already, of which they would hide what the truth notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "outage": Scenario("hubs are cut off for hours to days and send their history late", ("outage", "late")),
         "chaos": Scenario(
             "nearly everything that goes wrong in the field, at once",
-            tuple(name for name in describe() if name not in _BEYOND_DISTINCTION),
+            tuple(name for name in describe() if name not in (*_BEYOND_DISTINCTION, *_SAID_BY_GAPS)),
         ),
         "clock-change": Scenario("a week around each of the last two clock changes", spans=_around_changes),
         "busy-day": Scenario("an ordinary run of days, and on the last open one four times the people", busy=True),

@@ -23,6 +23,7 @@ from schemas.localtime import Span
 from simulators.faults import Fault, FaultPlan, plan
 from simulators.hub import HubDay, SimulatedHub
 from simulators.messages import TimedMessage
+from simulators.speech import Speech
 from simulators.transmissions import Disturb, SendingOrder, Transmission, messages_of, transmissions_of
 from simulators.truth.record import TruthRecord
 
@@ -104,27 +105,35 @@ class Simulation:
         """Every message in the order of sending; `readings_max` bounds a message's readings on each day."""
         faults = self.fault_plan().readings
         order = SendingOrder()
+        speech = Speech(self.estate)
         simulated = SimulatedEstate(self.estate, seed=self.seed, crowds=dict(self.crowds))
         for first, last in self.spans:
             for day, hub_days in groupby(simulated.days(first, last), key=lambda hub_day: hub_day.day):
                 for hub_day in hub_days:
-                    self._send(hub_day, faults, order, truth)
+                    self._send(hub_day, faults, order, truth, speech)
                     on_hub_day()
                 if truth is not None:
                     truth.end_of_day(day)
                 next_ns = min(hub.bounds(day + timedelta(days=1)).start_ns for hub in simulated.hubs)
-                yield from messages_of(order.until(next_ns), readings_max=readings_max(day))
+                yield from messages_of(order.until(next_ns), readings_max=readings_max(day), speak=speech.message)
             if truth is not None:
                 truth.end_of_span()
-        yield from messages_of(order.until(None), readings_max=readings_max(date.max))
+        yield from messages_of(order.until(None), readings_max=readings_max(date.max), speak=speech.message)
 
-    def _send(self, hub_day: HubDay, faults: Sequence[Fault], order: SendingOrder, truth: TruthRecord | None) -> None:
+    def _send(
+        self,
+        hub_day: HubDay,
+        faults: Sequence[Fault],
+        order: SendingOrder,
+        truth: TruthRecord | None,
+        speech: Speech,
+    ) -> None:
         start_ns, stop_ns = self.window
         for undisturbed in transmissions_of(hub_day):
             transmissions = undisturbed
             for fault in faults:
                 transmissions = fault.apply(hub_day, transmissions)
-            transmissions = [t for t in self.disturb(transmissions) if start_ns <= t.sent_ns < stop_ns]
+            transmissions = [t for t in speech.cut(self.disturb(transmissions)) if start_ns <= t.sent_ns < stop_ns]
             order.add(transmissions)
             if truth is not None:
                 truth.take(hub_day, transmissions)

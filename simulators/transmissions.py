@@ -93,18 +93,28 @@ class SendingOrder:
 _sent_ns = attrgetter("sent_ns")
 
 
-def messages_of(transmissions: Sequence[Transmission], *, readings_max: int) -> Iterator[TimedMessage]:
+Speak = Callable[[Transmission], TimedMessage | None]
+"""The message of a device that speaks another format; None where it speaks natively."""
+
+
+def messages_of(
+    transmissions: Sequence[Transmission], *, readings_max: int, speak: Speak = lambda _transmission: None
+) -> Iterator[TimedMessage]:
     """Transmissions in sending order as messages of up to so many readings of one topic.
 
     A reading with a payload of its own travels alone: what is refused with it would be refused for its neighbours too.
+    So does one of a device that speaks another format.
     """
     if readings_max == 1:
-        yield from map(_single, transmissions)
+        yield from (speak(transmission) or _single(transmission) for transmission in transmissions)
         return
-    messages = [_single(transmission) for transmission in transmissions if transmission.content is not None]
+    messages: list[TimedMessage] = []
     series: dict[tuple[str, str, Kind], list[Transmission]] = {}
     for transmission in transmissions:
-        if transmission.content is None:
+        spoken = speak(transmission)
+        if spoken is not None or transmission.content is not None:
+            messages.append(spoken or _single(transmission))
+        else:
             series.setdefault(transmission.series, []).append(transmission)
     for same in series.values():
         messages += map(_batch, _batches(same, readings_max))

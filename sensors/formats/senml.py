@@ -134,11 +134,12 @@ def _joined(decoded: Sequence[Decoded]) -> list[Decoded]:
         kept: list[Item | Rejection] = []
         for item in items:
             if isinstance(item, Item):
-                fields = latest.get((device, item.kind, item.time_ns))
+                whole = also[-1] if device == also[0] else device
+                fields = latest.get((whole, item.kind, item.time_ns))
                 if fields is not None and fields.keys().isdisjoint(item.fields):
                     fields.update(item.fields)
                     continue
-                latest[device, item.kind, item.time_ns] = item.fields
+                latest[whole, item.kind, item.time_ns] = item.fields
             kept.append(item)
         if kept:
             joined.append(Decoded(device, kept, also))

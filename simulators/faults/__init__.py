@@ -14,7 +14,7 @@ from types import MappingProxyType
 from schemas import HubpulseError
 from simulators.faults.base import Fault, Injection
 from simulators.faults.counters import CounterResetMidnight, CounterResetReboot, Rollover, SwappedDevice
-from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Late, Outage, OutOfOrder
+from simulators.faults.transport import DeadSensor, Duplicates, Flood, Gaps, Late, Outage, OutOfOrder, RadioLoss
 from simulators.faults.values import ClockSkew, Drift, Malformed, Spikes, Stuck, WrongUnit, WrongZone
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -30,6 +30,7 @@ FAULTS: tuple[type[Fault], ...] = (
     WrongUnit,
     Malformed,
     Gaps,
+    RadioLoss,
     DeadSensor,
     ClockSkew,
     WrongZone,

@@ -25,6 +25,16 @@ class Gaps(Fault):
         return transmission._replace(lost=True)
 
 
+class RadioLoss(Fault):
+    """A frame that no gateway heard: nobody sends it again."""
+
+    name, share = "radio-loss", 0.03
+    summary = "a reading is lost by radio (share of readings)"
+
+    def change(self, transmission: Transmission, _rng: Random) -> Transmission:
+        return transmission._replace(lost=True)
+
+
 class DeadSensor(Gaps):
     """A sensor dies and is replaced one or two days later by a like one that carries on."""
 

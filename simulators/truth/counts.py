@@ -129,6 +129,7 @@ def transferred(access_points: Iterable[ReceivedSeries], hours: Hours) -> list[C
         count
         for series in access_points
         for reading in series.steps(hours.day)
+        if "rx_bytes_total" in reading.fields
         for number in reading.counted
         for count in hours.spread(reading, number, series.hold_ns)
     ]

@@ -129,15 +129,20 @@ class ReceivedSeries:
     def measured(self, span: Span, field: str) -> list[tuple[int, float]]:
         """Time and value of the trusted readings that can hold for a part of the span."""
         holding = self.within(Span(span.start_ns - self.hold_ns, span.stop_ns))
-        return [(reading.time_ns, reading.fields[field]) for reading in holding if not reading.suspect]
+        return [(r.time_ns, r.fields[field]) for r in holding if not r.suspect and field in r.fields]
 
     def _before(self, time_ns: int) -> int:
         """How many readings are before an instant."""
         return bisect_left(self.readings, time_ns, key=attrgetter("time_ns"))
 
 
+_BYTES = "rx_bytes_total"
+
+
 def _bytes_between(before: Fields, now: Fields) -> Counted:
-    """Bytes are never tampered with: their totals simply grow."""
+    """Bytes are never tampered with: their totals simply grow. Many a device does not tell them."""
+    if _BYTES not in now or _BYTES not in before:
+        return _NOBODY
     rx, tx = (int(now[name]) - int(before[name]) for name in ("rx_bytes_total", "tx_bytes_total"))
     return Counted(rx, tx)
 
