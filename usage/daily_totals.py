@@ -1,11 +1,21 @@
-"""Counters whose totals start from 0 at each local midnight (`resets: daily` of the estate file)."""
+"""Counters whose totals start from 0 at each local midnight: as the estate file says (`resets: daily`), or by habit."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
-from schemas.localtime import instant_ns
-from usage.counters import Correction, CounterRules, Growth, Step, growth
+from schemas.localtime import NS_AN_HOUR, instant_ns
+from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
+from usage.totals import NO_VALUES, growth, is_step_back
+
+HABIT_DAYS = 8
+"""The midnights before a silence that tell whether a counter restarts at midnight."""
+HABIT_NS = (HABIT_DAYS + 1) * 24 * NS_AN_HOUR
+"""How far before a silence readings are needed for that."""
+SILENCE_NS = 6 * NS_AN_HOUR
+"""A counter that restarts at midnight seldom stands higher again after a shorter silence."""
+_RESTARTS_MIN = 3
 
 
 def daily_growth(
@@ -60,3 +70,57 @@ def _is_reset_late(
     while i + 1 < len(totals) and times_ns[i + 1] - midnight_ns <= rules.gap_ns and totals[i + 1] >= totals[i]:
         i += 1
     return i + 1 == len(totals) or totals[i + 1] < totals[i]
+
+
+def is_doubtful(step: Step, gap_ns: int, midnight_of: Callable[[int], int]) -> bool:
+    """Whether a counter may have restarted at a midnight in a silence, and look as if it had grown."""
+    is_long = step.stop_ns - step.start_ns > max(gap_ns, SILENCE_NS) and step.growth > 0
+    return is_long and midnight_of(step.stop_ns - 1) > step.start_ns
+
+
+def without_restarts(
+    found: Growth,
+    times_ns: Sequence[int],
+    totals: Sequence[int],
+    gap_ns: int,
+    midnight_of: Callable[[int], int],
+) -> Growth:
+    """A counter's growth, where a silence over a midnight tells no more than the new total if it restarts then.
+
+    So it does where it fell at most of the midnights in the `HABIT_DAYS` before the silence, three at least.
+    """
+    restarts = {
+        step: Step(step.start_ns, step.stop_ns, totals[bisect_left(times_ns, step.stop_ns)], is_known=False)
+        for step in found.steps
+        if step.is_known and is_doubtful(step, gap_ns, midnight_of)
+        if _restarts_daily(times_ns, totals, step.start_ns, midnight_of)
+    }
+    if not restarts:
+        return found
+    corrections = [
+        Correction(Cause.RESET, new.stop_ns, new.growth - old.growth, new.growth, new.growth)
+        for old, new in restarts.items()
+    ]
+    return Growth(
+        tuple(restarts.get(step, step) for step in found.steps),
+        tuple(sorted([*found.corrections, *corrections], key=by_time)),
+        found.is_settled,
+    )
+
+
+def _restarts_daily(
+    times_ns: Sequence[int], totals: Sequence[int], until_ns: int, midnight_of: Callable[[int], int]
+) -> bool:
+    stop, fell, carried_on = bisect_left(times_ns, until_ns) + 1, 0, 0
+    midnight_ns = midnight_of(until_ns)
+    for _ in range(HABIT_DAYS):
+        before_ns, after_ns = midnight_of(midnight_ns - 1), midnight_of(midnight_ns + 25 * NS_AN_HOUR)
+        first, at = bisect_left(times_ns, before_ns), bisect_left(times_ns, midnight_ns)
+        last = min(stop, bisect_left(times_ns, after_ns))
+        before = next((total for total in reversed(totals[first:at]) if total and total not in NO_VALUES), None)
+        after = next((total for total in totals[at:last] if total and total not in NO_VALUES), None)
+        if before is not None and after is not None:
+            fell += after < before and not is_step_back(before, after)
+            carried_on += after >= before
+        midnight_ns = before_ns
+    return fell >= _RESTARTS_MIN and fell > 2 * carried_on

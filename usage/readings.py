@@ -10,14 +10,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import sub
 from statistics import median_low
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
 from schemas.measurements import READING_NOTES
 from stores import SeriesChunk
-from usage.counters import CounterRules, Growth, growth
-from usage.daily_totals import daily_growth
+from usage.counters import CounterRules, Growth
+from usage.daily_totals import SILENCE_NS, daily_growth, without_restarts
+from usage.totals import growth
 
 Number = int | float | bool
 
@@ -109,11 +111,13 @@ class SensorReadings:
         if name not in self._growths:
             track = self.measures(name)
             totals = [int(total) for total in track.values]
-            self._growths[name] = (
-                daily_growth(track.times_ns, totals, rules, midnight_of)
-                if rules.resets_daily
-                else growth(track.times_ns, totals, rules)
-            )
+            if rules.resets_daily:
+                found = daily_growth(track.times_ns, totals, rules, midnight_of)
+            else:
+                found = growth(track.times_ns, totals, rules)
+                if _is_silent_for(SILENCE_NS, track.times_ns):
+                    found = without_restarts(found, track.times_ns, totals, rules.gap_ns, midnight_of)
+            self._growths[name] = found
         return self._growths[name]
 
     def _track(self, name: str, *, trusted: bool) -> Track:
@@ -133,6 +137,10 @@ class SensorReadings:
             return Track(self.times_ns, values)  # type: ignore[arg-type] # no None is left in it
         pairs = [(t, v) for t, v in zip(self.times_ns, values, strict=True) if v is not None]
         return Track([t for t, _ in pairs], [v for _, v in pairs])
+
+
+def _is_silent_for(length_ns: int, times_ns: Sequence[int]) -> bool:
+    return max(map(sub, times_ns[1:], times_ns), default=0) > length_ns
 
 
 @dataclass(frozen=True, slots=True)

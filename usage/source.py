@@ -16,10 +16,12 @@ from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
 from stores import SeriesChunk, Store
 from usage.calendar import Day, HubCalendar
-from usage.counters import GAP_MAX_NS, HOLD_NS, CounterRules, is_anchored
+from usage.counters import GAP_MAX_NS, HOLD_NS, CounterRules
+from usage.daily_totals import HABIT_NS, SILENCE_NS, is_doubtful
 from usage.plan import EXPECTED_KINDS, HubPlan
 from usage.readings import HubReadings, SensorReadings, by_sensor, last_days
 from usage.sensor_limit import with_most_readings, with_room
+from usage.totals import is_anchored
 
 DAYS_AT_ONCE = 7
 PAD_NS = 2 * NS_AN_HOUR
@@ -124,24 +126,48 @@ class HubSource:
         if kind is Kind.FOOTFALL and has_older and sensor.times_ns[-1] < span.start_ns - _LOOK_BACK_NS:
             sensor = self._with_last_count(sensor, chunks)
         totals = sorted(time_ns for name in _COUNTERS[kind] for time_ns in sensor.measures(name).times_ns[-1:])
-        if not totals or totals[-1] < span.start_ns - GAP_MAX_NS:
+        is_silent = bool(totals) and totals[-1] < span.start_ns and self._is_last(span)
+        if not totals or is_silent or totals[-1] < span.start_ns - GAP_MAX_NS:
             return sensor
         rules = self.plan.people_rules(sensor.sensor) if kind is Kind.FOOTFALL else self.plan.byte_rules(sensor.sensor)
         own = [chunk for chunk in chunks if chunk.tags["sensor"] == sensor.sensor]
-        if has_older and not rules.resets_daily:
+        looks_back = has_older and not rules.resets_daily
+        if looks_back:
             for window in _windows_behind(min(sensor.times_ns[0], span.start_ns - _LOOK_BACK_NS)):
                 if all(_is_anchored(sensor, name, rules, span.start_ns) for name in _COUNTERS[kind]):
                     break
                 own = [*self._chunks(kind, window, sensor.sensor), *own]
                 sensor = self._by_sensor(own)[0]
         for name in _COUNTERS[kind]:
-            for last_ns in sensor.measures(name).times_ns[-1:]:
-                for window in _windows_ahead(last_ns, span.stop_ns + PAD_NS, self.now_ns + CLOCK_AHEAD_NS):
-                    if self._is_settled(sensor, name, rules, span.stop_ns):
-                        break
-                    own = [*own, *self._chunks(kind, window, sensor.sensor)]
-                    sensor = self._by_sensor(own)[0]
+            for window in self._windows_ahead(sensor, name, rules, span):
+                own = [*own, *self._chunks(kind, window, sensor.sensor)]
+                sensor = self._by_sensor(own)[0]
+                if self._is_settled(sensor, name, rules, span.stop_ns):
+                    break
+        needed_ns = self._midnights_since(kind, sensor, rules, span) if looks_back else span.stop_ns
+        if needed_ns < sensor.times_ns[0]:
+            own = [*self._chunks(kind, Span(needed_ns, sensor.times_ns[0]), sensor.sensor), *own]
+            sensor = self._by_sensor(own)[0]
         return sensor
+
+    def _windows_ahead(self, sensor: SensorReadings, name: str, rules: CounterRules, span: Span) -> Iterator[Span]:
+        """Where to look for what settles a total, if anything has to be."""
+        last_ns = sensor.measures(name).times_ns[-1:]
+        if not last_ns or self._is_settled(sensor, name, rules, span.stop_ns):
+            return iter(())
+        return _windows_ahead(last_ns[0], span.stop_ns + PAD_NS, self.now_ns + CLOCK_AHEAD_NS)
+
+    def _midnights_since(self, kind: Kind, sensor: SensorReadings, rules: CounterRules, span: Span) -> int:
+        """Since when readings tell whether the counter restarts at midnight, if that matters; else the span's end."""
+        midnight_of = self.calendar.midnight_of
+        found = (sensor.growth(name, rules, midnight_of).touching(span) for name in _COUNTERS[kind])
+        long = (step for steps in found for step in steps if step.stop_ns - step.start_ns > SILENCE_NS)
+        starts = [step.start_ns for step in long if is_doubtful(step, rules.gap_ns, midnight_of)]
+        return min(starts) - HABIT_NS if starts else span.stop_ns
+
+    def _is_last(self, span: Span) -> bool:
+        """Whether nothing can be read yet beyond what is read for a span."""
+        return self.now_ns + CLOCK_AHEAD_NS <= span.stop_ns + PAD_NS
 
     def _with_last_count(self, door: SensorReadings, chunks: list[SeriesChunk]) -> SensorReadings:
         """A silent door's readings back to one that counts: it is a door, whatever it sent last."""

@@ -163,6 +163,29 @@ OTHERS = [
         sensor={"resets": "daily"},
     ),
     FieldSequence(
+        "restarts-each-midnight-and-is-dead-for-days",
+        [
+            *(
+                reading
+                for day, last in (("02", 80), ("03", 70), ("04", 90), ("05", 60))
+                for reading in totals(f"2026-11-{day}T00:30", 0, 1, last // 2, last, last, every_min=330)
+            ),
+            *totals("2026-11-09T15:00", 75, 77, every_min=330),
+        ],
+        # By 15:00 on the 9th 75 people had come since midnight, of whom more than 15 may have come on no day before.
+        entries(d02=80, d03=70, d04=90, d05=60, d06=None, d08=None, d09=77),
+        sensor={"every": "330m", "counter_bits": 32},
+    ),
+    FieldSequence(
+        "grows-on-over-days-of-silence",
+        [
+            *totals("2026-11-02T00:30", *range(0, 60, 5), every_min=330),
+            *totals("2026-11-07T00:30", 175, 177, every_min=330),
+        ],
+        entries(d05=49, d06=48),
+        sensor={"every": "330m", "counter_bits": 32},
+    ),
+    FieldSequence(
         "two-people-at-midnight",
         [
             ("2026-11-05T00:00:00Z", [{"time": "2026-11-05T00:00:00Z", "entries": n} for n in (3, 4)]),

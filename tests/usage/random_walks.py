@@ -211,12 +211,16 @@ def bound_of(walk: Walk) -> Bound:
 
 
 def _is_settled_by(reading: Sent, later: Sequence[Sent]) -> bool:
-    """Whether the next reading shows that a counter went on from here. A zero shows nothing, nor does a month later."""
+    """Whether the next reading shows that a counter went on from here.
+
+    A zero shows nothing, nor does a month later, nor one that came through the top: the reading before it is alone.
+    """
     return (
         bool(later)
         and later[0].is_true
         and not later[0].changed
         and later[0].total > 0
+        and later[0].total >= reading.total
         and later[0].time_ns - reading.time_ns <= MONTH_NS
     )
 

@@ -170,6 +170,30 @@ TOTALS = [
     ),
     FieldSequence("jitter", totals(DAY + "09:00", 100, 99, 100, 99, 101, 100, 102), entries(d04=2)),
     FieldSequence("jitter-for-an-hour", totals(DAY + "09:00", 100, 98, 98, 98, 99, 99, 99, 101), entries(d04=1)),
+    FieldSequence(
+        "a-counter-goes-on-a-little-lower",
+        totals(DAY + "09:00", 1000, 1003, 940, *range(945, 1006, 5)),
+        entries(d04=3 + 65),
+    ),
+    FieldSequence(
+        "a-counter-a-little-lower-for-days",
+        [
+            *totals("2026-11-03T15:00", 5000, 5004, 4800, *[4800] * 15, every_min=60),
+            *totals("2026-11-04T09:00", 4800, 4805, 4829, *[4829] * 21, every_min=60),
+            *totals("2026-11-05T09:00", 4830, 4836, every_min=60),
+        ],
+        entries(d03=4, d04=29, d05=7),
+        sensor={"every": "60m"},
+    ),
+    FieldSequence(
+        "two-more-below-the-mark-at-night",
+        [
+            *totals(DAY + "15:00", 5000, 5004, 4990, 4991, *[4992] * 22, every_min=60),
+            *totals("2026-11-05T17:00", 4995, 4997, every_min=60),
+        ],
+        entries(d04=6, d05=5),
+        sensor={"every": "60m"},
+    ),
     FieldSequence("one-wild-reading", totals(DAY + "09:00", 500, 90_000, 501), entries(d04=1)),
     FieldSequence("two-wild-readings", totals(DAY + "09:00", 500, 90_000, 4_000_000, 501), entries(d04=1)),
     FieldSequence("another-device", totals(DAY + "09:00", 500, 90_000, 90_002, 90_003), entries(d04=3)),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from schemas.localtime import Span
 from tests.usage.given import HOUR_NS
-from usage.counters import CounterRules, growth, is_anchored
+from usage.counters import CounterRules
+from usage.totals import growth, is_anchored
 
 FOREVER_NS = 2**62
 RULES = CounterRules(bits=16, step_max=400, every_ns=HOUR_NS)

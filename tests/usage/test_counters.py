@@ -4,10 +4,12 @@ import pytest
 
 from schemas.localtime import Span
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS
-from usage.counters import Cause, CounterRules, Growth, Step, growth
+from usage.counters import Cause, CounterRules, Growth, Step
 from usage.shares import Part, spread
+from usage.totals import growth
 
 EVERY_NS = 10 * MINUTE_NS
+HOURLY = CounterRules(every_ns=HOUR_NS)
 
 
 def grown(totals: list[int], rules: CounterRules | None = None, every_ns: int = EVERY_NS) -> Growth:
@@ -71,6 +73,29 @@ def test_a_small_step_back_adds_nothing_until_the_high_water_mark() -> None:
     assert causes([1000, 1010, 1020, 1005, 1006, 1022]) == [(Cause.STEP_BACK, 3)]
 
 
+def test_a_counter_that_climbs_below_its_high_water_mark_stepped_back() -> None:
+    assert steps([1000, 1003, 950, 951, 951, 955, 957, 960]) == [3, 0, 1, 0, 4, 2, 3]
+    assert causes([1000, 1003, 950, 951, 951, 955, 957, 960]) == [(Cause.STEP_BACK, 2)]
+    assert [step.is_known for step in grown([1000, 950, 951, 952, 953, 953]).steps] == [False, True, True, True, True]
+
+
+def test_a_counter_that_stepped_back_further_counts_from_its_lowest() -> None:
+    assert steps([1000, 990, 995, 950, 951, 950, 952, 954, 990]) == [0, 0, 0, 1, 0, 1, 2, 36]
+
+
+def test_a_counter_that_stays_below_its_mark_for_a_day_or_over_a_gap_counts_what_it_rose_by() -> None:
+    assert steps([1000, 950, *[951] * 25, 960], every_ns=HOUR_NS, rules=HOURLY) == [0, 1, *[0] * 24, 9]
+    found = growth([0, HOUR_NS, 2 * HOUR_NS, 8 * HOUR_NS], [1000, 950, 952, 970], HOURLY)
+    assert [step.growth for step in found.steps] == [0, 2, 18]
+
+
+def test_nothing_is_told_while_a_counter_rises_below_its_mark() -> None:
+    assert steps([1000, 998, 999, 999]) == []
+    assert steps([1000, 998, 998]) == [0, 0]
+    assert not grown([1000, 998, 998]).is_settled
+    assert steps([1000, 998, 999, 1001]) == [0, 0, 1]
+
+
 def test_a_reading_that_flickers_back_is_left_out() -> None:
     assert sum(steps([100, 101, 100, 101, 100, 101, 102])) == 2
 
@@ -107,6 +132,11 @@ def test_a_long_silence_may_hide_many_people() -> None:
 
 def test_growth_over_more_than_a_month_belongs_to_no_day() -> None:
     assert steps([0, 3000], every_ns=32 * DAY_NS) == [0]
+
+
+def test_two_silences_of_a_month_hide_no_rollover_from_the_reading_between_them() -> None:
+    assert steps([65_509, 12, 12, 13], every_ns=30 * DAY_NS) == [39, 0, 1]
+    assert steps([65_509, 0, 12, 13], every_ns=30 * DAY_NS) == [0, 1]
 
 
 def test_a_step_is_split_in_proportion_to_time() -> None:

@@ -13,7 +13,8 @@ from schemas import Kind
 from stores import Store
 from tests.usage.given import HOUR_NS, MUCH_LATER_NS, at, estate, put
 from usage import Queries, air
-from usage.counters import Cause, CounterRules, growth
+from usage.counters import Cause, CounterRules
+from usage.totals import growth
 
 DATA = Path(__file__).parent / "data"
 CALIT2 = estate(timezone="America/Los_Angeles")

@@ -13,9 +13,10 @@ from schemas.localtime import Span
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MUCH_LATER_NS, at, estate, figures_of, hub, lines, put_lines
 from usage import RollupWriter
-from usage.counters import CounterRules, growth
+from usage.counters import CounterRules
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_rows
+from usage.totals import growth
 
 DAY = "2026-10-25"  # 25 hours
 DAY_DATE = date.fromisoformat(DAY)
