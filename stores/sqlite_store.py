@@ -261,7 +261,7 @@ class _Series:
         times_ns, *values = zip(*rows, strict=True)
         columns: dict[str, Sequence[Number | None]] = dict(zip(self._known.fields, values, strict=True))
         for name, kind in self._known.fields.items():
-            if kind is FieldType.BOOLEAN:
+            if kind is FieldType.BOOLEAN and columns[name].count(None) < len(times_ns):
                 columns[name] = [None if value is None else bool(value) for value in columns[name]]
         return SeriesChunk(self._tags, times_ns, columns)
 

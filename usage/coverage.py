@@ -29,7 +29,8 @@ from usage.profile import UsualOpening
 from usage.readings import HubReadings, SensorReadings
 
 _DAY_NS = 24 * NS_AN_HOUR
-DIED_NS = 14 * _DAY_NS
+DIED_DAYS = 14
+DIED_NS = DIED_DAYS * _DAY_NS
 """How long a sensor that the estate file does not name is still expected after its last reading."""
 GROWN_MIN = Fraction(1, 2)
 """A total that grew by less of what is usual, in more than a day, was not counting all the time."""
@@ -79,6 +80,7 @@ class Coverage:
         for i, part in self._opening:
             self.open_ns[i] += part.length_ns
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
+        self._door_ns: Mapping[str, Sequence[int]] = {}
         self._counters = [
             sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.counts, _COUNTS))
         ]
@@ -110,6 +112,14 @@ class Coverage:
         steps = _joined(step for step in tally.steps if step.is_known and step.length_ns <= gap_ns)
         return self._covered_ns([*steps, *self._around(counter, tally.intervals_ns)])
 
+    def quiet(self, name: str) -> Iterator[tuple[str, list[int]]]:
+        """Doors that report on change and count `name`; when the opening time begins of each hour that they cover."""
+        for door in self._counters:
+            known = self._plan.sensor(door.sensor)
+            if known and known.on_change and (door.counts(name) or door.counts(f"{name}_total")):
+                covered_ns = self._door_ns[door.sensor]
+                yield door.sensor, [at.start_ns for i, at in self._opening if covered_ns[i] == self.open_ns[i]]
+
     def people_state(self, figures: Mapping[str, float | None], shared: int) -> PeopleState | None:
         """What the day's people are worth; None before the hub first opens today.
 
@@ -138,7 +148,7 @@ class Coverage:
     # ----------------------------------------------------------------------------------------------------- hour by hour
 
     def _doors(self) -> Mapping[str, Covered]:
-        covered = {door.sensor: self._covered_ns(self._counted(door)) for door in self._counters}
+        self._door_ns = covered = {door.sensor: self._covered_ns(self._counted(door)) for door in self._counters}
         if all(found == self.open_ns for found in covered.values()):
             return dict.fromkeys(covered, Covered(self.open_ns, self.open_ns))
         zone, hours = self._usual.calendar.zone, self._day.hours

@@ -81,6 +81,7 @@ class Jobs:
         self._store: Store | None = None
         self._stopping = Event()
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
+        self._waiting_days: dict[str, set[date]] = {}
         self._left_out: Mapping[str, int] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
@@ -122,13 +123,20 @@ class Jobs:
     # ------------------------------------------------------------------------------------------------------ the work
 
     def roll_up_unfinished(self, now_ns: int) -> None:
-        """Compute today of every hub, and the last days that are not closed or final as they should be."""
+        """Compute today of every hub, and the last days that are not closed or final as they should be.
+
+        A day over which a gap of totals is open comes again with the total that closes it, which shares its growth.
+        """
         for writer, last_seen_ns in self._writers(now_ns):
+            due = set(writer.unfinished(last_seen_ns))
+            waiting = self._waiting_days[writer.hub] = due & self._waiting_days.get(writer.hub, set())
             crossing_by_day: dict[date, tuple[Step, ...]] = {}
             neighbours: set[date] = set()
-            for rollup, changes in self._until_stopped(writer.recompute(writer.unfinished(last_seen_ns))):
+            for rollup, changes in self._until_stopped(writer.recompute(due - waiting)):
                 _log_changes(changes, writer)
                 day = rollup.day.date
+                if writer.waits_for_total(rollup):
+                    waiting.add(day)
                 crossing_by_day[day] = rollup.cross_midnight_steps()
                 if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
                     neighbours |= writer.neighbour_days(rollup)

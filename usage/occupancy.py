@@ -9,8 +9,9 @@ inside came the day before: the count begins anew while it is closed after that 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from schemas.localtime import Span
 from usage.calendar import Day, HubCalendar
@@ -22,13 +23,17 @@ DRIFT_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """Entries less exits over a day. From `since_ns` on each exit counts for `came / went` people."""
+    """Entries less exits over a day. From `since_ns` on each exit counts for `came / went` people.
+
+    `levels` are those of `after_each_entry`, which every hour asks for.
+    """
 
     entries: Count
     exits: Count
     since_ns: int
     came: int = 1
     went: int = 1
+    levels: Sequence[int] = ()
 
     @classmethod
     def of(cls, entries: Count, exits: Count, day: Day, calendar: HubCalendar, *, now_ns: int) -> Occupancy:
@@ -42,7 +47,8 @@ class Occupancy:
                 since_ns = (day.open[0].stop_ns + reopens_ns) // 2
         came, went = (count.until(stop_ns) - count.until(since_ns) for count in (entries, exits))
         is_drift = is_empty_at_end and went > 0 and went <= DRIFT_MAX * came <= DRIFT_MAX**2 * went
-        return cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
+        found = cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
+        return replace(found, levels=found.after_each_entry())
 
     def drift(self, span: Span) -> int | None:
         """The net at the span's end; None where either direction was not counted in the span."""
@@ -59,8 +65,21 @@ class Occupancy:
         if not arrivals or not leaves or min(arrivals[0], leaves[0]) >= span.stop_ns:
             return None
         first, stop = bisect_left(arrivals, span.start_ns), bisect_left(arrivals, span.stop_ns)
-        most = max(0, self._inside(span.start_ns), *(self._inside(time_ns + 1) for time_ns in arrivals[first:stop]))
+        most = max(0, self._inside(span.start_ns), *self.levels[first:stop])
         return (2 * most + self.went) // (2 * self.went)
+
+    def after_each_entry(self) -> list[int]:
+        """How many are inside once each of the entries has come, times `went`."""
+        arrivals, gone = self.entries.times_ns, self.exits
+        came_before, gone_before = self.entries.until(self.since_ns), gone.until(self.since_ns)
+        levels = []
+        for time_ns, came in zip(arrivals, self.entries.sums[1:], strict=True):
+            went = gone.sums[bisect_right(gone.times_ns, time_ns)]
+            if time_ns < self.since_ns:
+                levels.append((came - went) * self.went)
+            else:
+                levels.append((came - came_before) * self.went - (went - gone_before) * self.came)
+        return levels
 
     def _inside(self, until_ns: int) -> int:
         """How many are inside just before an instant, times `went`."""

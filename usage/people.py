@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 
 from schemas.localtime import NS_A_MICROSECOND, NS_AN_HOUR, Span, instant_ns
 from usage.calendar import Day, cut_at_opening
@@ -46,8 +46,9 @@ class Count:
     @classmethod
     def of(cls, tallies: Iterable[Tally]) -> Count:
         """All sensors together."""
-        events = sorted(event for tally in tallies for event in tally.events)
-        return cls([t for t, _ in events], [0, *accumulate(n for _, n in events)])
+        events = sorted(chain.from_iterable(tally.events for tally in tallies))
+        times_ns, counts = zip(*events, strict=True) if events else ((), ())
+        return cls(times_ns, [0, *accumulate(counts)])
 
     def within(self, span: Span) -> int | None:
         """The count of the span; None where no sensor counted in it, which is not zero."""
@@ -91,6 +92,17 @@ def tallies(
         for sensor in sensors
     )
     return [tally for tally in found if tally is not None]
+
+
+def with_quiet(found: Sequence[Tally], name: str, quiet: Iterable[tuple[str, Sequence[int]]]) -> list[Tally]:
+    """The tallies, where doors that report on change counted nobody at those times."""
+    by_sensor = {tally.sensor: tally for tally in found}
+    for sensor, times_ns in quiet:
+        if times_ns:
+            tally = by_sensor.get(sensor, Tally(sensor, name, ()))
+            events = sorted([*tally.events, *((time_ns, 0) for time_ns in times_ns)])
+            by_sensor[sensor] = replace(tally, events=tuple(events))
+    return [by_sensor[sensor] for sensor in sorted(by_sensor)]
 
 
 def _tally(
@@ -178,6 +190,8 @@ def _without_intervals(steps: Sequence[Step], counts: Track) -> tuple[Step, ...]
             return step._replace(growth=0, is_known=False) if told and step.length_ns > PAUSE_MAX_NS else step
         return step._replace(growth=max(0, step.growth - sum(map(int, told.values))))
 
+    if not counts:
+        return tuple(steps)
     return tuple(less(step) if step.length_ns > PAUSE_MAX_NS or not step.is_known else step for step in steps)
 
 

@@ -19,14 +19,14 @@ from schemas.measures import USAGE_MEASURES, Judge, PeopleState
 from usage.calendar import Day, clip
 from usage.completeness import completeness, every_ns, expectations
 from usage.counters import CounterRules, Step
-from usage.coverage import Coverage
+from usage.coverage import DIED_DAYS, Coverage
 from usage.curves import Curve
 from usage.doors import DoorDay, door_days
 from usage.occupancy import Occupancy
-from usage.people import Count, Tally, tallies
+from usage.people import Count, Tally, tallies, with_quiet
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.profile import UsualOpening
-from usage.readings import HubReadings, Number, SensorReadings, Track
+from usage.readings import LAST_DAYS, HubReadings, Number, SensorReadings, Track
 from usage.shares import Usual
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
 from usage.zones import Environment
@@ -55,8 +55,8 @@ class Rollup:
     """The air of the day's zones."""
     has_open_gap: bool
     """Whether a total that went silent may yet tell how many people came on the day."""
-    shows_interval: bool
-    """Whether the day tells of a sensor how often it reports, which the days after it go by."""
+    reach_days: int
+    """How many days after it go by the day's readings: how often a sensor reports, and that it is there."""
 
     def cross_midnight_steps(self) -> tuple[Step, ...]:
         """The steps of counters that began before the day or ended after it: other days share their growth, or did."""
@@ -87,7 +87,7 @@ def roll_up(readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan,
         known.tallies,
         known.environment,
         known.has_open_gap(),
-        known.shows_interval(),
+        known.reach_days(),
     )
 
 
@@ -96,8 +96,10 @@ class DayContext:
 
     def __init__(self, readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan, now_ns: int) -> None:
         self._readings, self._day, self._usual, self._plan, self._now_ns = readings, day, usual, plan, now_ns
-        entries = self._people("entries")
-        exits = self._people("exits")
+        entries, exits = self._people("entries"), self._people("exits")
+        self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits], usual)
+        entries = with_quiet(entries, "entries", self._coverage.quiet("entries"))
+        exits = with_quiet(exits, "exits", self._coverage.quiet("exits"))
         bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
         self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
         self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
@@ -107,7 +109,6 @@ class DayContext:
         self._clients = together(clients, day.span)
         self._devices = together(self._signals(Kind.WIFI, "devices"), day.span)
         self._entry_tallies, self._exit_tallies = entries, exits
-        self._coverage = Coverage(readings, day, plan, now_ns, [*entries, *exits], usual)
         shares = self._coverage.zone_shares()
         self.environment = Environment(readings, day, usual.calendar, plan, now_ns, shares)
         self._expected = expectations(readings, day, plan)
@@ -156,10 +157,12 @@ class DayContext:
         """What came by each door."""
         return door_days(self._day, self._entry_tallies, self._exit_tallies, self._coverage, self._now_ns)
 
-    def shows_interval(self) -> bool:
-        """Whether a reading of the day is of a sensor whose interval the estate file does not say."""
-        sensors = (sensor for found in self._readings.values() for sensor in found)
-        return any(self._plan.shows_interval(sensor.sensor) and sensor.count(self._day.span) for sensor in sensors)
+    def reach_days(self) -> int:
+        """How many days after the day may go by its readings."""
+        reporting = {each.sensor for found in self._readings.values() for each in found if each.count(self._day.span)}
+        if any(self._plan.sensor(sensor) is None for sensor in reporting):
+            return DIED_DAYS
+        return LAST_DAYS if any(map(self._plan.shows_interval, reporting)) else 0
 
     def has_open_gap(self) -> bool:
         """Whether a total that went silent may yet tell of the day."""

@@ -29,13 +29,13 @@ from usage.journal import (
 )
 from usage.profiles import Profiles
 from usage.queries.figures import HubFigures, with_status
-from usage.readings import LAST_DAYS
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup
 from usage.rows import (
     DAILY,
     DAILY_DOOR,
     HOURLY,
     Mark,
+    changes,
     done_line,
     door_lines,
     forget,
@@ -162,9 +162,12 @@ class RollupWriter:
             *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items()),
             *((was, doors.get(door, {})) for door, was in old_doors.items()),
         ]
+        hours = list(with_status(rollup.hours, row))
+        if old is not None and changes(old, row):
+            stored_hours = read_rows(self._store, HOURLY, self.hub, span)
+            replaced += [(stored_hours.get(hour.start_ns, {}), part) for hour, part in hours]
         if any(new.get(name) is None for was, new in replaced for name, value in was.items() if value is not None):
             forget(self._store, self.hub, span, self._now_ns)
-        hours = with_status(rollup.hours, row)
         lines = [
             row_line(DAILY, self.hub, span.start_ns, row),
             *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
@@ -184,6 +187,10 @@ class RollupWriter:
         A hub that the estate does not name has days only until it last sent a reading, at `last_seen_ns`.
         """
         return self._due(self.today - timedelta(days=WINDOW_DAYS), self.today, last_seen_ns)
+
+    def waits_for_total(self, rollup: Rollup) -> bool:
+        """Whether a day would be final, if a total that went silent could not yet tell of it."""
+        return rollup.has_open_gap and self._now_ns >= rollup.day.span.stop_ns + self._grace_ns
 
     def missed(self, last_seen_ns: int | None) -> list[date]:
         """Days before those: jobs was away, or has never been there."""
@@ -210,13 +217,14 @@ class RollupWriter:
     def neighbour_days(self, rollup: Rollup) -> set[date]:
         """The other days that go by this one.
 
-        They share the growth of a counter with it, their last count is stamped with it, or it tells them how often a
-        sensor reports.
+        They share the growth of a counter with it, their last count is stamped with it, or it tells them that a sensor
+        is there and how often it reports.
         """
         day, start_ns = rollup.day.date, rollup.day.span.start_ns
         found = {self.calendar.date_of(start_ns - 1)} if self._is_stamped(start_ns) else set()
-        if rollup.shows_interval:
-            after = Span(rollup.day.span.stop_ns, self.calendar.day(day + timedelta(days=LAST_DAYS)).span.stop_ns)
+        if rollup.reach_days:
+            last_day = self.calendar.day(day + timedelta(days=rollup.reach_days))
+            after = Span(rollup.day.span.stop_ns, last_day.span.stop_ns)
             found |= {self.calendar.date_of(time_ns) for time_ns in read_rows(self._store, DAILY, self.hub, after)}
         if steps := rollup.cross_midnight_steps():
             first = self.calendar.date_of(min(step.start_ns for step in steps))

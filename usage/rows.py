@@ -127,10 +127,10 @@ def write(store: Store, lines: list[str]) -> None:
 def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
     """Delete a day's roll-ups, which are to be written again: a store takes no single field back from a point.
 
-    The day is marked first, so that it is computed again whoever stops in between.
+    The day is marked first, and its own row goes last: whoever stops in between leaves what tells to do it again.
     """
     write(store, [encode(MARKS, {"hub": hub}, {"marked_ns": now_ns}, day.start_ns)])
-    for measurement in (DAILY, HOURLY, ZONES, DAILY_DOOR, HOURLY_DOOR):
+    for measurement in (HOURLY, ZONES, DAILY_DOOR, HOURLY_DOOR, DAILY):
         store.delete(measurement, start_ns=day.start_ns, stop_ns=day.stop_ns, where={"hub": hub})
 
 

@@ -18,6 +18,7 @@ class Part(NamedTuple):
     weight: int
 
 
+_NEVER = Span(2**63, 2**63)
 Usual = Callable[[Span], Sequence[Part]]
 """When people usually come within a span."""
 
@@ -30,25 +31,27 @@ def spread(steps: Iterable[Step], cuts: Sequence[Span], gap_ns: int, usual: Usua
     is placed where the step ends, or at the span's last nanosecond where it goes on. A step that is not known adds
     nothing but what came last.
     """
-    first = 0
-    for step in steps:
-        while first < len(cuts) and cuts[first].stop_ns <= step.start_ns:
+    first, begins_ns, ends_ns = -1, 0, 0
+    for start_ns, stop_ns, growth, is_known in steps:
+        while ends_ns <= start_ns:
             first += 1
+            begins_ns, ends_ns = cuts[first] if first < len(cuts) else _NEVER
+        if is_known and begins_ns <= start_ns and stop_ns < ends_ns:
+            yield stop_ns, growth
+            continue
         portion: _Portion | None = None
         for span in islice(cuts, first, None):
-            if span.start_ns >= step.stop_ns:
+            if span.start_ns >= stop_ns:
                 break
-            if not step.is_known:
-                if step.growth and step.stop_ns <= span.stop_ns:
-                    yield min(step.stop_ns, span.stop_ns - 1), step.growth
-            elif span.start_ns <= step.start_ns and step.stop_ns < span.stop_ns:
-                yield step.stop_ns, step.growth
+            if not is_known:
+                if growth and stop_ns <= span.stop_ns:
+                    yield min(stop_ns, span.stop_ns - 1), growth
             else:
                 if portion is None:
-                    whole = Span(step.start_ns, step.stop_ns)
-                    parts = usual(whole) if step.length_ns > gap_ns else ()
-                    portion = _Portion(step.growth, parts or (Part(*whole, whole.length_ns),))
-                begin, end = max(span.start_ns, step.start_ns), min(span.stop_ns, step.stop_ns)
+                    whole = Span(start_ns, stop_ns)
+                    parts = usual(whole) if whole.length_ns > gap_ns else ()
+                    portion = _Portion(growth, parts or (Part(*whole, whole.length_ns),))
+                begin, end = max(span.start_ns, start_ns), min(span.stop_ns, stop_ns)
                 yield min(end, span.stop_ns - 1), portion.until(end) - portion.until(begin)
 
 

@@ -79,6 +79,26 @@ def test_late_readings_tell_the_days_after_them_how_often_a_sensor_reports(path:
     store.close()
 
 
+def test_late_readings_tell_the_two_weeks_after_them_that_a_sensor_was_there_and_died(path: Path) -> None:
+    known, store = estate(hub()), SqliteStore(path)
+    store.prepare()
+    start_ns = at(f"{FIRST}T00:00", "Europe/London")
+    now_ns = start_ns + 17 * DAY_NS + DAY_NS // 2
+    put(store, Kind.CO2, [(start_ns + i * HOUR_NS, {"co2_ppm": 500.0}) for i in range(18 * 24)], sensor="air")
+    jobs = Jobs(lambda: store, lambda: known, lambda: now_ns)
+    run_jobs(jobs, now_ns)
+    put(store, Kind.CO2, [(start_ns + i * HOUR_NS, {"co2_ppm": 500.0}) for i in range(24)], sensor="other")
+    mark(store, start_ns, now_ns)
+    days = [FIRST + timedelta(days=step) for step in range(17)]
+    now_ns += 10 * 10**9
+    live = [figures_of(store, known, str(day), now_ns=now_ns)["environment_completeness"] for day in days]
+    run_jobs(jobs, now_ns)
+    rows = read_rows(store, DAILY, "armley", Span(start_ns, start_ns + 17 * DAY_NS + HOUR_NS))
+    stored = [row["environment_completeness"] for _, row in sorted(rows.items())]
+    assert stored == live == [1.0, *[0.5] * 14, 1.0, 1.0]
+    store.close()
+
+
 def test_figures_become_right_without_a_command_and_the_log_says_what_changed(store: Store, path: Path) -> None:
     deliver(store, outage=False)
     for _ in RollupWriter(store, KNOWN, "armley", now_ns=NOW_NS - DAY_NS).recompute(DAYS):

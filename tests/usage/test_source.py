@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from schemas import Kind
+from schemas.localtime import Span
 from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, MUCH_LATER_NS, at, estate, figures_of, hub, put
 from usage import Queries
 from usage.calendar import HubCalendar
+from usage.jobs import Jobs
 from usage.plan import HubPlan
+from usage.rows import DAILY, read_rows
 from usage.source import HubSource
 
 FIRST = date(2026, 10, 19)
@@ -46,6 +49,19 @@ class Asked(SqliteStore):
     ) -> Iterator[SeriesChunk]:
         self.latests[measurement] += 1
         return super().latest(measurement, before_ns=before_ns, where=where)
+
+
+def test_a_counter_that_is_dead_is_looked_for_no_further_than_its_last_total(tmp_path: Path) -> None:
+    store = Asked(tmp_path / "dead.db")
+    last_ns = START_NS - 3 * DAY_NS
+    totals = [(time_ns, {"entries_total": i}) for i, time_ns in enumerate(range(last_ns - DAY_NS, last_ns, HOUR_NS))]
+    put(store, Kind.FOOTFALL, totals)
+    calendar, plan = HubCalendar(estate(), "armley"), HubPlan.of(estate(), "armley")
+    source = HubSource(store, "armley", calendar, plan, START_NS + 12 * HOUR_NS)
+    ((_, readings),) = source.days([FIRST], [Kind.FOOTFALL])
+    assert [sensor.sensor for sensor in readings[Kind.FOOTFALL]] == ["s1"]
+    assert (store.reads[Kind.FOOTFALL], store.points) == (1, 0)
+    store.close()
 
 
 @pytest.fixture
@@ -157,3 +173,22 @@ def test_a_sensor_that_came_back_was_missing_in_between(store: Store) -> None:
         co2(store, day, 10)
     days = Queries(store, estate(hub()), now_ns=MUCH_LATER_NS).daily(FIRST, FIRST + timedelta(days=4))
     assert [day.figures["environment_completeness"] for day in days] == [1, 1, 0, 0, 1]
+
+
+def test_days_over_which_a_gap_is_open_are_computed_again_with_the_total_that_closes_it(tmp_path: Path) -> None:
+    store, known = Asked(tmp_path / "gap.db"), estate(hub(sensors=[{"id": "s1", "kinds": ["footfall"], "every": "1h"}]))
+    store.prepare()
+    put(store, Kind.FOOTFALL, [(START_NS + i * HOUR_NS, {"entries_total": i}) for i in range(13)])
+    now_ns = START_NS + 4 * DAY_NS + 12 * HOUR_NS
+    jobs = Jobs(lambda: store, lambda: known, lambda: now_ns)
+    jobs.roll_up_unfinished(now_ns)
+    store.reads.clear()
+    jobs.roll_up_unfinished(now_ns + MINUTE_NS)
+    assert store.reads[Kind.CO2] == 1
+    put(store, Kind.FOOTFALL, [(now_ns, {"entries_total": 108})])
+    jobs.roll_up_unfinished(now_ns + 2 * MINUTE_NS)
+    rows = read_rows(store, DAILY, "armley", Span(START_NS, now_ns))
+    assert [(row["entries"], row["final"]) for _, row in sorted(rows.items())] == [
+        *((24, True), (24, True), (24, False), (24, False), (12, False))
+    ]
+    store.close()

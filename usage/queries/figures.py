@@ -20,11 +20,11 @@ from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from schemas.measures import ZONE_MEASURES
 from stores import Store
 from usage.calendar import HubCalendar, dates
+from usage.coverage import DIED_DAYS
 from usage.doors import hours_by_door
 from usage.plan import HubPlan
 from usage.profile import DoorHours, UsualOpening
 from usage.profiles import Profiles
-from usage.readings import LAST_DAYS
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, has_data, roll_up
 from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, changes, read_marks, read_parts, read_rows
 from usage.source import HubSource
@@ -227,12 +227,12 @@ class HubFigures:
 
     def _settled(self, wanted: Sequence[date], rows: Mapping[date, Figures]) -> set[date]:
         """The days whose stored row can be taken as it stands."""
-        around = [wanted[0] - timedelta(days=LAST_DAYS), wanted[-1] + timedelta(days=1)]
+        around = [wanted[0] - timedelta(days=DIED_DAYS), wanted[-1] + timedelta(days=1)]
         marks = read_marks(self._store, self._span(around), self.hub).get(self.hub, {})
         due = [self.calendar.date_of(time_ns) for time_ns, mark in marks.items() if mark.is_pending]
         # A total read on a marked day may share its growth with its neighbour days, and the next ones may go by it for
-        # how often a sensor reports.
-        touched = {day + timedelta(days=step) for day in due for step in range(-1, LAST_DAYS + 1)}
+        # which sensors there are and how often they report.
+        touched = {day + timedelta(days=step) for day in due for step in range(-1, DIED_DAYS + 1)}
         return {day for day, row in rows.items() if row["final"] and day not in touched}
 
     def _started_hours(self, day: date) -> list[Span]:
