@@ -75,5 +75,5 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing Hubpulse and its dependencies into $(VENV) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[broker,dev]' | .ci/show-progress
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[broker,codecs,dev]' | .ci/show-progress
 	touch $@

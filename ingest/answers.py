@@ -10,11 +10,13 @@ from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
+from sensors.decoders import FrameDecoder
 from sensors.formats import Answer, Decoded, Format, Item, NoReading, Other, Uplink, readings_max
 from sensors.macs import quoted
 from sensors.registry import Registry
 from sensors.times import LocalTime, SinceReceipt
-from sensors.uplinks import read_uplink
+from sensors.uplinks import Answer as FrameAnswer
+from sensors.uplinks import read_uplinks
 
 _LINE_MAX = 999
 
@@ -62,18 +64,37 @@ def _checked_decoded(
     return Decoded(_text(device), _checked_items(f"format {name}", items), tuple(map(_text, also)))
 
 
-def read_frame(uplink: Uplink, device: str, registry: Registry) -> Sequence[Item | Rejection] | NoReading | Rejection:
-    """What the frame of a device of the estate file holds. Where its decoder fails, that frame alone is refused."""
-    decoder = registry.decoder_of(device, uplink.model)
-    if isinstance(decoder, Rejection):
-        return decoder
+def read_frames(uplinks: Sequence[tuple[Uplink, str | Rejection]], registry: Registry) -> list[FrameAnswer]:
+    """What the frames of devices hold, those of one model together; each has its device's name, or why it has none."""
+    answers: dict[int, FrameAnswer] = {}
+    together: dict[int, tuple[FrameDecoder | None, list[int]]] = {}
+    for number, (uplink, device) in enumerate(uplinks):
+        decoder = device if isinstance(device, Rejection) else registry.decoder_of(device, uplink.model)
+        if isinstance(decoder, Rejection):
+            answers[number] = decoder
+        else:
+            together.setdefault(id(decoder), (decoder, []))[1].append(number)
+    for decoder, numbers in together.values():
+        found = _try_frames([uplinks[number][0] for number in numbers], decoder)
+        answers.update(zip(numbers, found, strict=True))
+    return [answers[number] for number in range(len(uplinks))]
+
+
+def _try_frames(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> list[FrameAnswer]:
+    """The answer to each frame. Where the decoder fails, the frame at fault alone is refused."""
     try:
-        found = read_uplink(uplink, decoder)
-        if isinstance(found, (NoReading, Rejection)):
-            return found
-        return _checked_items("a decoder", found) or NoReading("nothing in it")
+        found = [_checked_frame(answer) for answer in read_uplinks(uplinks, decoder)]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody may have written the decoder
-        return _fault("the decoder of its model", quoted(error))
+        if len(uplinks) == 1:
+            return [_fault("the decoder of its model", quoted(error))]
+        return [answer for uplink in uplinks for answer in _try_frames([uplink], decoder)]
+    return found
+
+
+def _checked_frame(found: FrameAnswer) -> FrameAnswer:
+    if isinstance(found, (NoReading, Rejection)):
+        return found
+    return _checked_items("a decoder", found) or NoReading("nothing in it")
 
 
 def _text(device: object) -> str:

@@ -9,11 +9,11 @@ is fixed for it is found once (TopicRoute); the messages of its kind are decoded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.answers import answers_of, read_frame
+from ingest.answers import answers_of, read_frames
 from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
 from ingest.dead_sensors import dead_sensors
 from ingest.encode import SeriesEncoder
@@ -40,12 +40,16 @@ from sensors.formats.native import NativeFormat, NativeParser
 from sensors.macs import quoted
 from sensors.registry import Registry, publisher_of
 from sensors.times import LocalTime, SinceReceipt
+from sensors.uplinks import Answer as FrameAnswer
 from sensors.uplinks import kinds_of
 
 ANNOUNCEMENTS_MAX = 10_000
 """Messages that say how others are to be read: one for each sensor of each device."""
 
 _DEFAULTS = Settings()
+
+DeviceFrame = tuple[str | Rejection, FrameAnswer]
+"""The name by which the estate file knows a device, and what its frame holds."""
 
 Placed = tuple[SeriesEncoder, int | SinceReceipt | None, Fields]
 """A reading of a known series: its time, if it names one, and its fields."""
@@ -237,6 +241,7 @@ class Decoder:
         source = together.source
         self._bound_memory()
         answers = answers_of(source.format, format_, together.messages)
+        frames = self._read_frames([answer for answer in answers if isinstance(answer, Uplink)], source)
         for message, answer in zip(together.messages, answers, strict=True):
             if isinstance(answer, Rejection):
                 self._refuse(message, answer, batch)
@@ -249,7 +254,7 @@ class Decoder:
             elif isinstance(answer, Availability):
                 self._note_state(message, answer, source, batch)
             elif isinstance(answer, Uplink):
-                self._accept_uplink(message, answer, source, batch)
+                self._accept_frame(message, answer, next(frames), source, batch)
             else:
                 self._accept_decoded(message, answer, source, batch)
 
@@ -259,19 +264,19 @@ class Decoder:
         if not isinstance(found, Rejection) and publisher_of(message.topic) in (None, found[0]):
             batch.states.append(DeviceState(*found, state.online, self._received_ns))
 
-    def _accept_uplink(self, message: Message, uplink: Uplink, source: Source, batch: Batch) -> None:
-        device = self._series.device_of((uplink.device, *uplink.also), source)
-        if isinstance(device, Rejection):
-            unknown = UnknownDevice(uplink.device or uplink.also[0], source.format, kinds_of(uplink))
-            self._refuse(message, device, batch, unknown)
-            return
-        answer = read_frame(uplink, device, self._registry)
+    def _read_frames(self, uplinks: Sequence[Uplink], source: Source) -> Iterator[DeviceFrame]:
+        names = [self._series.device_of((uplink.device, *uplink.also), source) for uplink in uplinks]
+        return zip(names, read_frames(list(zip(uplinks, names, strict=True)), self._registry), strict=True)
+
+    def _accept_frame(self, message: Message, uplink: Uplink, found: DeviceFrame, source: Source, batch: Batch) -> None:
+        device, answer = found
         if isinstance(answer, Rejection):
-            self._refuse(message, answer, batch)
+            unknown = UnknownDevice(uplink.device or uplink.also[0], source.format, kinds_of(uplink))
+            self._refuse(message, answer, batch, None if isinstance(device, str) else unknown)
         elif isinstance(answer, NoReading):
             batch.no_reading.append(answer.what)
         else:
-            self._accept_decoded(message, [Decoded(device, answer)], source, batch)
+            self._accept_decoded(message, [Decoded(str(device), answer)], source, batch)
 
     def _accept_decoded(self, message: Message, decoded: Sequence[Decoded], source: Source, batch: Batch) -> None:
         unknown: UnknownDevice | None = None

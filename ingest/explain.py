@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ingest.answers import answers_of, read_frame
+from ingest.answers import answers_of, read_frames
 from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas.kinds import RAW_FIELDS, Kind
@@ -98,7 +98,7 @@ def _frame_steps(uplink: Uplink, registry: Registry) -> list[Step]:
     frame = {"f_port": uplink.f_port, "bytes": uplink.frame.hex(), "objects": list(uplink.objects)}
     way = [Step("device", {"names": list(names), **known}), Step("frame", {**frame, "radio": uplink.radio})]
     device = next((name for name in names if registry.describe((name,))), names[0])
-    answer = read_frame(uplink, device, registry)
+    [answer] = read_frames([(uplink, device)], registry)
     decoder = known.get("model") or uplink.model or ("the network server's" if uplink.objects else None)
     way.append(Step("decoder", {"name": decoder}))
     if isinstance(answer, (NoReading, Rejection)):

@@ -37,6 +37,11 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "subscription_refused": LogEvent("The broker refuses a subscription.", ("error",)),
     # Ingest
     "acknowledging_paused": LogEvent("Buffer or disk is full: the broker holds what is published.", ("error",)),
+    "codec_rejected": LogEvent("An edited codec can't be loaded; the one before stays in force.", ("codec", "error")),
+    "codec_reloaded": LogEvent("The edited codec is in force.", ("codec",)),
+    "codec_stopped": LogEvent(
+        "A codec failed on five frames of a device in a row: they are kept undecoded.", ("codec", "device", "error")
+    ),
     "decoding_failed": LogEvent("A fault in the decoder; its messages are taken one by one.", ("trace",)),
     "quarantine_failed": LogEvent("The quarantine can't be used: refused messages are counted, not kept.", ("error",)),
     "estate_rejected": LogEvent("The edited estate file has a mistake; the one before stays in force.", ("error",)),

@@ -101,6 +101,8 @@ class Registry:
         yield from cannot(sensor, self._estate.sources)
         if sensor.device and isinstance(decoder := self.decoder_of(sensor.device), Rejection):
             yield decoder.detail
+        elif sensor.device and (problem := getattr(decoder, "problem", None)):
+            yield str(problem)
 
     def source_of(self, topic: str) -> Source | None:
         """The source that a message of a topic belongs to: the first that covers it."""

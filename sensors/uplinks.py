@@ -6,30 +6,41 @@ from collections.abc import Sequence
 
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
-from sensors.decoders import FrameDecoder
-from sensors.decoders.aliases import read_object
+from sensors.decoders import FrameDecoder, UplinkDecoder
+from sensors.decoders.aliases import read_objects
 from sensors.formats import Item, NoReading, Uplink
 
+Answer = Sequence[Item | Rejection] | NoReading | Rejection
 
-def read_uplink(uplink: Uplink, decoder: FrameDecoder | None) -> Sequence[Item | Rejection] | NoReading | Rejection:
-    """The items of a frame, each with a time; `decoder` is None where no model that we decode is named.
+FRAME_BYTES_MAX = 255
+"""No frame of LoRaWAN is longer."""
+
+
+def read_uplinks(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> list[Answer]:
+    """The items of frames of one model, each with a time; `decoder` is None where no model that we decode is named.
 
     What the decoder raises goes through.
     """
-    if decoder is not None:
-        found = decoder.decode(uplink.frame, uplink.f_port)
-    elif uplink.objects:
-        found = [item for values in uplink.objects for item in read_object(values)]
-    else:
-        found = _unread(uplink)
-    if isinstance(found, (NoReading, Rejection)):
-        return found
-    return _with_radio(uplink, found)
+    fitting = [uplink for uplink in uplinks if len(uplink.frame) <= FRAME_BYTES_MAX]
+    answers = iter(_decoded(fitting, decoder))
+    return [
+        _with_radio(uplink, next(answers)) if len(uplink.frame) <= FRAME_BYTES_MAX else _too_long(uplink)
+        for uplink in uplinks
+    ]
+
+
+def _decoded(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> Sequence[Answer]:
+    if decoder is None:
+        return [read_objects(uplink.objects) if uplink.objects else _unread(uplink) for uplink in uplinks]
+    if isinstance(decoder, UplinkDecoder):
+        return decoder.decode_uplinks(uplinks)
+    return [decoder.decode(uplink.frame, uplink.f_port) for uplink in uplinks]
 
 
 def kinds_of(uplink: Uplink) -> tuple[Kind, ...]:
     """What a device seems to measure whose model is not known, by what the network server made of its frame."""
-    items = (item for values in uplink.objects for item in read_object(values))
+    found = read_objects(uplink.objects)
+    items = () if isinstance(found, Rejection) else found
     return tuple(dict.fromkeys(item.kind for item in items if isinstance(item, Item)))
 
 
@@ -42,8 +53,15 @@ def _unread(uplink: Uplink) -> NoReading | Rejection:
     )
 
 
-def _with_radio(uplink: Uplink, items: Sequence[Item | Rejection]) -> list[Item | Rejection]:
+def _too_long(uplink: Uplink) -> Rejection:
+    problem = f"a frame of {len(uplink.frame)} bytes: LoRaWAN carries at most {FRAME_BYTES_MAX}"
+    return Rejection(Reason.BAD_PAYLOAD, f"{problem}; does something else publish on this topic?")
+
+
+def _with_radio(uplink: Uplink, items: Answer) -> Answer:
     """The items with the uplink's time where they have none, and all of kind `device` in one."""
+    if isinstance(items, (NoReading, Rejection)):
+        return items
     found: list[Item | Rejection] = []
     device = dict(uplink.radio)
     for item in items:

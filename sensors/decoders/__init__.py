@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
-from schemas.plugins import PluginError, load_plugin
+from schemas.plugins import load_plugin
 from schemas.readings import Rejection
-from sensors.formats import Item, NoReading
+from sensors.formats import Item, NoReading, Uplink
 
 GROUP = "hubpulse.decoders"
 CODEC_MAKER = "js/"
@@ -45,13 +45,24 @@ class FrameDecoder(Protocol):
         """The items of a frame. One that is cut short keeps those before the cut and refuses the rest."""
 
 
+@runtime_checkable
+class UplinkDecoder(FrameDecoder, Protocol):
+    """A decoder that is quicker with many at once, or needs to know more of a frame: when it came, whose it is."""
+
+    def decode_uplinks(self, uplinks: Sequence[Uplink]) -> Sequence[Sequence[Item | Rejection] | NoReading | Rejection]:
+        """An answer for each uplink, in their order."""
+
+
 def find_decoder(model: str, codecs: Path | None = None) -> FrameDecoder:
     """The decoder of a model, as the estate file names it; `codecs` is the folder of the vendors' JavaScript.
 
     Raises PluginError.
     """
     if model.startswith(CODEC_MAKER):
-        raise PluginError(f"'{model}' needs {codecs}/{model[len(CODEC_MAKER) :]}.js, which this version does not run")
+        # Here, since most estates need no process for JavaScript.
+        from sensors.decoders.codecs import codec_of  # noqa: PLC0415
+
+        return codec_of((codecs or Path("codecs")) / f"{model[len(CODEC_MAKER) :]}.js")
     maker, _, name = model.partition("/")
     found = import_module(FAMILIES[maker]).decoder_of(name) if maker in FAMILIES else None
     return cast("FrameDecoder", found or load_plugin(GROUP, model, method="decode", built_in={}))
