@@ -17,7 +17,7 @@ import contextlib
 import gzip
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +36,7 @@ from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, Stor
 
 GZIP_LEVEL = 1
 DAY_S = 86_400
+FORGOTTEN_AT_ONCE = 200
 
 _CAN_DELETE = (1, 2)
 _JSON = {"Content-Type": "application/json"}
@@ -138,6 +139,30 @@ class InfluxStore:
         self, before_ns: int, policy: Policy = Policy.RAW, *, goes_on: Callable[[], bool] = lambda: True
     ) -> None:
         """Do nothing: InfluxDB drops what is older than the bucket's retention by itself."""
+
+    def forget(self, hub: str, sensors: Collection[str], *, goes_on: Callable[[], bool] = lambda: True) -> bool:
+        with self._translated_errors():
+            major = self._known_server().major
+            forget = {1: self._drop_series, 2: self._delete_sensor}.get(major)
+            names, at_once = sorted(sensors), FORGOTTEN_AT_ONCE if major == 1 else 1
+            for start in range(0, len(names) if forget else 0, at_once):
+                forget(hub, names[start : start + at_once])  # type: ignore[misc] # there is none without it
+                if not goes_on():
+                    break
+        return major in _CAN_DELETE
+
+    def _drop_series(self, hub: str, sensors: Sequence[str]) -> None:
+        for _ in self._statement(influxql.drop_series(hub, sensors)):
+            pass
+
+    def _delete_sensor(self, hub: str, sensors: Sequence[str]) -> None:
+        asked = {"start": rfc3339(influxql.TIME_MIN_NS), "stop": rfc3339(influxql.TIME_MAX_NS)}
+        for policy in Policy:
+            for sensor in sensors:
+                asked["predicate"] = influxql.predicate_of({"hub": hub, "sensor": sensor})
+                self._http.post(
+                    "/api/v2/delete", {"org": self._settings.org, "bucket": self._place(policy)}, asked, _JSON
+                )
 
     def kept_days(self) -> Mapping[Policy, int | None]:
         with self._translated_errors():

@@ -7,10 +7,11 @@ A chunked answer is a line of JSON for each chunk, at most one series in it; num
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas import FieldType, Measurement, Policy
+from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
 from stores.protocol import Number, SeriesChunk
 
@@ -40,8 +41,19 @@ def delete(measurement: Measurement, times: str, where: Mapping[str, str]) -> st
 
 def predicate(measurement: Measurement, where: Mapping[str, str]) -> str:
     """Which points a 2.x is to delete, in the language of its API."""
-    tags = ({"_measurement": measurement.name} | {**where}).items()
-    return " AND ".join(f"{tag}={_name(value)}" for tag, value in tags)
+    return predicate_of({"_measurement": measurement.name} | {**where})
+
+
+def predicate_of(tags: Mapping[str, str]) -> str:
+    """The points with these tags, likewise."""
+    return " AND ".join(f"{tag}={_name(value)}" for tag, value in tags.items())
+
+
+def drop_series(hub: str, sensors: Iterable[str]) -> str:
+    """Delete every series of some sensors of a hub from a 1.x, in all of its retention policies."""
+    names = ", ".join(_name(m.name) for m in MEASUREMENTS.values() if "sensor" in m.tags)
+    pattern = "|".join(map(re.escape, sensors))
+    return f'DROP SERIES FROM {names} WHERE "hub" = {_text(hub)} AND "sensor" =~ /^(?:{pattern})$/'
 
 
 def _conditions(times: str, where: Mapping[str, str]) -> str:

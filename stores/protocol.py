@@ -7,7 +7,7 @@ stay. The answer to a write ends in accept, reject or keep, and never raises for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -124,6 +124,12 @@ class Store(Protocol):
         """Delete what a policy keeps, before `before_ns`, where the store does not do so by itself.
 
         That is done in bounded steps, between which others may write; `goes_on` is asked after each. Raises StoreError.
+        """
+
+    def forget(self, hub: str, sensors: Collection[str], *, goes_on: Callable[[], bool] = lambda: True) -> bool:
+        """Delete every point of some sensors of a hub, in bounded steps as `expire` does; False where the store can't.
+
+        Raises StoreError.
         """
 
     def kept_days(self) -> Mapping[Policy, int | None]:

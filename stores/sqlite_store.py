@@ -1,6 +1,7 @@
 """The embedded store: one SQLite file that one process writes at a time while others read it.
 
     series(series, measurement, tags)              tags as in a line: "hub=armley,sensor=door-1"
+    forgotten(times)                               how often series were deleted: whoever knows their numbers asks anew
     <measurement>(series, time_ns, <field>...)     one table for each of schemas.MEASUREMENTS, ordered by its key
 
 - A batch is one transaction: a rejected batch leaves nothing behind. The ingest buffer deletes a batch once it is
@@ -17,7 +18,7 @@ import functools
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,11 @@ _CREATE_SERIES = (
     "CREATE TABLE IF NOT EXISTS series "
     "(series INTEGER PRIMARY KEY, measurement TEXT NOT NULL, tags TEXT NOT NULL, UNIQUE (measurement, tags))"
 )
-MIGRATIONS = (statements(_CREATE_SERIES),)
+_CREATE_FORGOTTEN = (
+    "CREATE TABLE forgotten (only INTEGER PRIMARY KEY CHECK (only = 1), times INTEGER NOT NULL)",
+    "INSERT INTO forgotten VALUES (1, 0)",
+)
+MIGRATIONS = (statements(_CREATE_SERIES), statements(*_CREATE_FORGOTTEN))
 
 
 class SqliteStore:
@@ -48,6 +53,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines = LineReader()
+        self._forgotten: tuple[int] | None = None
         self._writer = SqliteFile(
             path, name="store", migrations=MIGRATIONS, follows=True, pragmas=_PRAGMAS, on_open=self._on_open
         )
@@ -75,6 +81,10 @@ class SqliteStore:
     def _write(self, lines: bytes) -> list[Overwritten]:
         try:
             with self._writer.transaction() as db:
+                forgotten = db.execute("SELECT times FROM forgotten").fetchone()
+                if forgotten != self._forgotten:
+                    self._lines.forget()
+                    self._forgotten = forgotten
                 for upsert, rows in self._lines.read(lines, functools.partial(_series_id, db)):
                     insert = only_new(upsert)
                     # Most readings are new, and a statement that may update one takes longer.
@@ -159,6 +169,38 @@ class SqliteStore:
                     last = numbers[-1]
                 if deleted and not goes_on():
                     return
+
+    def forget(self, hub: str, sensors: Collection[str], *, goes_on: Callable[[], bool] = lambda: True) -> bool:
+        if not self._is_there():
+            return True
+        for measurement in (m.name for m in MEASUREMENTS.values() if "sensor" in m.tags):
+            last = 0
+            while numbers := self._numbers_after(measurement, last):
+                last = numbers[-1]
+                found = self._of_sensors(numbers, hub, sensors)
+                while found and self._expire_some(measurement, found, INT64_MAX) >= EXPIRE_POINTS_MAX:
+                    if not goes_on():
+                        return True
+                if found:
+                    self._drop_series(measurement, found)
+                    if not goes_on():
+                        return True
+        return True
+
+    def _of_sensors(self, numbers: Sequence[int], hub: str, sensors: Collection[str]) -> list[int]:
+        query = "SELECT series, tags FROM series WHERE series BETWEEN ? AND ?"
+        with self._reading():
+            known = dict(self._reader.all(query, (numbers[0], numbers[-1])))
+        tags = {number: _tags(known[number]) for number in numbers if number in known}
+        return [number for number, of in tags.items() if of.get("hub") == hub and of.get("sensor") in sensors]
+
+    def _drop_series(self, measurement: str, numbers: Sequence[int]) -> None:
+        """Delete series that have no points. The highest number stays, so that none is ever given to another."""
+        unused = f'NOT EXISTS (SELECT 1 FROM "{measurement}" WHERE series = ?1)'  # noqa: S608 - of the schema
+        drop = f"DELETE FROM series WHERE series = ?1 AND series < (SELECT max(series) FROM series) AND {unused}"  # noqa: S608
+        with self._writer.transaction() as db:
+            db.executemany(drop, ((number,) for number in numbers))
+            db.execute("UPDATE forgotten SET times = times + 1")
 
     def kept_days(self) -> Mapping[Policy, int | None]:
         return {}

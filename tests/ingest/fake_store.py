@@ -56,6 +56,9 @@ class FakeStore:
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         raise NotImplementedError
 
+    def forget(self, *_: object, **_more: object) -> bool:
+        return False
+
     def kept_days(self) -> Mapping[Policy, int | None]:
         return {}
 

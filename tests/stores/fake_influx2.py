@@ -116,7 +116,9 @@ class FakeInflux2:
         asked = json.loads(request.body)
         start_ns, stop_ns = text_ns(asked["start"]), text_ns(asked["stop"])
         tags = dict(re.findall(r'(\w+)="([^"]*)"', asked["predicate"]))
-        for series, rows in bucket.points.get(tags.pop("_measurement"), {}).items():
+        measurement = tags.pop("_measurement", None)
+        asked_for = [measurement] if measurement else list(bucket.points)
+        for series, rows in (pair for name in asked_for for pair in bucket.points.get(name, {}).items()):
             if tags.items() <= dict(series).items():
                 for time_ns in [time_ns for time_ns in rows if start_ns <= time_ns <= stop_ns]:
                     del rows[time_ns]

@@ -90,6 +90,21 @@ def test_points_are_deleted_by_time_and_tags_and_nothing_else_is(store: Store) -
     assert read(store, "usage_daily") == rows
 
 
+def test_sensors_are_forgotten_in_every_measurement_and_no_others_are(store: Store) -> None:
+    gone, stays = ["x-1", "x-2"], ["x-11", "door-1"]
+    for sensor in (*gone, *stays):
+        write(store, [co2(400.5, time_ns, sensor=sensor) for time_ns in range(1, 4)])
+        write(store, [Point("usage_daily_door", {"hub": "armley", "sensor": sensor}, 5, {"entries": 3})])
+    elsewhere = Point("co2", {"hub": "otley", "sensor": "x-1"}, 1, {"co2_ppm": 400.5})
+    write(store, [elsewhere])
+    assert store.forget("armley", gone)
+    assert {point.tags["sensor"] for point in read(store, "co2") if point.tags["hub"] == "armley"} == set(stays)
+    assert {point.tags["sensor"] for point in read(store, "usage_daily_door")} == set(stays)
+    assert elsewhere in read(store, "co2")
+    write(store, [co2(400.5, 9, sensor="x-1")])
+    assert co2(400.5, 9, sensor="x-1") in read(store, "co2")
+
+
 def test_deleting_where_nothing_is_changes_nothing(store: Store) -> None:
     store.prepare()
     assert store.delete("usage_daily", start_ns=0, stop_ns=10, where={"hub": "armley"})
