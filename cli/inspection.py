@@ -87,6 +87,7 @@ def _announcements(data_dir: Path) -> list[Message]:
         return []
 
 
+_HUBS_SHOWN = 10
 _NOTES = {
     "broker_dropped": "{count} messages were dropped by the broker, which had no room for them",
     "broker_restarts": "{count} restarts of the broker: what it had not saved then is missing",
@@ -123,6 +124,8 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
                 "refused": counts.messages_refused,
                 "without a reading": counts.messages_no_reading,
                 "delivered again": counts.messages_redelivered,
+                "thinned": counts.messages_thinned,
+                "waiting": counts.messages_waiting,
             },
         )
         _print_equation(
@@ -140,6 +143,9 @@ def ledger(data: DataOption = None, as_json: JsonOption = False) -> None:
         known = "" if settings.store == "sqlite" else "; of the latest 100,000: InfluxDB can't be asked for more"
         for note, count in counts.notes.items():
             out.print(_NOTES.get(note, f"{{count}} {note}").format(count=count, known=known))
+        for name, by_hub in counts.by_hub.items():
+            hubs = ", ".join(f"{count} of {hub or 'unknown topics'}" for hub, count in [*by_hub.items()][:_HUBS_SHOWN])
+            out.print(f"{name} by hub: {hubs}{', ...' if len(by_hub) > _HUBS_SHOWN else ''}")
         reasons = ", ".join(f"{count} {reason}" for reason, count in refused.items()) or "empty"
         out.print(f"quarantine: {reasons}")
         out.print(

@@ -20,6 +20,7 @@ from dashboards.web.server import BoardServer
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.broker_losses import losses_of
 from ingest.heartbeat import beat
+from ingest.held_back import held_back_in
 from ingest.pipeline import Ingest
 from schemas import Estate, HubpulseError, Settings
 from sensors.estate_file import EstateFile
@@ -60,6 +61,7 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
             *losses_of(settings.data_dir, now_ns=time.time_ns()),
         ],
         health=ServiceHealth([store_part(settings)] if parts is None else parts),
+        held_back=lambda: held_back_in(settings.data_dir, now_ns=time.time_ns()),
     )
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
 

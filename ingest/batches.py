@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ingest.new_sensors import NewSensor
+from ingest.surplus import Held
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Rejection
@@ -77,6 +80,17 @@ class Batch:
     announcements: list[Message] = field(default_factory=list)
     """Messages that say how others are to be read, the latest last: needed again after a restart."""
 
+    more_readings: Counter[bytes] = field(default_factory=Counter)
+    """Readings beyond the first of each message, by topic."""
+    thinned: Counter[str] = field(default_factory=Counter)
+    """Live gauges that were dropped, since their hub sends more than its rate; by hub."""
+    waiting: list[Held] = field(default_factory=list)
+    """Messages that are to be decoded later."""
+    resumed: list[int] = field(default_factory=list)
+    """The rows of such messages that the batch was made of."""
+    new_sensors: list[NewSensor] = field(default_factory=list)
+    """Sensors that the estate file does not name, where they are to be remembered."""
+
     @property
     def messages_refused(self) -> int:
         """Messages of which no reading was taken."""
@@ -93,3 +107,8 @@ class Batch:
         self.no_reading += other.no_reading
         self.states += other.states
         self.announcements += other.announcements
+        self.more_readings += other.more_readings
+        self.thinned += other.thinned
+        self.waiting += other.waiting
+        self.resumed += other.resumed
+        self.new_sensors += other.new_sensors

@@ -5,6 +5,8 @@
     batches      pending.PendingBatches            readings that the store has not taken, a row for each commit
     ledger       ledger.LedgerTable                one row of counts; notes and reasons of refusals are tables beside it
     hub_counts   hub_counts.HubCounts              what was held back of each hub
+    surplus      surplus.Surplus                   messages beyond their hub's rate, to be decoded later
+    new_sensors  new_sensors.NewSensorTable        sensors that the estate file does not name
     quarantine_* refusals.RefusalRecord            which rows of the quarantine count, which is a file of its own
     deliveries   deliveries.Deliveries             messages that the broker may deliver again
     status       service_status.ServiceStatus      what ingest's parts last reported of themselves
@@ -19,12 +21,13 @@ Invariants:
 - Rows are addressed by id, and ids are never used again. A row of `batches` is removed in the commit that counts its
   readings as stored or rejected. So after a crash at any point
 
-      messages received = accepted + refused + no_reading + redelivered
+      messages received = accepted + refused + no_reading + redelivered + thinned + waiting
       readings accepted = stored + rejected by the store + pending
 
 - The file is bounded by `bytes_max`, with the lines in the quarantine that the store refused. A little room is left on
   the disk, enough to drain it. Where the file or the disk is full, a commit raises BufferFullError, nothing is
   acknowledged, and the broker holds the rest.
+- A row of `surplus` is removed in the commit that holds what its messages became. Its table has bounds of its own.
 - The quarantine is bounded by quotas of each hub and of all, beyond which refused messages are counted and not kept
   (`quarantine_not_kept`). None is kept where its file can't be used, and that stops nothing else.
 - One ingest writes it at a time (a lock on the data folder); a redrive or a purge may write beside it, anyone may read.
@@ -41,21 +44,34 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ingest import deliveries, device_states, hub_counts, ledger, pending, refusals, service_status
+from ingest import (
+    deliveries,
+    device_states,
+    hub_counts,
+    ledger,
+    new_sensors,
+    pending,
+    refusals,
+    service_status,
+    surplus,
+)
 from ingest.batches import Batch
 from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries, Sorted
 from ingest.device_states import DeviceStates
 from ingest.hub_counts import HubCounts
 from ingest.ledger import LedgerTable
+from ingest.new_sensors import NewSensorTable
 from ingest.pending import PendingBatches, PendingRow
 from ingest.quarantine import Quarantine, QuarantineError, Quota, RejectedLine, Removed
 from ingest.quarantine_move import FIRST_QUARANTINE, QUARANTINE_QUOTAS, move_quarantine
 from ingest.refusals import RefusalRecord, visible_rows
 from ingest.service_status import ServiceStatus
+from ingest.surplus import Room, Surplus, packed_bytes
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.readings import Reason
+from schemas.settings import IngestSettings
 from stores.salvage import DAMAGED
 from stores.sqlite_file import SqliteFile, statements
 
@@ -76,6 +92,7 @@ MIGRATIONS = (
     move_quarantine,
     statements(*device_states.SCHEMA),
     statements(ledger.CREATE_REASONS),
+    statements(*surplus.SCHEMA, *new_sensors.SCHEMA, ledger.ADD_THINNED, hub_counts.WHEN),
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
@@ -110,6 +127,8 @@ class BufferReader:
         self.status = ServiceStatus(self._file)
         self.devices = DeviceStates(self._file)
         self.pending = PendingBatches(self._file)
+        self.hub_counts = HubCounts(self._file)
+        self.surplus = Surplus(self._file)
 
     def used_bytes(self) -> int:
         """Bytes that hold something which the buffer's limit bounds."""
@@ -144,6 +163,9 @@ class Buffer:
         self.quarantine = Quarantine(data_dir, quota, visible=lambda: visible_rows(self._file))
         self._refusals = RefusalRecord(self._file, self.quarantine, clock_ns=clock_ns)
         self._hub_counts = HubCounts(self._file)
+        self.surplus = Surplus(self._file)
+        self.new_sensors = NewSensorTable(self._file)
+        self._held: dict[str, int] | None = None
         self.ledger = LedgerTable(self._file)
         self.status = ServiceStatus(self._file)
         self.devices = DeviceStates(self._file)
@@ -159,17 +181,24 @@ class Buffer:
     def commit(self, batch: Batch) -> None:
         """Hold the batch durably: its readings, its refusals, the ledger's counts. Raises BufferFullError."""
         self._require_room(batch)
-        refused = batch.messages_refused
+        refused, thinned = batch.messages_refused, batch.thinned.total()
+        waiting = sum(len(held.messages) for held in batch.waiting)
+        not_accepted = refused + len(batch.no_reading) + batch.redelivered + thinned + waiting
         counts = {
-            "messages_received": batch.messages,
-            "messages_accepted": batch.messages - refused - len(batch.no_reading) - batch.redelivered,
+            "messages_accepted": batch.messages - not_accepted,
             "messages_refused": refused,
+            "messages_thinned": thinned,
             "messages_no_reading": len(batch.no_reading),
             "messages_redelivered": batch.redelivered,
             "readings_accepted": len(batch.lines),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
+        self._held = None
         with self._file.transaction(), _kept_or_full():
+            counts["messages_received"] = batch.messages - self.surplus.remove(batch.resumed)
+            self.surplus.add(batch.waiting)
+            self._count_held_back(batch)
+            self.new_sensors.put(batch.new_sensors, now_ns=self._clock_ns())
             self.pending.add(batch, now_ns=self._clock_ns())
             self._count_not_kept(self._refusals.keep(batch.refused))
             self.ledger.add(counts)
@@ -211,7 +240,7 @@ class Buffer:
         with self._file.transaction():
             expired = self.quarantine.purge_some(reason=None, before_ns=before_ns)
             self.ledger.note("quarantine_expired", expired.total())
-            self._hub_counts.add("quarantine_expired", expired)
+            self._hub_counts.add("quarantine_expired", expired, now_ns=self._clock_ns())
         return expired.total()
 
     @property
@@ -259,9 +288,27 @@ class Buffer:
         self.quarantine.close()
         self._file.close()
 
+    def held_messages(self) -> dict[str, int]:
+        """How many messages of each hub wait beyond its rate."""
+        if self._held is None:
+            self._held = self.surplus.messages()
+        return self._held
+
+    def surplus_room(self, settings: IngestSettings) -> Room:
+        """How much more may wait."""
+        limits = {"hub_bytes_max": settings.surplus_hub_bytes_max, "bytes_max": settings.surplus_bytes_max}
+        return Room(self.surplus.bytes(), **limits)
+
+    def _count_held_back(self, batch: Batch) -> None:
+        self._hub_counts.add("thinned", batch.thinned, now_ns=self._clock_ns())
+        waited: Counter[str] = Counter()
+        for held in batch.waiting:
+            waited[held.hub] += len(held.messages)
+        self._hub_counts.add("made_to_wait", waited, now_ns=self._clock_ns())
+
     def _count_not_kept(self, not_kept: Counter[str]) -> None:
         self.ledger.note("quarantine_not_kept", not_kept.total())
-        self._hub_counts.add("quarantine_not_kept", not_kept)
+        self._hub_counts.add("quarantine_not_kept", not_kept, now_ns=self._clock_ns())
 
     def _reconcile(self) -> None:
         """Take out of the quarantine what does not count; where that can't be done now, the next change does it."""
@@ -275,6 +322,7 @@ class Buffer:
                 f"buffer {self._path} is full ({self._bytes_max} bytes): the broker holds new messages; see that the"
                 " store takes readings, or raise HUBPULSE_INGEST__BUFFER_BYTES_MAX"
             )
+        needed += sum(packed_bytes(message) for held in batch.waiting for message in held.messages)
         needed += sum(len(r.message.topic) + len(r.message.payload) for r in batch.refused)
         # The file keeps the room of what the store took, and fills it first.
         _, reusable = self._file.used_and_reusable_bytes()
@@ -287,6 +335,7 @@ class Buffer:
 
 def _used_bytes(file: SqliteFile, quarantine: Quarantine) -> int:
     used, _ = file.used_and_reusable_bytes()
+    used -= Surplus(file).bytes().total()
     with suppress(QuarantineError):
         used += quarantine.store_rejected_bytes()
     return used

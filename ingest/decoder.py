@@ -10,13 +10,13 @@ is fixed for it is found once (TopicRoute); the messages of its kind are decoded
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ingest.answers import answers_of, read_frames
 from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
 from ingest.dead_sensors import dead_sensors
 from ingest.encode import SeriesEncoder
+from ingest.new_sensors import DAY_NS, NewSensors
+from ingest.placed import MessageBatch, Placed, TopicRoute, free_time, past_days
 from ingest.series import SERIES_MAX, SeriesIndex
 from ingest.validate import RETAINED, ClockWindow
 from mqtt.messages import Message
@@ -29,7 +29,6 @@ from sensors.formats import (
     Announcement,
     Availability,
     Decoded,
-    Fields,
     Format,
     Item,
     NoReading,
@@ -39,7 +38,7 @@ from sensors.formats import (
 from sensors.formats.native import NativeFormat, NativeParser
 from sensors.macs import quoted
 from sensors.registry import Registry, publisher_of
-from sensors.times import LocalTime, SinceReceipt
+from sensors.times import LocalTime
 from sensors.uplinks import Answer as FrameAnswer
 from sensors.uplinks import kinds_of
 
@@ -51,29 +50,6 @@ _DEFAULTS = Settings()
 DeviceFrame = tuple[str | Rejection, FrameAnswer]
 """The name by which the estate file knows a device, and what its frame holds."""
 
-Placed = tuple[SeriesEncoder, int | SinceReceipt | None, Fields]
-"""A reading of a known series: its time, if it names one, and its fields."""
-
-
-@dataclass(slots=True)
-class MessageBatch:
-    """The messages at hand that are decoded together: native ones of one kind, or all of another format.
-
-    `series` has the series of each message, where its topic names it: only native ones do.
-    """
-
-    source: Source
-    decoder: NativeParser | Format
-    messages: list[Message] = field(default_factory=list)
-    series: list[SeriesEncoder] = field(default_factory=list)
-
-
-class TopicRoute(NamedTuple):
-    """What never changes between two messages of a topic; only native topics have a series."""
-
-    together: MessageBatch
-    series: SeriesEncoder | None
-
 
 class Decoder:
     """Decodes lists of messages for the estate in force. Not shared between threads."""
@@ -84,8 +60,12 @@ class Decoder:
         settings: Settings = _DEFAULTS,
         *,
         clock_ns: Callable[[], int],
+        new_sensors: NewSensors | None = None,
     ) -> None:
         self._clock_ns = clock_ns
+        self._new_sensors = new_sensors or NewSensors(settings.ingest.new_sensors_max)
+        self._past_days_max = settings.ingest.past_days_max
+        self._day = 0
         self._window = ClockWindow(settings)
         self._message_bytes_max = settings.ingest.message_bytes_max
         self._last_receive_ns = 0
@@ -128,6 +108,7 @@ class Decoder:
         """
         self._set_clock()
         self._maybe_repeated = maybe_repeated
+        last_ns = self._last_receive_ns
         if received_ns is not None and received_ns <= self._window.latest_ns:
             self._received_ns, self._last_receive_ns = received_ns, received_ns - 1
         batch = Batch(messages=len(messages))
@@ -141,6 +122,8 @@ class Decoder:
                 self._accept_native(together, together.decoder, batch)
             else:
                 self._accept_format(together, together.decoder, batch)
+        batch.new_sensors = self._new_sensors.take_changed()
+        self._last_receive_ns = max(last_ns, self._last_receive_ns)
         return batch
 
     def refuse(self, message: Message, rejection: Rejection) -> Batch:
@@ -150,16 +133,24 @@ class Decoder:
         self._refuse(message, rejection, batch)
         return batch
 
+    def reserve_ns(self, readings: int) -> int:
+        """The first of so many nanoseconds from now on, which no reading without a time is given."""
+        self._set_clock()
+        return self._arrival_ns(readings)
+
     def _set_clock(self) -> None:
         self._now_ns = self._received_ns = self._clock_ns()
         if self._last_receive_ns > self._now_ns + NS_A_SECOND:
             self._last_receive_ns = 0  # the clock was ahead, and what comes now came now
         self._window.move(self._now_ns)
+        if self._day != self._now_ns // DAY_NS:
+            self._day = self._now_ns // DAY_NS
+            self._forget_topics()  # so that each sensor is seen again
         self._series.refresh(self._now_ns)
 
     def _forget_topics(self) -> None:
         self._routes.clear()
-        self._series = SeriesIndex(self._registry, self._now_ns)
+        self._series = SeriesIndex(self._registry, self._new_sensors, self._now_ns)
 
     def _sort(self, messages: Sequence[Message], batch: Batch) -> None:
         """Put each message to those that are decoded together with it."""
@@ -307,7 +298,7 @@ class Decoder:
             time_ns = series.days.instant(time_ns, self._received_ns)
         return series, time_ns, item.fields
 
-    def _accept(
+    def _accept_each(
         self,
         message: Message,
         readings: Sequence[Placed | Rejection],
@@ -339,7 +330,7 @@ class Decoder:
                 rejections.append(self._window.refusal(time_ns))
                 continue
             if share_times:
-                time_ns = _free_time(series, time_ns, taken)
+                time_ns = free_time(series, time_ns, taken)
             line = series.encode(
                 fields,
                 time_ns,
@@ -357,6 +348,23 @@ class Decoder:
             # More of it may be taken when it is redriven, and needs times that no other message has.
             arrived_ns = arrived_ns or self._arrival_ns(readings_max(message))
             self._keep(message, rejections, len(readings) - len(rejections), arrived_ns, batch, unknown)
+
+    def _accept(
+        self,
+        message: Message,
+        readings: Sequence[Placed | Rejection],
+        batch: Batch,
+        unknown: UnknownDevice | None = None,
+    ) -> None:
+        """Take the readings of one message, unless they are of too many past days: each is work for the jobs."""
+        if len(readings) > 1:
+            batch.more_readings[message.topic] += len(readings) - 1
+        most = self._past_days_max
+        if len(readings) > most and (days := past_days(readings)) > most:
+            problem = f"readings of {days} past days: send those of at most {most} in a message"
+            self._refuse(message, Rejection(Reason.TOO_LARGE, problem), batch)
+        else:
+            self._accept_each(message, readings, batch, unknown)
 
     def _refuse(
         self, message: Message, rejection: Rejection, batch: Batch, unknown: UnknownDevice | None = None
@@ -385,16 +393,3 @@ class Decoder:
         first_ns = max(self._received_ns, self._last_receive_ns + 1)
         self._last_receive_ns = first_ns + readings - 1
         return first_ns
-
-
-def _free_time(series: SeriesEncoder, time_ns: int, taken: dict[tuple[SeriesEncoder, int], int]) -> int:
-    """The first time from an instant on that no reading of the message has: two people in a second are two readings.
-
-    `taken` has for each time the next one to look at; every look shortens the way, however many share a time.
-    """
-    passed = [time_ns]
-    while (after_ns := taken.get((series, passed[-1]))) is not None:
-        passed.append(after_ns)
-    free_ns = passed[-1]
-    taken.update(((series, passed_ns), free_ns + 1) for passed_ns in passed)
-    return free_ns

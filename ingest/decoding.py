@@ -9,6 +9,7 @@ import structlog
 
 from ingest.batches import Batch
 from ingest.decoder import Decoder
+from ingest.new_sensors import NewSensor, NewSensors
 from ingest.privacy import masked_trace
 from mqtt.messages import Message
 from schemas.readings import Reason, Rejection
@@ -20,12 +21,17 @@ from sensors.registry import Registry
 log = structlog.get_logger("hubpulse.ingest")
 
 
+_NOTHING = Batch()
+
+
 class Parcel(NamedTuple):
     """Messages that are decoded alike."""
 
     messages: Sequence[Message]
     maybe_repeated: bool
     """Whether they may have come before."""
+    received_ns: int | None = None
+    """The first of the nanoseconds that were theirs when they came, where that was not now."""
 
 
 class Work(NamedTuple):
@@ -37,6 +43,8 @@ class Work(NamedTuple):
     """Those that the broker may deliver again until then."""
     redelivered: int = 0
     """How many more of them were committed before."""
+    beside: Batch = _NOTHING
+    """What became of more of them, which are not decoded."""
 
 
 class Decoding(Protocol):
@@ -52,6 +60,9 @@ class Decoding(Protocol):
 
     def use(self, registry: Registry) -> None:
         """Decode for another estate from the next work on."""
+
+    def reserve_ns(self, readings: int) -> int:
+        """The first of so many nanoseconds from now on, which no reading without a time is ever given."""
 
     def exchange(self, work: Work | None) -> tuple[Work, Batch] | None:
         """Give a work, if there is one, and get what is done: the one before, or this very one.
@@ -70,20 +81,38 @@ class DecodingHere:
     is_busy = False
 
     def __init__(
-        self, registry: Registry, settings: Settings, announced: Sequence[Message], *, clock_ns: Callable[[], int]
+        self,
+        registry: Registry,
+        settings: Settings,
+        announced: Sequence[Message],
+        new_sensors: Sequence[NewSensor] = (),
+        *,
+        clock_ns: Callable[[], int],
     ) -> None:
-        self._decoder = Decoder(registry, settings, clock_ns=clock_ns)
+        known = NewSensors(settings.ingest.new_sensors_max, new_sensors)
+        self._decoder = Decoder(registry, settings, clock_ns=clock_ns, new_sensors=known)
         self._decoder.remember(announced)
 
     def use(self, registry: Registry) -> None:
         self._decoder.use(registry)
 
+    def reserve_ns(self, readings: int) -> int:
+        return self._decoder.reserve_ns(readings)
+
     def exchange(self, work: Work | None) -> tuple[Work, Batch] | None:
         if work is None:
             return None
         batch = Batch()
-        for messages, maybe_repeated in work.parcels:
-            batch.add(decode(self._decoder, messages, maybe_repeated=maybe_repeated, report=log_fault))
+        for messages, maybe_repeated, received_ns in work.parcels:
+            batch.add(
+                decode(
+                    self._decoder,
+                    messages,
+                    maybe_repeated=maybe_repeated,
+                    report=log_fault,
+                    received_ns=received_ns,
+                )
+            )
         return work, complete(batch, work)
 
     def close(self) -> None:
@@ -97,7 +126,9 @@ def log_fault(trace: str) -> None:
 
 def complete(batch: Batch, work: Work) -> Batch:
     """The batch of all messages of a work, with what is to be remembered of them."""
-    batch.messages = sum(len(parcel.messages) for parcel in work.parcels) + work.redelivered
+    batch.add(work.beside)
+    taken = sum(len(parcel.messages) for parcel in work.parcels)
+    batch.messages = taken + work.redelivered + work.beside.messages
     batch.redelivered, batch.deliveries = work.redelivered, work.deliveries
     return batch
 

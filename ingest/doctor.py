@@ -72,6 +72,7 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         subscriber, writer = reader.status.get("subscriber"), reader.status.get("writer")
         ledger = reader.ledger.read()
         gone = list(losses(reader.status, now_ns=clock_ns()))
+        gone += _beyond_their_rate(reader, now_ns=clock_ns())
         try:
             gone += _not_kept(reader.quarantine)
         except HubpulseError as error:
@@ -92,6 +93,12 @@ def ingest_finding(settings: Settings, *, clock_ns: Callable[[], int]) -> Findin
         return Finding("ingest", State.FAILED, f"{writer['state']} ({figures}; nothing is lost)")
     receiving = f"receiving from {subscriber['broker']}; {figures}; the ledger balances"
     return Finding("ingest", State.WARNING if gone else State.OK, "; ".join([receiving, *gone]))
+
+
+def _beyond_their_rate(reader: BufferReader, *, now_ns: int) -> list[str]:
+    from ingest.held_back import held_back  # noqa: PLC0415 - only where there is a buffer
+
+    return held_back(reader, now_ns=now_ns)
 
 
 def _not_kept(quarantine: Quarantine) -> list[str]:

@@ -15,25 +15,29 @@ SCHEMA = (
 )
 
 
+WHEN = "ALTER TABLE hub_counts ADD COLUMN last_ns INTEGER NOT NULL DEFAULT 0"
+
+
 class HubCounts:
     """The table of them; `add` belongs into a transaction of its owner."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    def add(self, name: str, counts: Mapping[str, int]) -> None:
+    def add(self, name: str, counts: Mapping[str, int], *, now_ns: int) -> None:
         """Add to what is counted under a name, by hub."""
         self._file.connection().executemany(
-            "INSERT INTO hub_counts (name, hub, count) VALUES (?, ?, ?)"
-            " ON CONFLICT (name, hub) DO UPDATE SET count = count + excluded.count",
-            ((name, hub, count) for hub, count in counts.items() if count),
+            "INSERT INTO hub_counts (name, hub, count, last_ns) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (name, hub) DO UPDATE SET count = count + excluded.count, last_ns = excluded.last_ns",
+            ((name, hub, count, now_ns) for hub, count in counts.items() if count),
         )
 
-    def read(self) -> dict[str, dict[str, int]]:
-        """Everything counted, by name and hub."""
-        if self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'hub_counts'") is None:
+    def read(self, *, since_ns: int = 0) -> dict[str, dict[str, int]]:
+        """What was ever counted, by name and hub, where something was since an instant."""
+        if self._file.one("SELECT 1 FROM pragma_table_info('hub_counts') WHERE name = 'last_ns'") is None:
             return {}
         found: dict[str, dict[str, int]] = {}
-        for name, hub, count in self._file.all("SELECT name, hub, count FROM hub_counts ORDER BY name, count DESC"):
+        query = "SELECT name, hub, count FROM hub_counts WHERE last_ns >= ? ORDER BY name, count DESC"
+        for name, hub, count in self._file.all(query, (since_ns,)):
             found.setdefault(name, {})[hub] = count
         return found

@@ -15,7 +15,9 @@ class Ledger(BaseModel):
 
     `messages_refused` are messages of which nothing was taken; `messages_no_reading` are those that carry none by their
     nature, such as a device joining its network; `messages_redelivered` were committed before, and the broker had not
-    got the answer; `readings_refused` are single readings refused out of messages that were otherwise taken.
+    got the answer; `messages_thinned` are live gauges of a hub beyond its rate, which were dropped, and
+    `messages_waiting` what such a hub sent besides and is decoded later; `readings_refused` are single readings refused
+    out of messages that were otherwise taken.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +27,8 @@ class Ledger(BaseModel):
     messages_refused: int
     messages_no_reading: int
     messages_redelivered: int = 0
+    messages_thinned: int = 0
+    messages_waiting: int = 0
     readings_accepted: int
     readings_refused: int
     readings_stored: int
@@ -53,14 +57,19 @@ class Ledger(BaseModel):
         """Whether both equations hold."""
         return (
             self.messages_received
-            == self.messages_accepted + self.messages_refused + self.messages_no_reading + self.messages_redelivered
+            == self.messages_accepted
+            + self.messages_refused
+            + self.messages_no_reading
+            + self.messages_redelivered
+            + self.messages_thinned
+            + self.messages_waiting
             and self.readings_accepted == self.readings_stored + self.readings_store_rejected + self.readings_pending
         )
 
 
-_LATER = "messages_redelivered"
-_ELSEWHERE = ("readings_pending", "notes", "by_hub", "refused_by_reason", _LATER)
-_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in _ELSEWHERE]
+_LATER = ("messages_redelivered", "messages_thinned")
+_ELSEWHERE = ("readings_pending", "messages_waiting", "notes", "by_hub", "refused_by_reason")
+_FIRST_COLUMNS = [name for name in Ledger.model_fields if name not in (*_ELSEWHERE, *_LATER)]
 _COUNTS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _FIRST_COLUMNS)
 SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS ledger (only INTEGER PRIMARY KEY CHECK (only = 1), {_COUNTS})",
@@ -68,8 +77,9 @@ SCHEMA = (
 )
 CREATE_NOTES = "CREATE TABLE ledger_notes (note TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
 CREATE_REASONS = "CREATE TABLE refused_reasons (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
-ADD_REDELIVERED = f"ALTER TABLE ledger ADD COLUMN {_LATER} INTEGER NOT NULL DEFAULT 0"
+ADD_REDELIVERED, ADD_THINNED = (f"ALTER TABLE ledger ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0" for name in _LATER)
 _PENDING = "(SELECT coalesce(sum(readings), 0) FROM batches)"
+_WAITING = "(SELECT coalesce(sum(messages), 0) FROM surplus)"
 
 
 class LedgerTable:
@@ -105,14 +115,17 @@ class LedgerTable:
 
     def read(self) -> Ledger:
         """The counts as they stand after the last commit, by any process, in one consistent look."""
-        # A file that this version has not written to yet has neither the last column nor notes.
-        has_all = self._file.one("SELECT 1 FROM pragma_table_info('ledger') WHERE name = ?", (_LATER,))
-        columns = [*_FIRST_COLUMNS, _LATER] if has_all else _FIRST_COLUMNS
-        row = self._file.one(f"SELECT {', '.join(columns)}, {_PENDING} FROM ledger") or ()  # noqa: S608 - our own names
+        # A file that this version has not written to yet has neither the last columns nor notes.
+        there = {name for (name,) in self._file.all("SELECT name FROM pragma_table_info('ledger')")}
+        columns = [*_FIRST_COLUMNS, *(name for name in _LATER if name in there)]
+        sums = {"readings_pending": _PENDING}
+        if self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'surplus'"):
+            sums["messages_waiting"] = _WAITING
+        row = self._file.one(f"SELECT {', '.join((*columns, *sums.values()))} FROM ledger") or ()  # noqa: S608 - our own names
         is_there = self._file.one("SELECT 1 FROM sqlite_master WHERE name = 'ledger_notes'")
         notes = dict(self._file.all("SELECT note, count FROM ledger_notes ORDER BY note")) if is_there else {}
         return Ledger(
-            **dict(zip((*columns, "readings_pending"), row, strict=True)),
+            **dict(zip((*columns, *sums), row, strict=True)),
             refused_by_reason=self._reasons(),
             notes=notes,
             by_hub=HubCounts(self._file).read(),

@@ -34,8 +34,10 @@ from ingest.data_lock import data_lock
 from ingest.decoding import Decoding, DecodingHere, Parcel, Work
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
+from ingest.intake import Intake
 from ingest.old_session import OldSession, try_to_end
 from ingest.quarantine import Quota
+from ingest.rates import HubRates
 from ingest.salvage import has_lost_commits, salvage_buffer, salvage_quarantine
 from ingest.session import SessionMemory
 from ingest.upkeep import Upkeep
@@ -68,6 +70,7 @@ class _Way(NamedTuple):
     buffer: Buffer
     writer: Writer
     session: SessionMemory
+    intake: Intake
 
 
 class Ingest:
@@ -179,7 +182,7 @@ class Ingest:
             if not self._estate.is_alive():
                 self._estate.start()
             with closing(self._make_decoding(subscriber, buffer)) as decoding:
-                self._receive(_Way(subscriber, decoding, buffer, writer, session))
+                self._receive(_Way(subscriber, decoding, buffer, writer, session, self._make_intake(buffer)))
 
     def _look(self) -> BrokerState:
         return look_if_possible(self._settings.mqtt, timeout_s=_LOOK_TIMEOUT_S)
@@ -192,10 +195,15 @@ class Ingest:
         with suppress(BufferDamagedError):  # whoever met it first has said so
             log.info("ingest_stopped", readings_pending=buffer.ledger.read().readings_pending)
 
+    def _make_intake(self, buffer: Buffer) -> Intake:
+        registry, limits = self._estate.registry, self._settings.ingest
+        rates = HubRates(registry, limits, monotonic_s=self._monotonic_s)
+        return Intake(registry, buffer, rates, settings=limits, clock_ns=self._clock_ns)
+
     def _make_decoding(self, subscriber: Subscriber, buffer: Buffer) -> Decoding:
-        announced = buffer.devices.announcements()
+        announced, new_sensors = buffer.devices.announcements(), buffer.new_sensors.all()
         if self._settings.ingest.workers == 1:
-            return DecodingHere(self._estate.registry, self._settings, announced, clock_ns=self._clock_ns)
+            return DecodingHere(self._estate.registry, self._settings, announced, new_sensors, clock_ns=self._clock_ns)
 
         def meanwhile() -> bool:
             self.activity.receiving.step()
@@ -209,6 +217,7 @@ class Ingest:
             self._estate.registry,
             self._settings,
             announced,
+            new_sensors,
             clock_ns=self._clock_ns,
             rng=self._rng,
             meanwhile=meanwhile,
@@ -219,15 +228,14 @@ class Ingest:
         subscriber, decoding, session = way.subscriber, way.decoding, way.session
         registry = self._estate.registry
         old = self._old_session(session)
-        age_days_max = self._settings.ingest.quarantine_age_days_max
-        upkeep = Upkeep(self._settings.data_dir, way.buffer, age_days_max=age_days_max, clock_ns=self._clock_ns)
+        upkeep = Upkeep(self._settings, way.buffer, clock_ns=self._clock_ns, monotonic_s=self._monotonic_s)
         dropped = DroppedMessages(way.buffer, look=self._look, clock_ns=self._clock_ns)
         while not self._stopping.is_set():
             self.activity.receiving.step()
             way.writer.raise_failure()
             if not subscriber.connected:
                 self._finish(way)  # what a connection gave is committed before there is another one
-            if not self._take(_received(way), way):
+            if not (self._take(_received(way), way) and self._take_held(way)):
                 return
             if subscriber.subscribed:
                 self.ready.set()
@@ -236,11 +244,11 @@ class Ingest:
             if registry is not self._estate.registry:
                 registry = self._estate.registry
                 decoding.use(registry)
+                way.intake.use(registry)
                 log.info("estate_reloaded", hubs=registry.hubs)
                 subscriber.resubscribe(registry.filters)
             is_time = self._report_status(subscriber, way.buffer, decoding.problem or subscriber.problem)
-            if is_time:
-                upkeep.turn()
+            upkeep.turn()
             if is_time and subscriber.connected:
                 dropped.turn()
             is_as_noted = (session.filters, session.was_in_doubt) == (
@@ -256,6 +264,7 @@ class Ingest:
         done = way.decoding.exchange(work)
         if done is not None:
             work, batch = done
+            way.intake.charge(batch)
             if not self._commit(batch, way):
                 return False
             work.acknowledge()
@@ -266,6 +275,10 @@ class Ingest:
         """Commit and acknowledge what is still being decoded."""
         if way.decoding.is_busy:
             self._take(None, way)
+
+    def _take_held(self, way: _Way) -> bool:
+        """Take what waited and may be taken now; False where we are to stop first."""
+        return all(self._take(work, way) for work in way.intake.held(way.decoding))
 
     def _old_session(self, session: SessionMemory) -> OldSession | None:
         previous = session.previous
@@ -382,4 +395,5 @@ def _received(way: _Way) -> Work | None:
         return None
     came = way.buffer.sort(messages)
     parcels = [Parcel(came.unsure, maybe_repeated=True), Parcel(came.new, in_doubt or way.subscriber.in_doubt)]
-    return Work(parcels, way.subscriber.receipt(), messages, came.redelivered)
+    taken, beside = way.intake.split(parcels, way.decoding)
+    return Work(taken, way.subscriber.receipt(), messages, came.redelivered, beside)

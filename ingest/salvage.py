@@ -13,6 +13,7 @@ from ingest import quarantine
 from ingest.buffer import MIGRATIONS
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.pending import is_as_committed
+from ingest.surplus import is_as_put
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
 from stores.sqlite_log import loses_commits
@@ -59,6 +60,13 @@ def _mend(db: sqlite3.Connection) -> list[str]:
     db.executemany("DELETE FROM batches WHERE id = ?", ((row_id,) for row_id in torn))
     # Which of its rows count was in the damaged file, too: they all do.
     db.execute("INSERT OR REPLACE INTO quarantine_record (only, last_id) VALUES (1, NULL)")
+    rows = db.execute("SELECT id, body, checksum FROM surplus")
+    unreadable = [row_id for row_id, *put in rows if not is_as_put(*put)]
+    db.executemany("DELETE FROM surplus WHERE id = ?", ((row_id,) for row_id in unreadable))
+    db.execute(
+        "UPDATE ledger SET messages_received = messages_accepted + messages_refused + messages_no_reading"
+        " + messages_redelivered + messages_thinned + (SELECT coalesce(sum(messages), 0) FROM surplus)"
+    )
     lost: int
     (lost,) = db.execute(
         "SELECT readings_accepted - readings_stored - readings_store_rejected"
@@ -72,4 +80,6 @@ def _mend(db: sqlite3.Connection) -> list[str]:
             (READINGS_LOST, lost),
         )
     missing = [f"{len(torn)} batches are not as they were committed"] if torn else []
+    if unreadable:
+        missing.append(f"{len(unreadable)} rows of messages that waited are not as they were committed")
     return [*missing, *([f"{lost} readings that were accepted"] if lost > 0 else [])]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingest.encode import HubDays, SeriesEncoder
+from ingest.new_sensors import NewSensors
 from schemas.kinds import Kind
-from schemas.readings import Rejection
+from schemas.readings import Reason, Rejection
 from schemas.sources import Source
 from sensors.registry import Registry
 
@@ -17,8 +18,9 @@ SERIES_MAX = 100_000
 class SeriesIndex:
     """The series of an estate's devices."""
 
-    def __init__(self, registry: Registry, now_ns: int) -> None:
+    def __init__(self, registry: Registry, new_sensors: NewSensors, now_ns: int) -> None:
         self._registry = registry
+        self._new_sensors = new_sensors
         self._now_ns = now_ns
         self._series: dict[tuple[str, Kind, int, str], SeriesEncoder] = {}
         self._devices: dict[tuple[Sequence[str], str], str] = {}
@@ -52,6 +54,10 @@ class SeriesIndex:
         place = self._registry.locate(device, kind, line, source)
         if isinstance(place, Rejection):
             return place
+        if not place.is_named and not self._new_sensors.admits(place.hub, place.sensor, self._now_ns):
+            most = self._new_sensors.count_max
+            problem = f"hub {place.hub} has {most} sensors that are not in the estate file: add this one, then redrive"
+            return Rejection(Reason.UNKNOWN_SENSOR, problem)
         if place.hub not in self._days:
             self._days[place.hub] = HubDays(place.hub, place.zone_info, self._now_ns)
         self._series[key] = series = SeriesEncoder(place, self._days[place.hub])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ingest.batches import Batch
+from ingest.new_sensors import NewSensor
 from mqtt.messages import Message
 from schemas.settings import Settings
 from sensors.registry import Registry
@@ -21,6 +22,9 @@ class Setup(NamedTuple):
 
     announced: list[Message]
     """What was announced until now of how messages are to be read."""
+
+    new_sensors: list[NewSensor]
+    """Sensors that the estate file does not name, seen within the last days."""
 
 
 class Share(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
@@ -13,27 +14,42 @@ from ingest.buffer import Buffer, BufferFullError
 from ingest.quarantine import QuarantineError
 from ingest.salvage import salvage_quarantine
 from schemas.localtime import NS_AN_HOUR
+from schemas.settings import Settings
 
 log = structlog.get_logger("hubpulse.ingest")
 
+_EVERY_S = 2.0
 _EXPIRY_EVERY_NS = NS_AN_HOUR
 _DAY_NS = 24 * NS_AN_HOUR
 _HINT = "refused messages are counted and not kept, what else is sent goes on"
 
 
 class Upkeep:
-    """What is done every few seconds, in the thread that receives."""
+    """What is done beside receiving, in its thread, every few seconds."""
 
-    def __init__(self, data_dir: Path, buffer: Buffer, *, age_days_max: int, clock_ns: Callable[[], int]) -> None:
-        self._data_dir = data_dir
+    def __init__(
+        self,
+        settings: Settings,
+        buffer: Buffer,
+        *,
+        clock_ns: Callable[[], int],
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._data_dir = settings.data_dir
         self._buffer = buffer
-        self._age_ns = age_days_max * _DAY_NS
+        self._age_ns = settings.ingest.quarantine_age_days_max * _DAY_NS
         self._clock_ns = clock_ns
+        self._monotonic_s = monotonic_s
+        self._turned_s = -math.inf
         self._expired_ns = 0
         self._logged: str | None = None
 
     def turn(self) -> None:
-        """Put another file in the place of a damaged one, and delete some of what is too old."""
+        """Put another file in the place of a damaged one, and delete some of what is too old, where it is time."""
+        now_s = self._monotonic_s()
+        if now_s - self._turned_s < _EVERY_S:
+            return
+        self._turned_s = now_s
         problem = self._buffer.quarantine_problem
         if problem is not None:
             if str(problem) != self._logged:

@@ -22,6 +22,7 @@ from pathlib import Path
 from ingest.batches import Batch
 from ingest.decoder import Decoder
 from ingest.decoding import decode
+from ingest.new_sensors import NewSensors
 from ingest.tasks import BEGUN, Answer, Setup, Task
 from mqtt.messages import Message
 
@@ -36,7 +37,8 @@ def serve(line: Connection) -> None:
     decoder: Decoder | None = None
     for request in _requests(line):
         if isinstance(request, Setup):
-            decoder = Decoder(request.registry, request.settings, clock_ns=lambda: now_ns[0])
+            known = NewSensors(request.settings.ingest.new_sensors_max, request.new_sensors)
+            decoder = Decoder(request.registry, request.settings, clock_ns=lambda: now_ns[0], new_sensors=known)
             decoder.remember(request.announced)
         elif decoder is not None:
             now_ns[0] = request.now_ns

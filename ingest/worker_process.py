@@ -23,6 +23,7 @@ import structlog
 from ingest.batches import Batch, Refused
 from ingest.decoder import ANNOUNCEMENTS_MAX
 from ingest.decoding import log_fault
+from ingest.new_sensors import NewSensor
 from ingest.tasks import BEGUN, Answer, Setup, Share, Task
 from mqtt.messages import Message
 from schemas.backoff import Backoff
@@ -52,6 +53,7 @@ class WorkerProcess:
         registry: Registry,
         settings: Settings,
         announced: dict[bytes, Message],
+        new_sensors: dict[tuple[str, str], NewSensor],
         *,
         clock_ns: Callable[[], int],
         rng: random.Random,
@@ -59,7 +61,7 @@ class WorkerProcess:
     ) -> None:
         self.number = number
         self._registry = registry
-        self._announced = announced
+        self._announced, self._new_sensors = announced, new_sensors
         self._settings = settings.model_copy(update={"mqtt": MqttSettings(), "influx": InfluxSettings()})
         self._clock_ns = clock_ns
         self._monotonic_s = monotonic_s
@@ -148,11 +150,15 @@ class WorkerProcess:
         self._answer_by_s = self._monotonic_s() + _START_MAX_S
         try:
             if not self._is_set_up:
-                self._line.send(Setup(self._registry, self._settings, list(self._announced.values())))
+                self._line.send(self._setup())
                 self._is_set_up = True
             self._line.send(Task(self._clock_ns(), [share.packed() for share in self._tasks[-1]]))
         except _FAILURES:
             self._ended()
+
+    def _setup(self) -> Setup:
+        announced, new_sensors = list(self._announced.values()), list(self._new_sensors.values())
+        return Setup(self._registry, self._settings, announced, new_sensors)
 
     def _listen(self, timeout_s: float) -> None:
         if self._line is None:
@@ -183,6 +189,7 @@ class WorkerProcess:
                 self._announced[message.topic] = message
             elif not message.payload:
                 self._announced.pop(message.topic, None)
+        self._new_sensors.update({(seen.hub, seen.sensor): seen for seen in answer.batch.new_sensors})
         self._backoff.reset()
         self._tasks.pop()
         self._ends = 0

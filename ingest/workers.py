@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from ingest.batches import Batch
 from ingest.decoding import Work, complete
+from ingest.new_sensors import NewSensor
 from ingest.tasks import Share
 from ingest.worker_process import WorkerProcess
 from mqtt.messages import Message
@@ -39,6 +40,7 @@ class Workers:
         registry: Registry,
         settings: Settings,
         announced: Sequence[Message],
+        new_sensors: Sequence[NewSensor] = (),
         *,
         clock_ns: Callable[[], int],
         rng: random.Random,
@@ -53,8 +55,9 @@ class Workers:
         self._registry = registry
         self._worker_of: dict[bytes, int] = {}
         known = {message.topic: message for message in announced}
+        seen = {(sensor.hub, sensor.sensor): sensor for sensor in new_sensors}
         self._workers = [
-            WorkerProcess(number, registry, settings, known, clock_ns=clock_ns, rng=rng, monotonic_s=monotonic_s)
+            WorkerProcess(number, registry, settings, known, seen, clock_ns=clock_ns, rng=rng, monotonic_s=monotonic_s)
             for number in range(1, settings.ingest.workers + 1)
         ]
 
@@ -88,13 +91,17 @@ class Workers:
             self._last_ns = 0  # the clock was ahead, and what comes now came now
         shares: list[list[Share]] = [[] for _ in self._workers]
         for parcel in work.parcels:
+            earlier_ns = parcel.received_ns
             dealt: list[list[Message]] = [[] for _ in self._workers]
             for message in parcel.messages:
                 index = self._worker_of.get(message.topic)
                 dealt[self._find_worker(message.topic) if index is None else index].append(message)
             for index, messages in enumerate(dealt):
                 if messages:
-                    shares[index].append(Share(self._first_ns(messages), parcel.maybe_repeated, messages))
+                    count = sum(map(readings_max, messages))
+                    first_ns = self.reserve_ns(count) if earlier_ns is None else earlier_ns
+                    earlier_ns = None if earlier_ns is None else earlier_ns + count
+                    shares[index].append(Share(first_ns, parcel.maybe_repeated, messages))
         for worker, given in zip(self._workers, shares, strict=True):
             worker.give(given)
 
@@ -104,10 +111,9 @@ class Workers:
         self._worker_of[topic] = index = zlib.crc32(self._registry.order_key(topic)) % len(self._workers)
         return index
 
-    def _first_ns(self, messages: list[Message]) -> int:
-        """The first of so many nanoseconds as the readings of these messages may need, which nobody else is given."""
+    def reserve_ns(self, readings: int) -> int:
         first_ns = max(self._clock_ns(), self._last_ns + 1)
-        self._last_ns = first_ns + sum(map(readings_max, messages)) - 1
+        self._last_ns = first_ns + readings - 1
         return first_ns
 
     def _finish(self) -> tuple[Work, Batch] | None:

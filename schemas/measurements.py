@@ -97,6 +97,8 @@ _PIPELINE_STATUS = {
     "messages_refused": _I,
     "messages_no_reading": _I,
     "messages_redelivered": _I,
+    "messages_thinned": _I,
+    "messages_waiting": _I,
     "readings_accepted": _I,
     "readings_refused": _I,
     "readings_stored": _I,

@@ -40,6 +40,8 @@ class SensorPlace:
     swapped: bool = False
     """Whether what the device calls entries are exits."""
     calibration: Calibrations = NO_CALIBRATION
+    is_named: bool = True
+    """Whether the estate file names the sensor."""
 
 
 class Registry:
@@ -149,6 +151,22 @@ class Registry:
         named = [level for name, level in zip(wanted, levels, strict=False) if name == "+"]
         return b"/".join(named or levels[len(wanted) - 1 : len(wanted)])
 
+    def owner_of(self, topic: bytes) -> str:
+        """Whose rate the messages of a topic take: as `hub_of`, but without an estate file every hub's is its own."""
+        levels = topic.decode(errors="replace").split("/", 2)
+        if self._estate.open and levels[0] == "hubs" and len(levels) > 1:
+            return levels[1]
+        return self.hub_of(topic)
+
+    def hubs_behind(self, owner: str) -> int:
+        """How many hubs send by an owner of a rate: one, or all of the estate where it is a source."""
+        return 1 if owner in self._hubs or self._estate.open else max(1, len(self._hubs))
+
+    def is_named(self, topic: bytes) -> bool:
+        """Whether a native topic is that of a sensor which the estate file names."""
+        levels = topic.decode(errors="replace").split("/")
+        return len(levels) == 4 and levels[0] == "hubs" and (levels[1], levels[3]) in self._sensors  # noqa: PLR2004 - hubs/<hub>/<kind>/<sensor>
+
     def decoder_of(self, device: str, model: str = "") -> FrameDecoder | Rejection | None:
         """The decoder of the model that the estate file names for a device, else of `model`; None without either."""
         known = self._devices.get(device_key(device))
@@ -228,7 +246,7 @@ class Registry:
             return Rejection(Reason.UNKNOWN_HUB, problem)
         zone_info = ZoneInfo(known.timezone) if known and known.timezone else self._zone
         if named is None:
-            return SensorPlace(hub, kind, sensor, None, zone_info, every_s=None, max_step=None)
+            return SensorPlace(hub, kind, sensor, None, zone_info, every_s=None, max_step=None, is_named=False)
         return SensorPlace(
             hub,
             kind,

@@ -60,17 +60,24 @@ def create_board(
     hosts: Collection[str] = (),
     missing: Callable[[], Sequence[str]] = tuple,
     health: ServiceHealth | None = None,
+    held_back: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
-    browsers may ask for it. `missing` tells what is missing: from files that were damaged, and what the broker lost.
-    `health` is that of the whole process; without it, the board needs the store alone.
+    browsers may ask for it. `missing` tells what is missing: from files that were damaged, and what the broker lost;
+    `held_back` which hubs send more than their limits. `health` is that of the whole process; without it, the board
+    needs the store alone.
     """
     app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
     source = SnapshotSource(
-        open_store=open_store, estate=estate, clock_ns=clock_ns, max_age_s=max_age_s, missing=missing
+        open_store=open_store,
+        estate=estate,
+        clock_ns=clock_ns,
+        max_age_s=max_age_s,
+        missing=missing,
+        held_back=held_back,
     )
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)

@@ -62,6 +62,8 @@ class Snapshot:
     hubs: tuple[HubNow, ...]
     missing: tuple[str, ...] = ()
     """What is missing from files that were damaged or gone, and what the broker lost."""
+    held_back: tuple[str, ...] = ()
+    """Which hubs send more than their limits."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -99,9 +101,11 @@ class SnapshotSource:
         clock_ns: Callable[[], int],
         max_age_s: float,
         missing: Callable[[], Sequence[str]],
+        held_back: Callable[[], Sequence[str]],
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
-        self._salvaged = missing
+        self._missing = missing
+        self._held_back = held_back
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()
         self._taken_ns: int | None = None
@@ -121,7 +125,8 @@ class SnapshotSource:
     def _take(self, now_ns: int) -> Snapshot | StoreError:
         try:
             with closing(self._open_store()) as store:
-                return replace(take(store, self._estate(), now_ns), missing=tuple(self._salvaged()))
+                found = take(store, self._estate(), now_ns)
+                return replace(found, missing=tuple(self._missing()), held_back=tuple(self._held_back()))
         except StoreError as error:
             return error
 

@@ -380,3 +380,9 @@ def test_the_estate_page_says_what_is_missing_from_damaged_files(known: Filled) 
     board = create_board(open_store=known.open, estate=lambda: ESTATE, missing=lambda: ["store.db was damaged: <all>"])
     words = text_of(TestClient(board).get("/").text)
     assert "Data is missing store.db was damaged: <all>" in words
+
+
+def test_the_estate_page_names_hubs_that_send_more_than_their_limits(known: Filled) -> None:
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, held_back=lambda: ["beeston: 7 waiting <all>"])
+    words = text_of(TestClient(board).get("/").text)
+    assert "Held back beeston: 7 waiting <all>" in words

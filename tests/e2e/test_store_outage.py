@@ -57,6 +57,8 @@ def test_a_replay_survives_that_influxdb_is_stopped(
         HUBPULSE_INGEST__BACKOFF_MAX_S=1,
         # Small batches, so that what grows can only be what waits.
         HUBPULSE_INGEST__BATCH_MESSAGES_MAX=200,
+        # More than a hub may send at once.
+        HUBPULSE_INGEST__HUB_MESSAGES_BURST=READINGS,
     )
     with pipeline.start_ingest() as ingest:
         pipeline.wait_until_subscribed(ingest)

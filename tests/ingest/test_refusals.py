@@ -3,21 +3,23 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
 import structlog
 
 from ingest.batches import Batch
-from ingest.buffer import Buffer, BufferFullError, BufferReader
+from ingest.buffer import MIGRATIONS, Buffer, BufferFullError, BufferReader
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.doctor import ingest_finding
 from ingest.ledger import Ledger
 from ingest.quarantine import QuarantineError, RejectedLine
 from ingest.upkeep import Upkeep
 from schemas import Settings
-from schemas.settings import MqttSettings
+from schemas.settings import IngestSettings, MqttSettings
 from stores.salvage import salvages
+from stores.sqlite_file import SqliteFile
 from tests.ingest.given import Clock, OpenBuffer, lines, refusal
 from tests.ingest.killing import folders_as_killed
 from tests.ingest.walking import AIR, ESTATE, Running, temperatures
@@ -129,6 +131,10 @@ def test_two_processes_that_keep_and_remove_at_once_stay_exact(open_buffer: Open
     assert (ledger.messages_refused, ledger.messages_accepted) == (10, 30)
 
 
+def kept_for(folder: Path, *, days: int) -> Settings:
+    return Settings(data_dir=folder, ingest=IngestSettings(quarantine_age_days_max=days))
+
+
 def damage(folder: Path) -> None:
     path = folder / QUARANTINE_NAME
     for beside in (f"{QUARANTINE_NAME}-wal", f"{QUARANTINE_NAME}-shm"):
@@ -143,7 +149,7 @@ def test_a_damaged_quarantine_stops_nothing_and_is_set_aside(open_buffer: OpenBu
         buffer.commit(lines(2))
     damage(tmp_path)
     with closing(Buffer(tmp_path, clock_ns=clock)) as buffer:
-        upkeep = Upkeep(tmp_path, buffer, age_days_max=1, clock_ns=clock)
+        upkeep = Upkeep(kept_for(tmp_path, days=1), buffer, clock_ns=clock, monotonic_s=count().__next__)
         buffer.commit(both(2))
         ledger = buffer.ledger.read()
         assert ledger.balanced
@@ -211,7 +217,7 @@ def test_on_a_full_disk_what_is_refused_waits_at_the_broker(tmp_path: Path) -> N
 def test_refusals_as_old_as_none_is_kept_are_deleted_and_counted(tmp_path: Path) -> None:
     clock = Clock()
     with closing(Buffer(tmp_path, clock_ns=clock)) as buffer:
-        upkeep = Upkeep(tmp_path, buffer, age_days_max=30, clock_ns=clock)
+        upkeep = Upkeep(kept_for(tmp_path, days=30), buffer, clock_ns=clock, monotonic_s=count(0, 2).__next__)
         old = refusal("t", b"old")
         old.refused, old.messages = [old.refused[0]._replace(hub="beeston")] * 2500, 2500
         buffer.commit(old)
@@ -252,14 +258,8 @@ def test_a_quarantine_that_is_gone_is_made_anew(open_buffer: OpenBuffer, tmp_pat
 def test_what_the_buffer_held_of_refusals_moves_into_the_file_of_its_own(
     tmp_path: Path, open_buffer: OpenBuffer
 ) -> None:
-    open_buffer(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
-        db.executescript(
-            "DROP TABLE quarantine_record; DROP TABLE quarantine_gone; DROP TABLE hub_counts;"
-            "DROP TABLE refused_reasons; PRAGMA user_version = 4;"
-            "CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER, topic TEXT,"
-            " payload BLOB, retained INTEGER, reason TEXT, detail TEXT, readings_taken INTEGER,"
-            " readings_refused INTEGER, hub TEXT);"
+    with closing(SqliteFile(tmp_path / FILE_NAME, name="buffer", migrations=MIGRATIONS[:4])) as before:
+        before.connection().execute(
             "INSERT INTO quarantine VALUES (7, 1, 't', x'31', 0, 'bad_topic', 'because', 0, 1, 'armley')"
         )
     killed = folders_as_killed(tmp_path, lambda: open_buffer(tmp_path).close())
