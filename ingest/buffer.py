@@ -79,7 +79,7 @@ DELIVERIES_MAX = 60_000
 """More than any broker has under way (some send more than ReceiveMaximum), and fewer than the 65,535 packet ids, so
 that an id that is used anew does not meet its predecessor."""
 
-_PRAGMAS = {"journal_size_limit": 64 * 1024**2}
+_PRAGMAS = {"journal_size_limit": 64 * 1024**2, "cache_size": -1024}
 _CREATE_TABLES = statements(
     *pending.SCHEMA, *FIRST_QUARANTINE, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
 )

@@ -86,7 +86,7 @@ INSERT = (
     f"INSERT OR REPLACE INTO quarantine ({COLUMNS}, device, format, kinds, maybe_repeated)"  # noqa: S608 - our own names
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_PRAGMAS = {"journal_size_limit": 16 * 1024**2}
+_PRAGMAS = {"journal_size_limit": 16 * 1024**2, "cache_size": -256}
 
 
 class Quota(NamedTuple):
