@@ -21,6 +21,7 @@ from usage.rollup import Figures
 
 DAILY, HOURLY, ZONES, MARKS = "usage_daily", "usage_hourly", "usage_daily_zone", "day_marks"
 DAILY_DOOR, HOURLY_DOOR, PROFILES = "usage_daily_door", "usage_hourly_door", "usage_profile"
+ESTIMATES = "usage_estimates"
 PARTS = {DAILY_DOOR: "sensor", ZONES: "zone"}
 """By which tag a hub's days are divided."""
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
@@ -110,6 +111,19 @@ def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, di
                 mark = Mark(int(value), None if dealt_with is None else int(dealt_with))
                 marks.setdefault(run.tags["hub"], {})[time_ns] = mark
     return marks
+
+
+def read_estimates(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mapping[str, int]]]:
+    """The stored estimates of the days that start within the span, by hub and midnight."""
+    where = None if hub is None else {"hub": hub}
+    found: dict[str, dict[int, Mapping[str, int]]] = {}
+    for run in store.read(ESTIMATES, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+        rows = found.setdefault(run.tags["hub"], {})
+        for i, time_ns in enumerate(run.times_ns):
+            rows[time_ns] = {
+                name: int(value) for name, column in run.columns.items() if (value := column[i]) is not None
+            }
+    return found
 
 
 def done_line(hub: str, midnight_ns: int, mark: Mark) -> str:

@@ -1,12 +1,11 @@
 """Keeps each missed day's estimate in the store, beside what was counted, for whoever reads the store itself.
 
-A day without such a row was counted whole, was closed, is not over, or cannot be told. `Queries` does not read these
-rows: it estimates whole periods from the days as they are.
+A day without such a row was counted whole, was closed, is not over, or cannot be told. Periods do not go by these rows:
+they are estimated whole, from the days as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from itertools import groupby
 
@@ -16,12 +15,9 @@ from stores import Store
 from stores.lines import encode
 from usage.estimates import Method
 from usage.queries import Queries
-from usage.rows import write
+from usage.rows import ESTIMATES, read_estimates, write
 
-ESTIMATES = "usage_estimates"
 _METHODS = {method: number for number, method in enumerate(Method)}
-
-Row = Mapping[str, int]
 
 
 def write_estimates(store: Store, estate: Estate, first: date, last: date, *, now_ns: int) -> int:
@@ -42,7 +38,8 @@ def write_estimates(store: Store, estate: Estate, first: date, last: date, *, no
                     "entries_high": counted + missed.high,
                     "method": _METHODS[Method(missed.method)],
                 }
-        stored = _stored(store, hub, Span(day_span(first, zone).start_ns, day_span(last, zone).stop_ns))
+        span = Span(day_span(first, zone).start_ns, day_span(last, zone).stop_ns)
+        stored = read_estimates(store, span, hub).get(hub, {})
         for time_ns in stored.keys() - rows.keys():
             store.delete(ESTIMATES, start_ns=time_ns, stop_ns=time_ns + NS_A_SECOND, where={"hub": hub})
         fresh = {time_ns: row for time_ns, row in rows.items() if stored.get(time_ns) != row}
@@ -50,13 +47,3 @@ def write_estimates(store: Store, estate: Estate, first: date, last: date, *, no
             write(store, [encode(ESTIMATES, {"hub": hub}, row, time_ns) for time_ns, row in fresh.items()])
         changed += len(fresh) + len(stored.keys() - rows.keys())
     return changed
-
-
-def _stored(store: Store, hub: str, span: Span) -> dict[int, Row]:
-    rows: dict[int, Row] = {}
-    for run in store.read(ESTIMATES, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub}):
-        for i, time_ns in enumerate(run.times_ns):
-            rows[time_ns] = {
-                name: int(value) for name, column in run.columns.items() if (value := column[i]) is not None
-            }
-    return rows

@@ -52,6 +52,8 @@ class Day:
     door_silent: bool = False
     """Today only: whether a door counter is silent."""
     figures: Mapping[str, Number | None] = field(default_factory=dict)
+    missed: int | None = None
+    """How many people nobody counted, estimated; None where that can't be told."""
 
     def figure(self, name: str) -> float | None:
         """A field of `usage_daily`, or None."""
@@ -163,14 +165,30 @@ class Total:
     counted_days: int
     silent_days: int
     partial_days: int
+    missed: int | None
+    """How many people the silent and partial days miss, estimated; None where that can't be told of all of them."""
+
+    @classmethod
+    def of(cls, parts: Sequence[Total]) -> Total:
+        """Several hubs' together."""
+        missed = [part.missed for part in parts]
+        return cls(
+            entries=sum(part.entries for part in parts),
+            counted_days=sum(part.counted_days for part in parts),
+            silent_days=sum(part.silent_days for part in parts),
+            partial_days=sum(part.partial_days for part in parts),
+            missed=None if None in missed else sum(people or 0 for people in missed),
+        )
 
 
 def total(days: Sequence[Day]) -> Total:
     """Add up a hub's days."""
     states = [day.state for day in days]
+    missed = [day.missed for day in days if day.state in (DayState.SILENT, DayState.PARTIAL)]
     return Total(
         entries=sum(day.entries or 0 for day in days if day.begun),
         counted_days=sum(day.entries is not None for day in days if day.begun),
         silent_days=states.count(DayState.SILENT),
         partial_days=states.count(DayState.PARTIAL),
+        missed=None if None in missed else sum(people or 0 for people in missed),
     )

@@ -139,6 +139,9 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     # A day more on either side: a hub's zone may be a day away from UTC.
     for row in queries.stored_daily(today - (DAYS + 1) * _A_DAY, today + _A_DAY):
         figures[row.hub][row.date] = row.figures
+    missed: dict[str, dict[date, int]] = defaultdict(dict)
+    for (hub, day), people in queries.stored_estimates(today - (DAYS + 1) * _A_DAY, today + _A_DAY).items():
+        missed[hub][day] = people
     hours = _hourly_entries(queries, now_ns)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
     for zone in queries.stored_zones(today - _A_DAY, today + _A_DAY):
@@ -151,6 +154,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
                 estate,
                 state,
                 figures.get(state.id, {}),
+                missed.get(state.id, {}),
                 hours.get(state.id, {}),
                 tuple(zones[state.id, state.now.date()]),
             )
@@ -175,6 +179,7 @@ def _hub_now(
     estate: Estate,
     state: HubState,
     figures: Mapping[date, Figures],
+    missed: Mapping[date, int],
     entries: Mapping[int, int],
     zones: tuple[ZoneFigures, ...],
 ) -> HubNow:
@@ -190,6 +195,7 @@ def _hub_now(
             begun=day >= first,
             door_silent=door_silent and day == today,
             figures=figures.get(day, _NO_FIGURES),
+            missed=missed.get(day),
         )
         for day in dates
     )

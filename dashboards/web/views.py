@@ -118,9 +118,15 @@ def week_ago(day: Day | EstateDay, now: date) -> str:
 
 
 def missing(of: Total) -> str:
-    """`1 day no data, 2 days incomplete`; empty where nothing is missing."""
+    """`1 day no data, 2 days incomplete: about 40 more people`; empty where nothing is missing."""
     states = ((of.silent_days, DayState.SILENT), (of.partial_days, DayState.PARTIAL))
-    return ", ".join(f"{wording.plural(days, 'day')} {WORDS[state]}" for days, state in states if days)
+    days = ", ".join(f"{wording.plural(days, 'day')} {WORDS[state]}" for days, state in states if days)
+    return days and f"{days}{missed(of)}"
+
+
+def missed(of: Total) -> str:
+    """`: about 40 more people`, those whom nobody counted, where that can be told."""
+    return f": about {wording.number(of.missed)} more people" if of.missed else ""
 
 
 def cells(hub: HubNow) -> tuple[Cell, ...]:
@@ -241,21 +247,20 @@ def facts(snapshot: Snapshot) -> Facts:
     """Add the estate up."""
     today, same_day_before = snapshot.days[-1], snapshot.days[-1 - WEEK]
     now = snapshot.now.date()
-    week = [total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs]
-    before = [total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs]
-    entries, entries_before = sum(t.entries for t in week), sum(t.entries for t in before)
-    change = wording.change(entries, entries_before)
-    gaps = sum(t.silent_days + t.partial_days for t in week)
+    week = Total.of([total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs])
+    before = Total.of([total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs])
+    change = wording.change(week.entries, before.entries)
+    gaps = week.silent_days + week.partial_days
     closed = sum(not hub.today.opens for hub in snapshot.hubs)
     return Facts(
         today=wording.number(today.entries),
         today_note=week_ago(same_day_before, now),
-        week=wording.number(entries) if any(t.counted_days for t in week) else wording.NO_FIGURE,
+        week=wording.number(week.entries) if week.counted_days else wording.NO_FIGURE,
         week_note=". ".join(
             part
             for part in (
                 f"{change} the 7 days before" if change else "",
-                f"{wording.plural(gaps, 'hub day')} missing or incomplete" if gaps else "",
+                f"{wording.plural(gaps, 'hub day')} missing or incomplete{missed(week)}" if gaps else "",
             )
             if part
         ),

@@ -26,7 +26,7 @@ from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.rollup import Figures
-from usage.rows import DAILY, HOURLY, ZONES, read_parts, read_rows_by_hub
+from usage.rows import DAILY, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
 
 
 class OtherMidnightsError(HubpulseError):
@@ -152,6 +152,15 @@ class Queries:
                 day = self._day_of_row(name, time_ns)
                 if day is not None and first <= day <= last:
                     yield from (ZoneFigures(name, zone, day, figures) for zone, figures in sorted(zones.items()))
+
+    def stored_estimates(self, first: date, last: date) -> dict[tuple[str, date], int]:
+        """How many people days missed, by hub and day, as jobs last estimated it; a day that can't be told has none."""
+        return {
+            (hub, day): row["entries_estimate"]
+            for hub, rows in read_estimates(self._store, _around(first, last)).items()
+            for time_ns, row in rows.items()
+            if (day := self._day_of_row(hub, time_ns)) is not None and first <= day <= last
+        }
 
     def _day_of_row(self, hub: str, time_ns: int) -> date | None:
         """The day that a row is of; None for one on a midnight of the time zone that the hub was in before."""
