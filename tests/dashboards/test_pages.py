@@ -121,26 +121,6 @@ def test_days_that_may_still_change_say_so(known: Filled, browse: Browse) -> Non
     assert day_line(html, TODAY - timedelta(days=3)).startswith(" Tue 17 Nov 127")
 
 
-def test_a_sum_over_missing_days_says_how_many_people_it_misses_where_that_can_be_told(
-    filled: Filled, browse: Browse
-) -> None:
-    silent = [TODAY - timedelta(days=back) for back in (3, 4)]
-    filled.put_day("beeston", TODAY - timedelta(days=30), 50)
-    for day in {TODAY - timedelta(days=back) for back in range(1, 8)} - set(silent):
-        filled.put_day("beeston", day, 40)
-    for day in silent:
-        filled.put_day("beeston", day, None, exits=None, footfall_completeness=0.0)
-    filled.put_fresh_readings("beeston")
-    told = ": about 112 more people"
-    for number, day in enumerate(silent):
-        assert told not in browse(filled).get("/").text
-        fields = {"entries_estimate": 50 + 12 * number, "entries_low": 40, "entries_high": 80, "method": 3}
-        filled.put(encode("usage_estimates", {"hub": "beeston"}, fields, midnight_ns(day, LONDON)))
-    words = text_of(browse(filled).get("/").text)
-    assert f"2 days no data{told}" in words
-    assert f"missing or incomplete{told}" in words
-
-
 def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) -> None:
     zero, closed, silent, partial = (TODAY - timedelta(days=back) for back in (1, 5, 3, 4))
     filled.put_day("beeston", TODAY - timedelta(days=30), 50)
