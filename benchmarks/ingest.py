@@ -11,6 +11,7 @@ paho does nothing but count in `on_message`.
 from __future__ import annotations
 
 import gc
+import json
 import random
 import socket
 import statistics
@@ -91,6 +92,63 @@ def one_in_a_hundred_bad(n: int) -> Message:
     return numeric(n) if n % 100 else Message(topic(n, "temperature").encode(), b'{"value": "21"}', n % 60_000 + 1)
 
 
+def uplink(n: int) -> Message:
+    """An AM307's frame as The Things Stack publishes it, with what it adds: about 1.3 kB."""
+    device = f"24e124707c48{n % (HUBS * SENSORS):04x}"
+    content = {
+        "end_device_ids": {
+            "device_id": f"air-{n % (HUBS * SENSORS)}",
+            "application_ids": {"application_id": "hubs"},
+            "dev_eui": device.upper(),
+            "join_eui": "800000000000000C",
+            "dev_addr": "00BCB929",
+        },
+        "correlation_ids": ["as:up:01E0WZGT6Y7657CPFPE5WEYDSQ", "ns:uplink:01D2CV8HF6FYJHKZ45YY1DB3MR"],
+        "received_at": rfc3339((NOW_S - n % 600) * 10**9 + 14_773_143),
+        "uplink_message": {
+            "session_key_id": "AXA50tHUGUucuzS/bCGMNw==",
+            "f_port": 85,
+            "f_cnt": n,
+            "frm_payload": "A2fuAARofAUAAQbLAgd9qAMIfSUACXNmJw==",
+            "rx_metadata": [
+                {
+                    "gateway_ids": {"gateway_id": "gtw1", "eui": "9C5C8E00001A05C4"},
+                    "time": rfc3339((NOW_S - n % 600) * 10**9 + 123_456_789),
+                    "timestamp": 2463457000,
+                    "rssi": -35,
+                    "channel_rssi": -35,
+                    "snr": 5,
+                    "uplink_token": "ChIKEAoEZ3R3MRIInFyOAAAaBcQQ6L3Vlgk=",
+                    "channel_index": 2,
+                }
+            ],
+            "settings": {
+                "data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 7}},
+                "coding_rate": "4/6",
+                "frequency": "868300000",
+                "timestamp": 2463457000,
+            },
+            "consumed_airtime": "0.056576s",
+            "version_ids": {"brand_id": "milesight-iot", "model_id": "am307", "band_id": "EU_863_870"},
+            "network_ids": {"net_id": "000013", "tenant_id": "hubs", "cluster_id": "eu1"},
+            "received_at": rfc3339((NOW_S - n % 600) * 10**9),
+        },
+    }
+    topic_ = f"v3/hubs@ttn/devices/air-{n % (HUBS * SENSORS)}/up"
+    return Message(topic_.encode(), json.dumps(content, separators=(",", ":")).encode())
+
+
+def lorawan() -> Registry:
+    """An estate of an AM307 behind each uplink."""
+    sensors = [
+        {"id": f"air-{n}", "device": f"24e124707c48{n:04x}", "model": "milesight/am307", "zone": "hall", "every": "10m"}
+        for n in range(HUBS * SENSORS)
+    ]
+    hubs = [{"id": f"hub-{n}", "sensors": sensors[n * SENSORS : (n + 1) * SENSORS]} for n in range(HUBS)]
+    sources = [{"topic": "v3/+/devices/+/up", "format": "tts"}]
+    return Registry(Estate.model_validate({"hubs": hubs, "sources": sources}))
+
+
 def processor_s(work: Callable[[], object]) -> float:
     """The least of several rounds."""
     measured = []
@@ -114,8 +172,8 @@ def decoding() -> None:
         ("a bare number", bare),
         ("one in a hundred malformed", one_in_a_hundred_bad),
     )
-    for name, make in shapes:
-        decoder = Decoder(OPEN, clock_ns=lambda: NOW_S * 10**9)
+    for name, make in (*shapes, ("an uplink of The Things Stack, AM307", uplink)):
+        decoder = Decoder(lorawan() if make is uplink else OPEN, clock_ns=lambda: NOW_S * 10**9)
         messages = [make(n) for n in range(BATCH)]
         decoder.decode(messages)
         say(f"decode: {name}", BATCH / processor_s(lambda: decoder.decode(messages)))  # noqa: B023 - called at once

@@ -10,8 +10,8 @@ from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
-from sensors.decoders import FrameDecoder
-from sensors.formats import Answer, Decoded, Format, Item, NoReading, Other, Uplink, readings_max
+from sensors.decoders import FrameDecoder, UplinkDecoder
+from sensors.formats import OTHERS, Answer, Decoded, Format, Item, NoReading, Uplink, readings_max
 from sensors.macs import quoted
 from sensors.registry import Registry
 from sensors.times import LocalTime, SinceReceipt
@@ -19,6 +19,9 @@ from sensors.uplinks import Answer as FrameAnswer
 from sensors.uplinks import read_uplinks
 
 _LINE_MAX = 999
+_FRAME_READINGS_MAX = 256
+"""More than any frame of 242 bytes holds."""
+_OURS = "sensors.decoders."
 
 
 def answers_of(name: str, format_: Format, messages: Sequence[Message]) -> list[Answer]:
@@ -43,7 +46,7 @@ def _try_decode(name: str, format_: Format, messages: Sequence[Message]) -> list
 
 def _bounded(message: Message, answer: Answer) -> Answer:
     """The answer, where it has no more readings than a message may hold."""
-    if isinstance(answer, Other):
+    if isinstance(answer, OTHERS):
         return answer
     count, most = sum(len(decoded.items) for decoded in answer), readings_max(message)
     if count <= most:
@@ -52,7 +55,7 @@ def _bounded(message: Message, answer: Answer) -> Answer:
 
 
 def _checked(name: str, answer: Answer) -> Answer:
-    if isinstance(answer, Other):
+    if isinstance(answer, OTHERS):
         return answer
     decoded = [_checked_decoded(name, *part) for part in answer]
     return decoded if any(part.items for part in decoded) else NoReading("nothing in it")
@@ -83,7 +86,8 @@ def read_frames(uplinks: Sequence[tuple[Uplink, str | Rejection]], registry: Reg
 def _try_frames(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> list[FrameAnswer]:
     """The answer to each frame. Where the decoder fails, the frame at fault alone is refused."""
     try:
-        found = [_checked_frame(answer) for answer in read_uplinks(uplinks, decoder)]
+        is_ours = type(decoder).__module__.startswith(_OURS) and not isinstance(decoder, UplinkDecoder)
+        found = [_checked_frame(answer, is_ours=is_ours) for answer in read_uplinks(uplinks, decoder)]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody may have written the decoder
         if len(uplinks) == 1:
             return [_fault("the decoder of its model", quoted(error))]
@@ -91,10 +95,13 @@ def _try_frames(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> list
     return found
 
 
-def _checked_frame(found: FrameAnswer) -> FrameAnswer:
+def _checked_frame(found: FrameAnswer, *, is_ours: bool) -> FrameAnswer:
     if isinstance(found, (NoReading, Rejection)):
         return found
-    return _checked_items("a decoder", found) or NoReading("nothing in it")
+    if len(found) > _FRAME_READINGS_MAX:
+        return Rejection(Reason.TOO_LARGE, f"{len(found)} readings in a frame: no more than {_FRAME_READINGS_MAX}")
+    # Ours make fields in their types by construction, which tests of every model hold them to.
+    return (found if is_ours else _checked_items("a decoder", found)) or NoReading("nothing in it")
 
 
 def _text(device: object) -> str:

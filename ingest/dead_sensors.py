@@ -10,24 +10,18 @@ from schemas.readings import Rejection
 from sensors.formats import Fields
 from sensors.times import SinceReceipt
 
-Instant = int | SinceReceipt | None
+Placed = tuple[SeriesEncoder, int | SinceReceipt | None, Fields]
 _SATURATED_PCT = 100
 
 
-def dead_sensors(
-    readings: Sequence[tuple[SeriesEncoder, Instant, Fields] | Rejection],
-) -> set[tuple[tuple[str, str], Instant]]:
-    """The sensors of one message, and their times, whose humidity is full and whose temperature is refused."""
-    humid = {
-        (series.sensor, time_ns)
+def is_of_dead_sensor(humidity: Placed, readings: Sequence[Placed | Rejection]) -> bool:
+    """Whether a humidity is full, and its sensor's temperature at the same instant of the message is refused."""
+    if len(readings) == 1 or max(humidity[2].values()) < _SATURATED_PCT:
+        return False
+    return any(
+        series.kind is Kind.TEMPERATURE
+        and series.sensor == humidity[0].sensor
+        and time_ns == humidity[1]
+        and series.refuses(fields)
         for series, time_ns, fields in (reading for reading in readings if isinstance(reading, tuple))
-        if series.kind is Kind.HUMIDITY and max(fields.values()) >= _SATURATED_PCT
-    }
-    if not humid:
-        return humid
-    refused = {
-        (series.sensor, time_ns)
-        for series, time_ns, fields in (reading for reading in readings if isinstance(reading, tuple))
-        if series.kind is Kind.TEMPERATURE and series.refuses(fields)
-    }
-    return humid & refused
+    )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ingest.answers import answers_of, read_frames
 from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
-from ingest.dead_sensors import dead_sensors
+from ingest.dead_sensors import is_of_dead_sensor
 from ingest.encode import SeriesEncoder
 from ingest.new_sensors import DAY_NS, NewSensors
 from ingest.placed import MessageBatch, Placed, TopicRoute, free_time, past_days
@@ -234,7 +234,9 @@ class Decoder:
         answers = answers_of(source.format, format_, together.messages)
         frames = self._read_frames([answer for answer in answers if isinstance(answer, Uplink)], source)
         for message, answer in zip(together.messages, answers, strict=True):
-            if isinstance(answer, Rejection):
+            if isinstance(answer, Uplink):
+                self._accept_frame(message, answer, next(frames), source, batch)
+            elif isinstance(answer, Rejection):
                 self._refuse(message, answer, batch)
             elif isinstance(answer, NoReading):
                 batch.no_reading.append(answer.what)
@@ -244,8 +246,6 @@ class Decoder:
                 batch.no_reading.append(answer.what)
             elif isinstance(answer, Availability):
                 self._note_state(message, answer, source, batch)
-            elif isinstance(answer, Uplink):
-                self._accept_frame(message, answer, next(frames), source, batch)
             else:
                 self._accept_decoded(message, answer, source, batch)
 
@@ -267,7 +267,8 @@ class Decoder:
         elif isinstance(answer, NoReading):
             batch.no_reading.append(answer.what)
         else:
-            self._accept_decoded(message, [Decoded(str(device), answer)], source, batch)
+            publisher = publisher_of(message.topic)
+            self._accept(message, [self._placed(str(device), item, source, publisher) for item in answer], batch)
 
     def _accept_decoded(self, message: Message, decoded: Sequence[Decoded], source: Source, batch: Batch) -> None:
         unknown: UnknownDevice | None = None
@@ -290,7 +291,7 @@ class Decoder:
         series = self._series.series_of(device, item.kind, item.line, source)
         if isinstance(series, Rejection):
             return series
-        if publisher not in (None, series.sensor[0]):
+        if publisher is not None and publisher != series.sensor[0]:
             problem = f"device {quoted(device)} is not one of hub {quoted(publisher)}, which the topic names"
             return Rejection(Reason.UNKNOWN_SENSOR, f"{problem}: correct the topic, or the device's hub")
         time_ns = item.time_ns
@@ -309,9 +310,7 @@ class Decoder:
         rejections: list[Rejection] = []
         arrived_ns: int | None = None
         taken: dict[tuple[SeriesEncoder, int], int] = {}
-        named = {(reading[0], reading[1]) for reading in readings if isinstance(reading, tuple)}
-        share_times = len(named) < len(readings)
-        dead = dead_sensors(readings) if len(readings) > 1 else ()
+        share_times = len(readings) > 1 and len({r[:2] for r in readings if isinstance(r, tuple)}) < len(readings)
         oldest_ns, latest_ns = self._window.oldest_ns, self._window.latest_ns
         for number, reading in enumerate(readings):
             if not isinstance(reading, tuple):
@@ -335,7 +334,7 @@ class Decoder:
                 fields,
                 time_ns,
                 maybe_repeated=self._maybe_repeated and not is_its_own,
-                is_suspect=bool(dead) and series.kind is Kind.HUMIDITY and (series.sensor, reading[1]) in dead,
+                is_suspect=series.kind is Kind.HUMIDITY and is_of_dead_sensor(reading, readings),
             )
             if not isinstance(line, str):
                 rejections.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
@@ -19,6 +20,7 @@ _MODEL_PATTERN = "[a-z0-9-]+/[a-z0-9-]+"
 _EUI_TEXT_CHARS_MAX = 32
 
 
+@lru_cache(maxsize=16_384)
 def device_key(name: str) -> str:
     """The same text for every way to write an EUI: 16 hex digits in lower case. Any other name stays as it is."""
     if len(name) > _EUI_TEXT_CHARS_MAX:

@@ -63,14 +63,14 @@ def _with_radio(uplink: Uplink, items: Answer) -> Answer:
     if isinstance(items, (NoReading, Rejection)):
         return items
     found: list[Item | Rejection] = []
-    device = dict(uplink.radio)
+    device, time_ns = uplink.radio, uplink.time_ns
     for item in items:
         if isinstance(item, Rejection) or item.time_ns is not None:
             found.append(item)
         elif item.kind is Kind.DEVICE:
-            device.update(item.fields)
+            device = {**device, **item.fields}
         else:
-            found.append(item._replace(time_ns=uplink.time_ns))
+            found.append(Item(item.kind, item.line, time_ns, item.fields))
     if device:
-        found.append(Item(Kind.DEVICE, 1, uplink.time_ns, device))
+        found.append(Item(Kind.DEVICE, 1, time_ns, device))
     return found

@@ -115,6 +115,9 @@ class Announcement(NamedTuple):
 
 
 Other = Uplink | Availability | Announcement | NoReading | Rejection
+OTHERS = (Uplink, NoReading, Rejection, Availability, Announcement)
+"""The same, the most frequent first: asking for a union takes several times as long."""
+
 Answer = Sequence[Decoded] | Other
 
 

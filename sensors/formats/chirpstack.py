@@ -37,7 +37,7 @@ class ChirpstackFormat:
         try:
             sent = object_of(message.payload)
             return _uplink(sent) if event == "event/up" else _status(sent)
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             return not_read("an event of ChirpStack", error)
 
 

@@ -11,6 +11,7 @@ from sensors.formats import Fields
 from sensors.macs import quoted
 
 _PORT_MAX = 255
+_NUMBERS = (int, float)
 
 
 def eui_of(eui: object, names: Sequence[str]) -> str:
@@ -44,12 +45,12 @@ def radio_of(gateways: object, frame_count: object) -> Fields:
     radio: Fields = {}
     best: Mapping[str, Any] = {}
     for gateway in gateways if isinstance(gateways, list) else ():
-        if isinstance(gateway, dict) and type(gateway.get("rssi")) in (int, float):
+        if isinstance(gateway, dict) and type(gateway.get("rssi")) in _NUMBERS:
             best = gateway if not best or gateway["rssi"] > best["rssi"] else best
     if best:
         radio["rssi_dbm"] = float(best["rssi"])
-        if type(best.get("snr", 0)) in (int, float):
-            radio["snr_db"] = float(best.get("snr", 0))
+        if type(snr := best.get("snr", 0)) in _NUMBERS:
+            radio["snr_db"] = float(snr)
     if type(frame_count) is int and frame_count >= 0:
         radio["frame_count"] = frame_count
     return radio

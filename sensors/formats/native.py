@@ -271,7 +271,8 @@ def _time_ns(time: object) -> int:
     if type(time) is int or type(time) is float:
         return number_ns(time)
     if type(time) is str:
-        number = as_number(time)
+        # Nearly every text is RFC 3339, as its fifth sign tells.
+        number = None if time[4:5] == "-" else as_number(time)
         return text_ns(time) if number is None else number_ns(number)
     raise ValueError(f"time {quoted(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 

@@ -15,6 +15,7 @@ from schemas.readings import Reason, Rejection
 from sensors.formats import Answer, NoReading, Uplink
 from sensors.formats.items import not_read, object_of, part_of
 from sensors.formats.lorawan import eui_of, frame_of, port_of, radio_of
+from sensors.macs import quoted
 from sensors.times import text_ns
 
 _TOPIC = re.compile(rb"(?:^|/)devices/[^/]+/(up|join|down/[a-z]{1,16}|service/data|location/solved)$")
@@ -35,7 +36,7 @@ class TtsFormat:
             return NoReading(f"event {found[1].decode()}")
         try:
             return _uplink(object_of(message.payload))
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             return not_read("an uplink of The Things Stack", error)
 
 
@@ -48,30 +49,30 @@ def _uplink(sent: dict[str, Any]) -> Answer:
     ids = part_of(sent, "end_device_ids")
     name = ids.get("device_id")
     names = (name,) if isinstance(name, str) and name else ()
+    gateways = up.get("rx_metadata")
+    gateways = gateways if isinstance(gateways, list) else []
     return Uplink(
         eui_of(ids.get("dev_eui"), names),
         names,
         port_of(up.get("f_port", 0)),
         frame_of(up.get("frm_payload", "")),
-        next((text_ns(time) for time in _times(sent, up) if time), None),
-        tuple(_objects(up)),
-        radio_of(up.get("rx_metadata"), up.get("f_cnt", 0)),
+        _time_ns(sent, up, gateways),
+        tuple(_objects(up)) if "decoded_payload" in up or "normalized_payload" in up else (),
+        radio_of(gateways, up.get("f_cnt", 0)),
     )
 
 
-def _times(sent: Mapping[str, Any], up: Mapping[str, Any]) -> Iterator[str]:
-    gateways = up.get("rx_metadata")
-    gateways = gateways if isinstance(gateways, list) else []
-    yield from _text(part_of(up, "settings").get("time"))
-    for gateway in gateways:
-        yield from _text(gateway.get("time") if isinstance(gateway, dict) else None)
-    yield from _text(up.get("received_at"))
-    yield from _text(sent.get("received_at"))
-
-
-def _text(time: object) -> Iterator[str]:
-    if isinstance(time, str) and time:
-        yield time
+def _time_ns(sent: Mapping[str, Any], up: Mapping[str, Any], gateways: Sequence[Any]) -> int | None:
+    """The first of the times that there are; None where there is none."""
+    time = part_of(up, "settings").get("time")
+    if not time:
+        heard = (gateway.get("time") for gateway in gateways if isinstance(gateway, dict))
+        time = next(filter(None, heard), None) or up.get("received_at") or sent.get("received_at")
+    if not time:
+        return None
+    if not isinstance(time, str):
+        raise ValueError(f"time {quoted(time)} is not text")  # noqa: TRY004 - one kind of error for the message
+    return text_ns(time)
 
 
 def _objects(up: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
