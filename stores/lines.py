@@ -41,10 +41,13 @@ def series_prefix(measurement: str, tags: Iterable[tuple[str, str | None]]) -> s
 
 
 def field_text(value: Value) -> str:
-    """A field's value as the line protocol writes it: `true`, `3i`, `21.5`."""
+    """A field's value as the line protocol writes it: `true`, `3i`, `21.5`.
+
+    An integer of more than 64 bits, as a sum of totals that somebody invented may be, is written as the largest.
+    """
     if value is True or value is False:
         return "true" if value else "false"
-    return f"{value}i" if isinstance(value, int) else repr(value)
+    return f"{max(-INT64_MAX - 1, min(INT64_MAX, value))}i" if isinstance(value, int) else repr(value)
 
 
 def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, Value], time_ns: int) -> str:

@@ -36,8 +36,7 @@ def test_each_claim_has_one_test_and_each_such_test_its_claim() -> None:
     assert max(Counter(test for _, test in carried).values()) == 1
 
 
-def test_claims_stand_in_order_and_in_a_line_each() -> None:
+def test_every_id_stands_before_its_claim_in_a_line_of_a_table() -> None:
     text = (REPOSITORY / "docs/security.md").read_text()
 
-    assert claims() == sorted(claims())
     assert set(re.findall(r"S-\d\d", text)) == set(claims())

@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, timedelta
-from itertools import chain
 from threading import Event
 from typing import TypeVar
 
@@ -28,6 +27,7 @@ from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns
 from stores import Store
 from usage.counters import Step
 from usage.expiry import DAY_NS, raw_needed_since_ns
+from usage.hub_faults import HubFaults
 from usage.job_runs import JobRuns
 from usage.journal import Change
 from usage.lease import Lease
@@ -127,28 +127,37 @@ class Jobs:
 
         A day over which a gap of totals is open comes again with the total that closes it, which shares its growth.
         """
+        faults = HubFaults()
         for writer, last_seen_ns in self._writers(now_ns):
-            due = set(writer.unfinished(last_seen_ns))
-            waiting = self._waiting_days[writer.hub] = due & self._waiting_days.get(writer.hub, set())
-            crossing_by_day: dict[date, tuple[Step, ...]] = {}
-            neighbours: set[date] = set()
-            for rollup, changes in self._until_stopped(writer.recompute(due - waiting)):
-                _log_changes(changes, writer)
-                day = rollup.day.date
-                if writer.waits_for_total(rollup):
-                    waiting.add(day)
-                crossing_by_day[day] = rollup.cross_midnight_steps()
-                if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
-                    neighbours |= writer.neighbour_days(rollup)
-            for _, changes in self._until_stopped(writer.recompute(neighbours - crossing_by_day.keys())):
-                _log_changes(changes, writer)
-            self._cross_midnight_steps[writer.hub] = crossing_by_day
+            with faults.of(writer.hub):
+                self._recompute_unfinished(writer, last_seen_ns)
+        faults.report()
+
+    def _recompute_unfinished(self, writer: RollupWriter, last_seen_ns: int | None) -> None:
+        due = set(writer.unfinished(last_seen_ns))
+        waiting = self._waiting_days[writer.hub] = due & self._waiting_days.get(writer.hub, set())
+        crossing_by_day: dict[date, tuple[Step, ...]] = {}
+        neighbours: set[date] = set()
+        for rollup, changes in self._until_stopped(writer.recompute(due - waiting)):
+            _log_changes(changes, writer)
+            day = rollup.day.date
+            if writer.waits_for_total(rollup):
+                waiting.add(day)
+            crossing_by_day[day] = rollup.cross_midnight_steps()
+            if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
+                neighbours |= writer.neighbour_days(rollup)
+        for _, changes in self._until_stopped(writer.recompute(neighbours - crossing_by_day.keys())):
+            _log_changes(changes, writer)
+        self._cross_midnight_steps[writer.hub] = crossing_by_day
 
     def roll_up_missed(self, now_ns: int) -> None:
         """Compute the days of the last weeks that have no roll-up, since no jobs process was there."""
+        faults = HubFaults()
         for writer, last_seen_ns in self._writers(now_ns):
-            for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
-                _log_changes(changes, writer)
+            with faults.of(writer.hub):
+                for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
+                    _log_changes(changes, writer)
+        faults.report()
 
     def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
         """Every hub's writer, and when the hub last sent a reading."""
@@ -181,11 +190,14 @@ class Jobs:
             self.runs.days_waiting = sum(map(len, pending.values()))
         waiting = {hub: sorted(days.items()) for hub, days in pending.items()}
         share = max(1, MARKED_DAYS_AT_ONCE // max(1, len(waiting)))
+        faults = HubFaults()
         for hub, days in sorted(waiting.items()):
             marks = dict(days[:share])
-            if not self._recompute_marked(self._writer(store, estate, hub, now_ns), marks.keys()):
-                return False
-            finish_marks(store, hub, marks)
+            with faults.of(hub):
+                if not self._recompute_marked(self._writer(store, estate, hub, now_ns), marks.keys()):
+                    return False
+                finish_marks(store, hub, marks)
+        faults.report()
         return any(len(days) > share for days in waiting.values())
 
     def _recompute_marked(self, writer: RollupWriter, midnights_ns: Iterable[int]) -> bool:
@@ -223,9 +235,11 @@ class Jobs:
         for hub, count in sensors.left_out.items() - self._left_out.items():
             log.warning("sensors_left_out", hub=hub, count=count)
         self._left_out = sensors.left_out
-        lines = list(status_lines(chain.from_iterable(sensors.by_hub.values()), now_ns))
-        if lines:
-            write(store, lines)
+        faults = HubFaults()
+        for hub, states in sensors.by_hub.items():
+            with faults.of(hub):
+                write(store, list(status_lines(states, now_ns)))
+        faults.report()
 
     def drop_expired(self, now_ns: int) -> None:
         """Let go of what is older than its retention, for a while, where there is one. InfluxDB does so by itself."""

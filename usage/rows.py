@@ -13,7 +13,7 @@ from typing import NamedTuple
 from schemas.localtime import NS_A_MINUTE, Span
 from schemas.measurements import MEASUREMENTS, USAGE_FIELDS
 from schemas.measures import USAGE_MEASURES, Covers
-from stores import Accepted, Store, StoreError
+from stores import Accepted, Keep, Store, StoreError
 from stores.lines import encode
 from usage.calendar import Day
 from usage.doors import DoorDay
@@ -26,6 +26,10 @@ PARTS = {DAILY_DOOR: "sensor", ZONES: "zone"}
 """By which tag a hub's days are divided."""
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _STATUS_FIELDS = frozenset({"final", "revision"})
+
+
+class RowsRefusedError(StoreError):
+    """The store refuses rows for what they hold: to wait does not help, and other rows are none the worse."""
 
 
 class Mark(NamedTuple):
@@ -132,10 +136,11 @@ def done_line(hub: str, midnight_ns: int, mark: Mark) -> str:
 
 
 def write(store: Store, lines: list[str]) -> None:
-    """Write lines as one batch. Raises StoreError where the store does not take it."""
+    """Write lines as one batch. Raises StoreError where the store does not take it, RowsRefusedError where never."""
     outcome = store.write("\n".join(lines).encode())
     if not isinstance(outcome, Accepted):
-        raise StoreError(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
+        failure = StoreError if isinstance(outcome, Keep) else RowsRefusedError
+        raise failure(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
 
 
 def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
