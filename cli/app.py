@@ -34,7 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show what a message becomes: its readings, and what of it would be refused and why, as JSON.",
     ),
     "quarantine": ("quarantine", "Messages that were refused: list, show, send again, purge."),
-    "sensors": ("sensors", "Sensors that send readings: forget those that somebody made up."),
+    "sensors": (
+        "sensors",
+        "Sensors: devices that wait to be adopted, spreadsheets of many, those that somebody made up.",
+    ),
     "usage": (
         "usage",
         "Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",

@@ -21,17 +21,16 @@ from cli.context import (
     progress_bar,
     store_of,
 )
+from cli.onboarding import app as onboarding_app
 from schemas import HubpulseError
 
 _SHOWN_MAX = 5
 _PAUSE_S = 0.01
 
-app = new_app(help="Sensors that send readings: forget those that somebody made up.")
+_HELP = "Sensors: devices that wait to be adopted, spreadsheets of many, those that somebody made up."
 
-
-@app.callback()
-def sensors() -> None:
-    """Sensors that send readings: forget those that somebody made up."""
+app = new_app(help=_HELP)
+app.add_typer(onboarding_app)
 
 
 @app.command("forget", epilog="Example: hubpulse sensors forget 'x-*' --hub armley --readings --dry-run")

@@ -262,13 +262,16 @@ class Quarantine:
             raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
         return _refusal(row)
 
-    def messages(self, *, ids: Sequence[int] | None, reason: Reason | None) -> Iterator[Quarantined]:
-        """Refused messages, the oldest first: those of `ids`, or all of a reason, or all."""
+    def messages(
+        self, *, ids: Sequence[int] | None, reason: Reason | None, device: str | None = None
+    ) -> Iterator[Quarantined]:
+        """Refused messages, the oldest first: those of `ids`, or all, of a reason or of a device that waits."""
         if not self.is_there:
             return
         if ids is None:
-            query = f"SELECT id FROM quarantine WHERE {self._which} AND reason = coalesce(?, reason) ORDER BY id"  # noqa: S608 - numbers
-            ids = [row[0] for row in self._file.all(query, (reason,))]
+            wanted = "reason = coalesce(?, reason) AND device IS coalesce(?, device)"
+            query = f"SELECT id FROM quarantine WHERE {self._which} AND {wanted} ORDER BY id"  # noqa: S608 - numbers
+            ids = [row[0] for row in self._file.all(query, (reason, device))]
         for refusal_id in ids:
             query = f"{_SELECT_MESSAGE} WHERE id = ? AND {self._which}"
             for received_ns, topic, payload, retained, why, maybe_repeated in self._file.all(query, (refusal_id,)):
@@ -389,12 +392,7 @@ def _details(refused: Refused) -> str:
 
 def _refusal(row: tuple[int, int, str, bytes, int, str, str]) -> Refusal:
     refusal_id, received_ns, topic, payload, retained, reason, detail = row
+    at, why, kept = from_ns(received_ns), Reason(reason), bool(retained)
     return Refusal(
-        id=refusal_id,
-        received_at=from_ns(received_ns),
-        topic=topic,
-        payload=payload,
-        retained=bool(retained),
-        reason=Reason(reason),
-        detail=detail,
+        id=refusal_id, received_at=at, topic=topic, payload=payload, retained=kept, reason=why, detail=detail
     )

@@ -36,11 +36,12 @@ def redrive(
     clock_ns: Callable[[], int],
     ids: Sequence[int] | None = None,
     reason: Reason | None = None,
+    device: str | None = None,
 ) -> Iterator[Redriven]:
-    """Take refusals the way of new messages: those of `ids`, else all of `reason`, else all. Raises HubpulseError.
+    """Take refusals the way of new messages: those of `ids`, else all of `reason` and `device`, else all.
 
     A message without a time keeps the time of its first receipt. What is refused again stays as it was. A running
-    ingest takes the readings to the store within seconds; without one they wait in the buffer.
+    ingest takes the readings to the store within seconds; without one they wait in the buffer. Raises HubpulseError.
     """
     decoder = Decoder(Registry(estate, codecs=codecs_of(settings.estate)), settings, clock_ns=clock_ns)
     # What the store refused is a native message that we made of a line, whatever the estate's sources are.
@@ -48,7 +49,7 @@ def redrive(
     native = Decoder(Registry(with_native), settings, clock_ns=clock_ns)
     with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
         decoder.remember(buffer.devices.announcements())
-        for refusal in buffer.quarantine.messages(ids=ids, reason=reason):
+        for refusal in buffer.quarantine.messages(ids=ids, reason=reason, device=device):
             if refusal.reason is Reason.TOO_LARGE:
                 yield Redriven(refusal.id, 0, refused_again=True, detail=_CUT)
                 continue

@@ -1,0 +1,119 @@
+"""An unknown device is seen, adopted, and what it sent meanwhile is taken, as the one who adopts it would do it."""
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ingest.buffer import Buffer, BufferReader
+from ingest.decoder import Decoder
+from mqtt.messages import Message
+from schemas import Estate
+from sensors.registry import Registry
+from tests.cli.command import CommandLine
+
+EUI = "24e124710c401234"
+ESTATE = """\
+# Ours. Ask Sam before changing it.
+name: Hubs
+sources:
+  - {topic: "v3/+/devices/+/up", format: tts}
+hubs:
+  - id: armley
+    sensors:
+      - {id: door-1}  # the old door
+  - id: beeston
+"""
+
+
+def uplink(frame: str, received: str, **more: object) -> Message:
+    sent = {
+        "end_device_ids": {"device_id": "iaq", "dev_eui": EUI.upper()},
+        "uplink_message": {"f_port": 85, "frm_payload": base64.b64encode(bytes.fromhex(frame)).decode(), **more},
+        "received_at": received,
+    }
+    return Message(b"v3/app/devices/iaq/up", json.dumps(sent).encode())
+
+
+@pytest.fixture
+def hubpulse(tmp_path: Path) -> CommandLine:
+    """A folder whose ingest met an AM307 that nobody had named."""
+    (tmp_path / "estate.yaml").write_text(ESTATE)
+    registry = Registry(Estate.model_validate({"sources": [{"topic": "v3/#", "format": "tts"}]}))
+    decoder = Decoder(registry, clock_ns=time.time_ns)
+    with closing(Buffer(tmp_path / "data", clock_ns=time.time_ns)) as buffer:
+        buffer.commit(
+            decoder.decode(
+                [
+                    uplink("03671801 077D6402 09736627", "2026-11-02T09:00:00Z"),
+                    uplink("03671901 077D6502", "2026-11-02T09:10:00Z"),
+                ]
+            )
+        )
+    return CommandLine(tmp_path)
+
+
+def test_a_device_is_seen_adopted_and_its_messages_taken(hubpulse: CommandLine) -> None:
+    [found] = hubpulse.run("sensors", "pending", "--json").json
+    assert (found["device"], found["format"], found["messages"]) == (EUI, "tts", 2)
+    assert found["model"].startswith("milesight/")
+    assert {"temperature", "co2"} <= set(found["kinds"])
+    assert "frm_payload" in found["sample"]
+
+    answer = hubpulse.run(
+        *("sensors", "adopt", "24-E1-24-71-0C-40-12-34", "--hub", "armley", "--zone", "cafe"),
+        *("--model", "milesight/am307", "--json"),
+    )
+
+    assert answer.json == {
+        "added": [
+            {"hub": "armley", "id": "air-1234", "device": EUI, "model": "milesight/am307", "zone": "cafe"},
+        ],
+        "redriven": 2,
+        "readings": 5 + 2,
+        "refused_again": [],
+    }
+    line = f"      - {{id: air-1234, device: {EUI}, model: milesight/am307, zone: cafe}}\n"
+    assert (hubpulse.folder / "estate.yaml").read_text() == ESTATE.replace("  - id: beeston", line + "  - id: beeston")
+    assert lines_of(hubpulse.folder)["co2,hub=armley,sensor=air-1234,zone=cafe"] == 2
+    assert hubpulse.run("sensors", "pending", "--json").json == []
+
+
+def lines_of(folder: Path) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    with closing(BufferReader(folder / "data")) as reader:
+        for row in reader.pending.oldest(1000):
+            for line in row.lines.decode().splitlines():
+                series = line.split(" ")[0]
+                found[series] = found.get(series, 0) + 1
+    return found
+
+
+def test_what_cannot_be_adopted_is_said_and_leaves_the_file(hubpulse: CommandLine) -> None:
+    for arguments, why in (
+        (("24e124710c40ffff", "--hub", "armley"), "nothing of device '24e124710c40ffff' waits"),
+        ((EUI, "--hub", "armly"), "hub 'armly' is not in"),
+        ((EUI, "--hub", "armley", "--id", "door-1"), "door-1"),
+    ):
+        answer = hubpulse.run("sensors", "adopt", *arguments)
+        assert (answer.exit_code, why in answer.err) == (1, True), answer.err
+        assert "Traceback" not in answer.err
+    assert (hubpulse.folder / "estate.yaml").read_text() == ESTATE
+
+
+def test_a_spreadsheet_names_devices_and_takes_what_they_sent(hubpulse: CommandLine) -> None:
+    sheet = hubpulse.folder / "devices.csv"
+    sheet.write_text(f"hub,id,device,model\nbeeston,air-1,{EUI},milesight/am307\nbramley,air-1,,\n")
+    wrong = hubpulse.run("sensors", "import", "devices.csv")
+    assert (wrong.exit_code, "line 3: hub 'bramley'" in wrong.out) == (1, True), wrong
+    assert (hubpulse.folder / "estate.yaml").read_text() == ESTATE
+
+    sheet.write_text(f"hub,id,device,model\nbeeston,air-1,{EUI},milesight/am307\n")
+    answer = hubpulse.run("sensors", "import", "devices.csv", "--json")
+
+    assert (answer.json["redriven"], answer.json["readings"]) == (2, 7)
+    assert (hubpulse.folder / "estate.yaml").read_text().startswith(ESTATE)
