@@ -30,13 +30,17 @@ def decode(topic: str, device: str) -> Batch:
     return make_decoder(KNOWN).decode([message(topic, uplink(device))])
 
 
+def series_of(batch: Batch) -> list[str]:
+    return [line.split(" ")[0] for line in batch.lines]
+
+
 @pytest.mark.claim("S-03")
 @pytest.mark.parametrize("named", [EUI, EUI.upper()])
 def test_a_hub_does_not_speak_for_the_device_of_another(named: str) -> None:
     batch = decode("hubs/beeston/tts/devices/a/up", named)
 
     assert batch.lines == []
-    assert reasons(batch) == [Reason.UNKNOWN_SENSOR]
+    assert reasons(batch) == [Reason.UNKNOWN_SENSOR] * 2  # the reading, and the counter of frames
     assert "not one of hub 'beeston'" in batch.refused[0].rejections[0].detail
 
 
@@ -54,7 +58,7 @@ def test_its_own_hub_and_a_gateway_do(topic: str, device: str) -> None:
 
     assert batch.refused == []
     hub = "armley" if device == EUI else "beeston"
-    assert [line.split(" ")[0] for line in batch.lines] == [f"co2,hub={hub},sensor=air"]
+    assert series_of(batch) == [f"co2,hub={hub},sensor=air", f"device,hub={hub},sensor=air"]
 
 
 def test_a_message_that_was_refused_for_it_is_taken_once_the_device_is_the_hubs() -> None:
@@ -65,4 +69,4 @@ def test_a_message_that_was_refused_for_it_is_taken_once_the_device_is_the_hubs(
     )
     batch = make_decoder(moved).decode([message("hubs/beeston/tts/devices/a/up", uplink(EUI))])
 
-    assert [line.split(" ")[0] for line in batch.lines] == ["co2,hub=beeston,sensor=air"]
+    assert series_of(batch) == ["co2,hub=beeston,sensor=air", "device,hub=beeston,sensor=air"]
