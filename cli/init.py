@@ -179,8 +179,7 @@ def _make_accounts(safe: Safe, estate: Estate) -> None:
         SIMULATOR: safe.keep("hubpulse/simulator_mqtt_password", _random),
         HEALTH: health.split()[-1],
     }
-    for name in ("mqtt_client_id", "mqtt_client_id_2"):
-        safe.keep(f"hubpulse/{name}", _random)
+    safe.keep("hubpulse/mqtt_client_id", _random)
     if gateway_topics(estate):
         passwords[GATEWAY] = safe.keep("gateway/mqtt_password", _random)
     for hub in estate.hubs:

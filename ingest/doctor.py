@@ -156,6 +156,11 @@ def _broker(settings: Settings) -> Finding:
     if mqtt.host is None and (reported := _reported_broker(settings.data_dir)):
         host, _, port = reported.rpartition(":")
         mqtt = mqtt.model_copy(update={"host": host, "port": int(port)})
+    if mqtt.share_group is not None:
+        from mqtt.hand_back import share_problem  # noqa: PLC0415 - only where a client library is needed
+
+        if problem := share_problem(mqtt):
+            return Finding("broker", State.FAILED, problem)
     if is_shared(mqtt):
         from ingest.broker_check import broker_problems  # noqa: PLC0415 - only where a client library is needed
 

@@ -31,7 +31,7 @@ from ingest.broker_losses import DroppedMessages
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
 from ingest.buffer_file import QUARANTINE_NAME, keep_reserve
 from ingest.data_lock import data_lock
-from ingest.decoding import Decoding, DecodingHere, Parcel, Work
+from ingest.decoding import Decoding, Parcel, Work
 from ingest.estate_watch import EstateWatch
 from ingest.heartbeat import beat
 from ingest.intake import Intake
@@ -40,8 +40,9 @@ from ingest.quarantine import Quota
 from ingest.rates import HubRates
 from ingest.salvage import has_lost_commits, salvage_buffer, salvage_quarantine
 from ingest.session import SessionMemory
+from ingest.sharing import may_share
 from ingest.upkeep import Upkeep
-from ingest.workers import Workers
+from ingest.workers import open_decoding
 from ingest.writer import Writer
 from mqtt.broker_state import BrokerState, look_if_possible
 from mqtt.subscriber import Subscriber
@@ -116,6 +117,8 @@ class Ingest:
                 self._salvage(salvage_quarantine)
             salvages_left = _SALVAGES_MAX
             try:
+                if not may_share(self._settings, stopping=self._stopping, step=self.activity.receiving.step):
+                    return
                 while not self._has_walked(may_salvage=salvages_left > 0):
                     salvages_left -= 1
             finally:
@@ -201,10 +204,6 @@ class Ingest:
         return Intake(registry, buffer, rates, settings=limits, clock_ns=self._clock_ns)
 
     def _make_decoding(self, subscriber: Subscriber, buffer: Buffer) -> Decoding:
-        announced, new_sensors = buffer.devices.announcements(), buffer.new_sensors.all()
-        if self._settings.ingest.workers == 1:
-            return DecodingHere(self._estate.registry, self._settings, announced, new_sensors, clock_ns=self._clock_ns)
-
         def meanwhile() -> bool:
             self.activity.receiving.step()
             subscriber.keep_alive()
@@ -213,14 +212,8 @@ class Ingest:
             to_store_s = self._settings.ingest.stop_deadline_s / 2
             return self._stop_by_s is None or self._monotonic_s() < self._stop_by_s - to_store_s
 
-        decoding = Workers(
-            self._estate.registry,
-            self._settings,
-            announced,
-            new_sensors,
-            clock_ns=self._clock_ns,
-            rng=self._rng,
-            meanwhile=meanwhile,
+        decoding = open_decoding(
+            self._estate.registry, self._settings, buffer, clock_ns=self._clock_ns, rng=self._rng, meanwhile=meanwhile
         )
         return decoding
 

@@ -18,7 +18,8 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from ingest.batches import Batch
-from ingest.decoding import Work, complete
+from ingest.buffer import Buffer
+from ingest.decoding import Decoding, DecodingHere, Work, complete
 from ingest.new_sensors import NewSensor
 from ingest.tasks import Share
 from ingest.worker_process import WorkerProcess
@@ -129,3 +130,19 @@ class Workers:
         for worker in self._workers:
             batch.add(worker.take())
         return work, complete(batch, work)
+
+
+def open_decoding(
+    registry: Registry,
+    settings: Settings,
+    buffer: Buffer,
+    *,
+    clock_ns: Callable[[], int],
+    rng: random.Random,
+    meanwhile: Callable[[], bool],
+) -> Decoding:
+    """Workers, or without any the thread that asks; with what the buffer remembers of devices."""
+    announced, new_sensors = buffer.devices.announcements(), buffer.new_sensors.all()
+    if settings.ingest.workers == 1:
+        return DecodingHere(registry, settings, announced, new_sensors, clock_ns=clock_ns)
+    return Workers(registry, settings, announced, new_sensors, clock_ns=clock_ns, rng=rng, meanwhile=meanwhile)

@@ -84,6 +84,7 @@ class Server(abc.ABC):
     """A real program that can be started, stopped, killed and started again on the same ports and data."""
 
     name: str
+    ready_deadline_s = READY_DEADLINE_S
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -130,7 +131,7 @@ class Server(abc.ABC):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(self._is_up_or_gone, READY_DEADLINE_S, f"{self.name} to answer")
+        wait_until(self._is_up_or_gone, self.ready_deadline_s, f"{self.name} to answer")
         if not self.is_running:
             message = f"{self.name} ended at once; its log says:\n{self.log}"
             raise RuntimeError(message)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.settings import MqttSettings, Settings, read_settings
+from schemas.settings import Settings, read_settings
 from sensors.estate_file import load_estate
 from tests.deploy.compose_file import COMPOSE, COMPOSE_FILE, LASTING, SECRETS_FOLDER, SERVICES, STARTED, mounted_secrets
 from tests.deploy.installation import Installation
@@ -32,11 +32,11 @@ each_started = pytest.mark.parametrize("service", STARTED.values(), ids=STARTED.
 def test_the_services_are_those_of_the_design() -> None:
     assert set(STARTED) == {"mosquitto", "influxdb", "grafana", "ingest", "jobs", "board"}
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if name not in STARTED}
-    assert profiles == {"ingest-2": ["scale"], "simulator": ["demo"], "init": ["setup"]}
+    assert profiles == {"simulator": ["demo"], "init": ["setup"]}
 
 
 @pytest.mark.needs("docker-compose")
-@pytest.mark.parametrize("profiles", [[], ["--profile", "demo", "--profile", "scale", "--profile", "setup"]])
+@pytest.mark.parametrize("profiles", [[], ["--profile", "demo", "--profile", "setup"]])
 def test_compose_accepts_the_file(tmp_path: Path, profiles: list[str]) -> None:
     project = tmp_path / "hubpulse"
     project.mkdir()
@@ -171,7 +171,7 @@ def settings_of(name: str, installed: Installation, monkeypatch: pytest.MonkeyPa
     return read_settings()
 
 
-@pytest.mark.parametrize("name", ["ingest", "ingest-2", "jobs", "board"])
+@pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
 def test_our_services_find_the_store(
     name: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -188,7 +188,7 @@ def test_our_services_find_the_store(
     assert settings.influx.token.get_secret_value() == installed.files()["influxdb/token"]
 
 
-@pytest.mark.parametrize("name, user", [("ingest", "ingest"), ("ingest-2", "ingest"), ("simulator", "simulator")])
+@pytest.mark.parametrize("name, user", [("ingest", "ingest"), ("simulator", "simulator")])
 def test_our_services_find_the_broker_by_tls(
     name: str, user: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -200,32 +200,23 @@ def test_our_services_find_the_broker_by_tls(
     assert mqtt.ca_file is not None
     assert mqtt.ca_file.read_text() == installed.files()["ca/ca.crt"]
     assert mqtt.share_group is None
-    files = {"ingest": "hubpulse/mqtt_client_id", "ingest-2": "hubpulse/mqtt_client_id_2"}
-    if name in files:
-        assert mqtt.client_id.get_secret_value() == installed.files()[files[name]]
+    if name == "ingest":
+        assert mqtt.client_id.get_secret_value() == installed.files()["hubpulse/mqtt_client_id"]
 
 
 @pytest.mark.claim("S-44")
 def test_who_needs_no_broker_has_no_password_for_it() -> None:
     given = {secret.service for secret in mounted_secrets() if "mqtt" in secret.file.name}
 
-    assert given == {"ingest", "ingest-2", "simulator"}
+    assert given == {"ingest", "simulator"}
 
 
-def test_each_ingest_has_a_name_and_a_buffer_of_its_own() -> None:
-    first, second = SERVICES["ingest"], SERVICES["ingest-2"]
+def test_several_hosts_can_share_one_broker_each_by_a_name_of_its_own_and_one_can_have_workers() -> None:
+    text = COMPOSE_FILE.read_text()
 
-    secrets = [
-        {str(secret) for secret in service["secrets"] if "client_id" in str(secret)} for service in (first, second)
-    ]
-    assert secrets[0].isdisjoint(secrets[1])
-    assert all(len(names) == 1 for names in secrets)
-    assert second["environment"]["HUBPULSE_MQTT__INGEST_NAME"] != MqttSettings().ingest_name
-    assert "HUBPULSE_MQTT__INGEST_NAME" not in first["environment"]
-    assert {mount.split(":")[0] for mount in first["volumes"] + second["volumes"] if mount.endswith(":/data")} == {
-        "hubpulse-data",
-        "hubpulse-data-2",
-    }
+    assert 'HUBPULSE_MQTT__SHARE_GROUP: "${HUBPULSE_INGEST_GROUP:-}"' in text
+    assert 'HUBPULSE_MQTT__INGEST_NAME: "${HUBPULSE_INGEST_NAME:-}"' in text
+    assert 'HUBPULSE_INGEST__WORKERS: "${HUBPULSE_WORKERS:-1}"' in text
 
 
 def test_the_board_is_reached_from_outside_its_container(
@@ -245,7 +236,7 @@ def test_what_may_be_set_is_in_the_example_and_is_no_slip_of_a_setting(
     (tmp_path / ".env").write_text(example)
     monkeypatch.chdir(tmp_path)
 
-    assert offered - {"COMPOSE_PROFILES"} == asked
+    assert offered == asked
     assert read_settings() == Settings()
 
 
@@ -286,7 +277,7 @@ def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     assert f"./dashboards/grafana:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
 
 
-@pytest.mark.parametrize("name", ["ingest", "ingest-2", "jobs", "board"])
+@pytest.mark.parametrize("name", ["ingest", "jobs", "board"])
 def test_our_services_are_started_and_examined_by_commands_that_exist(name: str) -> None:
     check = SERVICES[name]["healthcheck"]["test"]
 

@@ -264,13 +264,8 @@ def test_a_container_listens_for_others_only_where_the_file_says_so(containers: 
     assert {"8883", "8080", "8086"} <= found <= declared
 
 
-def test_a_second_ingest_and_a_simulated_estate_run_beside_them(
-    project: Project, image: Image, containers: dict[str, Container]
-) -> None:
+def test_a_simulated_estate_runs_beside_them(project: Project, image: Image, containers: dict[str, Container]) -> None:
     assert containers["mosquitto"].is_running
-    with Container(project, "ingest-2", ours(image), more={"HUBPULSE_MQTT__SHARE_GROUP": "a" * 32}) as second:
-        second.wait_until_healthy()
-        assert second.stop() == 0
     with Container(project, "simulator", ours(image)) as simulator:
 
         def received() -> int:
