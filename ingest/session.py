@@ -113,7 +113,7 @@ class SessionMemory:
         away_s, before_s = self._seconds_since("at"), self._seconds_since("connected")
         # It was not started before we were connected to it. Where it was about then, nobody knows which came first.
         was_restarted = uptime_s is not None and uptime_s + UPTIME_STALE_MAX_S < before_s
-        may_be = self.was_in_doubt or (uptime_s is not None and uptime_s <= away_s)
+        may_be = self.was_in_doubt or was_restarted or (uptime_s is not None and uptime_s <= away_s)
         if was_restarted:
             log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)
             self._note("broker_was_restarted", "broker_restarts")

@@ -10,11 +10,13 @@ from contextlib import suppress
 
 import structlog
 
-from ingest.buffer import Buffer, BufferFullError
+from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.quarantine import QuarantineError
 from ingest.salvage import salvage_quarantine
 from schemas.localtime import NS_AN_HOUR
 from schemas.settings import Settings
+from stores.salvage import is_suspect
 
 log = structlog.get_logger("hubpulse.ingest")
 
@@ -45,17 +47,22 @@ class Upkeep:
         self._logged: str | None = None
 
     def turn(self) -> None:
-        """Put another file in the place of a damaged one, and delete some of what is too old, where it is time."""
+        """Put another file in the place of a damaged one, and delete some of what is too old, where it is time.
+
+        Raises BufferDamagedError where somebody who reads the buffer met damage in it.
+        """
         now_s = self._monotonic_s()
         if now_s - self._turned_s < _EVERY_S:
             return
         self._turned_s = now_s
+        if is_suspect(self._data_dir / FILE_NAME):
+            sentence = f"the buffer {self._data_dir / FILE_NAME} was found to be damaged by one who read it"
+            raise BufferDamagedError(sentence, can_be_salvaged=True)
         problem = self._buffer.quarantine_problem
-        if problem is not None:
-            if str(problem) != self._logged:
-                log.error("quarantine_failed", error=str(problem), hint=_HINT)
-            if problem.can_be_salvaged:
-                self._salvage()
+        if problem is not None and str(problem) != self._logged:
+            log.error("quarantine_failed", error=str(problem), hint=_HINT)
+        if is_suspect(self._data_dir / QUARANTINE_NAME) or (problem is not None and problem.can_be_salvaged):
+            self._salvage()
         self._logged = None if problem is None else str(problem)
         # Where either can't be written now, it is tried again.
         with suppress(QuarantineError, BufferFullError):

@@ -3,6 +3,7 @@
     buffer.db                                     the new file, under the old name
     buffer.db.salvaged                            the new file, whole, until it has the old name: a crash in between is
                                                   finished at the next opening
+    buffer.db.made, buffer.db.suspect             it was there before; somebody met damage in it
     buffer.db.damaged-20261128T093000Z/           what was set aside, for people to look at and to delete
         buffer.db, buffer.db-wal                  as they were found
         salvage.json                              when, how many rows of each table were read, what may be missing
@@ -72,15 +73,26 @@ def salvages(data_dir: Path) -> list[Salvage]:
 
 def report_if_gone(path: Path) -> None:
     """Note that a file which was there before is gone, or empty, before it is made anew. Raises OSError."""
-    made = path.with_name(f"{path.name}.made")
-    if made.exists() and not (path.exists() and path.stat().st_size):
+    if _beside(path, "made").exists() and not (path.exists() and path.stat().st_size):
         now_ns = time.time_ns()
         _report(path, _aside(path, now_ns), {}, ["all that was in it: restore a backup"], [], now_ns)
 
 
 def remember(path: Path) -> None:
     """Note beside a file that it is there. Raises OSError."""
-    path.with_name(f"{path.name}.made").touch(0o600)
+    _beside(path, "made").touch(0o600)
+
+
+def suspect(path: Path) -> None:
+    """Note that somebody met damage in a file of ours, for the one process that replaces it."""
+    if _beside(path, "made").exists():
+        with contextlib.suppress(OSError):
+            _beside(path, "suspect").touch(0o600)
+
+
+def is_suspect(path: Path) -> bool:
+    """Whether somebody met damage in a file, which nobody has replaced since."""
+    return _beside(path, "suspect").exists()
 
 
 def salvage(
@@ -105,6 +117,7 @@ def salvage(
     os.link(path, folder / path.name)
     new.replace(whole)
     finish_salvage(path)
+    _beside(path, "suspect").unlink(missing_ok=True)
     return found
 
 
@@ -121,6 +134,10 @@ def finish_salvage(path: Path) -> None:
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):  # another process was faster
         whole.replace(path)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
 
 
 def _aside(path: Path, now_ns: int) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stores.protocol import StoreError
-from stores.salvage import finish_salvage, remember, report_if_gone
+from stores.salvage import DAMAGED, finish_salvage, remember, report_if_gone, suspect
 
 LOCK_WAIT_S = 5.0
 _BESIDE_BYTES = 64 * 1024
@@ -145,6 +145,8 @@ class SqliteFile:
             yield
         except (sqlite3.Error, OSError) as error:
             code = self._code(error)
+            if self._read_only and code in DAMAGED:
+                suspect(self.path)
             if self._follows and code not in TRANSIENT:
                 self.close()
             raise self.problem(code, f"failed ({error}): see docs/stores.md") from error

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import sqlite3
@@ -26,7 +25,7 @@ from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
 from stores.overwritten import only_new, take_overwritten, watch
 from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
-from stores.salvage import DAMAGED, salvage
+from stores.salvage import DAMAGED, is_suspect, salvage, suspect
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
 from stores.sqlite_lines import LineReader
 
@@ -57,8 +56,6 @@ class SqliteStore:
         self._writer = SqliteFile(
             path, name="store", migrations=MIGRATIONS, follows=True, pragmas=_PRAGMAS, on_open=self._on_open
         )
-        self._suspect = path.with_name(f"{path.name}.suspect")
-        """Whoever meets damage leaves this for the one that heals."""
         self.heals = False
         """Whether a damaged file is replaced by what is whole in it: by the one process that brings readings."""
         self._reader = SqliteFile(path, name="store", migrations=MIGRATIONS, follows=True, read_only=True)
@@ -75,7 +72,8 @@ class SqliteStore:
         except ValueError as error:
             return Rejected(str(error))
         except SqliteFileError as error:
-            self._suspect_damage(error)
+            if error.code in DAMAGED:
+                suspect(self._path)
             return Keep(str(error), needs_operator=error.code not in TRANSIENT)
 
     def _write(self, lines: bytes) -> list[Overwritten]:
@@ -97,37 +95,22 @@ class SqliteStore:
 
     def _heal(self) -> None:
         """Put what is whole in the place of a file that was found damaged. Raises SqliteFileError."""
-        if not (self.heals and self._suspect.exists()):
+        if not (self.heals and is_suspect(self._path)):
             return
         self.close()
         try:
             salvage(self._path, make=_make, now_ns=time.time_ns())
-            self._suspect.unlink()
         except (OSError, sqlite3.Error) as error:
             raise SqliteFileError(
                 f"the damaged store {self._path} can't be set aside ({error}): make room on its disk",
                 sqlite3.SQLITE_FULL,
             ) from error
 
-    def _suspect_damage(self, error: SqliteFileError) -> None:
-        if error.code in DAMAGED:
-            with contextlib.suppress(OSError):
-                self._suspect.touch()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            with self._reader.translated_errors():
-                yield
-        except SqliteFileError as error:
-            self._suspect_damage(error)
-            raise
-
     def read(
         self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
         first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
-        with self._reading():
+        with self._reader.translated_errors():
             for series in self._series(measurement, where):
                 from_ns = first_ns
                 while rows := series.rows("time_ns >= ? AND time_ns < ? ORDER BY time_ns", from_ns, stop_ns):
@@ -139,7 +122,7 @@ class SqliteStore:
     def latest(
         self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
-        with self._reading():
+        with self._reader.translated_errors():
             for series in self._series(measurement, where):
                 rows = series.rows("time_ns < ? ORDER BY time_ns DESC", _int64(before_ns), points_max=1)
                 if rows:
@@ -207,7 +190,7 @@ class SqliteStore:
 
     def _numbers_after(self, measurement: str, last: int) -> list[int]:
         query = "SELECT series FROM series WHERE measurement = ? AND series > ? ORDER BY series LIMIT ?"
-        with self._reading():
+        with self._reader.translated_errors():
             return [row[0] for row in self._reader.all(query, (measurement, last, SERIES_AT_ONCE))]
 
     def _expire_some(self, measurement: str, numbers: Sequence[int], before_ns: int) -> int:

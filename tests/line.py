@@ -12,6 +12,7 @@ from tests.servers import LOOPBACK, free_port
 CHUNK_BYTES = 64 * 1024
 SLOW_S, DRIP_S = 0.03, 0.002
 DRIPS_MAX = 200
+REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Mode(Enum):
@@ -23,6 +24,7 @@ class Mode(Enum):
     DROPPED = "dropped"  # a black hole: nothing arrives, and nobody is told
     SLOW = "slow"
     DRIPPING = "dripping"  # byte by byte
+    REFUSING = "refusing"  # whatever is asked is answered as by an HTTP server that knows nobody
 
 
 class Line:
@@ -82,6 +84,10 @@ class Line:
                     self._changed.wait_for(lambda: self._ended or not self._holds(is_from_client))
                 if self._ended:
                     return
+                if self.mode is Mode.REFUSING and is_from_client:
+                    source.sendall(REFUSAL)
+                    source.shutdown(socket.SHUT_RDWR)
+                    break
                 self._pass(data, target)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)

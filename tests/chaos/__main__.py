@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.campaign import ALL, Tally, clock, run
+from tests.chaos.campaign import ALL, Campaign, Tally, clock
 from tests.chaos.world import World
 
 
@@ -28,7 +28,9 @@ def main() -> int:
         World(Path(folder), influxdb=given.store == "influxdb", sabotage=given.sabotage) as world,
     ):
         is_over = (lambda rounds: rounds >= given.rounds) if given.seconds is None else clock(given.seconds)
-        tally = run(world, given.seed, is_over, faults=given.fault or ALL, on_round=on_round)
+        tally = Campaign(world, given.seed, faults=given.fault or ALL).run(is_over, on_round)
+        if tally.failures:
+            sys.stderr.write(f"\n{world.log()}\n")
     sys.stdout.write(f"\n{_report(tally, given.seed, given.store)}\n")
     return 1 if tally.failures else 0
 
@@ -39,7 +41,8 @@ def _report(tally: Tally, seed: int, store: str) -> str:
     found = f"{len(tally.failures)} FAULTS\n{failures}" if tally.failures else "0 lost, 0 doubled, the ledger balances"
     return (
         f"seed {seed}, {store}: {tally.rounds} rounds, {tally.readings} readings, "
-        f"{tally.in_doubt} in doubt where a broker was killed\n{faults}\n{found}"
+        f"{tally.in_doubt} in doubt at a broker that was killed, {tally.named} lost with a damaged file and named"
+        f"\n{faults}\n{found}"
     )
 
 

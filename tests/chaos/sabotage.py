@@ -1,23 +1,22 @@
-"""`hubpulse` with a mistake built in, to see that a campaign finds it: `python sabotage.py MISTAKE ingest`."""
+"""Mistakes to build into `hubpulse`, to see that a campaign finds each: `make chaos CHAOS_ARGS="--sabotage NAME"`."""
 
-import sys
+import itertools
+import sqlite3
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from threading import Event
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 import stores
-from hubpulse import main
 from ingest import pipeline
 from ingest.buffer import Buffer
 from ingest.deliveries import Sorted
 from mqtt.messages import Message
 from mqtt.subscriber import Subscriber
 from stores import Accepted, Keep
+from stores.sqlite_file import SqliteFile
 
 BUSY_DISK, BUSY_S = Event(), 0.1
+RECEIVE_MAX, TURNS = 50, 20
 
 
 def acknowledge_before_commit() -> None:
@@ -41,6 +40,60 @@ def no_delivery_memory() -> None:
 
 
 def drop_what_the_store_does_not_take() -> None:
+    _answer_instead(lambda outcome: isinstance(outcome, Keep))
+
+
+def drop_what_the_store_forbids() -> None:
+    """A token that is no longer good is no reason to lose anything."""
+    _answer_instead(lambda outcome: isinstance(outcome, Keep) and outcome.needs_operator)
+
+
+def synchronous_normal() -> None:
+    prepare = SqliteFile._prepare
+
+    def hasty(self: SqliteFile, db: sqlite3.Connection) -> None:
+        prepare(self, db)
+        db.execute("PRAGMA synchronous = NORMAL")
+
+    SqliteFile._prepare = hasty  # type: ignore[method-assign]
+
+
+def offset_instead_of_packet_id() -> None:
+    """Take as many messages for redelivered as were committed on the connection before and maybe not acknowledged."""
+    begin, sort = Buffer.begin_connection, Buffer.sort
+    unsure, came = 0, 0
+
+    def counting_begin(self: Buffer, *, same_session: bool) -> None:
+        nonlocal unsure, came
+        unsure, came = (min(came, RECEIVE_MAX) if same_session else 0), 0
+        begin(self, same_session=same_session)
+
+    def counting_sort(self: Buffer, messages: list[Message]) -> Sorted:
+        nonlocal unsure, came
+        sort(self, messages)
+        redelivered = min(unsure, len(messages))
+        unsure, came = unsure - redelivered, came + len(messages)
+        return Sorted(messages[redelivered:], [], redelivered)
+
+    Buffer.begin_connection = counting_begin  # type: ignore[method-assign]
+    Buffer.sort = counting_sort  # type: ignore[method-assign]
+
+
+def unsubscribe_first() -> None:
+    resubscribe = Subscriber.resubscribe
+
+    def hasty(self: Subscriber, filters: Any) -> None:
+        if tuple(filters) != self._filters and self.connected:
+            self._connection.unsubscribe(list(self._filters))
+            for _ in itertools.repeat(None, TURNS):
+                self._connection.turn(0.01)
+        resubscribe(self, filters)
+
+    Subscriber.resubscribe = hasty  # type: ignore[method-assign]
+
+
+def _answer_instead(is_dropped: Callable[[Any], bool]) -> None:
+    """Have the store say that it took what it did not."""
     open_store = stores.open_store
 
     def forgetful(*arguments: Any) -> Any:
@@ -49,7 +102,7 @@ def drop_what_the_store_does_not_take() -> None:
 
         def hopeful(lines: bytes) -> Any:
             outcome = write(lines)
-            return Accepted() if isinstance(outcome, Keep) else outcome
+            return Accepted() if is_dropped(outcome) else outcome
 
         store.write = hopeful  # type: ignore[method-assign]
         return store
@@ -59,9 +112,13 @@ def drop_what_the_store_does_not_take() -> None:
 
 MISTAKES: Mapping[str, Callable[[], None]] = {
     mistake.__name__: mistake
-    for mistake in (acknowledge_before_commit, no_delivery_memory, drop_what_the_store_does_not_take)
+    for mistake in (
+        acknowledge_before_commit,
+        synchronous_normal,
+        offset_instead_of_packet_id,
+        drop_what_the_store_forbids,
+        drop_what_the_store_does_not_take,
+        unsubscribe_first,
+        no_delivery_memory,
+    )
 }
-
-if __name__ == "__main__":
-    MISTAKES[sys.argv.pop(1)]()
-    main()

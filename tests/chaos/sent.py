@@ -1,10 +1,10 @@
-"""What honest hubs sent in a round, what the broker took of it and when, and what must therefore be in the store."""
+"""What honest hubs sent in a round, and what the broker took of it and when."""
 
 import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -15,15 +15,19 @@ from simulators.messages import TimedMessage
 
 HUBS = ("alder", "birch", "cedar")
 UNTIMED_HUB, LAST_HUB = "dogwood", "elder"
+NUMBERED_HUB, UNKNOWN_HUB, LIVE_HUB = "hazel", "juniper", "larch"
+"""Each message of these has a number of its own for a count: without a time, of a hub that the estate does not name,
+and with the time at which it is sent."""
 BATCH_MESSAGES = 40
 BETWEEN_S = 0.05
 CONNECTED_DEADLINE_S = 30
 READINGS_MAX = 4
 COUNTS = range(50)
-UNTIMED_SHARE = 0.25
-FIRST_NS = 1_767_600_000 * NS_A_SECOND  # 2026-01-05 08:00 UTC
-ROUND_NS = 86_400 * NS_A_SECOND
-"""Each round's readings are of a day of their own."""
+FIRST_NS = 1_578_268_800 * NS_A_SECOND  # 2020-01-06
+DAY_NS, ROUNDS_A_DAY = 86_400 * NS_A_SECOND, 10
+ROUND_NS = DAY_NS // ROUNDS_A_DAY
+"""Each round's readings have a part of a day of their own."""
+NUMBERS_A_ROUND = 1_000_000
 
 Counts = dict[tuple[str, int], int]
 """Entries by hub and time."""
@@ -31,21 +35,33 @@ Counts = dict[tuple[str, int], int]
 
 @dataclass(slots=True)
 class Message:
-    """One message: its readings by hub and time, or an untimed count; `taken_s` is when the broker acknowledged it."""
+    """One message: its readings by hub and time, or a number, or an untimed count that is like others.
+
+    `sent_s` and `taken_s` are when it was first sent and when the broker acknowledged it.
+    """
 
     topic: str
     payload: bytes
     readings: Counts = field(default_factory=dict)
-    untimed: int = 0
+    number: int = 0
+    untimed: int | None = None
+    copies: int = 1
+    """So many may be there: more where it was sent again, and both wait in the quarantine."""
+    sent_s: float = 0.0
     taken_s: float | None = None
+
+    @property
+    def hub(self) -> str:
+        return self.topic.split("/")[1]
 
 
 class Honest:
     """Publishes at QoS 1, some hundred messages a second, until told to stop."""
 
-    def __init__(self, number: int, rng: Random, port: int) -> None:
-        self._rng, self._port = rng, port
+    def __init__(self, number: int, rng: Random, settings: MqttSettings) -> None:
+        self._rng, self._settings = rng, settings
         self._times = itertools.count(FIRST_NS + number * ROUND_NS, NS_A_SECOND)
+        self._numbers = itertools.count(number * NUMBERS_A_ROUND + 1)
         self.messages: list[Message] = []
         self._stopping, self._connected = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._publish, name="honest hubs")
@@ -65,11 +81,10 @@ class Honest:
 
     def _publish(self) -> None:
         try:
-            settings = MqttSettings(host="127.0.0.1", port=self._port)
-            with Publisher(settings, window_messages=BATCH_MESSAGES) as publisher:
+            with Publisher(self._settings, window_messages=BATCH_MESSAGES) as publisher:
                 self._connected.set()
                 while not self._stopping.wait(BETWEEN_S):
-                    batch = list(itertools.islice(self._made(), BATCH_MESSAGES))
+                    batch = [self._made() for _ in range(BATCH_MESSAGES)]
                     self.messages += batch
                     taken = iter(batch)
 
@@ -81,46 +96,34 @@ class Honest:
         except Exception as error:  # noqa: BLE001 - told to whoever stops it
             self.error = error
 
-    def _made(self) -> Iterator[Message]:
-        while True:
-            if self._rng.random() < UNTIMED_SHARE:
-                count = self._rng.randrange(3)
-                payload = json.dumps({"entries": count}).encode()
-                yield Message(f"hubs/{UNTIMED_HUB}/footfall/door", payload, untimed=count)
-                continue
-            hub = self._rng.choice(HUBS)
-            readings = {
-                (hub, next(self._times)): self._rng.choice(COUNTS) for _ in range(self._rng.randint(1, READINGS_MAX))
-            }
-            items = [{"time": rfc3339(time_ns), "entries": count} for (_, time_ns), count in readings.items()]
-            yield Message(f"hubs/{hub}/footfall/door", json.dumps(items).encode(), readings)
+    def _made(self) -> Message:
+        message = self._rng.choice(_MAKERS)(self)
+        message.sent_s = time.monotonic()
+        return message
+
+    def _timed(self) -> Message:
+        hub = self._rng.choice(HUBS)
+        readings = {
+            (hub, next(self._times)): self._rng.choice(COUNTS) for _ in range(self._rng.randint(1, READINGS_MAX))
+        }
+        items = [{"time": rfc3339(time_ns), "entries": count} for (_, time_ns), count in readings.items()]
+        return Message(_topic(hub), json.dumps(items).encode(), readings)
+
+    def _untimed(self) -> Message:
+        count = self._rng.randrange(3)
+        return Message(_topic(UNTIMED_HUB), b'{"entries": %d}' % count, untimed=count)
+
+    def _numbered(self) -> Message:
+        hub, number = self._rng.choice((NUMBERED_HUB, NUMBERED_HUB, UNKNOWN_HUB)), next(self._numbers)
+        return Message(_topic(hub), b'{"entries": %d}' % number, number=number)
+
+    def _live(self) -> Message:
+        number, time_ns = next(self._numbers), time.time_ns()
+        return Message(_topic(LIVE_HUB), b'{"time": %d, "entries": %d}' % (time_ns, number), number=number)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a round came to."""
-
-    sent: int
-    lost: tuple[str, ...]
-    invented: tuple[str, ...]
-    in_doubt: int
-    """Readings that a killed broker had acknowledged and not saved, and that are missing."""
+_MAKERS = (*(Honest._timed,) * 10, *(Honest._untimed,) * 3, *(Honest._numbered,) * 3, Honest._live)
 
 
-def judge(messages: list[Message], found: Mapping[tuple[str, int], int], doubt_s: list[tuple[float, float]]) -> Verdict:
-    """Compare what the broker took with what is stored; `doubt_s` are the times of what a killed broker forgets."""
-    sent: Counts = {}
-    lost, in_doubt = [], 0
-    for message in messages:
-        sent |= message.readings
-        for (hub, time_ns), count in message.readings.items():
-            if message.taken_s is None or found.get((hub, time_ns)) == count:
-                continue
-            if (hub, time_ns) not in found and any(first <= message.taken_s <= last for first, last in doubt_s):
-                in_doubt += 1
-            else:
-                lost.append(f"{hub} {rfc3339(time_ns)}: {count}, stored {found.get((hub, time_ns))}")
-    invented = [
-        f"{hub} {rfc3339(time_ns)}: {count}" for (hub, time_ns), count in found.items() if (hub, time_ns) not in sent
-    ]
-    return Verdict(len(sent), tuple(lost), tuple(invented), in_doubt)
+def _topic(hub: str) -> str:
+    return f"hubs/{hub}/footfall/door"

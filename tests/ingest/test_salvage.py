@@ -3,6 +3,7 @@
 import random
 import shutil
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.batches import Batch
-from ingest.buffer import Buffer, BufferReader
+from ingest.buffer import Buffer, BufferDamagedError, BufferReader
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.doctor import State, examine
 from ingest.ledger import Ledger
 from ingest.salvage import READINGS_LOST, has_lost_commits, salvage_buffer
+from ingest.upkeep import Upkeep
 from schemas import HubpulseError, Settings
 from schemas.settings import MqttSettings
 from stores.salvage import finish_salvage, salvages
@@ -172,6 +174,34 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
     assert (found.state, FILE_NAME in found.detail) == (State.WARNING, True)
     with closing(BufferReader(data)) as reader:
         assert reader.ledger.read().balanced
+
+
+def read_all(reader: BufferReader) -> None:
+    list(reader.quarantine.messages(ids=None, reason=None))
+    reader._file.all("SELECT * FROM batches")
+
+
+@pytest.mark.parametrize("name", [FILE_NAME, QUARANTINE_NAME])
+def test_damage_that_only_a_reader_meets_is_mended_by_ingest(
+    tmp_path: Path, open_buffer: OpenBuffer, name: str
+) -> None:
+    with closing(open_buffer(tmp_path)) as buffer:
+        fill(buffer)
+    path = tmp_path / name
+    path.write_bytes(overwritten(path.read_bytes(), len(path.read_bytes()) // PAGE // 2, 3))
+    with closing(Buffer(tmp_path, clock_ns=lambda: NOW_NS)) as buffer:
+        upkeep = Upkeep(Settings(data_dir=tmp_path), buffer, clock_ns=lambda: NOW_NS, monotonic_s=count(0, 10).__next__)
+        upkeep.turn()
+        assert salvages(tmp_path) == []
+        with closing(BufferReader(tmp_path)) as reader, pytest.raises(HubpulseError, match="is damaged"):
+            read_all(reader)
+        if name == FILE_NAME:
+            with pytest.raises(BufferDamagedError, match="by one who read it"):
+                upkeep.turn()
+            return
+        upkeep.turn()
+        assert [found.file for found in salvages(tmp_path)] == [name]
+        assert list(buffer.quarantine.messages(ids=None, reason=None))
 
 
 @pytest.mark.parametrize("damaged, lost", [(3, True), (-1, False), (None, False)])

@@ -112,7 +112,7 @@ def test_a_broker_that_is_back_at_once_was_restarted_all_the_same(buffer: Buffer
     clock.forward(HOUR_S)
     session.touch()
     clock.forward(0.5)
-    session = memory(buffer, tmp_path, clock, Broker(0))
+    session = memory(buffer, tmp_path, clock, Broker(1))  # its word is rounded
     assert session.resumed()
     assert buffer.ledger.read().notes == {"broker_restarts": 1}
     assert buffer.status.get("broker_was_restarted")["since"][:16] == "2026-05-12T13:00"
