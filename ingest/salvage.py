@@ -13,6 +13,7 @@ from ingest import quarantine
 from ingest.buffer import MIGRATIONS
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.pending import is_as_committed
+from ingest.session import doubt
 from ingest.surplus import is_as_put
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
@@ -24,6 +25,7 @@ READINGS_LOST = "readings_lost"
 
 def salvage_buffer(data_dir: Path, *, now_ns: int) -> Salvage:
     """Set the buffer of a data folder aside and go on with what is whole in it. Raises OSError, sqlite3.Error."""
+    doubt(data_dir)
     return salvage(data_dir / FILE_NAME, make=_make, mend=_mend, now_ns=now_ns)
 
 

@@ -40,6 +40,24 @@ class Previous(NamedTuple):
     filters: list[str]
 
 
+def doubt(data_dir: Path) -> None:
+    """Note that what the broker holds may have been taken before: with a damaged buffer went what was known of it.
+
+    Where nothing is remembered everything is in doubt anyway. Raises OSError.
+    """
+    path = data_dir / FILE_NAME
+    with suppress(FileNotFoundError, ValueError, TypeError):
+        _write(path, {**json.loads(path.read_text(encoding="utf-8")), "in_doubt": True})
+
+
+def _write(path: Path, remembered: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(remembered, file)
+    fresh.replace(path)
+
+
 class SessionMemory:
     """The session of one data folder, in the thread that receives."""
 
@@ -131,16 +149,12 @@ class SessionMemory:
             "in_doubt": in_doubt or self.is_in_doubt(),
             "previous": self._remembered.get("previous"),
         }
-        fresh = self._path.with_suffix(".new")
         # On a full disk what was noted before serves: the last time that we were connected is then longer ago.
         with suppress(OSError):
             if self._buffer.holds_another_session:  # nobody may take its deliveries for those of this one
                 self._path.unlink(missing_ok=True)
                 return
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self._remembered, file)
-            fresh.replace(self._path)
+            _write(self._path, self._remembered)
 
     def _begin(self, *, in_doubt: bool = False) -> None:
         self._connected = rfc3339(self._clock_ns())

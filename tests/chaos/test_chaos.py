@@ -11,7 +11,7 @@ from tests.chaos.verdict import Excuses, Found, Gap, Window, judge, untimed_prob
 from tests.chaos.world import World
 
 SEED = 3
-ROUNDS = 6
+ROUNDS = 3
 
 
 @pytest.mark.needs("mosquitto", "influxd")

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from ingest.buffer import Buffer, BufferReader
 from ingest.doctor import State, ingest_finding
+from ingest.salvage import salvage_buffer
 from ingest.session import SessionMemory
 from mqtt.broker_state import BrokerState
 from mqtt.connection import Connection
@@ -133,6 +134,18 @@ def test_a_doubt_outlasts_whoever_stops_before_it_ended(buffer: Buffer, tmp_path
     assert memory(buffer, tmp_path, clock).was_in_doubt  # killed before it noted anything more
     second.touch()
     assert not memory(buffer, tmp_path, clock).resumed()
+
+
+def test_after_a_damaged_buffer_what_the_broker_holds_is_in_doubt(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
+    """Which messages were taken, and may come again, was in it."""
+    session = memory(buffer, tmp_path, clock)
+    session.lost()
+    session.touch()
+    assert not memory(buffer, tmp_path, clock).resumed()
+    buffer.close()
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    with closing(Buffer(tmp_path, clock_ns=clock)) as mended:
+        assert memory(mended, tmp_path, clock).resumed()
 
 
 def test_a_broker_that_tells_nothing_is_asked_once(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
