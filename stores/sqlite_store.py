@@ -172,7 +172,7 @@ class SqliteStore:
 
     def _of_sensors(self, numbers: Sequence[int], hub: str, sensors: Collection[str]) -> list[int]:
         query = "SELECT series, tags FROM series WHERE series BETWEEN ? AND ?"
-        with self._reading():
+        with self._reader.translated_errors():
             known = dict(self._reader.all(query, (numbers[0], numbers[-1])))
         tags = {number: _tags(known[number]) for number in numbers if number in known}
         return [number for number, of in tags.items() if of.get("hub") == hub and of.get("sensor") in sensors]
