@@ -6,7 +6,7 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/hubpulse
 COPY . .
 # The pip of the image installs into the environment, which so holds no installer itself.
-RUN python -m pip --python /opt/hubpulse/bin/python install --no-cache-dir --constraint constraints.txt .
+RUN python -m pip --python /opt/hubpulse/bin/python install --no-cache-dir --constraint constraints.txt '.[codecs]'
 
 
 FROM python:3.12.12-slim-bookworm

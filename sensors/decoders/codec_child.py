@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from py_mini_racer import JSEvalException, MiniRacer, init_mini_racer
@@ -27,6 +28,13 @@ HEAP_BYTES_MAX = 64 * 1024**2
 FILES_MAX = 256
 """Each codec's engine has three of its own, for its threads."""
 
+_LIMITS = (
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_FSIZE, 0),
+    (resource.RLIMIT_NOFILE, FILES_MAX),
+    # Not the address space: V8 reserves far more of it than it uses.
+    (resource.RLIMIT_DATA, DATA_BYTES_MAX),
+)
 _HEAD_BYTES = 4
 _PR_SET_PDEATHSIG = 1
 
@@ -62,11 +70,10 @@ def _run(context: MiniRacer, frames: list[list[object]]) -> bytes:
 
 
 def _confine() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
-    # Not the address space: V8 reserves far more of it than it uses.
-    resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES_MAX, DATA_BYTES_MAX))
+    for limit, most in _LIMITS:
+        # A service that is confined already may not be allowed to confine us further.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (most, most))
     # Who started us may be killed while a codec runs and reads nothing.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.chdir("/")

@@ -28,7 +28,7 @@ _LOAD_CPU_MAX_S, _START_CPU_MAX_S = 1.0, 10.0
 _WALL_TIMES = 100
 """So many times the CPU time may pass by the clock of the wall, on a machine that has others to serve."""
 
-CODECS_MAX = 32
+CODECS_MAX = 16
 """So many codecs a process has at a time, each with some 20 MB; for a further one it begins anew."""
 
 ANSWER_BYTES_MAX = 16 * 1024**2

@@ -19,6 +19,7 @@ from ingest.decoder import Decoder
 from schemas import Estate, Settings
 from schemas.kinds import KINDS
 from sensors.decoders import built_in_models, find_decoder
+from sensors.decoders.codecs import CodecDecoder
 from sensors.formats import BUILT_IN as FORMATS
 from sensors.formats import find_format
 from sensors.registry import Registry
@@ -53,6 +54,21 @@ def topic_of(format_name: str) -> str:
 def models() -> list[str]:
     """Every model that has a decoder."""
     return built_in_models()
+
+
+@cache
+def _codec() -> tuple[Path, CodecDecoder]:
+    file = Path(tempfile.mkdtemp(prefix="hubpulse-fuzz-")) / "fuzz.js"
+    return file, CodecDecoder(file)
+
+
+def codec_of_source(source: bytes) -> CodecDecoder:
+    """The codec of this JavaScript, with nothing held against its devices."""
+    file, decoder = _codec()
+    file.write_bytes(source)
+    decoder._state = None
+    decoder._failures.clear()
+    return decoder
 
 
 @cache

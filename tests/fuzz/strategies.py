@@ -261,9 +261,29 @@ shown = st.one_of(
     ).map(lambda parts: "".join(parts).encode(errors="surrogatepass")),
 )
 
+_BODIES = (
+    "return {data: {co2: input.bytes[0]}}",
+    "return {data: {people_in: -1, temperature: 1e999, humidity: '50', battery: NaN}}",
+    "throw input",
+    "return input",
+    "return {data: [input, {air: {co2: {value: {}}}}], errors: []}",
+    "return {errors: [{}, null]}",
+    "return {data: Object.create(null)}",
+    "return {data: new Proxy({co2: 1}, {getOwnPropertyDescriptor() { throw 1; }})}",
+    "return {data: {['\\ud800']: '\\udfff', line_2_total_in: 2 ** 70}}",
+    "return [[]]",
+)
+codecs = st.tuples(
+    st.sampled_from(_BODIES).map(lambda body: f"function decodeUplink(input) {{ {body} }}".encode())
+    | st.sampled_from(_BODIES).map(lambda body: f"var Decoder = (bytes, input) => {{ {body} }}".encode())
+    | st.binary(max_size=40),
+    frames,
+).map(b"\0".join)
+
 STRATEGIES: dict[str, SearchStrategy[bytes]] = {
     "message": messages(),
     "frame": one_frame(),
+    "codec": codecs,
     "packets": streams(),
     "estate": estates(),
     "board": requests(),

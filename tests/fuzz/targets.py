@@ -24,15 +24,16 @@ from mqtt.messages import KEPT_BYTES, Message
 from mqtt.packets import MalformedPacketError, PacketSplitter
 from schemas import HubpulseError, Reason, Refusal
 from schemas.ids import is_id
-from schemas.kinds import KINDS, Kind
+from schemas.kinds import FIELDS, KINDS, Kind
 from schemas.readings import Rejection
 from sensors.decoders import find_decoder
 from sensors.estate_file import parse_estate
-from sensors.formats import Item, NoReading, readings_max
+from sensors.formats import Item, NoReading, Uplink, readings_max
 from sensors.model_file import PROBLEMS_MAX, ModelFileError
 from sensors.registry import Registry
+from sensors.uplinks import read_uplinks
 from stores.lines import parse
-from tests.fuzz.given import HUBS, NOW_NS, ask_board, decoder, models
+from tests.fuzz.given import HUBS, NOW_NS, ask_board, codec_of_source, decoder, models
 
 MAC = b"a4c1380b1c2d"
 """A person's device: wherever it comes in, it comes out nowhere."""
@@ -132,6 +133,18 @@ def frame(data: bytes) -> None:
                 names = {field.name for field in KINDS[item.kind].fields}
                 assert item.fields.keys() <= names
                 assert 1 <= item.line <= 999
+                for name, value in item.fields.items():
+                    assert FIELDS[name].low <= value <= FIELDS[name].high
+
+
+def codec(data: bytes) -> None:
+    """A vendor's JavaScript, and a frame for it: items or a refusal."""
+    source, _, sent = data.partition(b"\0")
+    uplink = Uplink("24e124710c401234", (), 85, sent[:255], NOW_NS)
+    for found in read_uplinks([uplink], codec_of_source(source)):
+        assert isinstance(found, (list, NoReading, Rejection))
+        if isinstance(found, Rejection):
+            assert len(found.detail) <= DETAIL_CHARS_MAX
 
 
 def packets(data: bytes) -> None:
@@ -257,6 +270,7 @@ def quarantine(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     "message": message,
     "frame": frame,
+    "codec": codec,
     "packets": packets,
     "estate": estate,
     "board": board,

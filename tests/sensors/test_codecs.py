@@ -1,5 +1,8 @@
 """Vendors' JavaScript: what it returns, and what it can't do, whatever it tries."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from structlog.testing import capture_logs
 from schemas.plugins import PluginError
 from schemas.readings import Rejection
 from sensors.decoders import find_decoder
-from sensors.decoders.codec_process import CodecError, CodecProcess, Frame
+from sensors.decoders.codec_process import _CHILD, CODECS_MAX, CodecError, CodecProcess, Frame
 from sensors.decoders.codecs import Answer, CodecDecoder, codec_of
 from sensors.formats import Item, NoReading, Uplink
 from sensors.times import text_ns
@@ -269,6 +272,44 @@ def test_a_killed_process_is_started_again(process: CodecProcess) -> None:
     child.wait()
 
     assert process.run("x", [Frame(b"\2\x64", 1, 0)]) == [{"data": {"co2": 612}}]
+
+
+def test_more_codecs_than_fit_are_all_run(process: CodecProcess) -> None:
+    names = [f"codec-{number}" for number in range(CODECS_MAX + 2)]
+    for number, name in enumerate(names):
+        process.load(name, f"function Decoder() {{ return {{co2: {number}}}; }}")
+
+    found = [process.run(name, [Frame(b"", 1, 0)])[0]["data"]["co2"] for name in (names[0], names[-1], names[0])]
+
+    assert found == [0, CODECS_MAX + 1, 0]
+
+
+_NO_CODE_AT_RUN_TIME = """
+import ctypes, mmap, runpy, sys
+assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0, "unknown"
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+except PermissionError:
+    runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+"""PR_SET_MDWE of prctl(2): what systemd's MemoryDenyWriteExecute asks of a newer kernel."""
+
+
+def test_it_runs_where_the_system_forbids_writable_code() -> None:
+    requests = [{"codec": "x", "source": GOOD}, {"codec": "x", "frames": [["0264", 1, 0]]}]
+    texts = [json.dumps(request).encode() for request in requests]
+
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", _NO_CODE_AT_RUN_TIME, _CHILD],
+        input=b"".join(len(text).to_bytes(4, "big") + text for text in texts),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    if b"unknown" in ended.stderr:
+        pytest.skip("this kernel does not know PR_SET_MDWE")
+    assert b'{"data":{"co2":612}}' in ended.stdout, ended.stderr
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
