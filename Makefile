@@ -13,9 +13,10 @@ WORKERS ?= $(shell nproc | awk '{print ($$1 < 4) ? $$1 : 4}')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
+HOSTILE_ARGS ?=
 FUZZ_ARGS ?=
 
-.PHONY: help install run test lint coverage hours seeds campaigns chaos endurance fuzz bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns chaos hostile endurance fuzz bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -66,6 +67,10 @@ fuzz: install ## 200,000 inputs of strangers to each part that reads them (FUZZ_
 endurance: install ## a day of 22 hubs at speed, 12.6 million readings: memory flat, files bounded, counts exact
 	@.ci/real-parts
 	$(BIN)/python -m tests.chaos.endurance
+
+hostile: install ## one hub's password against the shipped broker for 5 minutes (HOSTILE_ARGS="--seconds 60 --rate 2000")
+	@.ci/real-parts
+	$(BIN)/python -m tests.hostile $(HOSTILE_ARGS)
 
 bench: install ## measure ingest, stores and roll-ups on this machine
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done

@@ -88,13 +88,15 @@ class Batch:
     """Messages that are to be decoded later."""
     resumed: list[int] = field(default_factory=list)
     """The rows of such messages that the batch was made of."""
+    unkept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Refused messages that are counted alone, by hub and reason."""
     new_sensors: list[NewSensor] = field(default_factory=list)
     """Sensors that the estate file does not name, where they are to be remembered."""
 
     @property
     def messages_refused(self) -> int:
         """Messages of which no reading was taken."""
-        return sum(1 for refused in self.refused if not refused.readings)
+        return sum(1 for refused in self.refused if not refused.readings) + self.unkept.total()
 
     def add(self, other: Batch) -> None:
         """Take in another batch, for one commit of both."""
@@ -109,6 +111,7 @@ class Batch:
         self.announcements += other.announcements
         self.more_readings += other.more_readings
         self.thinned += other.thinned
+        self.unkept += other.unkept
         self.waiting += other.waiting
         self.resumed += other.resumed
         self.new_sensors += other.new_sensors

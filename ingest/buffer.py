@@ -40,7 +40,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -200,7 +200,7 @@ class Buffer:
             self._count_held_back(batch)
             self.new_sensors.put(batch.new_sensors, now_ns=self._clock_ns())
             self.pending.add(batch, now_ns=self._clock_ns())
-            self._count_not_kept(self._refusals.keep(batch.refused))
+            self._count_not_kept(self._refusals.keep(batch.refused), batch.unkept)
             self.ledger.add(counts)
             self.ledger.refused(Counter(r.rejections[0].reason.value for r in batch.refused if not r.readings))
             self.ledger.note("maybe_repeated", batch.maybe_repeated)
@@ -306,7 +306,12 @@ class Buffer:
             waited[held.hub] += len(held.messages)
         self._hub_counts.add("made_to_wait", waited, now_ns=self._clock_ns())
 
-    def _count_not_kept(self, not_kept: Counter[str]) -> None:
+    def _count_not_kept(self, not_kept: Counter[str], unkept: Mapping[tuple[str, str], int]) -> None:
+        reasons: Counter[str] = Counter()
+        for (hub, reason), count in unkept.items():
+            not_kept[hub] += count
+            reasons[reason] += count
+        self.ledger.refused(reasons)
         self.ledger.note("quarantine_not_kept", not_kept.total())
         self._hub_counts.add("quarantine_not_kept", not_kept, now_ns=self._clock_ns())
 

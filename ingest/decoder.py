@@ -18,7 +18,7 @@ from ingest.encode import SeriesEncoder
 from ingest.new_sensors import DAY_NS, NewSensors
 from ingest.placed import MessageBatch, Placed, TopicRoute, free_time, past_days
 from ingest.series import SERIES_MAX, SeriesIndex
-from ingest.validate import RETAINED, ClockWindow
+from ingest.validate import RETAINED, ClockWindow, too_large
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.localtime import NS_A_SECOND
@@ -156,8 +156,8 @@ class Decoder:
         """Put each message to those that are decoded together with it."""
         bytes_max, routes = self._message_bytes_max, self._routes
         for message in messages:
-            if len(message.payload) > bytes_max or message.cut_from_bytes:
-                self._refuse(message, self._too_large(message), batch)
+            if (rejection := too_large(message, bytes_max)) is not None:
+                self._refuse(message, rejection, batch)
                 continue
             route = routes.get(message.topic) or self.resolve_topic(message.topic)
             if not isinstance(route, TopicRoute):
@@ -199,10 +199,6 @@ class Decoder:
     def _bound_memory(self) -> None:
         if len(self._series) + len(self._routes) >= SERIES_MAX:
             self._forget_topics()
-
-    def _too_large(self, message: Message) -> Rejection:
-        problem = f"{message.payload_bytes} bytes: send at most {self._message_bytes_max} in one message"
-        return Rejection(Reason.TOO_LARGE, problem)
 
     def _accept_native(self, together: MessageBatch, parser: NativeParser, batch: Batch) -> None:
         """Take what native messages hold; one reading with a time, which nearly all are, by the shortest path."""

@@ -1,7 +1,7 @@
 r"""What becomes of the messages at hand: decoded now, or surplus of a hub that sends more than its rate.
 
     messages -> within its hub's rate -> decoded
-             \-> surplus -> rubbish    -> decoded, which is to say refused
+             \-> surplus -> rubbish    -> refused, and counted; one of a hundred is kept
                          -> live gauge -> thinned: another one comes soon
                          -> the rest   -> waits on the disk, undecoded, until the rate has room
 
@@ -10,8 +10,11 @@ What waits is bounded for each hub and for all; what a hub sends beyond that is 
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
+from typing import NamedTuple
 
 from ingest.batches import Batch, Refused
 from ingest.buffer import Buffer
@@ -19,6 +22,7 @@ from ingest.decoding import Decoding, Parcel, Work
 from ingest.pending import LIVE_WITHIN_NS
 from ingest.rates import HubRates
 from ingest.surplus import Held, packed_bytes
+from ingest.validate import too_large
 from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.readings import Reason, Rejection
@@ -29,15 +33,26 @@ from sensors.registry import Registry
 
 _LOOKED_INTO_BYTES_MAX = 512
 """A longer message waits unread: reading it is what a flood of such would take time for."""
+_TOPICS_MAX = 20_000
+_TIMED = re.compile(rb"time|\\")
+"""What a payload with a time has in it, however it is spelled."""
+_REFUSAL_COST = 19
+_SAMPLED = 100
 _ROW_MESSAGES, _ROW_BYTES = 500, 1024**2
 
 
-class _Verdict(Enum):
-    """What a message of the surplus is."""
+class Surplus(Enum):
+    """What a message of the surplus is, where it is not refused."""
 
-    REFUSED = auto()
     LIVE = auto()
     WAITING = auto()
+
+
+class NativeReader(NamedTuple):
+    """How messages of a topic are read."""
+
+    kind: Kind
+    parser: NativeParser
 
 
 class Intake:
@@ -55,10 +70,16 @@ class Intake:
         self._registry, self._buffer, self._rates = registry, buffer, rates
         self._settings = settings
         self._clock_ns = clock_ns
+        self._readers: dict[bytes, NativeReader | Surplus | Rejection] = {}
+        self._refusals = itertools.count()
+        most = settings.surplus_hub_bytes_max
+        problem = f"the hub sends faster than it may, and {most} bytes of it wait already: have it send less"
+        self._no_room = Rejection(Reason.TOO_LARGE, problem)
 
     def use(self, registry: Registry) -> None:
         """Take messages for those of another estate from here on."""
         self._registry = registry
+        self._readers.clear()
         self._rates.use(registry)
 
     def split(self, parcels: Sequence[Parcel], decoding: Decoding) -> tuple[list[Parcel], Batch]:
@@ -68,14 +89,18 @@ class Intake:
         for parcel in parcels:
             now, surplus = self._rates.split(parcel.messages)
             if surplus:
-                now += self._hold_back(surplus, beside, decoding, maybe_repeated=parcel.maybe_repeated)
+                self._hold_back(surplus, beside, decoding, maybe_repeated=parcel.maybe_repeated)
             if now:
                 taken.append(parcel._replace(messages=now))
         return taken, beside
 
     def charge(self, batch: Batch) -> None:
-        """Take tokens for what a batch turned out to hold."""
-        self._rates.charge(batch.more_readings)
+        """Take tokens for what a batch turned out to hold: further readings, and rubbish, which takes more time."""
+        costs = batch.more_readings
+        for refused in batch.refused:
+            if not refused.readings:
+                costs[refused.message.topic] += _REFUSAL_COST
+        self._rates.charge(costs)
 
     def held(self, decoding: Decoding) -> Iterator[Work]:
         """What waited and can be taken now, one by one; nothing while another work is under way."""
@@ -89,88 +114,90 @@ class Intake:
 
     def _hold_back(
         self, surplus: Sequence[Message], beside: Batch, decoding: Decoding, *, maybe_repeated: bool
-    ) -> list[Message]:
-        """Sort the surplus into what becomes of it; return what is decoded all the same, since it is soon refused."""
+    ) -> None:
+        """Sort the surplus into what becomes of it."""
+        beside.messages += len(surplus)
         room = self._buffer.surplus_room(self._settings)
         fitting: dict[str, list[Message]] = {}
-        refused: list[Message] = []
-        for message, verdict in self._sift(surplus):
-            owner = self._rates.owner_of(message.topic)
-            if verdict is _Verdict.REFUSED:
-                refused.append(message)
-                continue
-            beside.messages += 1
-            if verdict is _Verdict.LIVE:
+        for message, found in self._sift(surplus):
+            owner, verdict = self._rates.owner_of(message.topic), found
+            if verdict is Surplus.WAITING and not room.take(owner, packed_bytes(message)):
+                verdict = self._no_room
+            if verdict is Surplus.LIVE:
                 beside.thinned[owner] += 1
-            elif room.take(owner, packed_bytes(message)):
+            elif verdict is Surplus.WAITING:
                 fitting.setdefault(owner, []).append(message)
+            elif next(self._refusals) % _SAMPLED:
+                beside.unkept[owner, verdict.reason.value] += 1
             else:
                 received_ns = decoding.reserve_ns(readings_max(message))
-                beside.refused.append(self._without_room(message, received_ns, maybe_repeated=maybe_repeated))
+                beside.refused.append(self._refused(message, verdict, received_ns, maybe_repeated=maybe_repeated))
         for owner, messages in fitting.items():
             for some in _rows(messages):
                 received_ns = decoding.reserve_ns(sum(map(readings_max, some)))
                 beside.waiting.append(Held(owner, received_ns, some, maybe_repeated))
-        return refused
 
-    def _without_room(self, message: Message, received_ns: int, *, maybe_repeated: bool) -> Refused:
-        most = self._settings.surplus_hub_bytes_max
-        problem = f"the hub sends faster than it may, and {most} bytes of it wait already: have it send less"
-        rejections = [Rejection(Reason.TOO_LARGE, problem)]
+    def _refused(self, message: Message, rejection: Rejection, received_ns: int, *, maybe_repeated: bool) -> Refused:
         identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
-        return Refused(
-            message.cut(), rejections, 0, received_ns, identity, hub, unknown=None, maybe_repeated=maybe_repeated
-        )
+        kept = message.cut() if rejection.reason is Reason.TOO_LARGE else message
+        return Refused(kept, [rejection], 0, received_ns, identity, hub, unknown=None, maybe_repeated=maybe_repeated)
 
-    def _sift(self, surplus: Sequence[Message]) -> Iterator[tuple[Message, _Verdict]]:
+    def _sift(self, surplus: Sequence[Message]) -> Iterator[tuple[Message, Surplus | Rejection]]:
+        """Each message with what it is, or why it is refused."""
         live_ns = self._clock_ns() - LIVE_WITHIN_NS
         together: dict[Kind, tuple[NativeParser, list[Message]]] = {}
         for message in surplus:
-            if len(message.payload) > self._settings.message_bytes_max or message.cut_from_bytes:
-                yield message, _Verdict.REFUSED
-                continue
-            found = self._reader_of(message.topic)
-            if isinstance(found, _Verdict) or len(message.payload) > _LOOKED_INTO_BYTES_MAX:
-                yield message, found if isinstance(found, _Verdict) else _Verdict.WAITING
-                continue
-            kind, parser = found
-            together.setdefault(kind, (parser, []))[1].append(message)
+            reader = too_large(message, self._settings.message_bytes_max) or self._reader_of(message.topic)
+            if not isinstance(reader, NativeReader):
+                yield message, reader
+            elif len(message.payload) > _LOOKED_INTO_BYTES_MAX:
+                yield message, Surplus.WAITING
+            elif reader.kind is not Kind.FOOTFALL and not message.retained and not _TIMED.search(message.payload):
+                yield message, Surplus.LIVE
+            else:
+                together.setdefault(reader.kind, (reader.parser, []))[1].append(message)
         for kind, (parser, messages) in together.items():
             parsed = parser.parse([message.payload for message in messages])
             for message, samples in zip(messages, parsed, strict=True):
                 yield message, _verdict(kind, message, samples, live_ns)
 
-    def _reader_of(self, topic: bytes) -> tuple[Kind, NativeParser] | _Verdict:
-        """How a native message is read; or what becomes of another one, unread."""
-        text = topic.decode(errors="replace")
-        found = self._registry.format_of(text)
+    def _reader_of(self, topic: bytes) -> NativeReader | Surplus | Rejection:
+        found = self._readers.get(topic)
+        if found is None:
+            if len(self._readers) >= _TOPICS_MAX:
+                self._readers.clear()
+            found = self._readers[topic] = self._find_reader(topic.decode(errors="replace"))
+        return found
+
+    def _find_reader(self, topic: str) -> NativeReader | Surplus | Rejection:
+        """How messages of a native topic are read; or what becomes of others, unread."""
+        found = self._registry.format_of(topic)
         if isinstance(found, Rejection):
-            return _Verdict.REFUSED
+            return found
         _, format_ = found
         if not isinstance(format_, NativeFormat):
-            return _Verdict.WAITING
-        identity = format_.identify(text)
+            return Surplus.WAITING
+        identity = format_.identify(topic)
         if isinstance(identity, Rejection):
-            return _Verdict.REFUSED
+            return identity
         device, kind = identity
-        if isinstance(self._registry.locate(device, kind, 1, self._registry.source_of(text)), Rejection):
-            return _Verdict.REFUSED
-        return kind, format_.parsers[kind]
+        place = self._registry.locate(device, kind, 1, self._registry.source_of(topic))
+        return place if isinstance(place, Rejection) else NativeReader(kind, format_.parsers[kind])
 
 
 def _nothing_to_acknowledge() -> None:
     """It was, when it came."""
 
 
-def _verdict(kind: Kind, message: Message, samples: Parsed, live_ns: int) -> _Verdict:
+def _verdict(kind: Kind, message: Message, samples: Parsed, live_ns: int) -> Surplus | Rejection:
     if isinstance(samples, Rejection):
-        return _Verdict.REFUSED
+        return samples
     if kind is Kind.FOOTFALL or message.retained:
-        return _Verdict.WAITING
+        return Surplus.WAITING
     for sample in samples:
         if isinstance(sample, Rejection) or (isinstance(sample[0], int) and sample[0] < live_ns):
-            return _Verdict.WAITING
-    return _Verdict.LIVE
+            return Surplus.WAITING
+    return Surplus.LIVE
 
 
 def _rows(messages: Iterable[Message]) -> Iterator[list[Message]]:

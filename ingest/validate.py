@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from mqtt.messages import Message
 from schemas.kinds import KINDS, Field, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns, rfc3339
 from schemas.readings import Reason, Rejection
@@ -25,6 +26,13 @@ RETAINED = Rejection(
 
 _DEFAULT_EVERY_S = 600
 _SHOWN_CHARS = 24
+
+
+def too_large(message: Message, bytes_max: int) -> Rejection | None:
+    """Why a message is not looked into, where it is longer than that or was cut."""
+    if len(message.payload) <= bytes_max and not message.cut_from_bytes:
+        return None
+    return Rejection(Reason.TOO_LARGE, f"{message.payload_bytes} bytes: send at most {bytes_max} in one message")
 
 
 class ClockWindow:

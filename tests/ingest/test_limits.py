@@ -159,6 +159,10 @@ def test_rubbish_beyond_the_rate_is_refused_at_once(hubs: Hubs) -> None:
     hubs.take([message("hubs/unknown/footfall/s", "1")] * 100)
     ledger = hubs.buffer.ledger.read()
     assert (ledger.messages_refused, ledger.messages_waiting) == (200, 0)
+    kept = sum(hubs.buffer.quarantine.counts().values())
+    assert 30 <= kept <= 35  # what came within the rates, and one of a hundred
+    assert ledger.notes == {"quarantine_not_kept": 200 - kept}
+    assert sum(ledger.refused_by_reason.values()) == 200
     assert ledger.balanced
 
 
@@ -193,7 +197,8 @@ def test_as_much_waits_as_there_is_room_for_and_the_rest_is_refused(tmp_path: Pa
     assert 3900 < held["beeston"] <= 4000
     assert 5900 < held.total() <= 6000
     assert ledger.messages_refused == 1200 - 20 - ledger.messages_waiting
-    assert hubs.buffer.quarantine.counts() == {"too_large": ledger.messages_refused}
+    assert ledger.refused_by_reason == {"too_large": ledger.messages_refused}
+    assert ledger.notes["quarantine_not_kept"] == ledger.messages_refused - hubs.buffer.quarantine.counts()["too_large"]
     assert hubs.buffer.used_bytes() < 300_000
 
 
