@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
+from cli.replay import HostOption, PortOption
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ app = new_app()
 _RELOADED_AFTER_S = 8.0
 """By then a running ingest has the edited file in force: it looks every two seconds, and twice."""
 
-_SHOWN_CHARS = 60
+_SHOWN_CHARS, _SAMPLE_CHARS, _MODELS_SHOWN = 60, 100, 6
 
 
 @app.command(epilog="Example: hubpulse sensors pending")
@@ -35,10 +36,13 @@ def pending(
     seconds: Annotated[float, typer.Option("--for", min=0.1, max=600, help="Seconds to look, with --unmatched.")] = 10,
     data: DataOption = None,
     estate: EstateOption = None,
+    mqtt_host: HostOption = None,
+    mqtt_port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the devices whose messages wait until a sensor names them, those that sent last first."""
-    settings = load_settings(data=data, estate=estate)
+    mqtt = {name: value for name, value in (("host", mqtt_host), ("port", mqtt_port)) if value is not None}
+    settings = load_settings(data=data, estate=estate, mqtt=mqtt or None)
     if unmatched:
         _show_unmatched(settings, seconds, as_json=as_json)
         return
@@ -51,22 +55,14 @@ def pending(
     if not found:
         out.print("No device waits.")
         return
-    _table(
-        ("device", "format", "seems to be", "measures", "first seen (UTC)", "last seen (UTC)", "messages", "sample"),
-        [
-            (
-                device.device,
-                device.format,
-                device.model or "?",
-                ", ".join(device.kinds) or "?",
-                f"{device.first_seen:%Y-%m-%d %H:%M}",
-                f"{device.last_seen:%Y-%m-%d %H:%M}",
-                str(device.messages),
-                device.sample[:_SHOWN_CHARS],
-            )
-            for device in found
-        ],
-    )
+    for device in found:
+        seems = f"seems to be {' or '.join(device.models[:_MODELS_SHOWN])}" if device.models else ""
+        measures = f"measures {', '.join(device.kinds)}" if device.kinds else "nothing known that it measures"
+        out.print(device.device, style="bold", end="  ")
+        out.print("; ".join(part for part in (f"format {device.format}", seems, measures) if part))
+        seen = f"from {device.first_seen:%Y-%m-%d %H:%M} to {device.last_seen:%Y-%m-%d %H:%M} UTC"
+        out.print(f"  {device.messages} messages {seen}; the latest on {device.topic}")
+        out.print(f"  {device.sample[:_SAMPLE_CHARS]}")
     out.print("Adopt one: hubpulse sensors adopt DEVICE --hub HUB --zone ZONE")
 
 
@@ -77,7 +73,7 @@ def adopt(
     hub: Annotated[str, typer.Option(help="The hub that it is in.")],
     zone: Annotated[str | None, typer.Option(help="The room or entrance that it is at.")] = None,
     sensor: Annotated[str | None, typer.Option("--id", help="Its id as a sensor.", show_default="as air-1234")] = None,
-    model: Annotated[str | None, typer.Option(help="Its maker and model.", show_default="what it seems to be")] = None,
+    model: Annotated[str | None, typer.Option(help="Its maker and model.", show_default="what it must be")] = None,
     every: Annotated[str | None, typer.Option(help="How often it reports, such as 10m.")] = None,
     data: DataOption = None,
     estate: EstateOption = None,
@@ -102,7 +98,7 @@ def adopt(
     values = {
         "id": sensor or _free_id(found, taken),
         "device": found.device,
-        "model": model or found.model,
+        "model": model or _only_model(found),
         "zone": zone,
         "every": every,
     }
@@ -146,6 +142,13 @@ def _estate_file(settings: Settings) -> Path:
     from schemas.settings import ESTATE_FILE
 
     return settings.estate or ESTATE_FILE
+
+
+def _only_model(device: PendingDevice) -> str:
+    if len(device.models) > 1:
+        names = ", ".join(device.models[:_MODELS_SHOWN])
+        raise HubpulseError(f"device {device.device} may be {names}: say which by --model, as its label has it")
+    return device.models[0] if device.models else ""
 
 
 def _free_id(device: PendingDevice, taken: set[str]) -> str:

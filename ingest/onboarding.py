@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from ingest.buffer import BufferReader
 from ingest.quarantine import Quarantine, WaitingDevice
+from mqtt.messages import Message
 from schemas.kinds import Kind
 from schemas.localtime import from_ns
 from schemas.plugins import PluginError
 from schemas.settings import Settings
-from sensors.decoders.guess import guess_model, kinds_as
-from sensors.formats import Uplink, find_format
+from sensors.decoders.guess import guess_models, kinds_as
+from sensors.formats import Answer, Uplink, find_format
 
 _SAMPLE_CHARS = 400
 
@@ -23,8 +24,8 @@ class PendingDevice(NamedTuple):
 
     device: str
     format: str
-    model: str
-    """What it seems to be, or ""."""
+    models: tuple[str, ...]
+    """What it may be; none where its network server decodes its frames, or its format needs no model."""
     kinds: tuple[Kind, ...]
     """What it seems to measure."""
     first_seen: datetime
@@ -44,21 +45,15 @@ def pending_devices(settings: Settings) -> list[PendingDevice]:
 def _described(waiting: WaitingDevice, quarantine: Quarantine) -> PendingDevice:
     sample = next(quarantine.messages(ids=[waiting.sample_id], reason=None), None)
     topic, payload = (sample.message.topic.decode(errors="replace"), sample.message.payload) if sample else ("", b"")
-    model, kinds = "", waiting.kinds
-    if sample is not None:
-        try:
-            [answer] = find_format(waiting.format).decode([sample.message])
-        except (PluginError, ValueError):
-            answer = None
-        if isinstance(answer, Uplink) and not kinds:
-            model = guess_model(answer, payload)
-            kinds = kinds_as(model, answer) if model else ()
-        elif isinstance(answer, Uplink):
-            model = guess_model(answer, payload)
+    models: tuple[str, ...] = ()
+    kinds = waiting.kinds
+    if sample is not None and not kinds and isinstance(uplink := _uplink(waiting.format, sample.message), Uplink):
+        models = guess_models(uplink, payload)
+        kinds = kinds_as(models[0], uplink) if models else ()
     return PendingDevice(
         waiting.device,
         waiting.format,
-        model,
+        models,
         kinds,
         from_ns(waiting.first_seen_ns),
         from_ns(waiting.last_seen_ns),
@@ -66,3 +61,11 @@ def _described(waiting: WaitingDevice, quarantine: Quarantine) -> PendingDevice:
         topic,
         payload[:_SAMPLE_CHARS].decode(errors="replace"),
     )
+
+
+def _uplink(format_: str, message: Message) -> Answer | None:
+    try:
+        [answer] = find_format(format_).decode([message])
+    except (PluginError, ValueError):
+        return None
+    return answer

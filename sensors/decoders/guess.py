@@ -20,17 +20,14 @@ _NAMED = re.compile(rb'"(?:model_id|deviceProfileName)"\s*:\s*"([^"\\]{2,64})"')
 _BRANDS = ("milesight-", "milesight ", "elsys-", "elsys ")
 
 
-def guess_model(uplink: Uplink, payload: bytes) -> str:
-    """The model that a device seems to be, or ""; `payload` is the network server's whole message."""
+def guess_models(uplink: Uplink, payload: bytes) -> tuple[str, ...]:
+    """The models that a device may be, those that measure least first; `payload` is its network server's message."""
     models = built_in_models()
     for name in _names(payload):
-        found = [model for model in models if model.partition("/")[2] == name]
-        if found:
-            return found[0]
-    maker = next((maker for start, maker in _MAKERS.items() if uplink.device.startswith(start)), "")
-    fitting = [model for model in models if maker and model.startswith(maker) and _reads(model, uplink)]
-    # The first of a family is the one that measures least: it has room for what was not sent this time in none.
-    return fitting[0] if fitting else ""
+        if found := tuple(model for model in models if model.partition("/")[2] == name):
+            return found
+    maker = next((maker for start, maker in _MAKERS.items() if uplink.device.startswith(start)), None)
+    return tuple(model for model in models if maker and model.startswith(maker) and _reads(model, uplink))
 
 
 def _names(payload: bytes) -> Iterator[str]:

@@ -60,7 +60,7 @@ def hubpulse(tmp_path: Path) -> CommandLine:
 def test_a_device_is_seen_adopted_and_its_messages_taken(hubpulse: CommandLine) -> None:
     [found] = hubpulse.run("sensors", "pending", "--json").json
     assert (found["device"], found["format"], found["messages"]) == (EUI, "tts", 2)
-    assert found["model"].startswith("milesight/")
+    assert {"milesight/am307", "milesight/am308"} <= set(found["models"])
     assert {"temperature", "co2"} <= set(found["kinds"])
     assert "frm_payload" in found["sample"]
 
@@ -96,8 +96,9 @@ def lines_of(folder: Path) -> Mapping[str, int]:
 def test_what_cannot_be_adopted_is_said_and_leaves_the_file(hubpulse: CommandLine) -> None:
     for arguments, why in (
         (("24e124710c40ffff", "--hub", "armley"), "nothing of device '24e124710c40ffff' waits"),
-        ((EUI, "--hub", "armly"), "hub 'armly' is not in"),
-        ((EUI, "--hub", "armley", "--id", "door-1"), "door-1"),
+        ((EUI, "--hub", "armley"), "say which by --model"),
+        ((EUI, "--hub", "armly", "--model", "milesight/am307"), "hub 'armly' is not in"),
+        ((EUI, "--hub", "armley", "--model", "milesight/am307", "--id", "door-1"), "door-1"),
     ):
         answer = hubpulse.run("sensors", "adopt", *arguments)
         assert (answer.exit_code, why in answer.err) == (1, True), answer.err
