@@ -122,6 +122,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             chart=views.estate_chart(snapshot),
             days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
+            ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
         )
 
     @app.get("/hubs/{hub_id}", response_class=HTMLResponse)

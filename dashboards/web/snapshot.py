@@ -20,7 +20,7 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
-from usage.queries import HubState, ZoneFigures
+from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
 
 DAYS = 30
@@ -64,6 +64,8 @@ class Snapshot:
     """What is missing from files that were damaged or gone, and what the broker lost."""
     held_back: tuple[str, ...] = ()
     """Which hubs send more than their limits."""
+    ingests: tuple[IngestState, ...] = ()
+    """How each ingest last said that it is."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -160,6 +162,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
             )
             for state in queries.hub_states(figures)
         ),
+        ingests=tuple(queries.ingests()),
         on_other_midnights=frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.web.snapshot import HubNow, Snapshot
 from schemas import MEASURES, Kind
 from schemas.measures import SHARE
-from usage.queries import SensorState
+from usage.queries import IngestState, SensorState
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +182,38 @@ def _values(sensor: SensorState) -> Iterator[str]:
         f"{wording.number(sensor.values[name])} {what}" for name, what in _COUNTED.items() if name in sensor.values
     )
     yield from (wording.measure(sensor.values[name], name) for name in _MEASURED if name in sensor.values)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRow:
+    """An ingest's ledger, or that of all of them, as its table shows it."""
+
+    name: str
+    counts: tuple[str, ...]
+    """Messages received; readings taken, stored, waiting."""
+    reported: str
+    state: str
+
+
+def ingest_rows(ingests: Sequence[IngestState], now: datetime) -> list[IngestRow]:
+    """Each ingest's ledger and their sum, where several hosts write to the store; nothing where one does."""
+    if len(ingests) <= 1:
+        return []
+    rows = [
+        IngestRow(one.name, _counts([one]), wording.seen(one.reported_ns, now), _state_of_ingest(one))
+        for one in ingests
+    ]
+    balance = "balances" if all(one.balanced for one in ingests) else "does not balance"
+    return [*rows, IngestRow("All", _counts(ingests), "", balance)]
+
+
+def _counts(ingests: Sequence[IngestState]) -> tuple[str, ...]:
+    return tuple(wording.number(sum(one.counts[name] for one in ingests)) for name in ingests[0].counts)
+
+
+def _state_of_ingest(ingest: IngestState) -> str:
+    if not ingest.balanced:
+        return "does not balance: see `hubpulse ledger` there"
+    if ingest.silent:
+        return "no report: see `hubpulse doctor` there"
+    return "balances" if ingest.connected else "not connected: see `hubpulse doctor` there"

@@ -22,6 +22,7 @@ from usage.queries.figures import (
     ZoneFigures,
 )
 from usage.queries.hubs import HubState, hub_state
+from usage.queries.ingests import IngestState, ingest_states
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
@@ -108,6 +109,10 @@ class Queries:
             day = HubCalendar(self._estate, change.hub).date_of(change.midnight_ns)
             if first <= day <= last:
                 yield day, change
+
+    def ingests(self) -> list[IngestState]:
+        """Every ingest that wrote to the store lately, as it last reported."""
+        return list(ingest_states(self._store, self._now_ns))
 
     # ------------------------------------------------------------------------------------------------- as it is stored
 

@@ -1,0 +1,44 @@
+"""How each ingest last said that it is: every host writes its ledger to the store (`pipeline_status`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from stores import Store
+
+_STATUS = "pipeline_status"
+_TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
+_FRESH_NS = 300 * NS_A_SECOND
+_SLACK_NS = 600 * NS_A_SECOND
+_COUNTS = ("messages_received", "readings_accepted", "readings_stored", "readings_pending")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestState:
+    """One ingest: its counts since its buffer was made, as of `reported_ns`."""
+
+    name: str
+    reported_ns: int
+    counts: Mapping[str, int]
+    balanced: bool
+    connected: bool
+    silent: bool
+    """Whether its last report is more than five minutes old."""
+
+
+def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
+    """Every ingest that reported within a week, in order of their names. Raises StoreError."""
+    for chunk in store.latest(_STATUS, before_ns=now_ns + _SLACK_NS):
+        (reported_ns,) = chunk.times_ns
+        if now_ns - reported_ns > _TOLD_FOR_NS:
+            continue
+        yield IngestState(
+            chunk.tags["ingest"],
+            reported_ns,
+            {name: int(chunk.columns[name][0] or 0) for name in _COUNTS},
+            balanced=bool(chunk.columns["balanced"][0]),
+            connected=bool(chunk.columns["connected"][0]),
+            silent=now_ns - reported_ns > _FRESH_NS,
+        )
