@@ -22,7 +22,7 @@ from cli.context import (
     store_of,
 )
 from cli.onboarding import app as onboarding_app
-from schemas import HubpulseError
+from schemas import HubpulseError, Settings
 
 _SHOWN_MAX = 5
 _PAUSE_S = 0.01
@@ -69,6 +69,7 @@ def forget(
 
                 for each in forgotten:
                     forget_sensors(store, each, clock_ns=time.time_ns, goes_on=goes_on)
+            _make_room(settings, forgotten)
     if as_json:
         print(json.dumps({"dry_run": dry_run, "hubs": [_as_json(each) for each in forgotten]}, indent=2))
         return
@@ -78,6 +79,17 @@ def forget(
         out.print(f"{each.hub}: {said}")
     what = "would be forgotten" if dry_run else "forgotten; the jobs compute their days again"
     out.print(f"{total} sensors {what}.")
+
+
+def _make_room(settings: Settings, forgotten: list[Any]) -> None:
+    """Give the places of the sensors among the new ones of their hubs to others, where ingest works on this folder."""
+    from ingest.buffer import Buffer
+    from ingest.buffer_file import FILE_NAME
+
+    if (settings.data_dir / FILE_NAME).exists():
+        with closing(Buffer(settings.data_dir, clock_ns=time.time_ns)) as buffer:
+            for each in forgotten:
+                buffer.forget_sensors(each.hub, each.readings)
 
 
 def _refuse(found: list[Any], ids: list[str], *, new_only: bool, may_delete: bool) -> None:

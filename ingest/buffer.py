@@ -40,7 +40,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -273,6 +273,11 @@ class Buffer:
     def sort(self, messages: list[Message]) -> Sorted:
         """Tell redeliveries from what came on this connection for the first time."""
         return self._deliveries.sort(messages)
+
+    def forget_sensors(self, hub: str, sensors: Iterable[str]) -> None:
+        """Make room among the new sensors of a hub. Raises BufferFullError."""
+        with self._file.transaction():
+            self.new_sensors.forget(hub, sensors)
 
     def note(self, name: str, count: int = 1) -> None:
         """Count beside the ledger's equations. Raises BufferFullError."""

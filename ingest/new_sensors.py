@@ -70,6 +70,11 @@ class NewSensorTable:
             db.executemany("INSERT OR REPLACE INTO new_sensors VALUES (?, ?, ?)", rows)
             db.execute("DELETE FROM new_sensors WHERE seen_day < ?", (now_ns // DAY_NS - _SILENT_DAYS,))
 
+    def forget(self, hub: str, sensors: Iterable[str]) -> None:
+        """Take sensors of a hub out: whoever reads the table next has room for others."""
+        rows = ((hub, sensor) for sensor in sensors)
+        self._file.connection().executemany("DELETE FROM new_sensors WHERE hub = ? AND sensor = ?", rows)
+
     def all(self) -> list[NewSensor]:
         """Every one that was seen within the last days."""
         return [NewSensor(*row) for row in self._file.all("SELECT hub, sensor, seen_day FROM new_sensors")]

@@ -22,8 +22,8 @@ from schemas.localtime import NS_A_SECOND
 from schemas.settings import Settings
 from usage.job_runs import JobRuns
 
-FALLING = ("messages_refused", "readings_refused", "readings_store_rejected", "readings_pending")
-"""Counts of the ledger that a redrive or the store takes back."""
+FALLING = ("messages_refused", "messages_waiting", "readings_refused", "readings_store_rejected", "readings_pending")
+"""Counts of the ledger that a redrive, the decoder or the store takes back."""
 
 
 class _Parts(Collector):

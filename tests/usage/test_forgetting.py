@@ -3,10 +3,14 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ingest.batches import Batch
+from ingest.buffer import Buffer
+from ingest.new_sensors import NewSensor
 from schemas import Kind
 from schemas.localtime import Span
 from stores import Store
@@ -140,6 +144,15 @@ def test_what_should_stay_is_refused_with_what_to_do(
     assert said in answer.err
     assert len(answer.err.splitlines()) == 1
     assert stored(tmp_path) == ["door-1", "x-1", "x-2", "y-1"]
+
+
+def test_the_places_of_the_forgotten_are_free_for_others(run: Callable[..., Answer], tmp_path: Path) -> None:
+    day = NOW_NS // DAY_NS
+    seen = [NewSensor("armley", sensor, day) for sensor in ("x-1", "x-2", "y-1")]
+    with closing(Buffer(tmp_path / "data", clock_ns=lambda: NOW_NS)) as buffer:
+        buffer.commit(Batch(new_sensors=seen))
+        assert run("x-*", "--readings").exit_code == 0
+        assert [sensor.sensor for sensor in buffer.new_sensors.all()] == ["y-1"]
 
 
 def test_new_only_passes_over_what_the_estate_file_names(run: Callable[..., Answer], tmp_path: Path) -> None:
