@@ -139,12 +139,14 @@ class Registry:
         """What messages have in common that are decoded one after the other: those of one sensor have one key.
 
         It is what the filter of the source leaves open of the topic: the levels of its +, else the first one of its #.
-        A native topic has one sensor and is its own key, and so is one that no source covers. A format that announces
-        how others of its messages are read has one key for all.
+        Native topics have that of their hub, whose new sensors are counted in one place; one that no source covers is
+        its own. A format that announces how others of its messages are read has one key for all.
         """
         source = self.source_of(topic.decode(errors="replace"))
-        if source is None or source.format == "native":
+        if source is None:
             return topic
+        if source.format == "native":
+            return b"/".join(topic.split(b"/", 2)[:2])
         if getattr(self._formats[_format_key(source)], "announces", False):
             return source.format.encode()
         wanted, levels = source.topic.split("/"), topic.split(b"/")

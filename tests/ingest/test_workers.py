@@ -30,7 +30,7 @@ from tests.sensors.plugin import install
 from tests.waiting import wait_until
 
 DEADLINE_S = 60
-ESTATE = Estate.model_validate({"hubs": [{"id": "armley"}, {"id": "beeston"}]})
+ESTATE = Estate.model_validate({"hubs": [{"id": f"hub-{number}"} for number in range(40)]})
 
 
 class Pool:
@@ -77,13 +77,13 @@ def working(
             yield Pool(workers, logs)
 
 
-def temperatures(count: int, *, sensors: int = 40, timed: bool = True) -> list[Message]:
-    """Each sensor's values count upwards."""
+def temperatures(count: int, *, hubs: int = 40, timed: bool = True) -> list[Message]:
+    """Each hub's values count upwards."""
     now_s = int(time.time())
     return [
         Message(
-            b"hubs/armley/temperature/air-%d" % (n % sensors),
-            b'{"time": %d, "value": %d}' % (now_s - n, n // sensors) if timed else b"%d" % (n // sensors),
+            b"hubs/hub-%d/temperature/air" % (n % hubs),
+            b'{"time": %d, "value": %d}' % (now_s - n, n // hubs) if timed else b"%d" % (n // hubs),
         )
         for n in range(count)
     ]
@@ -104,21 +104,21 @@ def test_what_workers_decode_is_what_one_process_would() -> None:
     assert {refused.message.retained for refused in batch.refused} == {False, True}
 
 
-def test_every_worker_has_its_share_and_a_sensor_one_worker() -> None:
+def test_every_worker_has_its_share_and_a_hub_one_worker() -> None:
     with working(4) as pool:
         batch = pool.decode(temperatures(2000, timed=False))
         assert len(pool.pids) == 4
 
     values: dict[str, list[float]] = {}
     for point in sorted(map(parse, batch.lines), key=lambda point: point.time_ns):
-        values.setdefault(point.tags["sensor"], []).append(point.fields["temperature_c"])
+        values.setdefault(point.tags["hub"], []).append(point.fields["temperature_c"])
     assert len(values) == 40
     assert all(found == list(range(50)) for found in values.values())
 
 
 def test_no_two_readings_without_a_time_share_one_also_where_the_clock_stands() -> None:
     with working(4, clock_ns=lambda: 1_795_000_000_000_000_000) as pool:
-        batches = [pool.decode(temperatures(500, sensors=10, timed=False)) for _ in range(3)]
+        batches = [pool.decode(temperatures(500, hubs=10, timed=False)) for _ in range(3)]
         refused = pool.decode([Message(b"hubs/%d" % n, b"[1, 2]") for n in range(100)]).refused
 
     times = [parse(line).time_ns for batch in batches for line in batch.lines]

@@ -154,7 +154,7 @@ def test_looking_at_an_estate_or_a_message_loads_nothing_that_receives() -> None
 @pytest.mark.parametrize(
     "topic, key",
     [
-        ("hubs/armley/co2/air-1", "hubs/armley/co2/air-1"),
+        ("hubs/armley/co2/air-1", "hubs/armley"),
         ("v3/my-app/devices/eui-1/up", "my-app/eui-1"),
         ("shellies/kitchen/sensor/temperature", "kitchen"),
         ("shellies/kitchen/online", "kitchen"),
