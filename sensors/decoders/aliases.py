@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.kinds import FIELDS
@@ -59,7 +60,7 @@ _BATTERY_V_MAX = 5
 """A battery with a fraction of this or less is in volts, as The Things Stack's normalized form has it."""
 
 _MILLIVOLTS_FROM = 100
-_KEYS_SHOWN, _KEYS_MAX = 12, 1000
+_KEYS_SHOWN, _KEYS_MAX, _NAME_CHARS_MAX = 12, 1000, 64
 
 
 class _Alias(NamedTuple):
@@ -140,6 +141,11 @@ def _values(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
 
 def _alias_of(name: str) -> tuple[int, _Alias | None]:
     """The line, and the field that a name stands for."""
+    return _known(name) if len(name) <= _NAME_CHARS_MAX else (1, None)
+
+
+@lru_cache(maxsize=4096)
+def _known(name: str) -> tuple[int, _Alias | None]:
     if (alias := _ALIASES.get(name)) is not None:
         return 1, alias
     if (lined := _LINE.fullmatch(name)) is not None:

@@ -18,6 +18,7 @@ from sensors.decoders.codec_process import _CHILD, CODECS_MAX, CodecError, Codec
 from sensors.decoders.codecs import Answer, CodecDecoder, codec_of
 from sensors.formats import Item, NoReading, Uplink
 from sensors.times import text_ns
+from tests.waiting import wait_until
 
 pytest.importorskip("py_mini_racer", reason="the extra `codecs` is not installed")
 
@@ -123,6 +124,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.claim("S-85")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_codec_that_misbehaves_refuses_that_frame_and_no_other(name: str, process: CodecProcess, file: Path) -> None:
     body, says = ATTACKS[name]
@@ -250,7 +252,8 @@ def test_a_model_of_javascript_is_a_file_beside_the_estate(tmp_path: Path, monke
         codec_of(tmp_path / "other.js")
 
 
-def test_the_process_has_no_environment_and_ends_with_us(process: CodecProcess) -> None:
+@pytest.mark.claim("S-86")
+def test_the_process_has_no_environment_and_opens_and_writes_no_file(process: CodecProcess) -> None:
     process.load("x", GOOD)
     child = process._child
     assert child is not None
@@ -262,6 +265,24 @@ def test_the_process_has_no_environment_and_ends_with_us(process: CodecProcess) 
     assert {name.partition(b"=")[0] for name in environment.split(b"\0") if name} <= {b"LC_CTYPE"}
     assert "Max file size             0" in limits
     assert not [name for name in files if name.startswith("/") and name != "/dev/null"]
+
+
+def test_it_ends_with_us_also_while_a_codec_loops() -> None:
+    source = """
+import os
+from sensors.decoders.codec_process import CodecProcess
+process = CodecProcess()
+process.load("x", "function Decoder(bytes) { for (;;); }")
+child = process._child
+process._send({"codec": "x", "frames": [["00", 1, 0]]})
+print(child.pid, flush=True)
+os._exit(0)
+"""
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, timeout=60, check=True, text=True)
+
+    state = Path(f"/proc/{int(ended.stdout)}/stat")
+    # Whoever inherits it may never ask for its end.
+    wait_until(lambda: not state.exists() or ") Z " in state.read_text(), 30, "the codec's process ends")
 
 
 def test_a_killed_process_is_started_again(process: CodecProcess) -> None:
