@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ingest.batches import Refused
 from ingest.buffer_file import QUARANTINE_NAME
-from ingest.privacy import masked_device, masked_message
+from ingest.quarantine_rows import Row, row_of
 from mqtt.messages import Message
 from schemas.errors import HubpulseError
 from schemas.kinds import Kind
@@ -77,7 +77,6 @@ MIGRATIONS = (
 
 _SAMPLED = 100
 _SAMPLES_SHARE = 0.1
-_DETAILS_SHOWN = 3
 _PURGED_AT_ONCE = 1000
 _SELECT_MESSAGE = "SELECT received_ns, topic, payload, retained, reason, maybe_repeated FROM quarantine"
 _SELECT = "SELECT id, received_ns, topic, payload, retained, reason, detail FROM quarantine"
@@ -103,10 +102,6 @@ class QuarantineError(HubpulseError):
         super().__init__(sentence)
         self.can_be_salvaged = code in DAMAGED
         self.is_for_want_of_room = code == sqlite3.SQLITE_FULL
-
-
-Row = tuple[int, str, bytes, bool, str, str, int, int, str, str | None, str | None, str | None, bool]
-"""A refused message, as a row but for its id."""
 
 
 class Visible(NamedTuple):
@@ -246,21 +241,21 @@ class Quarantine:
         """How a refusal was counted; None where there is none of that id."""
         query = f"SELECT reason, readings_taken, readings_refused FROM quarantine WHERE id = ? AND {self._which}"  # noqa: S608 - numbers
         row = self._file.one(query, (refusal_id,)) if self.is_there else None
-        return Removed(Reason(row[0]), *row[1:]) if row else None
+        return Removed(self._reason(row[0]), *row[1:]) if row else None
 
     def find(self, *, reason: Reason | None = None, limit: int) -> Iterator[Refusal]:
         """The newest refusals first, of one reason or of all."""
         if not self.is_there:
             return iter(())
         query = f"{_SELECT} WHERE {self._which} AND reason = coalesce(?, reason) ORDER BY id DESC LIMIT ?"
-        return map(_refusal, self._file.rows(query, (reason, limit)))
+        return map(self._refusal, self._file.rows(query, (reason, limit)))
 
     def get(self, refusal_id: int) -> Refusal:
         """One refusal. Raises HubpulseError where there is none of that id."""
         row = self._file.one(f"{_SELECT} WHERE id = ? AND {self._which}", (refusal_id,)) if self.is_there else None
         if row is None:
             raise HubpulseError(f"no refusal {refusal_id} in the quarantine: `hubpulse quarantine list` shows the ids")
-        return _refusal(row)
+        return self._refusal(row)
 
     def messages(
         self, *, ids: Sequence[int] | None, reason: Reason | None, device: str | None = None
@@ -276,7 +271,7 @@ class Quarantine:
             query = f"{_SELECT_MESSAGE} WHERE id = ? AND {self._which}"
             for received_ns, topic, payload, retained, why, maybe_repeated in self._file.all(query, (refusal_id,)):
                 message = Message(topic.encode(), payload, retained=bool(retained))
-                yield Quarantined(refusal_id, received_ns, message, Reason(why), bool(maybe_repeated))
+                yield Quarantined(refusal_id, received_ns, message, self._reason(why), bool(maybe_repeated))
 
     def counts(self) -> dict[str, int]:
         """How many messages are in the quarantine, by reason, the most frequent first."""
@@ -329,6 +324,19 @@ class Quarantine:
             query = f"DELETE FROM quarantine WHERE id IN ({some}) RETURNING hub"  # noqa: S608 - our own text
             return Counter(hub for (hub,) in db.execute(query, (before_ns, reason, _PURGED_AT_ONCE)).fetchall())
 
+    def _refusal(self, row: tuple[int, int, str, bytes, int, str, str]) -> Refusal:
+        refusal_id, received_ns, topic, payload, retained, reason, detail = row
+        at, why, kept = from_ns(received_ns), self._reason(reason), bool(retained)
+        return Refusal(
+            id=refusal_id, received_at=at, topic=topic, payload=payload, retained=kept, reason=why, detail=detail
+        )
+
+    def _reason(self, text: str) -> Reason:
+        try:
+            return Reason(text)
+        except ValueError:
+            raise self._file.unusable("a refusal is not as it was kept; ingest keeps what is whole in it") from None
+
     @property
     def _which(self) -> str:
         return self._visible().condition
@@ -353,46 +361,5 @@ class Quarantine:
         )
 
 
-def row_of(refused: Refused) -> Row:
-    """A message of which nothing, or not everything, was taken."""
-    topic, payload, detail = masked_message(refused.message, refused.identity, _details(refused))
-    unknown = refused.unknown
-    device = masked_device(unknown.device, refused.message, refused.identity) if unknown else None
-    return (
-        refused.received_ns,
-        topic,
-        payload,
-        refused.message.retained,
-        refused.rejections[0].reason.value,
-        detail,
-        refused.readings,
-        len(refused.rejections),
-        refused.hub,
-        device,
-        unknown.format if unknown else None,
-        " ".join(unknown.kinds) if unknown else None,
-        refused.maybe_repeated,
-    )
-
-
 def _kinds(text: str) -> tuple[Kind, ...]:
     return tuple(sorted({Kind(kind) for kind in text.replace(",", " ").split()}))
-
-
-def _details(refused: Refused) -> str:
-    total = len(refused.rejections) + refused.readings
-    first, *others = refused.rejections
-    if total == 1:
-        return first.detail
-    shown = "; ".join(f"{r.reason}: {r.detail}" for r in [first, *others][:_DETAILS_SHOWN])
-    more = len(refused.rejections) - _DETAILS_SHOWN
-    rest = f"; and {more} more" if more > 0 else ""
-    return f"{len(refused.rejections)} of {total} readings refused: {shown}{rest}"
-
-
-def _refusal(row: tuple[int, int, str, bytes, int, str, str]) -> Refusal:
-    refusal_id, received_ns, topic, payload, retained, reason, detail = row
-    at, why, kept = from_ns(received_ns), Reason(reason), bool(retained)
-    return Refusal(
-        id=refusal_id, received_at=at, topic=topic, payload=payload, retained=kept, reason=why, detail=detail
-    )

@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ingest.batches import Refused
-from ingest.quarantine import STORE, Quarantine, QuarantineError, RejectedLine, Row, Visible, row_of
+from ingest.quarantine import STORE, Quarantine, QuarantineError, RejectedLine, Visible
+from ingest.quarantine_rows import Row, row_of
 from schemas.localtime import NS_A_SECOND
 from schemas.readings import Reason
 from stores.sqlite_file import SqliteFile

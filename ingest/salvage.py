@@ -15,6 +15,7 @@ from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.pending import is_as_committed
 from ingest.session import doubt
 from ingest.surplus import is_as_put
+from schemas.readings import Reason
 from stores.salvage import Salvage, salvage
 from stores.sqlite_file import SqliteFile
 from stores.sqlite_log import loses_commits
@@ -50,9 +51,12 @@ def _make_quarantine(path: Path) -> None:
 
 
 def _recount(db: sqlite3.Connection) -> list[str]:
+    """Take out the refusals that are not as they were kept, and count anew how much each hub has."""
+    marks = ", ".join("?" * len(Reason))
+    torn = db.execute(f"DELETE FROM quarantine WHERE reason NOT IN ({marks})", list(Reason)).rowcount  # noqa: S608 - marks
     for statement in quarantine.RECOUNT:
         db.execute(statement)
-    return []
+    return [f"{torn} refusals are not as they were kept"] if torn else []
 
 
 def _mend(db: sqlite3.Connection) -> list[str]:

@@ -156,7 +156,8 @@ class SqliteFile:
         return self._error(f"the {self._name} {self.path} {_SENTENCES.get(code) or otherwise}", code)
 
     def unusable(self, why: str) -> Exception:
-        """The error that says what of the file's content is not as it must be."""
+        """The error that says what of the file's content is not as it must be; whoever mends it is told."""
+        suspect(self.path)
         return self._error(f"the {self._name} {self.path} can't be used: {why}", sqlite3.SQLITE_CORRUPT)
 
     def close(self) -> None:

@@ -104,7 +104,7 @@ class Campaign:
         self._excuse_salvages(ledger)
         found, excuses = world.found(number, since_ns), world.excuses
         verdict = judge([*messages, *self._waiting], found, excuses)
-        if verdict.in_doubt and world.forget_from_s is None and {group for group, _ in chosen} <= CLEAR:
+        if verdict.in_doubt and world.forget_from_s is None and number and {group for group, _ in chosen} <= CLEAR:
             yield from self._told_of(verdict)
         self._count(verdict)
         self._waiting = [
@@ -121,7 +121,7 @@ class Campaign:
         if not ledger.balanced:
             yield f"the ledger does not balance: {ledger}"
         if excuses.gaps:
-            self._days_with_gaps.add(number // ROUNDS_A_DAY)
+            self._days_with_gaps |= set(range(number // ROUNDS_A_DAY + 1))
         if any(group == "jobs" for group, _ in chosen):
             yield from self._figures(number // ROUNDS_A_DAY)
 
@@ -167,6 +167,7 @@ class Campaign:
                 excuses.buffered_readings += math.inf if _has_lost(found, "ledger", "ledger_notes") else lost
             if found.file == "quarantine.db":
                 excuses.quarantined += sum(_count(gap) for gap in found.gaps if gap.table == "quarantine")
+                excuses.quarantined += sum(int(text.split()[0]) for text in found.missing if text.endswith("were kept"))
                 # What came before the damage was found is counted.
                 excuses.quarantined += ledger.notes.get(NOT_KEPT, 0) - self._not_kept
             shutil.rmtree(found.folder)

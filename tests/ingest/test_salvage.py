@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -174,6 +175,21 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
     assert (found.state, FILE_NAME in found.detail) == (State.WARNING, True)
     with closing(BufferReader(data)) as reader:
         assert reader.ledger.read().balanced
+
+
+def test_a_refusal_that_is_not_as_it_was_kept_is_taken_out_and_named(tmp_path: Path, open_buffer: OpenBuffer) -> None:
+    """A damaged page in the middle of one: its reason is none of ours."""
+    with closing(open_buffer(tmp_path)) as buffer:
+        fill(buffer)
+    with closing(sqlite3.connect(tmp_path / QUARANTINE_NAME)) as db, db:
+        db.execute("UPDATE quarantine SET reason = ? WHERE id = 3", ("\0" * 10,))
+    with closing(BufferReader(tmp_path)) as reader, pytest.raises(HubpulseError, match="not as it was kept"):
+        list(reader.quarantine.find(limit=10**6))
+    with closing(Buffer(tmp_path, clock_ns=lambda: NOW_NS)) as buffer:
+        Upkeep(Settings(data_dir=tmp_path), buffer, clock_ns=lambda: NOW_NS).turn()
+        [found] = salvages(tmp_path)
+        assert found.missing == ("1 refusals are not as they were kept",)
+        assert len(list(buffer.quarantine.find(limit=10**6))) == COMMITS - 1
 
 
 def read_all(reader: BufferReader) -> None:
