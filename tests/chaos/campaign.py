@@ -13,12 +13,15 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from threading import Event
+from typing import TypeVar
 
 from ingest.ledger import Ledger
 from ingest.salvage import READINGS_LOST
+from schemas import HubpulseError
 from sensors.times import text_ns
 from stores.salvage import Salvage, salvages
 from stores.salvaged_table import Gap
@@ -38,7 +41,9 @@ SUBSCRIBED_WITHIN_S = 2
 CLEAR = {"broker", "store", "jobs", "disk", "hostile"}
 """Groups of faults beside which ingest can tell that its broker was restarted: it was connected long enough before."""
 NOT_KEPT = "quarantine_not_kept"
+LOOKS_MAX = 3
 NS = 10**9
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -102,7 +107,7 @@ class Campaign:
         ledger = world.settle()
         yield from self._told(messages)
         self._excuse_salvages(ledger)
-        found, excuses = world.found(number, since_ns), world.excuses
+        found, excuses = self._once_mended(lambda: world.found(number, since_ns)), world.excuses
         verdict = judge([*messages, *self._waiting], found, excuses)
         if verdict.in_doubt and world.forget_from_s is None and number and {group for group, _ in chosen} <= CLEAR:
             yield from self._told_of(verdict)
@@ -114,7 +119,7 @@ class Campaign:
             message.copies = max(message.copies, found.quarantined[message.payload])
         yield from (f"lost: {reading}" for reading in verdict.lost)
         yield from (f"doubled: {reading}" for reading in verdict.doubled)
-        (before, marked_before), (untimed, marked) = self._untimed, world.untimed()
+        (before, marked_before), (untimed, marked) = self._untimed, self._once_mended(world.untimed)
         if problem := untimed_problem(messages, untimed - before, marked - marked_before, excuses):
             yield problem
         self._untimed = untimed, marked
@@ -149,6 +154,14 @@ class Campaign:
             Window(began_s, time.monotonic() if world.had_wrong_clock else until_s + SUBSCRIBED_WITHIN_S)
         )
 
+    def _once_mended(self, look: Callable[[], T]) -> T:
+        """What is found; damage that is met only now is mended first, and excused."""
+        for _ in range(LOOKS_MAX):
+            with suppress(HubpulseError):
+                return look()
+            self._excuse_salvages(self._world.settle())
+        return look()
+
     def _told_of(self, verdict: Verdict) -> Iterator[str]:
         """What a killed broker forgot is in a window that ingest names."""
         told = self._world.told("broker_was_restarted")
@@ -179,8 +192,8 @@ class Campaign:
             return
 
         def are_right() -> bool:
-            figures, stored = self._world.figures(day)
-            return figures == stored
+            figures, stored = self._once_mended(lambda: self._world.figures(day))
+            return figures == stored or bool(self._world.excuses.gaps)
 
         try:
             wait_until(are_right, FIGURES_DEADLINE_S, "the figures", poll_s=0.2)

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 import cli.quarantine
 from cli.broker_accounts import rights
-from ingest.quarantine import row_of
+from ingest.quarantine_rows import row_of
 from mqtt.messages import KEPT_BYTES, Message
 from mqtt.packets import MalformedPacketError, PacketSplitter
 from schemas import HubpulseError, Reason, Refusal
