@@ -27,6 +27,7 @@ FIRST_NS = 1_578_268_800 * NS_A_SECOND  # 2020-01-06
 DAY_NS, ROUNDS_A_DAY = 86_400 * NS_A_SECOND, 10
 ROUND_NS = DAY_NS // ROUNDS_A_DAY
 """Each round's readings have a part of a day of their own."""
+BETWEEN_READINGS_NS = NS_A_SECOND // 100
 NUMBERS_A_ROUND = 1_000_000
 
 Counts = dict[tuple[str, int], int]
@@ -60,7 +61,7 @@ class Honest:
 
     def __init__(self, number: int, rng: Random, settings: MqttSettings) -> None:
         self._rng, self._settings = rng, settings
-        self._times = itertools.count(FIRST_NS + number * ROUND_NS, NS_A_SECOND)
+        self._times = itertools.count(FIRST_NS + number * ROUND_NS, BETWEEN_READINGS_NS)
         self._numbers = itertools.count(number * NUMBERS_A_ROUND + 1)
         self.messages: list[Message] = []
         self._stopping, self._connected = threading.Event(), threading.Event()
