@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import json
 import re
 import sys
 import tempfile
@@ -18,42 +19,30 @@ from dashboards.web.board import create_board
 from ingest.decoder import Decoder
 from schemas import Estate, Settings
 from schemas.kinds import KINDS
+from schemas.readings import Rejection
 from sensors.decoders import built_in_models, find_decoder
 from sensors.decoders.codecs import CodecDecoder
+from sensors.estate_file import load_estate
 from sensors.formats import BUILT_IN as FORMATS
 from sensors.formats import find_format
 from sensors.registry import Registry
 from sensors.times import text_ns
 from stores.sqlite_store import SqliteStore
+from tests.sensors.test_golden import payload_of
 
 NOW_NS = text_ns("2026-05-12T12:00:00Z")
 EUI = "24e124710c401234"
-HUBS = ("armley", "beeston")
 SAFE = "".join(map(chr, range(0x21, 0x7F)))
 """What a request line may hold as it is."""
 
-# Where each network server publishes; a format that is not named here gets a topic of its own name.
-FILTERS = {
-    "native": "hubs/#",
-    "tts": "v3/+/devices/+/up",
-    "chirpstack": "application/+/device/+/event/+",
-}
-
-
-def filter_of(format_name: str) -> str:
-    return FILTERS.get(format_name, f"{format_name}/#")
-
-
-def topic_of(format_name: str) -> str:
-    """A topic on which a device of the estate publishes in a format."""
-    if format_name == "native":
-        return "hubs/armley/footfall/door-1"
-    return filter_of(format_name).replace("+", EUI).replace(f"event/{EUI}", "event/up").replace("#", EUI)
+GOLDEN = Path(__file__).parent.parent / "sensors/golden"
+_WITHOUT_AN_ENGINE = "js"
+"""Vendors' JavaScript runs in a process of its own, which takes longer to start than a thousand messages."""
 
 
 def models() -> list[str]:
     """Every model that has a decoder."""
-    return built_in_models()
+    return sorted(built_in_models())
 
 
 @cache
@@ -73,29 +62,45 @@ def codec_of_source(source: bytes) -> CodecDecoder:
 
 @cache
 def estate() -> Estate:
-    """Two hubs; a device for each model, and one that has none."""
-    devices = [{"id": "device", "device": EUI, "kinds": ["co2"]}]
-    devices += [{"id": f"d-{n}", "device": f"{n:016x}", "model": model} for n, model in enumerate(models(), start=1)]
-    sources = [{"topic": filter_of(name), "format": name} for name in FORMATS]
-    hubs = [{"id": HUBS[0], "sensors": [{"id": "door-1", "kinds": ["footfall"]}, *devices]}, {"id": HUBS[1]}]
+    """Two hubs with native topics, and a topic for each format that has no golden files."""
+    sources = [{"topic": "hubs/#", "format": "native"}]
+    sources += [{"topic": f"{name}/#", "format": name} for name in FORMATS.keys() - {"native", *_golden_estates()}]
+    hubs = [{"id": "armley", "sensors": [{"id": "door-1", "kinds": ["footfall"]}]}, {"id": "beeston"}]
     return Estate.model_validate({"timezone": "Europe/London", "sources": sources, "hubs": hubs})
 
 
 @cache
-def registry() -> Registry:
-    return Registry(estate())
+def _golden_estates() -> dict[str, Estate]:
+    files = sorted(GOLDEN.glob("*/estate.yaml"))
+    return {file.parent.name: load_estate(file) for file in files if file.parent.name != _WITHOUT_AN_ENGINE}
 
 
 @cache
-def decoder() -> Decoder:
-    return Decoder(registry(), Settings(), clock_ns=lambda: NOW_NS)
+def _decoders() -> list[tuple[Registry, Decoder]]:
+    registries = map(Registry, [estate(), *_golden_estates().values()])
+    return [(known, Decoder(known, Settings(), clock_ns=lambda: NOW_NS)) for known in registries]
+
+
+def hubs() -> set[str]:
+    """The hubs of every estate."""
+    return {hub.id for known in (estate(), *_golden_estates().values()) for hub in known.hubs}
+
+
+def decoder_of(topic: bytes) -> Decoder:
+    """A decoder whose estate has a source for the topic, if there is one."""
+    text = topic.decode(errors="replace")
+    found = (decoder for known, decoder in _decoders() if not isinstance(known.format_of(text), Rejection))
+    return next(found, _decoders()[0][1])
 
 
 @cache
 def words() -> tuple[str, ...]:
-    """Every text constant of the formats' and decoders' own modules: the keys that they look for, and more."""
-    parts = [find_format(name) for name in FORMATS] + [find_decoder(model) for model in models()]
-    modules = {sys.modules[type(part).__module__] for part in parts}
+    """Every text constant of the formats' and decoders' modules: the keys that they look for, and more."""
+    for name in FORMATS:
+        find_format(name)
+    for model in models():
+        find_decoder(model)
+    modules = [part for name, part in sys.modules.items() if name.startswith(("sensors.formats.", "sensors.decoders."))]
     found = {field.name for spec in KINDS.values() for field in spec.fields} | {*KINDS, "time", "value", "unit"}
     for module in modules:
         for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -165,6 +170,11 @@ def ask_board(target: bytes, headers: list[tuple[bytes, bytes]]) -> Answer:
 
 
 def samples() -> Iterator[tuple[str, bytes]]:
-    """Topics and payloads of devices that are well: what is in the golden files."""
-    for path in sorted((Path(__file__).parent.parent / "data/native").glob("*.json")):
-        yield topic_of("native"), path.read_bytes()
+    """Topics and payloads of the golden files: of devices that are well, and of some that are not."""
+    for path in sorted((GOLDEN.parent.parent / "data/native").glob("*.json")):
+        yield "hubs/armley/footfall/door-1", path.read_bytes()
+    for path in sorted(GOLDEN.glob("*/*.json")):
+        case = json.loads(path.read_text())
+        if path.parent.name != _WITHOUT_AN_ENGINE and "topic" in case:
+            for sent in (*case.get("before", ()), case):
+                yield sent["topic"], payload_of(sent)

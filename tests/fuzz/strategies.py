@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from sensors.formats import BUILT_IN as FORMATS
-from tests.fuzz.given import EUI, filter_of, samples, topic_of, words
+from tests.fuzz.given import EUI, samples, words
 from tests.fuzz.targets import MAC
 from tests.mqtt.packets import packet, variable_integer
 from tests.real_parts import REPOSITORY
@@ -86,47 +86,55 @@ def _damaged(draw: st.DrawFn, data: bytes) -> bytes:
 _SAMPLES = list(samples())
 
 
-@st.composite
-def payloads(draw: st.DrawFn) -> bytes:
-    kind = draw(st.integers(0, 5))
-    if kind == 0:
-        return draw(st.binary(max_size=200))
-    if kind == 1:
-        return draw(st.sampled_from(_SAMPLES))[1][:4096]
-    if kind == 2:
-        values = {draw(word): draw(scalars) for _ in range(draw(st.integers(0, 4)))}
-        return json.dumps(values | draw(st.sampled_from([{}, {"time": _TIMES[0]}, {"mac": MAC.decode()}]))).encode()
-    if kind == 3:
-        return f"{draw(st.text(max_size=20))}{draw(mac)}{draw(st.text(max_size=20))}".encode(errors="replace")
-    return json.dumps(draw(documents), ensure_ascii=draw(st.booleans())).encode(errors="replace")
+def _changed(draw: st.DrawFn, document: Any) -> Any:
+    """A JSON document with one of its values taken away, or another in its place."""
+    if isinstance(document, dict) and document:
+        key = draw(st.sampled_from(sorted(document)))
+        rest = {name: value for name, value in document.items() if name != key}
+        how = draw(st.integers(0, 5))
+        if how == 0:
+            return rest
+        return rest | {draw(word) if how == 1 else key: draw(scalars) if how == 2 else _changed(draw, document[key])}
+    if isinstance(document, list) and document:
+        at = draw(st.integers(0, len(document) - 1))
+        return [*document[:at], _changed(draw, document[at]), *document[at + draw(st.integers(0, 1)) :]]
+    return draw(scalars | documents)
+
+
+def _as_json(draw: st.DrawFn, document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=draw(st.booleans())).encode(errors="replace")
 
 
 _levels = st.one_of(
-    st.text(max_size=12), word, mac, st.sampled_from(["armley", "beeston", "hubs", "co2", "+", "#", "$SYS"])
+    st.text(max_size=12), word, mac, st.sampled_from(["armley", "beeston", "hubs", "co2", "+", "#", "$SYS", EUI])
 )
 
 
 @st.composite
-def topics(draw: st.DrawFn) -> bytes:
-    name = draw(st.sampled_from(sorted(FORMATS)))
-    kind = draw(st.integers(0, 4))
-    if kind <= 1:
-        return topic_of(name).encode()
-    if kind == 2:
-        native = ["hubs", draw(st.sampled_from(["armley", "beeston"])), draw(word), draw(_levels)]
-        return "/".join(native).encode(errors="replace")
-    if kind == 3:
-        parts = [draw(_levels) if part in "+#" else part for part in filter_of(name).split("/")]
-        return "/".join(parts).encode(errors="replace")
-    return draw(
-        st.binary(max_size=60)
-        | st.lists(_levels, max_size=8).map(lambda levels: "/".join(levels).encode(errors="replace"))
-    )
-
-
-@st.composite
 def messages(draw: st.DrawFn) -> bytes:
-    return draw(topics()).replace(b"\n", b"") + b"\n" + _damaged(draw, draw(payloads()))
+    """Most are a sample with something changed; some are nothing that anybody would send."""
+    topic, payload = draw(st.sampled_from(_SAMPLES))
+    kind = draw(st.integers(0, 7))
+    if kind == 0:
+        payload = draw(st.binary(max_size=200))
+    elif kind == 1:
+        values = {draw(word): draw(scalars) for _ in range(draw(st.integers(0, 4)))}
+        payload = _as_json(draw, values | draw(st.sampled_from([{}, {"time": _TIMES[0]}, {"mac": MAC.decode()}])))
+    elif kind == 2:
+        payload = f"{draw(st.text(max_size=20))}{draw(mac)}{draw(st.text(max_size=20))}".encode(errors="replace")
+    elif kind == 3:
+        payload = _as_json(draw, draw(documents))
+    else:
+        with suppress(ValueError):
+            payload = _as_json(draw, _changed(draw, json.loads(payload)))
+    levels = topic.split("/")
+    how = draw(st.integers(0, 5))
+    if how == 0:
+        topic = draw(st.lists(_levels, max_size=8).map("/".join))
+    elif how == 1:
+        levels[draw(st.integers(0, len(levels) - 1))] = draw(_levels)
+        topic = "/".join(levels)
+    return topic.replace("\n", "").encode(errors="replace") + b"\n" + _damaged(draw, payload[:4096])
 
 
 @st.composite
