@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 import structlog
+import yaml
 
 from cli.context import out, progress_bar
 from cli.stack import Stack
@@ -23,6 +23,7 @@ from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, local_day, midnight
 from schemas.settings import ESTATE_FILE
 from sensors.estate_file import load_estate
 from simulators.demo_faults import demo_faults, refused_messages
+from simulators.dressing import MIXED, dressed
 from simulators.messages import TimedMessage
 from simulators.runner import READINGS_A_BATCH, RealTime
 from simulators.scenarios import estate_document
@@ -35,21 +36,26 @@ log = structlog.get_logger("hubpulse.demo")
 
 _SETTLED_NS = 60 * NS_A_SECOND
 _POLL_S = 0.1
+_MIXED_HUBS = ("beeston", "bramley", "burmantofts")
+"""Hubs with devices of many makers, which send each reading by itself: more of them would make the history slow."""
 
 
 def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Event) -> None:
     """Run everything on the simulated estate until asked to stop."""
-    settings = settings.model_copy(update={"estate": LEEDS, "store": "sqlite"})
-    estate = load_estate(LEEDS)
+    # Beside its data, so that every command on this folder knows whose figures they are.
+    own = settings.data_dir / ESTATE_FILE
+    if not own.exists():
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mixed = dressed(estate_document(LEEDS), MIXED, hubs=_MIXED_HUBS)
+        own.write_text(yaml.safe_dump(mixed, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    settings = settings.model_copy(update={"estate": own, "store": "sqlite"})
+    estate = load_estate(own)
     with Stack(settings) as stack:
-        # Beside its data, so that every command on this folder knows whose figures they are.
-        if not (own := settings.data_dir / ESTATE_FILE).exists():
-            shutil.copyfile(LEEDS, own)
         out.print(f"Board:  {stack.board_url}", style="bold", flush=True)
         out.print(f"Broker: {stack.broker_place}", flush=True)
         stack.wait_until_receiving(stopping)
         now_ns = time.time_ns()
-        simulation = Simulation(estate_document(LEEDS), spans=(), seed=seed, disturb=demo_faults(now_ns))
+        simulation = Simulation(estate_document(own), spans=(), seed=seed, disturb=demo_faults(now_ns))
         missing_ns = _missing_since_ns(settings, estate, now_ns=now_ns, days=days)
         # From a midnight on: a first day that began in the afternoon would look like one with a broken sensor.
         zone = ZoneInfo(estate.timezone)

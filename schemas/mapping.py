@@ -37,7 +37,9 @@ def parse_path(text: str) -> ValuePath:
     steps: list[str | int] = []
     position = 0
     while position < len(text):
-        found = _STEP.match(text, position) if position == 0 or text[position] in ".[" else None
+        found = (
+            _STEP.match(text, position) if (position == 0) != (text[position] == ".") or text[position] == "[" else None
+        )
         if found is None or found.end() == position:
             raise ValueError(f"{shown(text)} is not a path: write for example data.temperature, counts[0].in or /1")
         name, index, single, double = found.groups()

@@ -6,7 +6,7 @@ keeps what its format can carry: a Shelly has no CO2, an access point behind col
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -39,8 +39,11 @@ _AIR_MODEL, _DOOR_MODEL = "milesight/am307", "milesight/vs133"
 _LORAWAN = ("tts", "chirpstack")
 
 
-def dressed(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The estate file's content with devices of a format, or of all in turns (`mixed`). Raises HubpulseError."""
+def dressed(document: Mapping[str, Any], name: str, *, hubs: Collection[str] | None = None) -> dict[str, Any]:
+    """The estate file's content with devices of a format, or of all in turns (`mixed`), at some hubs or all.
+
+    Raises HubpulseError.
+    """
     if name not in FORMATS:
         raise HubpulseError(f"no format is called {name!r} here: choose from {', '.join(FORMATS)}")
     found = dict(document)
@@ -49,6 +52,8 @@ def dressed(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     turns = {kind: cycle(_fitting(kind, name)) for kind in (*_AIR, "wifi", "footfall")}
     found["hubs"] = [
         {**hub, "sensors": [_sensor(hub["id"], sensor, turns) for sensor in hub.get("sensors", [])]}
+        if hubs is None or hub["id"] in hubs
+        else hub
         for hub in document["hubs"]
     ]
     used = [SOURCES[name] for name in SOURCES if any(SOURCES[name] == s.get("source") for s in _sensors(found))]
@@ -59,7 +64,7 @@ def dressed(document: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _sensors(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [sensor for hub in document["hubs"] for sensor in hub["sensors"]]
+    return [sensor for hub in document["hubs"] for sensor in hub.get("sensors", [])]
 
 
 def _fitting(kind: str, name: str) -> list[str]:
