@@ -14,8 +14,8 @@ from tests.real_parts import REPOSITORY
 from tests.sensors.plugin import install
 
 
-def example(language: str) -> str:
-    text = (REPOSITORY / "docs" / "adding-a-device.md").read_text(encoding="utf-8")
+def example(language: str, section: str = "By a decoder") -> str:
+    text = (REPOSITORY / "docs" / "adding-a-device.md").read_text(encoding="utf-8").partition(f"## {section}\n")[2]
     found = re.search(rf"^( *)```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     return re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE)
@@ -42,7 +42,7 @@ def test_its_decoder_reads_its_frame(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_its_codec_reads_its_frame(tmp_path: Path) -> None:
     pytest.importorskip("py_mini_racer", reason="the extra `codecs` is not installed")
     file = tmp_path / "acme-counter.js"
-    file.write_text(example("js"))
+    file.write_text(example("js", "By codec"))
 
     found = CodecDecoder(file).decode(bytes.fromhex(GOLDEN["frame"]), GOLDEN["f_port"])
 

@@ -6,6 +6,7 @@
 """
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas import Estate
 from schemas.kinds import KINDS
 from schemas.localtime import rfc3339
 from schemas.plugins import PluginError
@@ -20,6 +22,7 @@ from schemas.readings import Rejection
 from sensors.decoders import FrameDecoder, built_in_models, find_decoder
 from sensors.decoders.milesight_models import MODELS
 from sensors.formats import Item, NoReading
+from sensors.registry import Registry
 from sensors.times import text_ns
 
 GOLDEN = Path(__file__).parent / "golden" / "decoders"
@@ -107,3 +110,14 @@ def pairs(found: object) -> set[tuple[object, ...]]:
 def test_a_model_that_nobody_decodes_is_named() -> None:
     with pytest.raises(PluginError, match="'milesight/am999' is not installed"):
         find_decoder("milesight/am999")
+
+
+def test_an_estate_goes_to_another_process_whatever_decoders_it_has(tmp_path: Path) -> None:
+    devices = {"1" * 16: "milesight/am307", "2" * 16: "js/acme", "3" * 16: "elsys/ers"}
+    sensors = [{"id": f"s-{n}", "device": eui, "model": model} for n, (eui, model) in enumerate(devices.items())]
+    registry = Registry(Estate.model_validate({"hubs": [{"id": "armley", "sensors": sensors}]}), codecs=tmp_path)
+    found = {eui: type(registry.decoder_of(eui)) for eui in devices}
+
+    there = pickle.loads(pickle.dumps(registry))  # noqa: S301 - our own
+
+    assert {eui: type(there.decoder_of(eui)) for eui in devices} == found
