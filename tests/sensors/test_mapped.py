@@ -1,18 +1,26 @@
 """Any JSON by a mapping: whatever is sent, it becomes readings in their types, nothing, or refusals of a known kind."""
 
 import json
+import re
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.explain import explain
 from ingest.validate import typed_fields
 from mqtt.messages import Message
 from schemas.mapping import JsonMapping, parse_path
 from schemas.readings import Rejection
+from schemas.settings import Settings
+from sensors.estate_file import parse_estate
 from sensors.formats import OTHERS, Item
 from sensors.formats.mapped import MappedFormat
+from sensors.registry import Registry
+from sensors.times import text_ns
+from tests.real_parts import REPOSITORY
 
 MAPPINGS = [
     {"device": "id", "time": "at", "fields": {"temperature_c": {"path": "a.t", "unit": "degF"}, "entries": "b[0]"}},
@@ -58,3 +66,23 @@ def test_a_path_is_steps(text: str, steps: tuple[str | int, ...]) -> None:
 def test_what_is_no_path_says_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="write for example"):
         parse_path(text)
+
+
+def test_the_example_of_the_docs_is_true() -> None:
+    text = (REPOSITORY / "docs" / "adding-a-device.md").read_text(encoding="utf-8")
+    part = text.partition("## By mapping")[2].partition("\n## ")[0]
+    found = {name: dedent(block) for name, block in re.findall(r"( *```\w+)\n(.*?)\n *```", part, re.DOTALL)}
+    blocks = {name.strip().strip("`"): block for name, block in found.items()}
+    readings, rejected, _ = explain(
+        "acme/gates/gate-17/data",
+        blocks["json"].encode(),
+        registry=Registry(parse_estate(blocks["yaml"])),
+        settings=Settings(),
+        clock_ns=lambda: text_ns("2026-05-12T12:00:00Z"),
+    )
+
+    assert rejected == []
+    assert [(reading.sensor, reading.time, reading.fields) for reading in readings] == [
+        ("gate", "2026-05-12T11:30:00Z", {"entries": 3, "exits": 2}),
+        ("gate-line2", "2026-05-12T11:30:00Z", {"entries": 0, "exits": 1}),
+    ]
