@@ -42,6 +42,8 @@ MEMORY_GROWTH_MAX = 0.15
 BUFFER_BYTES_MAX, LOG_BYTES_MAX = 256 * 1024**2, 128 * 1024**2
 KEPT_UP_DEADLINE_S, FIGURES_DEADLINE_S = 120, 900
 MB = 1024**2
+FAST: dict[str, str | int | float] = {"HUBPULSE_INGEST__HUB_MESSAGES_PER_S_MAX": 100_000}
+"""A day in minutes is more than a hub may send."""
 _LOG = "log_type error\nlog_type subscribe"
 _SAME = {
     "temperature": '"value":20.5',
@@ -149,7 +151,7 @@ def run(folder: Path, *, share: float = 1.0) -> list[str]:
     today_s = time.time_ns() // NS_A_SECOND // DAY_S * DAY_S
     day = Day(today_s - DAY_S)
     with Mosquitto(folder / "broker", settings=_LOG) as broker:
-        pipeline = Pipeline(folder / "hubpulse", broker, estate_file, {"HUBPULSE_MQTT__RECEIVE_MAX": 5000})
+        pipeline = Pipeline(folder / "hubpulse", broker, estate_file, {"HUBPULSE_MQTT__RECEIVE_MAX": 5000, **FAST})
         with pipeline.start_ingest() as ingest:
             pipeline.wait_until_subscribed(ingest)
             watch = Watch(pipeline.data, broker, ingest)

@@ -48,6 +48,50 @@ def test_who_knows_the_client_id_of_another_ends_its_connection_and_is_sent_noth
             assert hostile.publish("hubs/armley/temperature/air-1") == "Not authorized"
 
 
+@pytest.mark.claim("S-80")
+def test_a_group_of_a_hub_s_own_takes_nothing_from_ingest_as_it_is_shipped(
+    broker: ShippedMosquitto, installed: Installation
+) -> None:
+    """Mosquitto 2.0 grants anybody any subscription, and drops what a member of a group may not read.
+
+    So who joins ingest's own group swallows his share (which is why its name is a secret), and no other group does.
+    """
+    with (
+        Client(broker, installed, "ingest", client_id="plain", session_expiry_s=600) as ingest,
+        Client(broker, installed, "ingest", client_id="shared", session_expiry_s=600) as member,
+        Client(broker, installed, "hub-beeston") as hostile,
+        Client(broker, installed, "hub-armley") as hub,
+    ):
+        ingest.subscribe("hubs/#")
+        member.subscribe("$share/known/hubs/#")
+        for group in ("ingest", "hubpulse-ingest", "known"):
+            for topics in ("#", "hubs/#", "hubs/+/#", "hubs/armley/#"):
+                hostile.subscribe(f"$share/{group}/{topics}")
+        for number in range(40):
+            hub.publish(f"hubs/armley/temperature/air-{number}")
+        wait_until(lambda: len(ingest.received) == 40, DEADLINE_S, "every message by the plain subscription")
+        assert len(member.received) < 40
+        assert hostile.received == []
+
+
+def test_a_queue_is_a_session_s_own(tmp_path: Path, installed: Installation) -> None:
+    """What docs/operations.md says of dividing hubs among several ingests: a flood fills the queue that it goes to."""
+    broker = ShippedMosquitto(tmp_path / "mosquitto", installed.secrets)
+    broker.config = broker.config.replace("max_queued_messages 1000000", "max_queued_messages 100")
+    names = {"one": "hubs/armley/#", "other": "hubs/beeston/#"}
+    with broker:
+        for client_id, topics in names.items():
+            with Client(broker, installed, "ingest", client_id=client_id, session_expiry_s=600) as ingest:
+                ingest.subscribe(topics)
+        for hub, count in (("beeston", 150), ("armley", 60)):
+            with Client(broker, installed, f"hub-{hub}") as sender:
+                assert {sender.publish(f"hubs/{hub}/temperature/x") for _ in range(count)} == {"Success"}
+        with Client(broker, installed, "ingest", client_id="one", session_expiry_s=600) as ingest:
+            wait_until(lambda: len(ingest.received) == 60, DEADLINE_S, "every message of the honest hub")
+        with Client(broker, installed, "ingest", client_id="other", session_expiry_s=600) as ingest:
+            wait_until(lambda: len(ingest.received) == 100, DEADLINE_S, "as many as the queue holds")
+
+
 @pytest.mark.claim("S-40")
 def test_ingest_s_credentials_publish_nothing(broker: ShippedMosquitto, installed: Installation) -> None:
     with Client(broker, installed, "ingest") as ingest:

@@ -10,6 +10,7 @@ from tests.hostile.trial import run
 SECONDS, RATE = 10, 400
 
 
+@pytest.mark.claim("S-81")
 @pytest.mark.needs("mosquitto")
 @pytest.mark.timeout(300)
 def test_what_one_hub_sends_harms_no_other(tmp_path: Path) -> None:
