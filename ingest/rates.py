@@ -17,6 +17,7 @@ from sensors.registry import Registry
 
 _TOPICS_MAX, _BUCKETS_MAX = 100_000, 10_000
 _KIB = 1024
+_OWED_MAX_S = 60
 
 
 class Bucket:
@@ -36,8 +37,8 @@ class Bucket:
         return True
 
     def owe(self, count: int) -> None:
-        """Take tokens, whether they are there or not."""
-        self._tokens -= count
+        """Take tokens, whether they are there or not: at most what a minute brings is owed."""
+        self._tokens = max(self._tokens - count, min(self._tokens, -_OWED_MAX_S * self._per_s))
 
     def left(self, now_s: float) -> float:
         """How many there are."""

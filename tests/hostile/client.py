@@ -15,6 +15,8 @@ from tests.mqtt.packets import packet
 
 HUB = "beeston"
 SLICE_S = 0.1
+PART_PACKETS = 200
+PUBLISH, PUBREC = 3, 5
 CONNECT_TIMEOUT_S = 10.0
 _DAY_S = 86_400
 _OTHERS = ("$share/ingest/hubs/#", "$share/hubpulse/#", "$share/hubpulse-ingest/hubs/#", "#", "$SYS/#", "hubs/+/#")
@@ -123,12 +125,11 @@ class Hostile(threading.Thread):
         connection.sendall(packet(0x10, body))
         connection.recv(4)
         connection.settimeout(CONNECT_TIMEOUT_S)
-        reader = threading.Thread(target=self._answer, args=(connection,), daemon=True)
-        reader.start()
         began_s = time.monotonic()
         sent = 0
         seldom_s = subscribe_s = began_s
-        while not self._stopping.is_set() and reader.is_alive():
+        unread = b""
+        while not self._stopping.is_set():
             now_s = time.monotonic()
             due = min(int((now_s - began_s) * self._rate) - sent, self._rate)
             parts = list(itertools.islice(self._packets(), max(0, due)))
@@ -139,7 +140,9 @@ class Hostile(threading.Thread):
                 seldom_s = now_s
                 name, make = next(self._seldom)
                 parts.append(self._publish(name, *make(self._rng, 0)))
-            connection.sendall(b"".join(parts))
+            for first in range(0, len(parts), PART_PACKETS):
+                connection.sendall(b"".join(parts[first : first + PART_PACKETS]))
+                unread = self._answer(connection, unread)
             sent += due
             self._stopping.wait(max(0.0, SLICE_S - (time.monotonic() - now_s)))
 
@@ -154,22 +157,28 @@ class Hostile(threading.Thread):
         body = _text(topic) + (self._rng.randrange(1, 60_000).to_bytes(2, "big") if qos else b"") + payload
         return packet(0x30 | qos << 1 | retained, body)
 
-    def _answer(self, connection: ssl.SSLSocket) -> None:
-        """Read what the broker says, so that it never waits for us; end what was begun at QoS 2."""
-        data = b""
+    def _answer(self, connection: ssl.SSLSocket, unread: bytes) -> bytes:
+        """Read what the broker says, so that it never waits for us; end what was begun at QoS 2.
+
+        In the thread that sends: a TLS connection is not for two at a time.
+        """
+        connection.settimeout(0)
         try:
             while received := connection.recv(65536):
-                data += received
-                released = []
-                while (found := _split(data)) is not None:
-                    head, body, data = found
-                    self.swallowed += head >> 4 == 3
-                    if head >> 4 == 5:
-                        released.append(packet(0x62, body[:2]))
-                if released:
-                    connection.sendall(b"".join(released))
-        except (OSError, ValueError):
+                unread += received
+            raise ConnectionResetError
+        except ssl.SSLWantReadError:
             pass
+        finally:
+            connection.settimeout(CONNECT_TIMEOUT_S)
+        released = []
+        while (found := _split(unread)) is not None:
+            head, body, unread = found
+            self.swallowed += head >> 4 == PUBLISH
+            if head >> 4 == PUBREC:
+                released.append(packet(0x62, body[:2]))
+        connection.sendall(b"".join(released))
+        return unread
 
 
 def _text(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """The shipped broker, ingest, jobs and board as services of their own, honest hubs, and what a hostile client does."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ class Report:
     bytes_kept: dict[str, int] = field(default_factory=dict)
     broker_mb: float = 0.0
     ingest_mb: float = 0.0
+    ingest_cpu_s: float = 0.0
     too_late_s: float = 5.0
 
     @property
@@ -79,6 +81,7 @@ class Report:
                 f"board: {len(pages)} pages, {self.pages_failed} failed, answered in {_spread(pages)}",
                 f"people sent and in the day's figures: {self.entries}",
                 f"memory: broker {self.broker_mb:.0f} MB, ingest {self.ingest_mb:.0f} MB; files {self.bytes_kept}",
+                f"ingest: {self.ingest_cpu_s:.1f} s of processor time",
                 f"ledger: {self.ledger.model_dump_json() if self.ledger else None}",
                 *(f"FAULT: {fault}" for fault in self.faults),
             )
@@ -190,6 +193,7 @@ def run(
         report.lost = [reading for reading in honest.sent if reading not in honest.seen]
         report.late_s = [seen_s - honest.sent[reading] for reading, seen_s in honest.seen.items()]
         _look_afterwards(command, services, honest, data, report)
+        report.ingest_cpu_s = _processor_s(services[0].pid)
         report.broker_mb, report.ingest_mb = _peak_mb(broker.pid), services[0].memory_peak_mb
     return report
 
@@ -268,3 +272,9 @@ def _look_afterwards(command: CommandLine, services: list[Running], honest: Hone
 def _peak_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) / 1024
+
+
+def _processor_s(pid: int) -> float:
+    """What a process took of the processor (utime and stime of proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

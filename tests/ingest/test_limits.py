@@ -314,6 +314,16 @@ def test_people_are_told_which_hubs_are_beyond_their_rate_for_a_day(hubs: Hubs) 
     assert held_back_in(hubs.folder / "nowhere", now_ns=NOW_NS) == []
 
 
+def test_what_is_owed_is_paid_back_within_a_minute() -> None:
+    bucket = Bucket(2.0, 20.0, 0.0)
+    bucket.owe(1000)
+    assert not bucket.take(1, 60.0)
+    assert bucket.take(1, 61.0)
+    bucket.owe(1000)
+    bucket.owe(1000)
+    assert bucket.left(121.0) == 0
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 100)), max_size=30))
 def test_a_bucket_never_gives_more_than_it_was_given(asked: list[tuple[int, float]]) -> None:
