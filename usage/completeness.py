@@ -29,9 +29,8 @@ class Expectation:
 
     def due(self, span: Span, now_ns: int) -> int:
         """How many readings the span should have by now."""
-        if self.every_ns is None:
-            return 0
-        return max(0, (min(span.stop_ns, now_ns) - span.start_ns) // self.every_ns)
+        stop_ns = min(now_ns, span.stop_ns)
+        return (stop_ns - span.start_ns) // self.every_ns if self.every_ns and stop_ns > span.start_ns else 0
 
     def received(self, span: Span) -> int:
         """How many readings the span has."""
@@ -76,7 +75,8 @@ def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> fl
     """
     received = due = 0
     for each in expected:
-        due_here = each.due(span, now_ns)
-        received += min(due_here, each.received(span))
-        due += due_here
+        if due_here := each.due(span, now_ns):
+            found = each.received(span)
+            received += min(due_here, found)
+            due += due_here
     return received * STEPS // due / STEPS if due else None

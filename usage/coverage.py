@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
+from operator import sub
 from typing import TypeVar
 
 from schemas import Kind
@@ -275,7 +276,9 @@ def _products(lengths_ns: Sequence[int], weights: Sequence[int]) -> list[int]:
 def _held(times_ns: Sequence[int], interval_ns: int) -> list[Span]:
     """The time that readings cover which are so far apart."""
     late_ns = interval_ns * 3 // 2
-    gaps = [i for i in range(1, len(times_ns)) if times_ns[i] - times_ns[i - 1] > late_ns]
+    gaps: list[int] = []
+    if max(map(sub, times_ns[1:], times_ns), default=0) > late_ns:
+        gaps = [i for i in range(1, len(times_ns)) if times_ns[i] - times_ns[i - 1] > late_ns]
     runs = pairwise([0, *gaps, len(times_ns)]) if times_ns else ()
     return [Span(times_ns[first], times_ns[stop - 1] + interval_ns) for first, stop in runs]
 

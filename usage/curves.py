@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from operator import itemgetter
+from operator import itemgetter, mul, sub
 
 from schemas.localtime import Span
 from usage.readings import Number
@@ -53,9 +53,11 @@ class Curve:
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.pieces = pieces
-        self._starts = [start for start, _, _ in pieces]
-        self._lengths = [0, *accumulate([stop - start for start, stop, _ in pieces])]
-        self._areas = [0.0, *accumulate([(stop - start) * value for start, stop, value in pieces])]
+        starts, stops, values = zip(*pieces, strict=True) if pieces else ((), (), ())
+        lengths = list(map(sub, stops, starts))
+        self._starts: Sequence[int] = starts
+        self._lengths: Sequence[int] = [0, *accumulate(lengths)]
+        self._areas: Sequence[float] = [0.0, *accumulate(map(mul, lengths, values))]
 
     def __bool__(self) -> bool:
         return bool(self.pieces)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import sub
 from statistics import median_low
 
@@ -202,8 +202,8 @@ def _joined(sensor: str, runs: list[SeriesChunk], zone_now: str) -> SensorReadin
     if not consecutive:
         times_ns, columns = _merged(runs, names, zone_now)
         return SensorReadings(sensor, zone, times_ns, columns, moves)
-    times_ns = [time_ns for run in runs for time_ns in run.times_ns]
-    columns = {name: [v for run in runs for v in _column(run, name)] for name in names}
+    times_ns = list(chain.from_iterable(run.times_ns for run in runs))
+    columns = {name: list(chain.from_iterable(_column(run, name) for run in runs)) for name in names}
     return SensorReadings(sensor, zone, times_ns, columns, moves)
 
 

@@ -63,12 +63,17 @@ class _Portion:
         self._whole = sum(part.weight for part in parts)
 
     def until(self, time_ns: int) -> int:
-        come = sum(passed(part, time_ns) for part in self._parts if part.start_ns < time_ns)
+        if len(self._parts) == 1:
+            come = passed(self._parts[0], time_ns)
+        else:
+            come = sum(passed(part, time_ns) for part in self._parts)
         return (2 * self._growth * come + self._whole) // (2 * self._whole)
 
 
 def passed(part: Part, time_ns: int) -> int:
-    """What the part weighs until an instant in it or after it."""
+    """What the part weighs until an instant."""
     if time_ns >= part.stop_ns:
         return part.weight
+    if time_ns <= part.start_ns:
+        return 0
     return part.weight * (time_ns - part.start_ns) // (part.stop_ns - part.start_ns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from schemas.localtime import NS_AN_HOUR, Span
 from usage.curves import Piece
@@ -64,9 +65,9 @@ def extremes(signals: Iterable[Signal], span: Span) -> tuple[Number, Number] | N
 
 def together(signals: Sequence[Signal], span: Span) -> Track:
     """The sum of what the sensors say at the same time, at each reading within the span."""
-    parts = [(number, signal.track.within(span)) for number, signal in enumerate(signals)]
+    parts = [signal.track.within(span) for signal in signals]
     readings = sorted(
-        (t, number, value) for number, part in parts for t, value in zip(part.times_ns, part.values, strict=True)
+        chain(*(zip(part.times_ns, repeat(i), part.values, strict=False) for i, part in enumerate(parts)))
     )
     held = [signal.holding(span.start_ns) for signal in signals]
     times_ns: list[int] = []

@@ -12,7 +12,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, starmap, takewhile
+from functools import partial
+from itertools import pairwise, repeat, takewhile
 from operator import sub
 
 from usage.counters import GAP_MAX_NS, HOLD_NS, Cause, Correction, CounterRules, Growth, Step, by_time
@@ -28,9 +29,9 @@ NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
 def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> Growth:
     """Judge a counter's totals, which come in order of time, each time once."""
     if _is_plain(times_ns, totals, rules):
-        grown = map(sub, totals[1:], totals)
-        steps = starmap(Step, zip(times_ns, times_ns[1:], grown, strict=False))
-        return Growth(tuple(steps), (), is_settled=True)
+        steps = zip(times_ns, times_ns[1:], map(sub, totals[1:], totals), repeat(True), strict=False)  # noqa: FBT003
+        # As Step(...) would, without a call of Python for each: most readings of most counters come by here.
+        return Growth(tuple(map(partial(tuple.__new__, Step), steps)), (), is_settled=True)
     first = _first_believed(times_ns, totals, rules)
     if first is None:
         return Growth((), (), is_settled=False)
