@@ -109,6 +109,7 @@ def hour_of_week(time_ns: int, zone: ZoneInfo) -> int:
     return local.weekday() * 24 + local.hour
 
 
+@lru_cache(maxsize=1024)
 def clock_hours(span: Span, zone: ZoneInfo) -> tuple[Span, ...]:
     """The clock hours of a span, such as a local day, in order; one that it or a clock change cuts is shorter."""
     hours = []
