@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -181,32 +181,37 @@ class Image:
         )
         assert ended.returncode == 0, f"RUN {command}\n{ended.stdout}\n{ended.stderr}"
 
-    def _link_dependencies(self) -> None:
+    @property
+    def dependencies(self) -> set[str]:
+        """What the wheel needs, with the extras that the Dockerfile asks for, by the names of the distributions."""
         (wheel,) = importlib.metadata.distributions(name="hubpulse", path=[str(self.site_packages)])
-        for name in {name for required in dependencies(wheel) for name in _top_names(required)}:
+        asked = re.search(r"'\.\[([\w,]+)\]'", " ".join(self._build.all("RUN")))
+        return dependencies(wheel, asked[1].split(",") if asked else [])
+
+    def _link_dependencies(self) -> None:
+        for name in {name for required in self.dependencies for name in _top_names(required)}:
             (self.site_packages / name).symlink_to(SITE_PACKAGES / name)
 
 
-def dependencies(of: importlib.metadata.Distribution) -> set[str]:
-    """What a distribution needs, and what that needs, without extras, by the names of the distributions."""
+def dependencies(of: importlib.metadata.Distribution, extras: Sequence[str]) -> set[str]:
+    """What a distribution needs with some of its extras, and what that needs, by the names of the distributions."""
     found: set[str] = set()
-    wanted = [Requirement(text) for text in of.requires or ()]
-    environment = {str(name): str(value) for name, value in default_environment().items()}
+    wanted = list(_requirements(of.requires, extras))
     while wanted:
         requirement = wanted.pop()
-        for extra in requirement.extras or {""}:
-            if requirement.marker is not None and not requirement.marker.evaluate({**environment, "extra": ""}):
-                continue
-            key = f"{requirement.name}[{extra}]" if extra else requirement.name
-            if key in found:
-                continue
+        key = f"{requirement.name}[{','.join(sorted(requirement.extras))}]"
+        if key not in found:
             found.add(key)
-            for text in importlib.metadata.requires(requirement.name) or ():
-                inner = Requirement(text)
-                if inner.marker is None or inner.marker.evaluate({**environment, "extra": extra}):
-                    inner.marker = None
-                    wanted.append(inner)
+            wanted += _requirements(importlib.metadata.requires(requirement.name), list(requirement.extras))
     return {key.partition("[")[0] for key in found}
+
+
+def _requirements(texts: Sequence[str] | None, extras: Sequence[str]) -> Iterator[Requirement]:
+    environment = {str(name): str(value) for name, value in default_environment().items()}
+    for requirement in map(Requirement, texts or ()):
+        asked = ({**environment, "extra": extra} for extra in ("", *extras))
+        if requirement.marker is None or any(map(requirement.marker.evaluate, asked)):
+            yield requirement
 
 
 def _top_names(distribution: str) -> set[str]:
