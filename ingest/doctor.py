@@ -156,20 +156,24 @@ def _broker(settings: Settings) -> Finding:
     if mqtt.host is None and (reported := _reported_broker(settings.data_dir)):
         host, _, port = reported.rpartition(":")
         mqtt = mqtt.model_copy(update={"host": host, "port": int(port)})
+    lost = None
     if mqtt.share_group is not None:
         from mqtt.hand_back import share_problem  # noqa: PLC0415 - only where a client library is needed
 
-        if problem := share_problem(mqtt):
-            return Finding("broker", State.FAILED, problem)
+        lost = share_problem(mqtt)
     if is_shared(mqtt):
         from ingest.broker_check import broker_problems  # noqa: PLC0415 - only where a client library is needed
 
-        if problems := broker_problems(mqtt, timeout_s=_BROKER_DEADLINE_S):
-            return Finding("broker", State.WARNING, f"{place_of(mqtt)}: {'; '.join(problems)}")
+        problems = broker_problems(mqtt, timeout_s=_BROKER_DEADLINE_S)
+        told = [*([lost] if lost else []), *([f"{place_of(mqtt)}: {'; '.join(problems)}"] if problems else [])]
+        if told:
+            return Finding("broker", State.FAILED if lost else State.WARNING, "; ".join(told))
     elif not lets_in(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S):
         from mqtt.connection import connect  # noqa: PLC0415 - likewise
 
         connect(mqtt, client_id=_CLIENT_ID, timeout_s=_BROKER_DEADLINE_S).close()
+    if lost:
+        return Finding("broker", State.FAILED, lost)
     return Finding("broker", State.OK, f"{place_of(mqtt)} answers")
 
 
