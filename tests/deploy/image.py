@@ -25,6 +25,8 @@ from packaging.requirements import Requirement
 from tests.real_parts import REPOSITORY, require
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
+PACKAGES_INSIDE = "/packages"
+"""Where they are in the image: no place that a container covers with a file system of its own, as it does /tmp."""
 _ETC = ("alternatives", "ssl", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "nsswitch.conf", "login.defs")
 _PROGRAMS = ("bin", "sbin", "lib", "lib32", "lib64")
 _ACCOUNTS = ("passwd", "group", "shadow", "gshadow")
@@ -124,7 +126,7 @@ class Image:
         return [
             *system(self.root),
             *("--ro-bind", str(self._python), "/usr/local"),
-            *bind(SITE_PACKAGES, str(SITE_PACKAGES)),
+            *bind(SITE_PACKAGES, PACKAGES_INSIDE),
         ]
 
     @property
@@ -154,7 +156,7 @@ class Image:
                 shutil.copy(there, source)
         assert self._build.all("COPY") == [". ."]
         for command in self._build.all("RUN"):
-            self._run(command, self._build, PYTHONPATH=str(SITE_PACKAGES), **_OFFLINE)
+            self._run(command, self._build, PYTHONPATH=PACKAGES_INSIDE, **_OFFLINE)
         shutil.rmtree(source)
 
     def _run_final(self) -> None:
@@ -190,7 +192,7 @@ class Image:
 
     def _link_dependencies(self) -> None:
         for name in {name for required in self.dependencies for name in _top_names(required)}:
-            (self.site_packages / name).symlink_to(SITE_PACKAGES / name)
+            (self.site_packages / name).symlink_to(f"{PACKAGES_INSIDE}/{name}")
 
 
 def dependencies(of: importlib.metadata.Distribution, extras: Sequence[str]) -> set[str]:
