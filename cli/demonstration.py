@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 import yaml
 
-from cli.context import out, progress_bar
+from cli.context import make_data_dir, out, progress_bar
 from cli.stack import Stack
 from ingest.buffer import BufferReader
 from mqtt.publisher import Publisher
@@ -45,7 +45,7 @@ def run_demo(settings: Settings, *, days: int, seed: int, stopping: threading.Ev
     # Beside its data, so that every command on this folder knows whose figures they are.
     own = settings.data_dir / ESTATE_FILE
     if not own.exists():
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_dir(settings)
         mixed = dressed(estate_document(LEEDS), MIXED, hubs=_MIXED_HUBS)
         own.write_text(yaml.safe_dump(mixed, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
     settings = settings.model_copy(update={"estate": own, "store": "sqlite"})
