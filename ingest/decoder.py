@@ -357,7 +357,9 @@ class Decoder:
         most = self._past_days_max
         if len(readings) > most and (days := past_days(readings)) > most:
             problem = f"readings of {days} past days: send those of at most {most} in a message"
-            self._refuse(message, Rejection(Reason.TOO_LARGE, problem), batch)
+            # Whole: it is not too large to keep, and can be redriven once more are allowed.
+            arrived_ns = self._arrival_ns(readings_max(message))
+            self._keep(message, [Rejection(Reason.TOO_LARGE, problem)], 0, arrived_ns, batch, unknown)
         else:
             self._accept_each(message, readings, batch, unknown)
 

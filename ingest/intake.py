@@ -139,7 +139,8 @@ class Intake:
 
     def _refused(self, message: Message, rejection: Rejection, received_ns: int, *, maybe_repeated: bool) -> Refused:
         identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
-        kept = message.cut() if rejection.reason is Reason.TOO_LARGE else message
+        is_itself_too_large = rejection.reason is Reason.TOO_LARGE and rejection is not self._no_room
+        kept = message.cut() if is_itself_too_large else message
         return Refused(kept, [rejection], 0, received_ns, identity, hub, unknown=None, maybe_repeated=maybe_repeated)
 
     def _sift(self, surplus: Sequence[Message]) -> Iterator[tuple[Message, Surplus | Rejection]]:

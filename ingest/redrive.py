@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ingest.buffer import Buffer
 from ingest.decoder import Decoder
+from mqtt.messages import KEPT_BYTES
 from schemas.estate import Estate
 from schemas.readings import Reason
 from schemas.settings import Settings
@@ -50,7 +51,7 @@ def redrive(
     with closing(Buffer(settings.data_dir, clock_ns=clock_ns, bytes_max=settings.ingest.buffer_bytes_max)) as buffer:
         decoder.remember(buffer.devices.announcements())
         for refusal in buffer.quarantine.messages(ids=ids, reason=reason, device=device):
-            if refusal.reason is Reason.TOO_LARGE:
+            if refusal.reason is Reason.TOO_LARGE and len(refusal.message.payload) == KEPT_BYTES:
                 yield Redriven(refusal.id, 0, refused_again=True, detail=_CUT)
                 continue
             suited = native if refusal.reason is Reason.STORE_REJECTED else decoder

@@ -18,6 +18,7 @@ from ingest.decoding import DecodingHere, Parcel, Work
 from ingest.held_back import held_back_in
 from ingest.intake import Intake
 from ingest.rates import Bucket, HubRates
+from ingest.redrive import redrive
 from ingest.salvage import salvage_buffer
 from mqtt.messages import Message
 from schemas import Reason
@@ -289,6 +290,9 @@ def test_a_message_of_too_many_past_days_is_refused_whole(tmp_path: Path) -> Non
     assert len(hubs.lines) == 30
     [refusal] = hubs.buffer.quarantine.find(limit=10)
     assert (refusal.reason, "31 past days" in refusal.detail) == (Reason.TOO_LARGE, True)
+    more = Settings(data_dir=tmp_path, ingest=IngestSettings(past_days_max=31))
+    (redriven,) = redrive(more, ESTATE, clock_ns=hubs.clock)
+    assert (redriven.readings, redriven.refused_again) == (31, False)
 
 
 def test_a_buffer_of_the_layout_before_says_nothing_waits(tmp_path: Path, open_buffer: OpenBuffer) -> None:
