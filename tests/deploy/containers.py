@@ -271,9 +271,15 @@ def _start(bwrap: Sequence[str | Path], command: Sequence[str], log: Any) -> tup
         )
 
         def started() -> int:
-            told = os.pread(status.fileno(), 4096, 0).decode().splitlines()
+            # It writes its line in pieces: only one that has ended tells anything.
+            told = os.pread(status.fileno(), 4096, 0).decode().splitlines(keepends=True)
             ended = running.poll() is not None
             assert told or not ended, f"bubblewrap ended with {running.returncode}"
-            return int(json.loads(told[0])["child-pid"]) if told else 0
+            return int(json.loads(told[0])["child-pid"]) if told and told[0].endswith("\n") else 0
 
-        return running, wait_until(started, READY_DEADLINE_S, "bubblewrap to start")
+        try:
+            return running, wait_until(started, READY_DEADLINE_S, "bubblewrap to start")
+        except BaseException:
+            running.kill()
+            running.wait()
+            raise
