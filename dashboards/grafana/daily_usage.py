@@ -15,6 +15,7 @@ from dashboards.grafana.panels import (
     DAY_COLUMN,
     PERSON,
     QUIET,
+    UNSTACKED,
     Properties,
     bars,
     colour,
@@ -36,26 +37,38 @@ DAYS: dict[str, tuple[str, Properties]] = {
     "In part": (IN_PART, colour("yellow")),
 }
 """Bars of people by what their day's figure is worth: which days, and how they are shown."""
+MISSED = Term("entries_estimate", "sum", "Not counted, estimated")
+LACKING = Term("people_state", "count", "Hub days missing or in part")
+"""Both stand beside every sum over hubs or days, so that none looks whole that is not."""
+NOT_WHOLE = f'("people_state" = {PeopleState.NONE:d} OR "people_state" = {PeopleState.PARTIAL:d})'
+BESIDE: dict[str, Properties] = {
+    MISSED.label: colour(QUIET) | {"custom.fillOpacity": 10},
+    LACKING.label: UNSTACKED | {"custom.hideFrom": {"viz": True, "legend": False, "tooltip": False}},
+}
 GAUGE = {"custom.cellOptions": {"type": "gauge", "mode": "basic"}, "min": 0, **colour(PERSON)}
 CODES = {str(CLOSED): ("closed", QUIET), str(SILENT): ("no data", "red"), "0": ("0", "yellow")}
 
 
 def _entries(says: str, **options: Any) -> models.Panel:
-    return panel(number(), series("usage_daily", Term("entries", "sum")), says=says, **options)
+    counted, missed = series("usage_daily", Term("entries", "sum")), series("usage_estimates", MISSED)
+    lacking = series("usage_daily", LACKING, where=NOT_WHOLE)
+    return panel(number(), counted, missed, lacking, says=says, **options)
 
 
 def entries_per_day(says: str, *queries: InfluxQuery, overrides: dict[str, Properties] | None = None) -> models.Panel:
-    """Bars of final days, pale ones of provisional and yellow ones of days counted in part, and what else is given."""
+    """Bars of final days, pale ones of provisional, yellow ones of days counted in part, and on top who was missed."""
     return panel(
         bars(),
         *(
             series("usage_daily", Term("entries", "sum", name), where=days, by=[DAY])
             for name, (days, _) in DAYS.items()
         ),
+        series("usage_estimates", MISSED, by=[DAY]),
+        series("usage_daily", LACKING, where=NOT_WHOLE, by=[DAY]),
         *queries,
         title="People entering per day",
         says=says,
-        overrides={name: shown for name, (_, shown) in DAYS.items()} | (overrides or {}),
+        overrides={name: shown for name, (_, shown) in DAYS.items()} | BESIDE | (overrides or {}),
     )
 
 
@@ -70,11 +83,11 @@ def _heatmap() -> heatmap.Panel:
 
 
 def _by_clock_hour() -> barchart.Panel:
-    """Bars of the hours 00 to 23, each hour's values of all days added up by Grafana."""
-    sums = {"Time": {"operation": "groupby"}, "People": {"operation": "aggregate", "aggregations": ["sum"]}}
+    """Bars of the hours 00 to 23: the mean of each hour's values over hubs and days, made by Grafana."""
+    means = {"Time": {"operation": "groupby"}, "People": {"operation": "aggregate", "aggregations": ["mean"]}}
     steps: dict[str, Any] = {
         "formatTime": {"timeField": "Time", "outputFormat": "HH", "timezone": ZONE},
-        "groupBy": {"fields": sums},
+        "groupBy": {"fields": means},
         "sortBy": {"sort": [{"field": "Time", "desc": False}]},
     }
     transformations = [models.DataTransformerConfig(id_val=name, options=options) for name, options in steps.items()]
@@ -87,14 +100,9 @@ DASHBOARD = dashboard(
     "Daily usage",
     "How many people used each hub, each day, and how complete the figures are.",
     [
-        _entries("All chosen hubs and days: those who were counted."),
-        panel(
-            number(),
-            series("usage_estimates", Term("entries_estimate", "sum", "Not counted, estimated")),
-            title="Not counted, estimated",
-            says="People in the time that no door counted, by the same weekday and the other hubs: to be added to "
-            "those who were counted. Days with too little history are not in it.",
-            empty="0",
+        _entries(
+            "All chosen hubs and days: those who were counted, and an estimate of those whom no door counted, by the "
+            "same weekday and the other hubs. Days with too little history are in neither."
         ),
         _entries(
             "The same stretch of days, seven days earlier: the same weekdays.", title="A week before", time_shift="7d"
@@ -116,7 +124,7 @@ DASHBOARD = dashboard(
     ],
     entries_per_day(
         "All chosen hubs together, by local day. Pale: provisional, may still change. Yellow: in part. "
-        "A day without a bar was closed or has no data: see the next panel."
+        "Grey on top: not counted, estimated. A day without a bar was closed or has no data: see the next panel."
     ),
     panel(
         _calendar(),
@@ -138,7 +146,8 @@ DASHBOARD = dashboard(
             Term("entries", "count", "Days counted"),
             by=[HUB],
         ),
-        table("usage_estimates", Term("entries_estimate", "sum", "Not counted, estimated"), by=[HUB]),
+        table("usage_estimates", MISSED, by=[HUB]),
+        table("usage_daily", LACKING, where=NOT_WHOLE, by=[HUB]),
         title="Ranking and totals",
         says="Each hub over the chosen days, with the share of opening time that its doors cover. Days counted "
         "leaves out days without data; closed days count as 0. People are those who were counted; beside them an "
@@ -156,9 +165,9 @@ DASHBOARD = dashboard(
         ),
         panel(
             _by_clock_hour(),
-            table("usage_hourly", Term("entries", "sum", "People"), by=[HOUR]),
+            table("usage_hourly", Term("entries", "sum", "People"), by=[HOUR, HUB]),
             title="By hour of the day",
-            says="People entering in each clock hour, added up over the chosen days and hubs.",
+            says="People entering a hub in each clock hour, on average over the chosen hubs and the hours counted.",
             size=(8, 12),
         ),
     ],

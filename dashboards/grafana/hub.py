@@ -126,7 +126,7 @@ DASHBOARD = dashboard(
     ],
     entries_per_day(
         "By local day, with the share of opening time that the doors cover. Pale: provisional. Yellow: in part. "
-        "Marked on the time axis: closed days.",
+        "Grey on top: not counted, estimated. Marked on the time axis: closed days.",
         series("usage_daily", Term("footfall_completeness", "mean"), by=[DAY]),
         overrides={"Doors covered": COMPLETENESS},
     ),

@@ -141,7 +141,15 @@ class EstateDay:
     @property
     def hubs_text(self) -> str:
         """`20 hubs counted, 1 closed, 1 no data`."""
-        shown = [(hubs, WORDS[state]) for state, hubs in self.states.items() if hubs]
+        return self._hubs(*self.states)
+
+    @property
+    def lacking(self) -> str:
+        """`1 hub incomplete, 2 no data`: what the sum lacks; empty where it lacks nothing."""
+        return self._hubs(DayState.PARTIAL, DayState.SILENT)
+
+    def _hubs(self, *states: DayState) -> str:
+        shown = [(hubs, WORDS[state]) for state in states if (hubs := self.states[state])]
         return ", ".join(f"{hubs if i else wording.plural(hubs, 'hub')} {word}" for i, (hubs, word) in enumerate(shown))
 
 

@@ -113,7 +113,11 @@ def _today_note(day: Day) -> str:
 
 def week_ago(day: Day | EstateDay, now: date) -> str:
     """What the same weekday a week ago came to: `Fri 13 Nov, whole day: 326`."""
-    shown = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
+    if isinstance(day, Day):
+        shown = day.text
+    else:
+        shown = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
+        shown += f" ({day.lacking})" if day.lacking and day.entries is not None else ""
     return f"{wording.day(day.date, now)}, whole day: {shown}"
 
 
@@ -249,12 +253,12 @@ def facts(snapshot: Snapshot) -> Facts:
     now = snapshot.now.date()
     week = Total.of([total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs])
     before = Total.of([total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs])
-    change = wording.change(week.entries, before.entries)
     gaps = week.silent_days + week.partial_days
+    change = "" if gaps or before.silent_days or before.partial_days else wording.change(week.entries, before.entries)
     closed = sum(not hub.today.opens for hub in snapshot.hubs)
     return Facts(
         today=wording.number(today.entries),
-        today_note=week_ago(same_day_before, now),
+        today_note=". ".join(note for note in (today.lacking, week_ago(same_day_before, now)) if note),
         week=wording.number(week.entries) if week.counted_days else wording.NO_FIGURE,
         week_note=". ".join(
             part
@@ -306,10 +310,15 @@ def hub_charts(hub: HubNow) -> list[Chart]:
     ]
 
 
+def _is_whole(day: charts.AnyDay) -> bool:
+    """Whether a day's count lacks nothing."""
+    return day.state in (DayState.COUNTED, DayState.ZERO)
+
+
 def _entries_words(days: Sequence[charts.AnyDay]) -> str:
-    counts = [day.entries for day in days if day.entries is not None and not day.today]
+    counts = [day.entries for day in days if day.entries is not None and not day.today and _is_whole(day)]
     if not counts:
-        return "No day was counted yet."
+        return "No day was counted in full yet."
     return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
 
 

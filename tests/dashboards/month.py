@@ -17,6 +17,7 @@ from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day, midnight_ns, to_ns
+from schemas.measures import PeopleState
 from schemas.settings import InfluxSettings
 from sensors.registry import Registry
 from simulators.scenarios import simulation
@@ -37,6 +38,8 @@ NOW = datetime(2025, 11, 7, 15, 0, tzinfo=ZONE)
 LATE_DAY = date(2025, 11, 4)
 PARTIAL_DAY = date(2025, 10, 20)
 """The first and last day of a side door of `north`, which reported once and counted nobody."""
+SILENT_DAY = date(2025, 10, 2)
+"""A day of `cellar` in the month before."""
 SIMULATED = ("north", "night", "south")
 SICK = "cellar"
 """A hub whose air is bad in every way, and whose other sensor was never heard of."""
@@ -130,7 +133,7 @@ def load(server: Influxd, database: str, folder: Path) -> Month:
     _write(store, late)
     _write(store, [_mark(DayMark("south", midnight_ns(LATE_DAY, ZONE)), now_ns)])
     run_jobs(jobs, now_ns + 60 * NS_A_SECOND)
-    _write(store, [_estimate()])
+    _write(store, _missed())
     store.close()
     return Month(server, database, estate, truth)
 
@@ -154,10 +157,13 @@ def _simulated(estate: Estate, now_ns: int, folder: Path) -> tuple[list[str], Tr
     return [*lines, *(_mark(mark, now_ns - 60 * NS_A_SECOND) for mark in sorted(marks))], read_truth(path)
 
 
-def _estimate() -> str:
-    """What jobs writes of a day that was counted in part, where there is more history than here."""
+def _missed() -> Iterator[str]:
+    """What jobs writes of days that were counted in part or not at all, where there is more history than here."""
     fields = {"entries_estimate": 40, "entries_low": 90, "entries_high": 150, "method": 3}
-    return encode("usage_estimates", {"hub": "north"}, fields, midnight_ns(PARTIAL_DAY, ZONE))
+    yield encode("usage_estimates", {"hub": "north"}, fields, midnight_ns(PARTIAL_DAY, ZONE))
+    yield encode("usage_estimates", {"hub": SICK}, fields, midnight_ns(SILENT_DAY, ZONE))
+    silent = {"people_state": int(PeopleState.NONE), "final": True}
+    yield encode("usage_daily", {"hub": SICK}, silent, midnight_ns(SILENT_DAY, ZONE))
 
 
 def _mark(mark: DayMark, marked_ns: int) -> str:
