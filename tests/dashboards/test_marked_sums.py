@@ -44,7 +44,7 @@ ESTATE = {
 }
 MARK = re.compile(r"missing|incomplete|no data|not counted|estimated|days miss", re.IGNORECASE)
 RANGE = ("--from", f"{TODAY - timedelta(days=40)}", "--to", f"{TODAY - timedelta(days=1)}")
-COMMANDS_OF_FIGURES = {
+COMMANDS_OF_FIGURES: dict[str, list[tuple[str, ...]]] = {
     "usage export": [
         ("--format", form, "--per", per, *RANGE) for form in ("csv", "json") for per in ("week", "month", "quarter")
     ],
