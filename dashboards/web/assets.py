@@ -1,4 +1,4 @@
-"""The files that pages ask for: style, script, icon, and plotly's script out of the installed package.
+"""The files that pages ask for: style, script and icon.
 
 Each has its content's hash in its address, so that a browser keeps it for good and still sees every change.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-from plotly.offline import get_plotlyjs
 
 STATIC = Path(__file__).parent / "static"
 
@@ -27,27 +24,18 @@ class Asset(NamedTuple):
     version: str
 
 
-def _file(name: str) -> Callable[[], bytes]:
-    return (STATIC / name).read_bytes
-
-
-def _plotly() -> bytes:
-    return str(get_plotlyjs()).encode()
-
-
-_SOURCES: Mapping[str, tuple[Callable[[], bytes], str]] = {
-    "board.css": (_file("board.css"), "text/css; charset=utf-8"),
-    "board.js": (_file("board.js"), "text/javascript; charset=utf-8"),
-    "icon.svg": (_file("icon.svg"), "image/svg+xml"),
-    "plotly.js": (_plotly, "text/javascript; charset=utf-8"),
+_MEDIA_TYPES: Mapping[str, str] = {
+    "board.css": "text/css; charset=utf-8",
+    "board.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 
 
 @cache
 def load(name: str) -> Asset:
     """The asset of that name, read and compressed once. Raises KeyError where there is none."""
-    read, media_type = _SOURCES[name]
-    content = read()
+    media_type = _MEDIA_TYPES[name]
+    content = (STATIC / name).read_bytes()
     version = hashlib.sha256(content).hexdigest()[:12]
     return Asset(content, gzip.compress(content, 6, mtime=0), media_type, version)
 
@@ -55,14 +43,3 @@ def load(name: str) -> Asset:
 def address(name: str) -> str:
     """Where a page finds an asset: `/static/board.css?v=3f2a...`."""
     return f"/static/{name}?v={load(name).version}"
-
-
-@cache
-def map_style_id() -> str | None:
-    """The id of the style element that plotly's map library adds to every page unless it is already there.
-
-    Our pages have no maps, and their Content-Security-Policy allows no inline styles: with an empty element of that
-    id in place the library leaves the page alone.
-    """
-    found = re.search(rb'getElementById\("([0-9a-f]{64})"\)', load("plotly.js").content)
-    return found[1].decode() if found else None

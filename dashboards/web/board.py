@@ -3,7 +3,7 @@ r"""The web board: what the estate is doing, on pages that any browser on the ne
     browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
                              \-> Queries -------> store       /api/daily
 
-Nothing is fetched from elsewhere: plotly's script comes out of the installed package, fonts are the system's own.
+Nothing is fetched from elsewhere: charts are drawn here as SVG, fonts are the system's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
-from dashboards.web import assets, pages, tables, views
+from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.access import is_host_of_board
 from dashboards.web.snapshot import DAYS, SnapshotSource
 from schemas import MEASURES, Estate
@@ -119,7 +119,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             snapshot=snapshot,
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
-            chart=views.estate_chart(snapshot),
+            chart=charts.entries(snapshot.days, snapshot.now.date(), "People entering, all hubs"),
             days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),

@@ -1,129 +1,237 @@
-"""The board's charts as plotly figures.
+"""The board's charts: what each shows of a hub's days and hours. Their drawing is `dashboards.charts`.
 
-A colour is the name of one of the style sheet's custom properties (`--entries`); the page puts its value in, so that
-light, dark and print each have their own. Texts on hover are worded here: a chart and its table say the same.
+Texts under the pointer are worded here: a chart and its table say the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date
 
+from dashboards.charts import (
+    Band,
+    Bars,
+    Chart,
+    Dots,
+    Fill,
+    Layer,
+    Limit,
+    Line,
+    Marks,
+    Shape,
+    Slot,
+    Tick,
+    Tone,
+)
 from dashboards.web import wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
 from dashboards.web.snapshot import Hour
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
 
-Figure = dict[str, Any]
 AnyDay = Day | EstateDay
 
-_DAY_MS = 86_400_000
-_BAR_MS, _RANGE_MS = 0.75 * _DAY_MS, 0.55 * _DAY_MS
-
-_SHAPES = {
-    DayState.CLOSED: ("line-ew-open", "--quiet", "closed"),
-    DayState.ZERO: ("circle-open", "--entries", "no visitors"),
-    DayState.SILENT: ("x-thin-open", "--alarm", "no data"),
-    DayState.PARTIAL: ("diamond-open", "--entries", "incomplete, nobody counted"),
+_MARKS = {
+    DayState.CLOSED: (Shape.DASH, Tone.QUIET, "closed"),
+    DayState.ZERO: (Shape.RING, Tone.ENTRIES, "no visitors"),
+    DayState.SILENT: (Shape.CROSS, Tone.ALARM, "no data"),
+    DayState.PARTIAL: (Shape.DIAMOND, Tone.ENTRIES, "incomplete, nobody counted"),
 }
 """What stands at the foot of a day that has no bar."""
+_MONDAYS_MAX = 9
+_HOURS_A_TICK = 3
+_RANGE_WIDTH = 0.55
 
 
-def entries(days: Sequence[AnyDay], now: date) -> Figure:
-    """Entries per day. Solid: counted. Hatched: incomplete. Outlined: so far. A mark where there is nobody to draw."""
-    bars = [d for d in days if d.entries and d.state not in WITHOUT_COUNT]
-    whole = [d for d in bars if d.state is DayState.COUNTED and not d.today]
-    partial = [d for d in bars if d.state is DayState.PARTIAL and not d.today]
-    so_far = [d for d in bars if d.today]
-    traces = [
-        _bars("counted", whole, now, {"color": "--entries"}),
-        _bars("incomplete", partial, now, _hatched("/")),
-        _bars("today, so far", so_far, now, _outlined()),
-        *(_marks(state, [d for d in days if d.state is state and d not in bars], now) for state in _SHAPES),
+def entries(days: Sequence[AnyDay], now: date, title: str = "People entering") -> Chart:
+    """Entries per day. Solid: counted. Hatched: incomplete. Pale: so far. A mark where there is nobody to draw."""
+    bars = {i: day for i, day in enumerate(days) if day.entries and day.state not in WITHOUT_COUNT}
+
+    def counts(*states: DayState, today: bool = False) -> dict[int, float]:
+        return {
+            i: float(day.entries or 0)
+            for i, day in bars.items()
+            if day.today is today and (today or day.state in states)
+        }
+
+    layers: list[Layer] = [
+        Bars("counted", Tone.ENTRIES, counts(DayState.COUNTED)),
+        Bars("incomplete", Tone.ENTRIES, counts(DayState.PARTIAL), Fill.HATCHED),
+        Bars("today, so far", Tone.ENTRIES, counts(today=True), Fill.PALE),
+        *(
+            Marks(name, tone, shape, [i for i, day in enumerate(days) if day.state is state and i not in bars])
+            for state, (shape, tone, name) in _MARKS.items()
+        ),
     ]
-    return _figure([trace for trace in traces if trace["x"]], days, now)
+    slots = [Slot(_hover(day, now)) for day in days]
+    return Chart("entries", title, "people a day", _entries_summary(days), slots, _mondays(days, now), layers)
 
 
-def hours(of: Sequence[Hour]) -> Figure:
+def hours(of: Sequence[Hour]) -> Chart:
     """Today's hours beside those of a week ago. Each keeps its place: on a day of a clock change there are 23 or 25."""
-    places = list(range(len(of)))
     labels = [wording.clock(hour.start) for hour in of]
-    today = _trace(places, [f"<b>{labels[i]}</b><br>{_people(hour.entries)}" for i, hour in enumerate(of)]) | {
-        "type": "bar",
-        "name": "today, so far",
-        "y": [hour.entries for hour in of],
-        "marker": _outlined(),
-    }
-    texts = [f"<b>{labels[i]}</b> a week ago<br>{_people(hour.week_ago)}" for i, hour in enumerate(of)]
-    week_ago = _trace(places, texts) | {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "a week ago",
-        "y": [hour.week_ago for hour in of],
-        "line": {"color": "--quiet", "width": 1.5, "shape": "hvh", "dash": "dot"},
-    }
-    ticks = places[::3]
-    axis = _axis() | {
-        "range": [-0.5, len(of) - 0.5],
-        "tickvals": ticks,
-        "ticktext": [labels[place] for place in ticks],
-    }
-    return {"data": [today, week_ago], "layout": _layout(axis, from_zero=True)}
+    today = {i: float(hour.entries) for i, hour in enumerate(of) if hour.entries is not None}
+    # A line in steps: each hour's value from its beginning to its end.
+    week_ago = [(i + edge, hour.week_ago) for i, hour in enumerate(of) for edge in (0, 1)]
+    return Chart(
+        "hours",
+        "Today by the hour",
+        "people entering",
+        _hours_summary(of),
+        [
+            Slot((label, f"{_people(hour.entries)} today", f"{_people(hour.week_ago)} a week ago"))
+            for label, hour in zip(labels, of, strict=True)
+        ],
+        [Tick(i + 0.5, labels[i], spare=i % 2 == 1) for i in range(0, len(of), _HOURS_A_TICK)],
+        (
+            Bars("today, so far", Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
+            Line("a week ago", Tone.QUIET, week_ago, dashed=True),
+        ),
+    )
+
+
+def wifi(days: Sequence[Day], now: date) -> Chart:
+    """The most Wi-Fi clients connected at once, and the mean over opening hours."""
+    return _measure(
+        "wifi",
+        ("Wi-Fi", "clients connected"),
+        days,
+        now,
+        {"most at once": "wifi_peak_clients", "mean while open": "wifi_mean_clients"},
+        (
+            _line("", days, "wifi_peak_clients", Tone.WIFI),
+            _dots("most at once", days, "wifi_peak_clients", Tone.WIFI),
+            Dots("mean while open", Tone.WIFI, _values(days, "wifi_mean_clients"), frozenset(range(len(days)))),
+        ),
+        from_zero=True,
+    )
+
+
+def temperature(days: Sequence[Day], now: date) -> Chart:
+    """Each day's range and mean, beside the lowest temperature for a workroom."""
+    return _measure(
+        "temperature",
+        ("Temperature", "°C"),
+        days,
+        now,
+        {"mean while open": "temperature_mean_c", "lowest": "temperature_min_c", "highest": "temperature_max_c"},
+        (
+            _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), Tone.HEAT),
+            _dots("mean while open", days, "temperature_mean_c", Tone.HEAT),
+            Limit(f"{WORKROOM_MIN_C} °C, the least for a workroom", Tone.COLD, WORKROOM_MIN_C),
+        ),
+    )
+
+
+def humidity(days: Sequence[Day], now: date) -> Chart:
+    """Each day's mean, beside the comfort band."""
+    low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
+    return _measure(
+        "humidity",
+        ("Relative humidity", "%"),
+        days,
+        now,
+        {"mean while open": "relative_humidity_mean_pct"},
+        (
+            Band(f"comfort, {low} to {high} %", Tone.GOOD, low, high),
+            _line("", days, "relative_humidity_mean_pct", Tone.DAMP),
+            _dots("mean while open", days, "relative_humidity_mean_pct", Tone.DAMP),
+        ),
+    )
+
+
+def co2(days: Sequence[Day], now: date) -> Chart:
+    """Each day's mean and maximum, beside the two guide values."""
+    return _measure(
+        "co2",
+        ("CO₂", "ppm"),
+        days,
+        now,
+        {"mean while open": "co2_mean_ppm", "highest": "co2_max_ppm"},
+        (
+            _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), Tone.AIR),
+            _dots("mean while open", days, "co2_mean_ppm", Tone.AIR),
+            Limit(f"{CO2_FAIR_PPM} ppm, well ventilated below", Tone.QUIET, CO2_FAIR_PPM),
+            Limit(f"{wording.number(CO2_POOR_PPM)} ppm, poor above", Tone.ALARM, CO2_POOR_PPM),
+        ),
+    )
+
+
+def pressure(days: Sequence[Day], now: date, unit: str) -> Chart:
+    """Each day's mean; `unit` says of which altitude it is."""
+    return _measure(
+        "pressure",
+        ("Pressure", unit),
+        days,
+        now,
+        {"mean": "pressure_mean_hpa"},
+        (
+            _line("", days, "pressure_mean_hpa", Tone.AIR_MASS),
+            _dots("mean", days, "pressure_mean_hpa", Tone.AIR_MASS),
+        ),
+    )
+
+
+def _measure(
+    id_: str,
+    title: tuple[str, str],
+    days: Sequence[Day],
+    now: date,
+    said: dict[str, str],
+    layers: Sequence[Layer],
+    *,
+    from_zero: bool = False,
+) -> Chart:
+    """A chart of days: `said` are the figures that stand under the pointer, the last of them in the summary."""
+    slots = [
+        Slot(
+            (
+                _heading(day, now),
+                *(f"{name}: {wording.measure(day.figure(field), field)}" for name, field in said.items()),
+            )
+        )
+        for day in days
+    ]
+    summary = _summary(days, list(said.values())[-1])
+    return Chart(id_, *title, summary, slots, _mondays(days, now), layers, from_zero=from_zero)
+
+
+def _values(days: Sequence[Day], field: str) -> dict[int, float]:
+    return {i: value for i, day in enumerate(days) if (value := day.figure(field)) is not None}
+
+
+def _dots(name: str, days: Sequence[Day], field: str, tone: Tone) -> Dots:
+    return Dots(name, tone, _values(days, field), frozenset(i for i, day in enumerate(days) if day.today))
+
+
+def _line(name: str, days: Sequence[Day], field: str, tone: Tone) -> Line:
+    return Line(name, tone, [(i + 0.5, day.figure(field)) for i, day in enumerate(days)])
+
+
+def _range(name: str, days: Sequence[Day], ends: tuple[str, str], tone: Tone) -> Bars:
+    """Floating bars: a gap stays a gap, where a filled band would be drawn across it."""
+    low, high = (_values(days, end) for end in ends)
+    known = {i: value for i, value in high.items() if i in low}
+    return Bars(name, tone, known, Fill.PALE, {i: low[i] for i in known}, _RANGE_WIDTH)
+
+
+def _mondays(days: Sequence[AnyDay], now: date) -> list[Tick]:
+    mondays = [i for i, day in enumerate(days) if day.date.weekday() == 0]
+    shown = mondays[:: -(-len(mondays) // _MONDAYS_MAX) or 1]
+    return [Tick(i + 0.5, wording.day(days[i].date, now), spare=n % 2 == 1) for n, i in enumerate(shown)]
 
 
 def _people(count: int | None) -> str:
     return "no count" if count is None else f"{wording.plural(count, 'person', 'people')} in"
 
 
-def _trace(x: Sequence[str | int], texts: Sequence[str]) -> Figure:
-    """What every trace of figures has: where its points are, and what each says under the pointer."""
-    return {"x": x, "customdata": texts, "hovertemplate": "%{customdata}<extra></extra>"}
-
-
-def _by_day(days: Sequence[AnyDay], texts: Sequence[str]) -> Figure:
-    return _trace([day.date.isoformat() for day in days], texts)
-
-
-def _bars(name: str, days: Sequence[AnyDay], now: date, marker: dict[str, Any]) -> Figure:
-    return _by_day(days, [_hover(day, now) for day in days]) | {
-        "type": "bar",
-        "name": name,
-        "y": [day.entries for day in days],
-        "width": _BAR_MS,
-        "marker": marker,
-    }
-
-
-def _hatched(shape: str) -> dict[str, Any]:
-    pattern = {"shape": shape, "fgcolor": "--entries", "bgcolor": "--card", "size": 6, "solidity": 0.45}
-    return {"color": "--entries", "pattern": pattern, "line": {"color": "--entries", "width": 1}}
-
-
-def _outlined() -> dict[str, Any]:
-    return {"color": "--entries-pale", "line": {"color": "--entries", "width": 1.5}}
-
-
-def _marks(state: DayState, days: Sequence[AnyDay], now: date) -> Figure:
-    symbol, colour, name = _SHAPES[state]
-    return _by_day(days, [_hover(day, now) for day in days]) | {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "y": [0] * len(days),
-        "cliponaxis": False,
-        "marker": {"symbol": symbol, "color": colour, "size": 9, "line": {"width": 2, "color": colour}},
-    }
-
-
-def _hover(day: AnyDay, now: date) -> str:
+def _hover(day: AnyDay, now: date) -> tuple[str, ...]:
     first = WORDS[day.state] if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
     rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
-    return "<br>".join([_heading(day, now), first, *rest])
+    return _heading(day, now), first, *rest
 
 
 def _heading(day: AnyDay, now: date) -> str:
-    return f"<b>{wording.day(day.date, now)}</b>" + (" so far" if day.today else "")
+    return wording.day(day.date, now) + (" so far" if day.today else "")
 
 
 def _caveats(day: Day) -> list[str]:
@@ -137,163 +245,28 @@ def _caveats(day: Day) -> list[str]:
     return caveats
 
 
-def wifi(days: Sequence[Day], now: date) -> Figure:
-    """The most Wi-Fi clients connected at once, and the mean over opening hours."""
-    traces = [
-        _dots("most at once", days, "wifi_peak_clients", now, "--wifi", lines=True),
-        _dots("mean while open", days, "wifi_mean_clients", now, "--wifi", hollow=True),
-    ]
-    return _figure(traces, days, now)
+def _entries_summary(days: Sequence[AnyDay]) -> str:
+    counts = [day.entries for day in days if day.entries is not None and not day.today and _is_whole(day)]
+    if not counts:
+        return "No day was counted in full yet."
+    return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
 
 
-def temperature(days: Sequence[Day], now: date) -> Figure:
-    """Each day's range and mean, beside the lowest temperature for a workroom."""
-    traces = [
-        _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), now, "--heat"),
-        _dots("mean while open", days, "temperature_mean_c", now, "--heat"),
-        _limit(days, WORKROOM_MIN_C, f"{WORKROOM_MIN_C} °C, the least for a workroom", "--cold"),
-    ]
-    return _figure(traces, days, now, from_zero=False)
+def _is_whole(day: AnyDay) -> bool:
+    """Whether a day's count lacks nothing."""
+    return day.state in (DayState.COUNTED, DayState.ZERO)
 
 
-def humidity(days: Sequence[Day], now: date) -> Figure:
-    """Each day's mean, beside the comfort band."""
-    low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
-    traces = [
-        _band(days, low, high, f"comfort, {low} to {high} %"),
-        _dots("mean while open", days, "relative_humidity_mean_pct", now, "--damp", lines=True),
-    ]
-    return _figure(traces, days, now, from_zero=False)
+def _hours_summary(of: Sequence[Hour]) -> str:
+    counted = [hour for hour in of if hour.entries]
+    if not counted:
+        return "Nobody was counted yet today."
+    busiest = max(counted, key=lambda hour: hour.entries or 0)
+    return f"Busiest so far from {wording.clock(busiest.start)}, with {wording.number(busiest.entries)} people."
 
 
-def co2(days: Sequence[Day], now: date) -> Figure:
-    """Each day's mean and maximum, beside the two guide values."""
-    traces = [
-        _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), now, "--air"),
-        _dots("mean while open", days, "co2_mean_ppm", now, "--air"),
-        _limit(days, CO2_FAIR_PPM, f"{CO2_FAIR_PPM} ppm, well ventilated below", "--quiet"),
-        _limit(days, CO2_POOR_PPM, f"{wording.number(CO2_POOR_PPM)} ppm, poor above", "--alarm"),
-    ]
-    return _figure(traces, days, now, from_zero=False)
-
-
-def pressure(days: Sequence[Day], now: date) -> Figure:
-    """Each day's mean."""
-    return _figure(
-        [_dots("mean", days, "pressure_mean_hpa", now, "--air-mass", lines=True)], days, now, from_zero=False
-    )
-
-
-def _dots(
-    name: str, days: Sequence[Day], figure: str, now: date, colour: str, *, lines: bool = False, hollow: bool = False
-) -> Figure:
-    texts = [f"{_heading(day, now)}<br>{name}: {wording.measure(day.figure(figure), figure)}" for day in days]
-    return _by_day(days, texts) | {
-        "type": "scatter",
-        "mode": "lines+markers" if lines else "markers",
-        "name": name,
-        "y": [day.figure(figure) for day in days],
-        "connectgaps": False,
-        "cliponaxis": False,
-        "line": {"color": colour, "width": 2},
-        "marker": {
-            "symbol": ["circle-open" if hollow or day.today else "circle" for day in days],
-            "color": colour,
-            "size": 7,
-            "line": {"width": 1.5, "color": colour},
-        },
-    }
-
-
-def _range(name: str, days: Sequence[Day], ends: tuple[str, str], now: date, colour: str) -> Figure:
-    """Floating bars: a gap stays a gap, where a filled band would be drawn across it."""
-    pairs = [[day.figure(end) for end in ends] for day in days]
-    spans = (" to ".join(wording.measure(day.figure(end), end) for end in ends) for day in days)
-    texts = [f"{_heading(day, now)}<br>{name}: {span}" for day, span in zip(days, spans, strict=True)]
-    return _by_day(days, texts) | {
-        "type": "bar",
-        "name": name,
-        "base": [None if high is None else low for low, high in pairs],
-        "y": [None if low is None or high is None else high - low for low, high in pairs],
-        "marker": {"color": f"{colour}-pale", "line": {"color": colour, "width": 1}},
-        "width": _RANGE_MS,
-    }
-
-
-def _limit(days: Sequence[Day], value: float, name: str, colour: str) -> Figure:
-    """A dashed line across the chart, named in the legend: words on the line would lie over the bars."""
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": list(_edges(days)),
-        "y": [value, value],
-        "hoverinfo": "skip",
-        "line": {"color": colour, "width": 1.5, "dash": "dash"},
-    }
-
-
-def _band(days: Sequence[Day], low: float, high: float, name: str) -> Figure:
-    left, right = _edges(days)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": [left, right, right, left],
-        "y": [low, low, high, high],
-        "fill": "toself",
-        "fillcolor": "--good-pale",
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-    }
-
-
-def _figure(traces: list[Figure], days: Sequence[AnyDay], now: date, *, from_zero: bool = True) -> Figure:
-    mondays = [d.date for d in days if d.date.weekday() == 0]
-    axis = _axis() | {
-        "type": "date",
-        "range": list(_edges(days)),
-        "tickvals": [day.isoformat() for day in mondays],
-        "ticktext": [wording.day(day, now) for day in mondays],
-    }
-    return {"data": traces, "layout": _layout(axis, from_zero=from_zero)}
-
-
-def _axis() -> Figure:
-    return {"ticks": "outside", "tickcolor": "--rule", "showgrid": False, "linecolor": "--rule", "fixedrange": True}
-
-
-def _layout(x_axis: Figure, *, from_zero: bool) -> Figure:
-    return {
-        "barmode": "overlay",
-        "bargap": 0.25,
-        "hovermode": "closest",
-        "dragmode": False,
-        "margin": {"l": 40, "r": 8, "t": 8, "b": 30},
-        "paper_bgcolor": "--card",
-        "plot_bgcolor": "--card",
-        "font": {"color": "--ink", "size": 12},
-        "hoverlabel": {"bgcolor": "--ink", "bordercolor": "--ink", "font": {"color": "--card"}, "align": "left"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
-        | {"itemdoubleclick": False},
-        "showlegend": True,
-        "xaxis": x_axis,
-        "yaxis": {
-            "automargin": True,
-            "rangemode": "tozero" if from_zero else "normal",
-            "gridcolor": "--rule",
-            "zeroline": from_zero,
-            "zerolinecolor": "--rule",
-            "separatethousands": True,
-            "nticks": 6,
-            "fixedrange": True,
-        },
-        "separators": ".\u202f",
-    }
-
-
-def _edges(days: Sequence[AnyDay]) -> tuple[str, str]:
-    """The outer edges of the first and the last day's bars, which stand around their midnights."""
-    first, last = (datetime.combine(days[at].date, time()) for at in (0, -1))
-    half = timedelta(hours=12)
-    return (first - half).isoformat(), (last + half).isoformat()
+def _summary(days: Sequence[Day], field: str) -> str:
+    values = [value for day in days if (value := day.figure(field)) is not None]
+    if not values:
+        return "No day was measured yet."
+    return f"{wording.measure(min(values), field)} to {wording.measure(max(values), field)} over the last 30 days."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
+from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
@@ -23,16 +22,10 @@ _ENVIRONMENT = Environment(
 )
 
 
-def _json_for_script(value: object) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end the element."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped
-
-
-_ENVIRONMENT.filters["json_for_script"] = _json_for_script
 _ENVIRONMENT.globals.update(
     asset=assets.address,
-    map_style_id=assets.map_style_id,
+    draw=draw,
+    legend=legend,
     wording=wording,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
+from dashboards.charts import Chart
 from dashboards.web import charts, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
-from dashboards.web.snapshot import Hour, HubNow, Snapshot
+from dashboards.web.snapshot import HubNow, Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND
@@ -273,65 +274,13 @@ def facts(snapshot: Snapshot) -> Facts:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A figure with its title, its place for a table, and what it shows in a sentence."""
-
-    id: str
-    title: str
-    unit: str
-    words: str
-    figure: charts.Figure
-
-
-def estate_chart(snapshot: Snapshot) -> Chart:
-    """Entries per day of all hubs."""
-    days, now = snapshot.days, snapshot.now.date()
-    return Chart(
-        "entries", "People entering, all hubs", "people a day", _entries_words(days), charts.entries(days, now)
-    )
-
-
 def hub_charts(hub: HubNow) -> list[Chart]:
-    """A hub's month, a chart for each measure."""
+    """A hub's month, a chart for each measure, and its day by the hour."""
     days, now = hub.days, hub.state.now.date()
     hpa = "hPa, at sea level" if hub.state.sea_level else "hPa, at the hub's altitude"
-    measures = (
-        ("wifi", "Wi-Fi", "clients connected", "wifi_peak_clients", charts.wifi),
-        ("temperature", "Temperature", "°C", "temperature_mean_c", charts.temperature),
-        ("co2", "CO₂", "ppm", "co2_max_ppm", charts.co2),
-        ("humidity", "Relative humidity", "%", "relative_humidity_mean_pct", charts.humidity),
-        ("pressure", "Pressure", hpa, "pressure_mean_hpa", charts.pressure),
-    )
     return [
-        Chart("entries", "People entering", "people a day", _entries_words(days), charts.entries(days, now)),
-        Chart("hours", "Today by the hour", "people entering", _hours_words(hub.hours), charts.hours(hub.hours)),
-        *(Chart(id_, title, unit, _words(days, name), draw(days, now)) for id_, title, unit, name, draw in measures),
+        charts.entries(days, now),
+        charts.hours(hub.hours),
+        *(draw(days, now) for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity)),
+        charts.pressure(days, now, hpa),
     ]
-
-
-def _is_whole(day: charts.AnyDay) -> bool:
-    """Whether a day's count lacks nothing."""
-    return day.state in (DayState.COUNTED, DayState.ZERO)
-
-
-def _entries_words(days: Sequence[charts.AnyDay]) -> str:
-    counts = [day.entries for day in days if day.entries is not None and not day.today and _is_whole(day)]
-    if not counts:
-        return "No day was counted in full yet."
-    return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
-
-
-def _hours_words(hours: Sequence[Hour]) -> str:
-    counted = [hour for hour in hours if hour.entries]
-    if not counted:
-        return "Nobody was counted yet today."
-    busiest = max(counted, key=lambda hour: hour.entries or 0)
-    return f"Busiest so far from {wording.clock(busiest.start)}, with {wording.number(busiest.entries)} people."
-
-
-def _words(days: Sequence[Day], name: str) -> str:
-    values = [value for day in days if (value := day.figure(name)) is not None]
-    if not values:
-        return "No day was measured yet."
-    return f"{wording.measure(min(values), name)} to {wording.measure(max(values), name)} over the last 30 days."

@@ -63,7 +63,6 @@ HEAVY = {
     "influxdb_client",
     "holidays",
     "apscheduler",
-    "plotly",
     "numpy",
     "amqtt",
     "paho",

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 from fastapi.testclient import TestClient
-from plotly.offline import get_plotlyjs
 
+from dashboards.web import assets
 from schemas import Estate
 from schemas.measurements import USAGE_FIELDS
 from tests.dashboards.conftest import Filled
@@ -87,14 +87,14 @@ def test_every_answer_carries_the_security_headers(known: Filled, browse: Browse
     assert headers["referrer-policy"] == "same-origin"
 
 
-def test_plotlys_script_comes_compressed_from_here_and_is_kept(known: Filled, browse: Browse) -> None:
+def test_a_script_comes_compressed_from_here_and_is_kept(known: Filled, browse: Browse) -> None:
     client = browse(known)
-    address = next(part for part in client.get("/").text.split('"') if part.startswith("/static/plotly.js"))
+    address = next(part for part in client.get("/").text.split('"') if part.startswith("/static/board.js"))
     with client.stream("GET", address) as answer:
         packed = b"".join(answer.iter_raw())
         assert answer.headers["content-encoding"] == "gzip"
         assert "immutable" in answer.headers["cache-control"]
-    assert gzip.decompress(packed).decode() == get_plotlyjs()
+    assert gzip.decompress(packed) == (assets.STATIC / "board.js").read_bytes()
 
 
 @pytest.mark.claim("S-34")

@@ -1,7 +1,6 @@
 """The pages in a real browser: the charts are drawn, and nothing is blocked or broken."""
 
 import itertools
-import re
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +11,7 @@ from dashboards.web.server import BoardServer
 from schemas.localtime import NS_A_SECOND, to_ns
 from tests.browser import Chromium
 from tests.dashboards.conftest import ESTATE, NOW, Filled
+from tests.dashboards.drawn import charts_of
 
 
 @pytest.mark.needs("chromium")
@@ -22,14 +22,10 @@ def test_charts_are_drawn_and_the_console_stays_empty(
     with BoardServer(board_over(known), port=0) as server:
         page = chromium.visit(server.url + path)
     assert page.console == ()
-    drawn = re.findall(
-        r'<div class="plot[^"]*js-plotly-plot[^"]*" id="plot-[a-z0-9]+".*?<svg class="main-svg"', page.dom
-    )
+    drawn = charts_of(page.dom)
     assert len(drawn) == charts
-    assert page.dom.count('<g class="xaxislayer-above"><path') == charts
     # 26 opening days and today, each a bar, in the chart of entries.
-    entries = page.dom.split('id="plot-entries"')[1].split("</section>")[0]
-    assert entries.count('<g class="point">') == 27
+    assert len(drawn["entries"].at("bar")) == 27
 
 
 @pytest.mark.needs("chromium")
@@ -45,5 +41,5 @@ def test_the_page_brings_in_new_figures_by_itself_and_keeps_its_charts(known: Fi
     assert page.console == ()
     # Asked at 14:05, and again after one and two minutes of the page's own time.
     assert "Fri 20 Nov, 14:07" in page.dom
-    assert page.dom.count("js-plotly-plot") == 1
+    assert charts_of(page.dom)["entries"].slots[-1][0] == "Fri 20 Nov so far"
     assert '<tr data-hub="armley"' in page.dom

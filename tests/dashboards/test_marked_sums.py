@@ -28,6 +28,7 @@ from stores.lines import encode
 from stores.protocol import Accepted, Store
 from tests.cli.command import CommandLine
 from tests.dashboards.conftest import LONDON, NOW, TODAY, day_line, fresh_readings, hub
+from tests.dashboards.drawn import charts_of
 from tests.dashboards.grafana_queries import questions
 from tests.dashboards.test_pages import text_of
 from tests.servers import Influxd
@@ -128,17 +129,11 @@ def is_marked(row: dict[str, Any]) -> bool:
 
 def units_of(html: str) -> list[str]:
     """A page as a person takes it in: line by line, tile by tile, and each bar of a chart with its words."""
-    units = [trace_words for figure in charts_of(html) for trace_words in figure]
+    units = ["\n".join(words) for chart in charts_of(html).values() for words in chart.slots]
     for pattern in (r"<tr\b.*?</tr>", r'<div class="fact\b.*?</div>', r"<li\b.*?</li>", r"<svg\b.*?</svg>"):
         units += [text_of(unit.group()) + unit.group() for unit in re.finditer(pattern, html, re.DOTALL)]
         html = re.sub(pattern, "", html, flags=re.DOTALL)
     return [*units, *(text_of(part) for part in re.split(r"</?(?:p|h\d|section|caption|summary)\b", html))]
-
-
-def charts_of(html: str) -> Iterator[list[str]]:
-    for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL):
-        for trace in json.loads(text)["data"]:
-            yield [f"{y} {words}" for y, words in zip(trace["y"], trace.get("customdata", trace["y"]), strict=True)]
 
 
 def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> None:

@@ -1,13 +1,11 @@
 """The pages say what the store holds, and say it so that zero, closed and silent can't be taken for each other."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 
-import plotly.graph_objects as go
 import pytest
 from fastapi.testclient import TestClient
 
@@ -20,6 +18,7 @@ from schemas.measures import PeopleState
 from stores.lines import encode
 from stores.protocol import StoreError
 from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, NOW, TODAY, Filled
+from tests.dashboards.drawn import charts_of
 from usage.sensor_limit import UNNAMED_SENSORS_MAX
 
 Browse = Callable[..., TestClient]
@@ -37,12 +36,6 @@ def hub_line(html: str, hub_id: str) -> str:
     found = re.search(rf'<tr data-hub="{hub_id}".*?</tr>', html, flags=re.DOTALL)
     assert found is not None
     return text_of(found[0])
-
-
-def figures_of(html: str) -> dict[str, dict[str, list[dict[str, object]]]]:
-    """The page's charts by the id of their place."""
-    found = re.findall(r'<script type="application/json" data-figure="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
-    return {place: json.loads(text) for place, text in found}
 
 
 def day_line(html: str, day: date) -> str:
@@ -67,29 +60,30 @@ def test_the_estate_page_adds_up_what_the_store_holds(known: Filled, browse: Bro
 
 
 def test_the_estate_chart_holds_each_days_sum(known: Filled, browse: Browse) -> None:
-    chart = figures_of(browse(known).get("/").text)["plot-entries"]
-    shown = {x: y for trace in chart["data"] for x, y in zip(trace["x"], trace["y"], strict=True)}  # type: ignore[call-overload] # JSON
-    expected = {
-        (TODAY - timedelta(days=back)).isoformat(): 230 - back if (TODAY - timedelta(days=back)).weekday() != 6 else 0
-        for back in range(31)
-    }
-    assert shown == expected
+    chart = charts_of(browse(known).get("/").text)["entries"]
+    days = [TODAY - timedelta(days=back) for back in range(30, -1, -1)]
+    sums = [0 if day.weekday() == 6 else 230 - (TODAY - day).days for day in days]
+    assert [words[1] for words in chart.slots] == [f"{people} people in" for people in sums]
+    assert [words[0].split(" so")[0] for words in chart.slots] == [f"{day:%a} {day.day} {day:%b}" for day in days]
+    heights = chart.heights("bar")
+    assert list(heights) == [i for i, people in enumerate(sums) if people]
+    assert heights[30] / heights[0] == pytest.approx(230 / 200, rel=0.01)
 
 
 def test_todays_bar_is_drawn_apart_as_so_far(known: Filled, browse: Browse) -> None:
     for path in ("/", "/hubs/armley"):
-        chart = figures_of(browse(known).get(path).text)["plot-entries"]
-        assert [t["x"] for t in chart["data"] if t["name"] == "today, so far"] == [["2026-11-20"]]
+        chart = charts_of(browse(known).get(path).text)["entries"]
+        assert chart.at("bar pale") == [30]
+        assert "today, so far" in chart.legend
+        assert chart.slots[30][0] == "Fri 20 Nov so far"
 
 
-def test_every_chart_is_a_valid_plotly_figure(known: Filled, browse: Browse) -> None:
+def test_every_page_shows_its_charts(known: Filled, browse: Browse) -> None:
     client = browse(known)
-    charts = figures_of(client.get("/").text) | figures_of(client.get("/hubs/armley").text)
-    assert len(charts) == 7
-    for chart in charts.values():
-        # The validator knows no custom properties: colours are the page's part.
-        text = re.sub(r'"--[a-z-]+"', '"#123456"', json.dumps(chart))
-        go.Figure(json.loads(text), skip_invalid=False)
+    assert [*charts_of(client.get("/").text)] == ["entries"]
+    hub_charts = charts_of(client.get("/hubs/armley").text)
+    assert [*hub_charts] == ["entries", "hours", "wifi", "temperature", "co2", "humidity", "pressure"]
+    assert all(chart.slots for chart in hub_charts.values())
 
 
 def test_a_hubs_line_shows_now_and_the_day_in_human_units(known: Filled, browse: Browse) -> None:
@@ -134,17 +128,13 @@ def test_zero_closed_and_no_data_are_told_apart(filled: Filled, browse: Browse) 
     assert re.match(r" Sun 15 Nov closed", day_line(html, closed))
     assert re.match(r" Tue 17 Nov no data –", day_line(html, silent))  # noqa: RUF001 - the dash of the page
     assert re.match(r" Mon 16 Nov 20 \(72 % of the day covered\)", day_line(html, partial))
-    drawn = {
-        (trace["name"], x)
-        for trace in figures_of(html)["plot-entries"]["data"]
-        for x in trace["x"]  # type: ignore[attr-defined] # JSON
-    }
-    assert {
-        ("no visitors", zero.isoformat()),
-        ("closed", closed.isoformat()),
-        ("no data", silent.isoformat()),
-        ("incomplete", partial.isoformat()),
-    } <= drawn
+    chart = charts_of(html)["entries"]
+    place = {day: 30 - (TODAY - day).days for day in (zero, closed, silent, partial)}
+    assert place[zero] in chart.at("mark-at t-entries")
+    assert place[closed] in chart.at("mark-at t-quiet")
+    assert place[silent] in chart.at("mark-at t-alarm")
+    assert chart.at("bar hatched") == [place[partial]]
+    assert {"no visitors", "closed", "no data", "incomplete"} <= set(chart.legend)
 
 
 def test_an_incomplete_day_that_counted_nobody_has_a_mark_and_no_bar(filled: Filled, browse: Browse) -> None:
@@ -155,10 +145,11 @@ def test_an_incomplete_day_that_counted_nobody_has_a_mark_and_no_bar(filled: Fil
     filled.put_day("armley", TODAY, 0)
     filled.put_day("beeston", TODAY - timedelta(days=2), 50)
     filled.put_reading("armley", "footfall", "door-1", timedelta(minutes=2), entries=0, exits=0)
-    for path, days in (("/", [past.isoformat(), TODAY.isoformat()]), ("/hubs/armley", [past.isoformat()])):
-        traces = figures_of(browse(filled).get(path).text)["plot-entries"]["data"]
-        assert [trace["x"] for trace in traces if trace["name"] == "incomplete, nobody counted"] == [days]
-        assert all(0 not in trace["y"] for trace in traces if trace["type"] == "bar")  # type: ignore[operator] # JSON
+    for path, days in (("/", [29, 30]), ("/hubs/armley", [29])):
+        chart = charts_of(browse(filled).get(path).text)["entries"]
+        assert "incomplete, nobody counted" in chart.legend
+        assert set(days) <= set(chart.at("mark-at t-entries"))
+        assert not set(days) & set(chart.at("bar"))
 
 
 def test_a_hub_closed_today_is_closed_though_its_counter_is_silent(filled: Filled, browse: Browse) -> None:
@@ -326,9 +317,16 @@ def test_todays_hours_stand_beside_those_of_a_week_ago(known: Filled, browse: Br
     hours = [(TODAY, hour, hour) for hour in range(15)]
     hours += [(TODAY - timedelta(days=7), hour, hour * 10) for hour in range(24)]
     known.put(*(hour_line(*hour) for hour in hours))
-    today, week_ago = figures_of(browse(known).get("/hubs/armley").text)["plot-hours"]["data"]
-    assert today["y"] == [*range(15), *[None] * 9]
-    assert week_ago["y"] == [hour * 10 for hour in range(24)]
+
+    def words(people: int) -> str:
+        return f"{people} {'person' if people == 1 else 'people'} in"
+
+    page = browse(known).get("/hubs/armley").text
+    chart = charts_of(page)["hours"]
+    assert [slot[1] for slot in chart.slots] == [*(f"{words(n)} today" for n in range(15)), *["no count today"] * 9]
+    assert [slot[2] for slot in chart.slots] == [f"{words(hour * 10)} a week ago" for hour in range(24)]
+    assert chart.at("bar") == [*range(1, 15)]
+    assert " 09:00 9 90 10:00 10 100 " in text_of(page)
 
 
 def test_a_week_after_the_clocks_changed_hours_are_compared_by_the_clock(filled: Filled) -> None:

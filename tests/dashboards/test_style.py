@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from dashboards.charts import Tone
 from dashboards.web import assets
 
 CSS = assets.load("board.css").content.decode()
@@ -44,7 +45,9 @@ def test_all_schemes_have_the_same_colours() -> None:
     assert LIGHT.keys() == DARK.keys() == PRINT.keys()
 
 
-def test_every_colour_that_charts_name_is_there() -> None:
-    named = set(re.findall(r'"--([a-z-]+)"', (assets.STATIC.parent / "charts.py").read_text()))
-    named |= {f"{name}-pale" for name in ("heat", "air")}
-    assert named <= LIGHT.keys()
+@pytest.mark.parametrize("tone", Tone)
+def test_every_tone_of_a_chart_has_its_colour(tone: Tone) -> None:
+    (colours,) = re.findall(
+        rf"^\.t-{tone} {{ --tone: var\(--([a-z-]+)\);(?: --tone-pale: var\(--([a-z-]+)\);)? }}", CSS, re.MULTILINE
+    )
+    assert {name for name in colours if name} <= LIGHT.keys()

@@ -1,51 +1,32 @@
-// Draws the charts, sorts the table of hubs, and brings in new figures each minute without a flicker. Without it the
-// page still has every figure, in its tables.
+// Shows values under the pointer, sorts the table of hubs, and brings in new figures each minute without a flicker.
+// Without it the page still has every figure and chart.
 "use strict";
 
 const REFRESH_MS = 60_000;
-const CONFIG = { displayModeBar: false, showTips: false };
-const NARROW_PX = 520;
 
-// A chart names its colours as custom properties of the style sheet ("--entries"): put in the values now in force.
-function coloured(value, style) {
-  if (typeof value === "string" && value.startsWith("--")) return style.getPropertyValue(value).trim();
-  if (Array.isArray(value)) return value.map((item) => coloured(item, style));
-  if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style)]));
+// The words of the slot under the pointer, at once and beside it; without this the browser shows them as its own title.
+function showTip(slot) {
+  const plot = slot.closest(".plot");
+  const tip = plot.querySelector(".tip") || plot.appendChild(Object.assign(document.createElement("div"), { className: "tip" }));
+  const title = slot.querySelector("title");
+  if (title) {
+    slot.dataset.words = title.textContent;
+    title.remove();
   }
-  return value;
+  const [heading, ...lines] = slot.dataset.words.split("\n");
+  tip.replaceChildren(Object.assign(document.createElement("strong"), { textContent: heading }), ["", ...lines].join("\n"));
+  const area = plot.getBoundingClientRect();
+  const at = slot.getBoundingClientRect();
+  const left = at.right - area.left + 6;
+  const fits = left + tip.offsetWidth <= area.width;
+  tip.style.left = `${fits ? left : Math.max(0, at.left - area.left - tip.offsetWidth - 6)}px`;
 }
 
-function draw() {
-  if (!window.Plotly) return;
-  for (const source of document.querySelectorAll("script[data-figure]")) drawOne(source);
-}
-
-function drawOne(source) {
-  const plot = document.getElementById(source.dataset.figure);
-  const style = getComputedStyle(document.documentElement);
-  const figure = coloured(JSON.parse(source.textContent), style);
-  figure.layout.font.family = getComputedStyle(document.body).fontFamily;
-  figure.layout.width = plot.clientWidth;
-  figure.layout.height = plot.clientHeight;
-  if (plot.clientWidth < NARROW_PX) narrow(figure.layout);
-  Plotly.react(plot, figure.data, figure.layout, CONFIG);
-  widths.observe(plot);
-}
-
-const widths = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.layout && target.clientWidth && target.layout.width !== target.clientWidth) {
-      drawOne(document.querySelector(`script[data-figure="${target.id}"]`));
-    }
-  }
+document.addEventListener("pointerover", (event) => {
+  const slot = event.target.closest?.(".slot");
+  for (const tip of document.querySelectorAll(".tip")) if (!slot || !tip.parentElement.contains(slot)) tip.remove();
+  if (slot) showTip(slot);
 });
-
-// On a phone every other week is named.
-function narrow(layout) {
-  const axis = layout.xaxis;
-  axis.ticktext = axis.ticktext.map((text, week) => (week % 2 === 0 ? text : ""));
-}
 
 const order = { by: null, down: false };
 
@@ -87,19 +68,11 @@ async function refresh() {
   }
 }
 
-// The new page's figures take the place of the old ones. Charts are kept and redrawn with the new data; what a reader
-// has opened, sorted or focused stays as it is.
+// The new page's figures take the place of the old ones; what a reader has opened, sorted or focused stays as it is.
 function bringIn(fresh) {
   const now = document.getElementById("main");
   const next = document.adoptNode(fresh.getElementById("main"));
   const focused = document.activeElement && now.contains(document.activeElement) ? path(document.activeElement, now) : null;
-  for (const plot of next.querySelectorAll(".plot")) {
-    const old = document.getElementById(plot.id);
-    if (old) {
-      old.setAttribute("aria-label", plot.getAttribute("aria-label"));
-      plot.replaceWith(old);
-    }
-  }
   for (const opened of now.querySelectorAll("details[open][id]")) {
     next.querySelector(`#${opened.id}`)?.setAttribute("open", "");
   }
@@ -107,7 +80,6 @@ function bringIn(fresh) {
   document.querySelector(".top").replaceWith(document.adoptNode(fresh.querySelector(".top")));
   if (order.by) sortBy(order.by, order.down);
   if (focused) focused.reduce((at, index) => at?.children[index], now)?.focus({ preventScroll: true });
-  draw();
 }
 
 function path(element, root) {
@@ -116,8 +88,5 @@ function path(element, root) {
   return steps;
 }
 
-draw();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-matchMedia("print").addEventListener("change", draw);
 document.addEventListener("visibilitychange", refresh);
 setInterval(refresh, REFRESH_MS);
