@@ -1,7 +1,7 @@
 r"""What becomes of the messages at hand: decoded now, or surplus of a hub that sends more than its rate.
 
     messages -> within its hub's rate -> decoded
-             \-> surplus -> rubbish    -> refused, and counted; one of a hundred is kept
+             \-> surplus -> rubbish    -> refused, and counted; one of a hundred is kept, with what is wrong of it
                          -> live gauge -> thinned: another one comes soon
                          -> the rest   -> waits on the disk, undecoded, until the rate has room
 
@@ -70,6 +70,8 @@ class Intake:
         self._registry, self._buffer, self._rates = registry, buffer, rates
         self._settings = settings
         self._clock_ns = clock_ns
+        self._brief = NativeFormat(quote=_unquoted)
+        """What is refused by the thousand is not quoted: to mask it would take most of the time."""
         self._readers: dict[bytes, NativeReader | Surplus | Rejection] = {}
         self._refusals = itertools.count()
         most = settings.surplus_hub_bytes_max
@@ -97,10 +99,11 @@ class Intake:
     def charge(self, batch: Batch) -> None:
         """Take tokens for what a batch turned out to hold: further readings, and rubbish, which takes more time."""
         costs = batch.more_readings
-        for refused in batch.refused:
-            if not refused.readings:
-                costs[refused.message.topic] += _REFUSAL_COST
+        refused = [entry.message for entry in batch.refused if not entry.readings]
+        for message in refused:
+            costs[message.topic] += _REFUSAL_COST
         self._rates.charge(costs)
+        self._rates.refused(refused)
 
     def held(self, decoding: Decoding) -> Iterator[Work]:
         """What waited and can be taken now, one by one; nothing while another work is under way."""
@@ -137,11 +140,20 @@ class Intake:
                 received_ns = decoding.reserve_ns(sum(map(readings_max, some)))
                 beside.waiting.append(Held(owner, received_ns, some, maybe_repeated))
 
-    def _refused(self, message: Message, rejection: Rejection, received_ns: int, *, maybe_repeated: bool) -> Refused:
+    def _refused(self, message: Message, brief: Rejection, received_ns: int, *, maybe_repeated: bool) -> Refused:
+        rejection = self._in_full(message, brief)
         identity, hub = self._registry.identity_of(message.topic), self._registry.hub_of(message.topic)
         is_itself_too_large = rejection.reason is Reason.TOO_LARGE and rejection is not self._no_room
         kept = message.cut() if is_itself_too_large else message
         return Refused(kept, [rejection], 0, received_ns, identity, hub, unknown=None, maybe_repeated=maybe_repeated)
+
+    def _in_full(self, message: Message, brief: Rejection) -> Rejection:
+        """Why a message is refused, with what is wrong quoted."""
+        found = self._registry.format_of(message.topic.decode(errors="replace"))
+        if brief.reason is Reason.TOO_LARGE or isinstance(found, Rejection) or not isinstance(found[1], NativeFormat):
+            return brief
+        [answer] = found[1].decode([message])
+        return answer if isinstance(answer, Rejection) else brief
 
     def _sift(self, surplus: Sequence[Message]) -> Iterator[tuple[Message, Surplus | Rejection]]:
         """Each message with what it is, or why it is refused."""
@@ -178,12 +190,16 @@ class Intake:
         _, format_ = found
         if not isinstance(format_, NativeFormat):
             return Surplus.WAITING
-        identity = format_.identify(topic)
+        identity = self._brief.identify(topic)
         if isinstance(identity, Rejection):
             return identity
         device, kind = identity
         place = self._registry.locate(device, kind, 1, self._registry.source_of(topic))
-        return place if isinstance(place, Rejection) else NativeReader(kind, format_.parsers[kind])
+        return place if isinstance(place, Rejection) else NativeReader(kind, self._brief.parsers[kind])
+
+
+def _unquoted(_value: object, _chars_max: int = 0) -> str:
+    return "..."
 
 
 def _nothing_to_acknowledge() -> None:

@@ -3,13 +3,16 @@
 A hub has tokens, `hub_messages_per_s_max` more each second up to `hub_messages_burst`; a message costs one, another one
 for each KiB of its payload, and once it is decoded one for each further reading. Sensors that the estate file names
 have some of their own on top, so that whoever floods a hub's other topics does not make them wait.
+
+What is refused takes the most time, for its faults are told and its MAC addresses masked. So a hub has another, smaller
+measure for that; once it is used up, what the hub may send at once is, too.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mqtt.messages import Message
 from schemas.settings import IngestSettings
@@ -18,6 +21,8 @@ from sensors.registry import Registry
 _TOPICS_MAX, _BUCKETS_MAX = 100_000, 10_000
 _KIB = 1024
 _OWED_MAX_S = 60
+_REFUSED_PER_S, _REFUSED_BURST = 20, 1000
+"""Refused messages, or KiB of them: each takes a millisecond at most."""
 
 
 class Bucket:
@@ -40,6 +45,10 @@ class Bucket:
         """Take tokens, whether they are there or not: at most what a minute brings is owed."""
         self._tokens = max(self._tokens - count, min(self._tokens, -_OWED_MAX_S * self._per_s))
 
+    def empty(self) -> None:
+        """Have none, for now."""
+        self._tokens = min(self._tokens, 0)
+
     def left(self, now_s: float) -> float:
         """How many there are."""
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
@@ -56,6 +65,7 @@ class HubRates:
         self._settings = settings
         self._monotonic_s = monotonic_s
         self._hubs: dict[str, Bucket] = {}
+        self._refused: dict[str, Bucket] = {}
         self._sensors: dict[bytes, Bucket | None] = {}
         self.use(registry)
 
@@ -97,6 +107,20 @@ class HubRates:
         now_s = self._monotonic_s()
         for topic, count in readings.items():
             self._bucket(self.owner_of(topic), now_s).owe(count)
+
+    def refused(self, messages: Iterable[Message]) -> None:
+        """Messages were decoded for nothing: a hub that sends many of them may send no more at once than its rate."""
+        now_s = self._monotonic_s()
+        costs: Counter[str] = Counter()
+        for message in messages:
+            costs[self.owner_of(message.topic)] += 1 + len(message.payload) // _KIB
+        for owner, cost in costs.items():
+            if len(self._refused) >= _BUCKETS_MAX:
+                self._refused.clear()
+            measure = self._refused.setdefault(owner, Bucket(_REFUSED_PER_S, _REFUSED_BURST, now_s))
+            if not measure.take(cost, now_s):
+                measure.empty()
+                self._bucket(owner, now_s).empty()
 
     def has_room(self, owner: str) -> bool:
         """Whether more of a hub's messages can be taken now."""

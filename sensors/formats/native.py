@@ -15,7 +15,7 @@ Whatever does not pass is parsed one by one, which is the truth that the joined 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_core import SchemaValidator, core_schema, from_json
@@ -45,6 +45,9 @@ _SEPARATOR = b"\n,\r"
 Sample = tuple[int | None, Fields]
 """One reading: UTC nanoseconds (None where it names no time) and fields."""
 
+Quote = Callable[..., str]
+"""How a fault quotes what was sent: `quoted`, or shorter where nobody reads it."""
+
 Parsed = list[Sample | Rejection] | Rejection
 """What became of one payload: of each of its items, or why it was refused whole."""
 
@@ -63,20 +66,21 @@ class NativeFormat:
     a parser for each kind.
     """
 
-    def __init__(self) -> None:
-        self.parsers = {kind: NativeParser(kind) for kind in Kind}
+    def __init__(self, quote: Quote = quoted) -> None:
+        self._quote = quote
+        self.parsers = {kind: NativeParser(kind, quote) for kind in Kind}
 
     def identify(self, topic: str) -> tuple[str, Kind] | Rejection:
         """The device, as `<hub>/<sensor>`, and the kind that a topic names."""
         levels = topic.split("/")
         if len(levels) != _TOPIC_LEVELS or levels[0] != "hubs":
-            return Rejection(Reason.BAD_TOPIC, f"{quoted(topic)} is not hubs/<hub>/<kind>/<sensor>")
+            return Rejection(Reason.BAD_TOPIC, f"{self._quote(topic)} is not hubs/<hub>/<kind>/<sensor>")
         _, hub, kind, sensor = levels
         if not is_id(hub) or not is_id(sensor):
             problem = "is not an id: lower-case letters, digits, - and _, at most 64"
-            return Rejection(Reason.BAD_TOPIC, f"{quoted(sensor if is_id(hub) else hub)} {problem}")
+            return Rejection(Reason.BAD_TOPIC, f"{self._quote(sensor if is_id(hub) else hub)} {problem}")
         if kind not in Kind.__members__.values():
-            return Rejection(Reason.BAD_TOPIC, f"{quoted(kind)} is not a kind: use one of {', '.join(Kind)}")
+            return Rejection(Reason.BAD_TOPIC, f"{self._quote(kind)} is not a kind: use one of {', '.join(Kind)}")
         return f"{hub}/{sensor}", Kind(kind)
 
     def decode(self, messages: Sequence[Message]) -> list[Answer]:
@@ -98,8 +102,8 @@ class NativeFormat:
 class NativeParser:
     """Parses the native payloads of one kind."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._spec = KINDS[kind]
+    def __init__(self, kind: Kind, quote: Quote = quoted) -> None:
+        self._spec, self._quote = KINDS[kind], quote
         self._many = _validator(self._spec)
         single = self._spec.single
         self.single_name = single.name if single else None
@@ -141,7 +145,7 @@ class NativeParser:
             value = item.get("value")
             time = item.get("time")
             if len(item) == 2 and value is not None and time is not None:  # noqa: PLR2004 - the two just named
-                parsed.append([(_time_ns(time), {name: value})])
+                parsed.append([(self._time_ns(time), {name: value})])
             else:
                 parsed.append([self._sample(item)])
         return parsed
@@ -168,7 +172,7 @@ class NativeParser:
         try:
             content = from_json(text)
         except ValueError as error:
-            return Rejection(Reason.BAD_PAYLOAD, f"{quoted(text.decode(errors='replace'))} is not JSON: {error}")
+            return Rejection(Reason.BAD_PAYLOAD, f"{self._quote(text.decode(errors='replace'))} is not JSON: {error}")
         if not isinstance(content, list):
             sample = self._item(content)
             return sample if isinstance(sample, Rejection) else [sample]
@@ -197,17 +201,17 @@ class NativeParser:
                 return self._sample(self._checked(item))
             return None, self._bare(item, is_alone=not place)
         except OverflowError:
-            return Rejection(Reason.OUT_OF_RANGE, f"{place}{quoted(item)} is beyond any measure")
+            return Rejection(Reason.OUT_OF_RANGE, f"{place}{self._quote(item)} is beyond any measure")
         except ValueError as error:
             return Rejection(Reason.BAD_SCHEMA, f"{place}{error}")
 
     def _bare(self, value: object, *, is_alone: bool) -> Fields:
         """A bare number is the value of a kind with one field; its time is the receive time."""
         if not is_alone:
-            raise ValueError(f"{quoted(value)} is not an object")
+            raise ValueError(f"{self._quote(value)} is not an object")
         number = as_number(value)
         if number is None:
-            raise ValueError(f"{quoted(value)} is not a reading: send an object, an array of objects or a number")
+            raise ValueError(f"{self._quote(value)} is not a reading: send an object, an array of objects or a number")
         if self.single_name is None:
             problem = f"a bare number, but {self._spec.kind} has several fields"
             raise ValueError(f"{problem}: send an object with some of {self._names}")
@@ -219,17 +223,17 @@ class NativeParser:
         for key, value in item.items():
             if key not in self._numbers:
                 known = f"time, value, unit, {self._names}" if self._units else f"time, {self._names}"
-                name = quoted(key, 61).strip("'")
+                name = self._quote(key, 61).strip("'")
                 raise ValueError(f"unknown key {name}: {self._spec.kind} knows {known}")
             if value is not None:
                 number = self._numbers[key]
-                given[key] = value if number is None else _typed(key, value, number)
+                given[key] = value if number is None else _typed(key, value, number, self._quote)
         return given
 
     def _sample(self, item: dict[str, Any]) -> Sample:
         """One object as a sample. Raises ValueError with what to send instead."""
         time = item.pop("time", _ABSENT)
-        time_ns = None if time is _ABSENT else _time_ns(time)
+        time_ns = None if time is _ABSENT else self._time_ns(time)
         if self.single_name is not None:
             return time_ns, self._single_value(item)
         if not item:
@@ -250,6 +254,16 @@ class NativeParser:
             value = convert(value, unit, field.unit, self._spec.kind)
         return {field.name: value}
 
+    def _time_ns(self, time: object) -> int:
+        """The instant that `time` names. Raises ValueError with what to send instead."""
+        if type(time) is int or type(time) is float:
+            return number_ns(time)
+        if type(time) is str:
+            # Nearly every text is RFC 3339, as its fifth sign tells.
+            number = None if time[4:5] == "-" else as_number(time)
+            return text_ns(time) if number is None else number_ns(number)
+        raise ValueError(f"time {self._quote(time)} is neither a number nor text: write RFC 3339 or a Unix time")
+
 
 def _is_one_object_each(text: bytes, payloads: int) -> bool:
     """Whether each of the joined payloads can only be one object; see above."""
@@ -266,27 +280,16 @@ def _has_few_keys(text: bytes) -> bool:
     return 0 < objects <= READINGS_MAX and text.count(b":") <= objects * _KEYS_MAX
 
 
-def _time_ns(time: object) -> int:
-    """The instant that `time` names. Raises ValueError with what to send instead."""
-    if type(time) is int or type(time) is float:
-        return number_ns(time)
-    if type(time) is str:
-        # Nearly every text is RFC 3339, as its fifth sign tells.
-        number = None if time[4:5] == "-" else as_number(time)
-        return text_ns(time) if number is None else number_ns(number)
-    raise ValueError(f"time {quoted(time)} is neither a number nor text: write RFC 3339 or a Unix time")
-
-
 def _literal_in(text: bytes) -> str | None:
     """NaN or Infinity, which the parser would read although they are not JSON."""
     return next((literal.decode() for literal in _NUMBER_LITERALS if literal in text), None)
 
 
-def _typed(name: str, value: object, number: type[int | float]) -> int | float:
+def _typed(name: str, value: object, number: type[int | float], quote: Quote) -> int | float:
     """A field's value in the field's type, which never changes. Raises ValueError, OverflowError."""
     given = as_number(value)
     if given is None or (number is int and given != given // 1):
-        raise ValueError(f"{name}: {quoted(value)} is not {'a whole number' if number is int else 'a number'}")
+        raise ValueError(f"{name}: {quote(value)} is not {'a whole number' if number is int else 'a number'}")
     return number(given)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.client import HUB
+from tests.hostile.contents import HUB
 from tests.hostile.trial import run
 
 SECONDS, RATE = 10, 400

@@ -22,7 +22,8 @@ from stores import open_store
 from tests.cli.command import CommandLine, Running
 from tests.deploy.installation import Installation
 from tests.deploy.shipped_broker import ShippedMosquitto
-from tests.hostile.client import HUB, Hostile
+from tests.hostile.client import Hostile, Orders, Outcome
+from tests.hostile.contents import HUB
 from tests.servers import free_port
 from tests.waiting import wait_until
 
@@ -40,10 +41,9 @@ Reading = tuple[str, str, int]
 class Report:
     """What a trial came to."""
 
-    sent: int = 0
-    rate: float = 0.0
-    connections: int = 0
-    swallowed: int = 0
+    flood: Outcome = field(default_factory=Outcome)
+    load: list[float] = field(default_factory=list)
+    """How many processes wanted the machine, by `getloadavg` of the last minute."""
     honest: int = 0
     lost: list[Reading] = field(default_factory=list)
     late_s: list[float] = field(default_factory=list)
@@ -55,6 +55,7 @@ class Report:
     bytes_kept: dict[str, int] = field(default_factory=dict)
     broker_mb: float = 0.0
     ingest_mb: float = 0.0
+    broker_cpu_s: float = 0.0
     ingest_cpu_s: float = 0.0
     too_late_s: float = 5.0
 
@@ -66,22 +67,26 @@ class Report:
             f"an honest reading came {max(self.late_s, default=0):.1f} s late": max(self.late_s, default=0)
             <= self.too_late_s,
             f"{self.pages_failed} pages were not answered": not self.pages_failed,
-            f"the hostile client was given {self.swallowed} messages": not self.swallowed,
+            f"the hostile client was given {self.flood.swallowed} messages": not self.flood.swallowed,
             f"the ledger does not balance: {self.ledger}": self.ledger is not None and self.ledger.balanced,
             f"the day's figures are not what was sent: {self.entries}": all(a == b for a, b in self.entries.values()),
         }
         return [fault for fault, is_well in checks.items() if not is_well]
 
     def __str__(self) -> str:
+        sent, flooded_s = self.flood.sent.total(), self.flood.flooded_s or 1
+        bytes_s, cpu_s = self.flood.bytes_sent / flooded_s, (self.broker_cpu_s, self.ingest_cpu_s, self.flood.cpu_s)
         late, pages = sorted(self.late_s), sorted(self.pages_s)
         return "\n".join(
             (
-                f"hostile: {self.sent} messages, {self.rate:.0f}/s, {self.connections} connections",
+                f"hostile: {sent} messages, {sent / flooded_s:.0f}/s, {bytes_s / 1e6:.1f} MB/s",
+                f"connections of it: {self.flood.connections}",
+                f"load of the machine: {max(self.load, default=0):.1f}",
                 f"honest: {self.honest} readings, {len(self.lost)} lost, late {_spread(late)}",
                 f"board: {len(pages)} pages, {self.pages_failed} failed, answered in {_spread(pages)}",
                 f"people sent and in the day's figures: {self.entries}",
                 f"memory: broker {self.broker_mb:.0f} MB, ingest {self.ingest_mb:.0f} MB; files {self.bytes_kept}",
-                f"ingest: {self.ingest_cpu_s:.1f} s of processor time",
+                "processor: broker {:.0f} s, ingest {:.0f} s, hostile client {:.0f} s".format(*cpu_s),
                 f"ledger: {self.ledger.model_dump_json() if self.ledger else None}",
                 *(f"FAULT: {fault}" for fault in self.faults),
             )
@@ -155,7 +160,14 @@ class Honest(threading.Thread):
 
 
 def run(
-    folder: Path, *, seconds: float, rate: int, seed: int = 1, burst: int | None = None, too_late_s: float = 5
+    folder: Path,
+    *,
+    seconds: float,
+    rate: int,
+    content: str = "mixed",
+    seed: int = 1,
+    burst: int | None = None,
+    too_late_s: float = 5,
 ) -> Report:
     """Flood for so long, and look at everything meanwhile and afterwards; `burst` is another than the usual one."""
     installation = Installation(folder / "installation")
@@ -175,25 +187,24 @@ def run(
         honest = Honest(settings, lambda start_ns: _stored(data, start_ns))
         honest.start()
         assert honest.ready.wait(READY_DEADLINE_S)
-        hostile = Hostile(
-            "localhost",
-            broker.tls_port,
-            ca_file=ca_file,
+        orders = Orders(
+            host="localhost",
+            port=broker.tls_port,
+            ca_file=str(ca_file),
             password=installation.password(f"hub-{HUB}"),
             rate=rate,
+            content=content,
             seed=seed,
         )
-        hostile.start()
+        hostile = parts.enter_context(Hostile(orders))
         _watch_the_board(f"http://127.0.0.1:{port}", time.monotonic() + seconds, report)
-        hostile.stop()
+        report.flood = hostile.stop()
         honest.stop()
-        report.sent, report.connections, report.swallowed = hostile.sent.total(), hostile.connections, hostile.swallowed
-        report.rate = report.sent / hostile.flooded_s
         report.honest = len(honest.sent)
         report.lost = [reading for reading in honest.sent if reading not in honest.seen]
         report.late_s = [seen_s - honest.sent[reading] for reading, seen_s in honest.seen.items()]
         _look_afterwards(command, services, honest, data, report)
-        report.ingest_cpu_s = _processor_s(services[0].pid)
+        report.broker_cpu_s, report.ingest_cpu_s = _processor_s(broker.pid), _processor_s(services[0].pid)
         report.broker_mb, report.ingest_mb = _peak_mb(broker.pid), services[0].memory_peak_mb
     return report
 
@@ -246,6 +257,7 @@ def _watch_the_board(url: str, until_s: float, report: Report) -> None:
             report.pages_failed += answer.status_code not in (200, 404)
         except requests.RequestException:
             report.pages_failed += 1
+        report.load.append(os.getloadavg()[0])
         report.pages_s.append(time.monotonic() - began_s)
         number += 1
         pause.wait(1)

@@ -167,6 +167,39 @@ def test_rubbish_beyond_the_rate_is_refused_at_once(hubs: Hubs) -> None:
     assert ledger.balanced
 
 
+def test_rubbish_beyond_the_rate_is_kept_with_what_is_wrong_of_it(hubs: Hubs) -> None:
+    hubs.send("hubs/beeston/footfall/s", *['{"entries": 1}'] * 20)
+    for topic, payload in (
+        ("footfall/s", "{oops"),
+        ("footfall/s", '{"visitors": 3}'),
+        ("Foot/s", "1"),
+        ("co2/S s", "1"),
+    ):
+        hubs.send(f"hubs/beeston/{topic}", *[payload] * 100)
+    kept = [refusal.detail for refusal in hubs.buffer.quarantine.find(limit=10)]
+    assert [detail.split(" is not ")[0].split(":")[0] for detail in kept] == [
+        "'S s'",
+        "'Foot'",
+        "unknown key visitors",
+        "'{oops'",
+    ]
+
+
+def test_a_hub_that_sends_much_rubbish_may_send_no_more_at_once_than_its_rate(tmp_path: Path) -> None:
+    hubs = Hubs(tmp_path, hub_messages_burst=200_000)
+    hubs.send("hubs/armley/footfall/s", *["?"] * 900)
+    for _ in range(3):
+        hubs.send("hubs/beeston/footfall/s", *["?"] * 600)
+    refused_in_full = hubs.buffer.quarantine.counts()["bad_payload"]
+    assert 900 + 1200 <= refused_in_full < 900 + 1300
+    for hub in ("armley", "beeston"):
+        hubs.send(f"hubs/{hub}/temperature/t", *["21"] * 100)
+    assert (len(hubs.lines_of("armley")), len(hubs.lines_of("beeston"))) == (100, 0)
+    hubs.clock.forward(60)
+    hubs.send("hubs/beeston/temperature/t", *["21"] * 100)
+    assert len(hubs.lines_of("beeston")) == 100
+
+
 def test_a_sensor_of_the_estate_file_does_not_wait_because_of_others_of_its_hub(hubs: Hubs) -> None:
     hubs.send("hubs/beeston/footfall/invented", *['{"entries": 1}'] * 100)
     hubs.send("hubs/beeston/footfall/door-1", *['{"entries": 1}'] * 20)

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import Kind
+from schemas.readings import Rejection
 from sensors.formats.native import NativeParser, Parsed
 
 TOKENS = [
@@ -119,3 +120,15 @@ def test_one_bad_payload_slows_only_its_neighbours(monkeypatch: pytest.MonkeyPat
     assert len(parsed) == 5000
     assert b"{broken}" in alone
     assert len(alone) <= 64
+
+
+@given(payloads=batches())
+def test_without_quotes_the_same_is_taken_and_refused(payloads: list[bytes]) -> None:
+    def shape(parsed: list[Parsed]) -> list[object]:
+        return [
+            one.reason if isinstance(one, Rejection) else [s.reason if isinstance(s, Rejection) else s for s in one]
+            for one in parsed
+        ]
+
+    brief = NativeParser(Kind.TEMPERATURE, quote=lambda *_: "...")
+    assert shape(brief.parse(payloads)) == shape(NativeParser(Kind.TEMPERATURE).parse(payloads))
