@@ -28,7 +28,7 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.context import DataOption, EstateOption, load_settings, new_app, out
-from cli.publish import PUBLICATIONS
+from cli.publications import PUBLICATIONS
 from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import time
 from contextlib import closing
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,56 +25,163 @@ from cli.context import (
     parsed,
     store_of,
 )
-from schemas.errors import HubpulseError
+from cli.publications import RELEASES, all_publications, file_of, read_publication, write_whole
 
 if TYPE_CHECKING:
-    from usage.publications import Comparison, Content
+    from usage.attack import Attack
+    from usage.publication_file import Content
+    from usage.publications import Comparison
 
 app = new_app()
 
-PUBLICATIONS = "publication-*.json"
-"""The files of a data folder, by their code."""
+_SHOWN = 10
 
 
-@app.command("publish", epilog="Example: hubpulse publish --period 2026-Q3")
+@app.command("publish", epilog="Example: hubpulse publish --period 2026-Q3 --suppress-small 5")
 def publish(
+    which: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CODE|FILE]...", help="With --attack: publications, or what was given out of them."),
+    ] = None,
     *,
-    period: Annotated[str, typer.Option("--period", help="2026, 2026-H1, 2026-Q3, 2026-10 or 2026-W43.")],
+    period: Annotated[str | None, typer.Option("--period", help="2026, 2026-H1, 2026-Q3, 2026-10 or 2026-W43.")] = None,
     hub: Annotated[str | None, typer.Option("--hub", help="Only this hub.")] = None,
+    small: Annotated[
+        int | None,
+        typer.Option(
+            "--suppress-small", metavar="N", min=2, max=1000, help="Hide counts below N and whatever would tell them."
+        ),
+    ] = None,
+    try_attack: Annotated[
+        bool, typer.Option("--attack", help="Try to recover what was hidden; exit 1 where anything is.")
+    ] = False,
     data: DataOption = None,
     estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Freeze a period's figures in a file of the data folder, and print the code that reports carry."""
     from usage import Queries, UnknownHubError
-    from usage.publications import NotOverError, code_of, to_text
+    from usage.publication_file import code_of, to_text
+    from usage.publications import NotOverError, SmallNumbers
     from usage.publications import publish as freeze
     from usage.queries import Period
 
-    parsed("--period", Period.parse, period)
     settings = load_settings(data=data, estate=estate)
+    if try_attack:
+        _attack(settings.data_dir, which or [], as_json=as_json)
+        return
+    if period is None or which:
+        raise typer.BadParameter("name what to publish with --period, or what to try with --attack")
+    _, first, last = parsed("--period", Period.parse, period)
     now_ns = time.time_ns()
+    earlier = all_publications(settings.data_dir)
     with closing(store_of(settings)) as store:
         known = estate_of(settings)
         queries = Queries(store, known, now_ns=now_ns)
         try:
-            _, first, last = Period.parse(period)
             queries.require_midnights(first, last, hub=hub)
-            content = freeze(queries, known, period, hub=hub, now_ns=now_ns)
+            content = freeze(
+                queries,
+                known,
+                period,
+                hub=hub,
+                now_ns=now_ns,
+                earlier=earlier,
+                small=SmallNumbers(small, secrets.token_hex(16)) if small else None,
+            )
         except (NotOverError, UnknownHubError) as error:
             raise typer.BadParameter(str(error)) from error
     make_data_dir(settings)
-    file = _file_of(settings.data_dir, code_of(content))
-    _write(file, to_text(content))
+    code = code_of(content)
+    file, release = file_of(settings.data_dir, code), file_of(settings.data_dir, code, RELEASES) if small else None
+    write_whole(file, to_text(content))
+    if release:
+        write_whole(release, _given_out(content))
     if as_json:
-        print(json.dumps({"code": code_of(content), "file": str(file), "sums": content["sums"]}, indent=2))
+        shown = {"code": code, "file": str(file), "sums": content["sums"], "restatement": content["restatement"]}
+        if release:
+            hidden = {name: value for name, value in content["small"].items() if name != "salt"}
+            shown |= {"release": str(release), "small": hidden}
+        print(json.dumps(shown, indent=2))
         return
     for row in content["sums"]:
         out.print(f"{row['hub']}: {_people(row)}")
+    _tell_restatement(content)
     provisional = sum(not day["final"] for day in content["days"])
     if provisional:
         out.print(f"{provisional} hub days are not final yet: readings that come late may change them")
-    out.print(f"{code_of(content)} is the code of {period} as published now: {file}")
+    if release:
+        _tell_hidden(content)
+        out.print(f"to be given out, with * for what is hidden: {release}")
+    out.print(f"{code} is the code of {period} as published now: {file}")
+
+
+def _given_out(content: Content) -> str:
+    from usage.release import release_of, to_text
+
+    return to_text(release_of(content))
+
+
+def _tell_hidden(content: Content) -> None:
+    small = content["small"]
+    hidden, small_ones = len(small["hidden"]), f"{small['small']} below {small['below']}"
+    out.print(f"{hidden} numbers of people are hidden: {small_ones}, and what would tell them")
+    if small["told"]:
+        first = ", ".join(f"{hub} {period}" for hub, period in small["told"][:_SHOWN])
+        out.print(
+            f"{len(small['told'])} small numbers stay as they are, since earlier publications show or tell them: "
+            f"{first}{', ...' if len(small['told']) > _SHOWN else ''}"
+        )
+
+
+def _tell_restatement(content: Content) -> None:
+    """What became of the publication before, of the same series."""
+    found = content["restatement"]
+    if found is None or not (found["restated"] or found["rules"]):
+        return
+    days = len({(row["hub"], row["date"]) for row in found["restated"]})
+    out.print(f"{found['period']}, published as {found['code']}, was restated since: {days} hub days are otherwise now")
+    for row in [row for row in found["restated"] if row["figure"] == "entries"][:_SHOWN]:
+        change = f"{_shown(row['before'])} -> {_shown(row['after'])}"
+        out.print(f"  {row['hub']} {row['date']} entries: {change} ({row['cause']})")
+    out.print(f"  `hubpulse verify {found['code']}` lists all of it")
+
+
+def _attack(folder: Path, which: list[str], *, as_json: bool) -> None:
+    """Try to recover what publications hide, from what is given out of all of them."""
+    from usage.attack import attack
+    from usage.release import read_release, release_of
+
+    releases = [
+        read_release(text, name) if (text := _release_text(name)) else release_of(read_publication(folder, name))
+        for name in which
+    ] or [release_of(content) for content in all_publications(folder)]
+    found = attack(releases)
+    if as_json:
+        print(json.dumps({"releases": len(releases), **asdict(found)}, indent=2))
+    else:
+        _tell_attack(len(releases), found)
+    if found.recovered:
+        raise typer.Exit(1)
+
+
+def _release_text(name: str) -> str | None:
+    """The text of a file that was given out; None where it is none."""
+    file = Path(name)
+    is_release = file.is_file() and fnmatch(file.name, RELEASES)
+    return file.read_text("utf-8", errors="replace") if is_release else None
+
+
+def _tell_attack(releases: int, found: Attack) -> None:
+    for each in found.recovered:
+        what = f"is {each.low}" if each.low == each.high else f"lies between {each.low} and {each.high}"
+        out.print(f"{each.hub} {each.period} {each.figure}: {what}")
+    for figure in found.contradicted:
+        out.print(
+            f"{figure}: the publications say different things, of figures restated in between; tried by sums alone"
+        )
+    told = f"{len(found.recovered)} recovered" if found.recovered else "none recovered"
+    out.print(f"{found.hidden} hidden numbers in {releases} publications: {told}, by elimination and bounds")
 
 
 @app.command("verify", epilog="Example: hubpulse verify 7H2KQ-M9D3T")
@@ -85,11 +193,11 @@ def verify(
 ) -> None:
     """Recompute what was published, and list what is otherwise now and why. Exit code 1 where anything is."""
     from usage import Queries
-    from usage.publications import code_of, compare, read
+    from usage.publication_file import code_of
+    from usage.publications import compare
 
     settings = load_settings(data=data, estate=estate)
-    file = _found(settings.data_dir, which)
-    content = read(file.read_text("utf-8", errors="replace"), str(file))
+    content = read_publication(settings.data_dir, which)
     with closing(store_of(settings)) as store:
         known = estate_of(settings)
         found = compare(content, Queries(store, known, now_ns=time.time_ns()), known)
@@ -100,24 +208,6 @@ def verify(
         _tell(content, found)
     if not found.holds:
         raise typer.Exit(1)
-
-
-def _file_of(folder: Path, code: str) -> Path:
-    return folder / PUBLICATIONS.replace("*", code)
-
-
-def _found(folder: Path, which: str) -> Path:
-    """The file of a publication that is named by its code, however it is written, or by its path."""
-    code = which.upper().replace("O", "0").replace("I", "1").replace("L", "1")
-    for file in (_file_of(folder, code), Path(which)):
-        if file.is_file():
-            return file
-    start, end = (len(part) for part in PUBLICATIONS.split("*"))
-    known = ", ".join(sorted(file.name[start:-end] for file in folder.glob(PUBLICATIONS)))
-    raise HubpulseError(
-        f"no publication {which} in {folder}, nor a file of that name; there are: "
-        f"{known or 'none yet, `hubpulse publish` makes one'}"
-    )
 
 
 def _tell(content: Content, found: Comparison) -> None:
@@ -151,17 +241,3 @@ def _range(added: int | None, low: int | None, high: int | None) -> str:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that nobody else reads, whole or not at all."""
-    try:
-        fresh = file.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(file)
-    except OSError as error:
-        raise HubpulseError(f"could not write {file}: {error.strerror}; nothing was published") from error

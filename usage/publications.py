@@ -8,30 +8,23 @@ of weeks that came later stands apart, since nothing was wrong with it.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns, rfc3339
-from schemas.measures import USAGE_MEASURES, PeopleState, named
+from schemas.measures import named
 from usage.estimates import ESTIMATED
+from usage.publication_file import LAYOUT, Content, code_of, days_around, frozen_around, hash_of, published_days
 from usage.queries import DayFigures, Queries
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.queries import estimates_by
-from usage.rollup import Figures
+from usage.release import hidden_part
 
-LAYOUT = 1
 _STATUS = ("final", "revision")
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter in it looks like another or like a digit."""
-_CODE_CHARACTERS = 10
-
-Content = Mapping[str, Any]
 
 
 class NotOverError(HubpulseError):
@@ -74,36 +67,32 @@ class Comparison:
         return not self.restated and not self.rules
 
 
-def code_of(content: Content) -> str:
-    """The code of a publication, such as `7H2KQ-M9D3T`: the beginning of the hash over it."""
-    number = int(_hash(content)[:16], 16)
-    letters = "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_CODE_CHARACTERS))
-    return f"{letters[:5]}-{letters[5:]}"
+@dataclass(frozen=True, slots=True)
+class SmallNumbers:
+    """Counts of people below `below` are hidden in what is given out.
+
+    `salt`, which nobody can guess, goes into the code: else a hidden number could be tried until the code fits.
+    """
+
+    below: int
+    salt: str
 
 
-def to_text(content: Content) -> str:
-    """A publication as its file holds it."""
-    found = {"code": code_of(content), "sha256": _hash(content), "publication": content}
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+def publish(
+    queries: Queries,
+    estate: Estate,
+    period: str,
+    *,
+    hub: str | None = None,
+    now_ns: int,
+    earlier: Sequence[Content] = (),
+    small: SmallNumbers | None = None,
+) -> Content:
+    """Freeze a period's figures. Raises NotOverError.
 
-
-def read(text: str, where: str) -> Content:
-    """A publication from its file. Raises HubpulseError where it is none, or was changed since."""
-    try:
-        found = json.loads(text)
-        code, content = found["code"], found["publication"]
-        is_whole = (code, found["sha256"]) == (code_of(content), _hash(content))
-    except (ValueError, KeyError, TypeError) as error:
-        raise HubpulseError(f"{where} is no publication: name a file that `hubpulse publish` wrote") from error
-    if not is_whole:
-        raise HubpulseError(f"{where} was changed after it was published: it is not what {code} stands for")
-    if content["layout"] != LAYOUT:
-        raise HubpulseError(f"{where} has layout {content['layout']}, this Hubpulse reads {LAYOUT}: use a newer one")
-    return dict(content)
-
-
-def publish(queries: Queries, estate: Estate, period: str, *, hub: str | None = None, now_ns: int) -> Content:
-    """Freeze a period's figures. Raises NotOverError."""
+    `earlier` are the publications so far: what was restated since the one before of the same series goes into this one,
+    and nothing is shown that would tell what they hide.
+    """
     kind, first, last = Period.parse(period)
     hubs = queries.hubs(hub)
     to_come = [name for name in hubs if queries.today(name) <= last]
@@ -111,12 +100,15 @@ def publish(queries: Queries, estate: Estate, period: str, *, hub: str | None = 
         raise NotOverError(f"{period} is not over: publish it from {last + timedelta(days=1)} on")
     days = list(queries.daily(first, last, hub=hub))
     known = queries.days_around(days)
+    names = {each.id: each.name for each in estate.hubs}
     return {
         "layout": LAYOUT,
         "period": period,
         "hub": hub,
         "published": rfc3339(now_ns),
         "version": version("hubpulse"),
+        "estate_name": estate.name,
+        "names": {name: names.get(name) or name for name in hubs},
         "estate": {name: _hash_of_hub(estate, name) for name in hubs},
         "sums": [_sum(each) for each in periods(days, kind, estimates_by(known, days))],
         "changes": [
@@ -124,7 +116,33 @@ def publish(queries: Queries, estate: Estate, period: str, *, hub: str | None = 
             for day, change in queries.changes(first, last, hub=hub)
         ],
         "days": [{"hub": day.hub, "date": day.date.isoformat(), **named(day.figures)} for day in days],
-        "around": [_estimated_by(day) for day in known],
+        "around": [frozen_around(day) for day in known],
+        "small": small and {"salt": small.salt, **hidden_part(days, hubs, (first, last), small.below, earlier)},
+        "restatement": _restatement(earlier, kind, first, hub, queries, estate),
+    }
+
+
+def _restatement(
+    earlier: Iterable[Content], kind: Period, first: date, hub: str | None, queries: Queries, estate: Estate
+) -> dict[str, Any] | None:
+    """What is otherwise now of the publication before of the same series: the same hubs by the same kind of period."""
+    same = [
+        (start, content["published"], content)
+        for content in earlier
+        for each, start, _ in [Period.parse(content["period"])]
+        if each is kind and start <= first and content["hub"] == hub
+    ]
+    if not same:
+        return None
+    content = max(same, key=lambda each: each[:2])[2]
+    found = compare(content, queries, estate)
+    rows = [{**asdict(each), "date": each.date.isoformat()} for each in found.restated]
+    return {
+        "code": code_of(content),
+        "period": content["period"],
+        "restated": rows,
+        "rules": list(found.rules),
+        "estimates": [asdict(each) for each in found.estimates],
     }
 
 
@@ -135,8 +153,7 @@ def compare(content: Content, queries: Queries, estate: Estate) -> Comparison:
     hubs = sorted({hub for hub, _ in frozen})
     now = [day for hub in hubs for day in queries.recomputed(first, last, hub)]
     restated = tuple(_restated(content, frozen, now, queries, estate))
-    days = [_thawed(row) for row in content["days"]]
-    around = [_thawed(dict(zip(_AROUND, row, strict=True))) for row in content["around"]]
+    days, around = published_days(content), days_around(content)
     of_then = estimates_by(around, days)
     before = {row["hub"]: row for row in content["sums"]}
     rules = tuple(
@@ -201,21 +218,6 @@ def _sum(each: PeriodFigures) -> dict[str, Any]:
     return {"hub": each.hub, **counts, **named(each.figures), **dict(zip(ESTIMATED, each.estimated(), strict=True))}
 
 
-_AROUND = ("hub", "date", "entries", "people_state", "footfall_completeness")
-
-
-def _estimated_by(day: DayFigures) -> list[Any]:
-    figures = named({name: day.figures[name] for name in _AROUND[2:]})
-    return [day.hub, day.date.isoformat(), *(figures[name] for name in _AROUND[2:])]
-
-
-def _thawed(row: Mapping[str, Any]) -> DayFigures:
-    figures: Figures = {name: row.get(name) for name in USAGE_MEASURES}
-    state = row["people_state"]
-    figures["people_state"] = None if state is None else PeopleState[state.upper()]
-    return DayFigures(row["hub"], date.fromisoformat(row["date"]), figures)
-
-
 def _hash_of_hub(estate: Estate, hub: str) -> str:
     """A hash over all that the estate file says of a hub's figures."""
     known = next((each for each in estate.hubs if each.id == hub), None)
@@ -224,9 +226,4 @@ def _hash_of_hub(estate: Estate, hub: str) -> str:
         "timezone": estate.zone_of(hub).key,
         "holidays": estate.holidays and estate.holidays.model_dump(mode="json"),
     }
-    return _hash(said)
-
-
-def _hash(content: Content) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hash_of(said)

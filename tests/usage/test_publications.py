@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at, estate, hub, mark, put, run_jobs
 from usage import Queries
 from usage.jobs import Jobs
-from usage.publications import Comparison, Content, NotOverError, code_of, compare, publish, read, to_text
+from usage.publication_file import Content, code_of, read, to_text
+from usage.publications import Comparison, NotOverError, compare, publish
 from usage.queries import Period
+from usage.queries.figures import HubFigures
+from usage.rollup import Rollup
 
 MONTH = "2026-09"
 FIRST_NS = at("2026-06-29T00:00", "UTC")
@@ -51,7 +55,7 @@ def fill(store: Store) -> None:
             when = date(2026, 6, 29) + timedelta(days=day)
             if when.weekday() < 5 and (when, name) != DEAD:
                 halves_ns = (start_ns + half * NS_AN_HOUR // 2 for half in range(18, 22))
-                readings += [(time_ns, {"entries": 10 * number, "exits": 3}) for time_ns in halves_ns]
+                readings += [(time_ns, {"entries": 10 * number, "exits": 10 * number}) for time_ns in halves_ns]
         put(store, Kind.FOOTFALL, readings, hub=name, sensor="door")
         for day in range(7 * WEEKS):
             mark(store, FIRST_NS + day * DAY_NS, NOW_NS - DAY_NS, hub=name)
@@ -139,6 +143,46 @@ def test_a_restated_figure_tells_both_values_and_when_readings_came_late(store: 
     (entries,) = (each for each in held_against(content, store, later_ns).restated if each.figure == "entries")
     assert (entries.hub, entries.date, entries.before, entries.after) == ("armley", date(2026, 9, 3), 40, 47)
     assert entries.cause == "readings that came later, on 2026-10-07"
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    closed=st.sets(st.integers(1, 30), min_size=1, max_size=4),
+    bettered=st.sets(st.integers(1, 30), max_size=4),
+    late=st.sets(st.integers(1, 30), max_size=3),
+)
+def test_readings_estate_and_rules_together_name_the_days_they_touched_and_no_other(
+    filled: Path, tmp_path_factory: pytest.TempPathFactory, closed: set[int], bettered: set[int], late: set[int]
+) -> None:
+    """A closure at Chapeltown, a rule that counts otherwise at Beeston, and readings that came late at Armley."""
+    path = tmp_path_factory.mktemp("touched") / "store.db"
+    copy_database(filled, path)
+    store = SqliteStore(path)
+    store.prepare()
+    content = frozen(store)
+    for day in late:
+        time_ns = at(f"2026-09-{day:02}T10:00", "UTC") + 1
+        put(store, Kind.FOOTFALL, [(time_ns, {"entries": 7})], hub="armley", sensor="door")
+    first, second, third = hubs()
+    edited = estate(first, second, third | {"closures": [f"2026-09-{day:02}" for day in closed]}, timezone="UTC")
+    by_today = HubFigures.rollups
+
+    def by_other_rules(of_hub: HubFigures, days: Sequence[date], *more: Any) -> Iterator[Rollup]:
+        for rollup in by_today(of_hub, days, *more):
+            touched = of_hub.hub == "beeston" and rollup.day.date.day in bettered
+            yield replace(rollup, figures=rollup.figures | {"entries": 1}) if touched else rollup
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HubFigures, "rollups", by_other_rules)
+        found = held_against(content, store, of=edited)
+    store.close()
+    named = {(each.hub, each.date.day) for each in found.restated}
+    opened = {day for day in closed if date(2026, 9, day).weekday() < 5}
+    touched = {("chapeltown", day) for day in opened} | {("beeston", day) for day in bettered}
+    assert named == touched | {("armley", day) for day in late}
+    causes = {each.hub: each.cause for each in found.restated}
+    told = {"chapeltown": "the estate file says otherwise of this hub"}
+    assert causes == {hub: told.get(hub, "readings or rules that changed") for hub in causes}
 
 
 def test_an_edited_estate_file_names_the_days_that_it_touched(store: Store) -> None:
@@ -248,6 +292,59 @@ def test_the_commands_publish_and_verify_by_code_and_by_file(call: Callable[...,
     assert found.exit_code == 1
     assert "armley 2026-09-03 entries: 40 -> 47 (readings or rules that changed)" in found.output
     assert json.loads(call("verify", code, "--json").stdout)["holds"] is False
+
+
+def test_the_next_of_a_series_says_what_was_restated_of_the_one_before(call: Callable[..., Result], data: Path) -> None:
+    first = json.loads(call("publish", "--period", "2026-08", "--json").stdout)
+    assert first["restatement"] is None
+    with closing(SqliteStore(data / "store.db")) as store:
+        put(store, Kind.FOOTFALL, [(at("2026-08-04T10:10", "UTC"), {"entries": 7})], hub="armley", sensor="door")
+    call("publish", "--period", "2026-Q3")
+    told = call("publish", "--period", MONTH).output
+    assert f"2026-08, published as {first['code']}, was restated since: 1 hub days are otherwise now" in told
+    assert "armley 2026-08-04 entries: 40 -> 47 (readings or rules that changed)" in told
+    again = json.loads(call("publish", "--period", MONTH, "--json").stdout)
+    assert (again["restatement"]["period"], again["restatement"]["restated"]) == (MONTH, [])
+    assert call("verify", again["code"]).exit_code == 0
+
+
+def test_small_numbers_are_hidden_in_what_is_given_out_alone(call: Callable[..., Result], data: Path) -> None:
+    made = json.loads(call("publish", "--period", MONTH, "--suppress-small", "50", "--json").stdout)
+    release = json.loads(Path(made["release"]).read_text())
+    assert (Path(made["release"]).name, release["code"]) == (f"release-{made['code']}.json", made["code"])
+    of_day = {cell["hub"]: cell["entries"] for cell in release["cells"] if cell["period"] == "2026-09-03"}
+    assert of_day == {"armley": "*", "beeston": "*", "chapeltown": 120, "all hubs": 240}
+    assert (made["small"]["small"], made["small"]["told"], "salt" in made["small"]) == (22, [], False)
+    assert (
+        json.loads((data / f"publication-{made['code']}.json").read_text())["publication"]["days"][2]["entries"] == 40
+    )
+    assert call("verify", made["code"]).exit_code == 0
+    for which in ((), (made["code"],), (made["release"],)):
+        tried = call("publish", "--attack", *which)
+        assert (tried.exit_code, "none recovered, by elimination and bounds" in tried.output) == (0, True)
+
+
+def test_what_is_badly_hidden_is_recovered_by_the_command(call: Callable[..., Result], data: Path) -> None:
+    made = json.loads(call("publish", "--period", MONTH, "--suppress-small", "50", "--json").stdout)
+    release = json.loads(Path(made["release"]).read_text())
+    for cell in release["cells"]:
+        if cell["hub"] != "armley" and cell["entries"] == "*":
+            cell["entries"] = 80 if cell["unit"] == "day" else 1680
+    bad = data / "release-bad.json"
+    bad.write_text(json.dumps(release))
+    tried = call("publish", "--attack", str(bad))
+    assert (tried.exit_code, "armley 2026-09-03 entries: is 40" in tried.output) == (1, True)
+    assert json.loads(call("publish", "--attack", str(bad), "--json").stdout)["recovered"][0]["figure"] == "entries"
+
+
+def test_small_numbers_that_were_published_before_are_told(call: Callable[..., Result]) -> None:
+    call("publish", "--period", "2026-W36")
+    told = call("publish", "--period", MONTH, "--suppress-small", "50").output
+    assert "4 small numbers stay as they are, since earlier publications show or tell them: armley 2026-09-01," in told
+
+
+def test_publish_asks_for_a_period(call: Callable[..., Result]) -> None:
+    assert call("publish").exit_code == 2
 
 
 def test_an_unknown_code_names_those_that_are_there(call: Callable[..., Result]) -> None:
