@@ -196,7 +196,7 @@ class Campaign:
             return figures == stored or bool(self._world.excuses.gaps)
 
         try:
-            wait_until(are_right, FIGURES_DEADLINE_S, "the figures", poll_s=0.2)
+            wait_until(are_right, FIGURES_DEADLINE_S, "the figures", poll_s=0.5)
         except AssertionError:
             figures, stored = self._world.figures(day)
             yield f"figures of day {day} are {figures}, of what is stored {stored}"
