@@ -1,7 +1,7 @@
 r"""The web board: what the estate is doing, on pages that any browser on the network can read.
 
     browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
-                             \-> Queries -------> store       /api/daily
+    program -> dashboards.api -> Queries -------> store       /api/v1
 
 Nothing is fetched from elsewhere: charts are drawn here as SVG, fonts are the system's own.
 """
@@ -10,34 +10,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import closing
-from datetime import date, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from importlib.metadata import version
 
 import structlog
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.access import is_host_of_board
-from dashboards.web.snapshot import DAYS, SnapshotSource
+from dashboards.web.heads import HeadAnswers
+from dashboards.web.snapshot import SnapshotSource
 from schemas import MEASURES, Estate
-from schemas.localtime import from_ns
-from schemas.measures import named
 from stores.protocol import Store, StoreError
-from usage import Queries
 
 log = structlog.get_logger()
 
-API_DAYS_MAX = 366
-_API_YEARS = range(1990, 2200)
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -70,7 +65,14 @@ def create_board(
     `held_back` which hubs send more than their limits. `health` is that of the whole process; without it, the board
     needs the store alone.
     """
-    app = FastAPI(title="Hubpulse board", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Hubpulse",
+        summary="Figures of community buildings: who came, and how healthy the air was.",
+        version=version("hubpulse"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
     source = SnapshotSource(
         open_store=open_store,
         estate=estate,
@@ -82,8 +84,10 @@ def create_board(
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
+    app.add_middleware(HeadAnswers)
     _add_pages(app, source)
-    _add_api(app, open_store, estate, clock_ns, health or ServiceHealth([StorePart(open_store)]))
+    add_api(app, open_store, estate, clock_ns)
+    _add_health(app, health or ServiceHealth([StorePart(open_store)]))
     _add_files(app)
     _add_errors(app)
     return app
@@ -109,7 +113,7 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
 
 
 def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
-    @app.get("/", response_class=HTMLResponse)
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def estate_page() -> HTMLResponse:
         snapshot = source.get()
         if snapshot.empty:
@@ -125,7 +129,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
         )
 
-    @app.get("/hubs/{hub_id}", response_class=HTMLResponse)
+    @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
     def hub_page(hub_id: str) -> HTMLResponse:
         snapshot = source.get()
         hub = snapshot.hub(hub_id)
@@ -148,40 +152,20 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         )
 
 
-def _add_api(
-    app: FastAPI,
-    open_store: Callable[[], Store],
-    estate: Callable[[], Estate],
-    clock_ns: Callable[[], int],
-    health: ServiceHealth,
-) -> None:
-    @app.get("/healthz")
+def _add_health(app: FastAPI, health: ServiceHealth) -> None:
+    @app.get("/healthz", include_in_schema=False)
     def healthz() -> JSONResponse:
         status, found = health.alive()
         return JSONResponse(found, status_code=status)
 
-    @app.get("/readyz")
+    @app.get("/readyz", include_in_schema=False)
     def readyz() -> JSONResponse:
         status, found = health.ready(for_visitors=True)
         return JSONResponse(found, status_code=status)
 
-    @app.get("/api/daily")
-    def daily(
-        first: Annotated[date | None, Query(alias="from")] = None,
-        last: Annotated[date | None, Query(alias="to")] = None,
-        hub: Annotated[str | None, Query(max_length=64)] = None,
-    ) -> JSONResponse:
-        last = last or from_ns(clock_ns()).date()
-        first = first or last - timedelta(days=min(DAYS, (last - date.min).days))
-        if not (0 <= (last - first).days < API_DAYS_MAX and first.year in _API_YEARS and last.year in _API_YEARS):
-            raise HTTPException(400, f"from must not be after to, and at most {API_DAYS_MAX} days are given at once")
-        with closing(open_store()) as store:
-            rows = Queries(store, estate(), now_ns=clock_ns()).stored_daily(first, last, hub=hub)
-            return JSONResponse([{"hub": row.hub, "date": row.date.isoformat(), **named(row.figures)} for row in rows])
-
 
 def _add_files(app: FastAPI) -> None:
-    @app.get("/static/{name}")
+    @app.get("/static/{name}", include_in_schema=False)
     def static(name: str, request: Request) -> Response:
         try:
             found = assets.load(name)
@@ -210,7 +194,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> Response:
         names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
-        detail = f"{names} can't be read: write dates as 2026-11-03 and hubs by their id"
+        detail = f"{names}: not known here, or can't be read; write dates as 2026-11-03 and hubs by their id"
         return _problem(request, 400, "That can't be answered", detail)
 
 

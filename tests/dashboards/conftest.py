@@ -132,6 +132,7 @@ def known(filled: Filled) -> Filled:
         day = TODAY - timedelta(days=back)
         opens = day.weekday() != SUNDAY
         standing: dict[str, Value] = {"final": back > 2, "open_minutes": 480.0 if opens else 0.0}
+        standing |= {} if opens else {"people_state": int(PeopleState.CLOSED)}
         lines += [
             day_line("armley", day, 130 - back if opens else 0, **standing),
             day_line("beeston", day, 50 if opens else 0, **standing),

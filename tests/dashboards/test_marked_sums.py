@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from cli.app import COMMANDS, FrontDoor
+from dashboards.api import PREFIX
 from dashboards.grafana import DASHBOARDS, render
 from dashboards.web.board import create_board
 from schemas import Estate
@@ -62,7 +63,12 @@ OTHER_COMMANDS = {
     *("usage recompute", "verify"),
 }
 PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
-OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz", "/api/daily"}
+OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz"}
+API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
+OTHER_API = {
+    f"{PREFIX}/{name}"
+    for name in ("hubs", "sensors", "usage/daily", "usage/hourly", "readings", "ledger", "changes", "quarantine")
+}
 
 
 def is_counted(number: int, back: int) -> bool:
@@ -140,13 +146,17 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     known = Estate.model_validate(ESTATE)
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
-    assert routes == OTHER_ROUTES | {"/", "/hubs/{hub_id}"}, "a new page: walk it here"
+    assert routes == OTHER_ROUTES | {"/", "/hubs/{hub_id}"} | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
     browser = TestClient(board)
     seen = 0
     for path in PAGES:
         units = units_of(browser.get(path).text)
         assert unmarked(units) == [], path
         seen += sum(bool(sums_in(unit)) for unit in units)
+    for path, query in API_OF_SUMS.items():
+        rows = browser.get(f"{path}?from={RANGE[1]}&to={RANGE[3]}&{query}").json()["rows"]
+        assert rows
+        assert [row for row in rows if not is_marked(row)] == []
     assert seen > len(PAGES), "no sum was seen: the test looks at the wrong places"
 
 

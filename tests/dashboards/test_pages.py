@@ -63,7 +63,7 @@ def test_the_estate_chart_holds_each_days_sum(known: Filled, browse: Browse) -> 
     chart = charts_of(browse(known).get("/").text)["entries"]
     days = [TODAY - timedelta(days=back) for back in range(30, -1, -1)]
     sums = [0 if day.weekday() == 6 else 230 - (TODAY - day).days for day in days]
-    assert [words[1] for words in chart.slots] == [f"{people} people in" for people in sums]
+    assert [words[1] for words in chart.slots] == [f"{people} people in" if people else "closed" for people in sums]
     assert [words[0].split(" so")[0] for words in chart.slots] == [f"{day:%a} {day.day} {day:%b}" for day in days]
     heights = chart.heights("bar")
     assert list(heights) == [i for i, people in enumerate(sums) if people]
@@ -267,7 +267,7 @@ def test_names_are_text_whatever_they_hold(known: Filled, browse: Browse) -> Non
 
 
 def test_what_a_browser_asks_for_is_not_echoed_as_markup(known: Filled, browse: Browse) -> None:
-    for path in ("/hubs/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/%3Cscript%3E", "/api/daily?from=%3Cscript%3E"):
+    for path in ("/hubs/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/%3Cscript%3E", "/api/v1/usage/daily?from=%3Cscript%3E"):
         assert "<script>" not in browse(known).get(path).text
 
 
@@ -301,7 +301,7 @@ class _Unreachable:
 def test_an_unreachable_store_is_said_plainly(tmp_path: Path, browse: Browse) -> None:
     client = browse(_Unreachable(tmp_path))
     assert client.get("/healthz").status_code == 200  # it is alive all the same
-    for path in ("/", "/hubs/armley", "/api/daily", "/readyz"):
+    for path in ("/", "/hubs/armley", "/api/v1/usage/daily", "/readyz"):
         answer = client.get(path)
         assert answer.status_code == 503
         assert "does not answer: start it or correct the address" in answer.text

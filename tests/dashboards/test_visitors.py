@@ -13,7 +13,7 @@ from schemas.localtime import to_ns
 from stores.sqlite_store import SqliteStore
 from tests.dashboards.conftest import ESTATE, NOW, Filled
 
-PATHS = ("/", "/hubs/armley", "/hubs/nowhere", "/api/daily", "/healthz", "/readyz", "/static/board.css")
+PATHS = ("/", "/hubs/armley", "/hubs/nowhere", "/api/v1/usage/daily", "/healthz", "/readyz", "/static/board.css")
 
 
 class ReadOnly(SqliteStore):

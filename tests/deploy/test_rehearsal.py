@@ -116,7 +116,7 @@ def test_what_a_hub_publishes_by_tls_is_on_the_board(project: Project, container
 
     def figure() -> Any:
         assert all(container.is_running for container in containers.values())
-        rows = json.loads(fetch(project, f"/api/daily?from={noon.date()}&to={noon.date()}&hub=armley"))
+        rows = json.loads(fetch(project, f"/api/v1/usage/daily?from={noon.date()}&to={noon.date()}&hub=armley"))["rows"]
         return rows and rows[0]["entries"]
 
     assert wait_until(figure, READY_DEADLINE_S, "the day's figure", poll_s=0.3) == ENTRIES

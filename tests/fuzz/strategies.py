@@ -222,7 +222,7 @@ _paths = st.sampled_from(
         "",
         "hubs/armley",
         "hubs/beeston",
-        "api/daily",
+        *(f"api/v1/{name}" for name in ("usage/daily", "usage/hourly", "usage/periods", "readings", "hubs", "changes")),
         "healthz",
         "static/board.css",
         "static/../board.py",
@@ -234,7 +234,7 @@ _dates = st.sampled_from(
     ["2026-05-01", "2026-05-12", "0001-01-01", "9999-12-31", "2026-13-01", "1e400", "\u0662\u0660"]
 )
 _parameters = st.dictionaries(
-    st.sampled_from(["from", "to", "hub", "per", "format", "token"]) | st.text(max_size=6),
+    st.sampled_from(["from", "to", "hub", "per", "format", "token", "limit", "offset", "kind"]) | st.text(max_size=6),
     _dates | st.text(max_size=20) | st.sampled_from(["armley", "<script>fuzz</script>", "' OR 1=1", "x" * 70, "\0"]),
     max_size=4,
 )

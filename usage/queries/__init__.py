@@ -11,7 +11,7 @@ data (`usage.rollup.has_data`).
 
 from usage.queries.figures import DayFigures, DoorFigures, HourFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, Opening
-from usage.queries.ingests import IngestState
+from usage.queries.ingests import IngestState, Waiting
 from usage.queries.periods import Period, PeriodFigures
 from usage.queries.queries import OtherMidnightsError, Queries
 from usage.queries.sensors import SensorState
@@ -30,6 +30,7 @@ __all__ = [
     "Queries",
     "SensorState",
     "UnknownHubError",
+    "Waiting",
     "Why",
     "ZoneFigures",
 ]

@@ -1,4 +1,4 @@
-"""How each ingest last said that it is: every host writes its ledger to the store (`pipeline_status`)."""
+"""How each ingest last said that it is: every host writes its ledger and its quarantine's counts to the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
 
-_STATUS = "pipeline_status"
+_STATUS, _QUARANTINE = "pipeline_status", "quarantine_status"
 _TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
 _FRESH_NS = 300 * NS_A_SECOND
 _SLACK_NS = 600 * NS_A_SECOND
@@ -42,3 +42,22 @@ def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
             connected=bool(chunk.columns["connected"][0]),
             silent=now_ns - reported_ns > _FRESH_NS,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many messages wait in an ingest's quarantine for one reason, as of `reported_ns`."""
+
+    ingest: str
+    reason: str
+    waiting: int
+    reported_ns: int
+
+
+def refusals(store: Store, now_ns: int) -> Iterator[Waiting]:
+    """What waits at every ingest that reported within a week, in order of names and reasons. Raises StoreError."""
+    for chunk in store.latest(_QUARANTINE, before_ns=now_ns + _SLACK_NS):
+        (reported_ns,) = chunk.times_ns
+        if now_ns - reported_ns <= _TOLD_FOR_NS:
+            waiting = int(chunk.columns["waiting"][0] or 0)
+            yield Waiting(chunk.tags["ingest"], chunk.tags["reason"], waiting, reported_ns)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
-from schemas import KINDS, Estate, HubpulseError
+from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns, to_ns
-from stores import Store
+from stores import SeriesChunk, Store
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
@@ -22,7 +22,7 @@ from usage.queries.figures import (
     ZoneFigures,
 )
 from usage.queries.hubs import HubState, hub_state
-from usage.queries.ingests import IngestState, ingest_states
+from usage.queries.ingests import IngestState, Waiting, ingest_states, refusals
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
@@ -114,6 +114,10 @@ class Queries:
         """Every ingest that wrote to the store lately, as it last reported."""
         return list(ingest_states(self._store, self._now_ns))
 
+    def refusals(self) -> list[Waiting]:
+        """How many refused messages wait at each of them, by reason."""
+        return list(refusals(self._store, self._now_ns))
+
     # ------------------------------------------------------------------------------------------------- as it is stored
 
     def on_other_midnights(self, first: date, last: date, *, hub: str | None = None) -> list[str]:
@@ -172,6 +176,20 @@ class Queries:
         zone = self._estate.zone_of(hub)
         day = local_day(time_ns, zone)
         return day if time_ns == midnight_ns(day, zone) else None
+
+    def stored_hours(self, first: date, last: date, *, hub: str | None = None) -> Iterator[HourFigures]:
+        """The hours' roll-ups of the days as they stand, as `stored_daily` does."""
+        for name, rows in read_rows_by_hub(self._store, HOURLY, _around(first, last), hub):
+            zone = self._estate.zone_of(name)
+            for time_ns, figures in rows.items():
+                time = from_ns(time_ns).astimezone(zone)
+                if first <= time.date() <= last:
+                    yield HourFigures(name, time, figures)
+
+    def readings(self, hub: str, kind: Kind, span: Span, *, sensor: str | None = None) -> Iterator[SeriesChunk]:
+        """A hub's readings as they are stored, sensor by sensor."""
+        where = {"hub": hub} | ({} if sensor is None else {"sensor": sensor})
+        return self._store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where)
 
     def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
         """The hours' roll-ups as they stand, by hub and the hour's start in UTC nanoseconds."""

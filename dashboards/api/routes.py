@@ -1,0 +1,137 @@
+"""The routes of `/api/v1`: each asks one question of `Queries` and answers with a table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from dashboards.api import rows
+from dashboards.api.answers import Asked, answer
+from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfHub, Periods, Readings
+from dashboards.api.rows import Table
+from schemas import Estate
+from schemas.localtime import from_ns
+from stores.protocol import Store
+from usage import Queries, UnknownHubError
+
+PREFIX = "/api/v1"
+
+
+class Problem(BaseModel):
+    """Why a question could not be answered."""
+
+    error: str = Field(description="What is wrong, and what to ask instead.")
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The question can't be answered as it was asked."},
+    404: {"model": Problem, "description": "There is no hub of that name."},
+    503: {"model": Problem, "description": "The store can't be read at the moment: ask again later."},
+    # FastAPI would describe its own answer to what can't be read, which is a 400 here.
+    "default": {"model": Problem, "description": "What is wrong."},
+}
+
+
+def add_api(
+    app: FastAPI, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+) -> None:
+    """Add the API to an application."""
+    api = _Api(open_store, estate, clock_ns)
+    for path, table, route in (
+        ("/hubs", rows.HUBS, api.hubs),
+        ("/sensors", rows.SENSORS, api.sensors),
+        ("/usage/daily", rows.DAILY, api.daily),
+        ("/usage/hourly", rows.HOURLY, api.hourly),
+        ("/usage/periods", rows.PERIODS, api.periods),
+        ("/readings", rows.READINGS, api.readings),
+        ("/ledger", rows.LEDGER, api.ledger),
+        ("/changes", rows.CHANGES, api.changes),
+        ("/quarantine", rows.QUARANTINE, api.quarantine),
+    ):
+        app.add_api_route(
+            PREFIX + path,
+            route,
+            summary=table.says,
+            operation_id=table.name.lower(),
+            response_model=None,
+            responses=_answers(table) | _PROBLEMS,
+        )
+
+
+def _answers(table: Table) -> dict[int | str, dict[str, Any]]:
+    content = {"text/csv": {"schema": {"type": "string"}}}
+    return {
+        200: {"model": table.page(), "content": content, "description": table.says},
+        304: {"description": "It is as it was: see If-None-Match."},
+    }
+
+
+class _Api:
+    """The routes over a store, which each of them opens for itself."""
+
+    def __init__(
+        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+    ) -> None:
+        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+
+    def hubs(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            found = (hub for hub in queries.hub_states() if asked.hub in (None, hub.id))
+            return answer(request, asked, rows.HUBS.names, rows.hubs(found))
+
+    def sensors(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            found = (sensor for hub, of_hub in queries.sensors.items() if asked.hub in (None, hub) for sensor in of_hub)
+            return answer(request, asked, rows.SENSORS.names, rows.sensors(found))
+
+    def daily(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            found = queries.stored_daily(*asked.range(queries.today(asked.hub)), hub=asked.hub)
+            return answer(request, asked, rows.DAILY.names, rows.daily(found))
+
+    def hourly(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            found = queries.stored_hours(*asked.range(queries.today(asked.hub), HOURLY_DAYS_MAX), hub=asked.hub)
+            return answer(request, asked, rows.HOURLY.names, rows.hourly(found))
+
+    def periods(self, request: Request, asked: Annotated[Periods, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            first, last = asked.range(queries.today(asked.hub), PERIOD_DAYS_MAX)
+            found = queries.periods(asked.per, first, last, hub=asked.hub)
+            return answer(request, asked, rows.PERIODS.names, rows.periods(found))
+
+    def readings(self, request: Request, asked: Annotated[Readings, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            span = asked.span(from_ns(self._clock_ns()))
+            found = queries.readings(asked.hub, asked.kind, span, sensor=asked.sensor)
+            return answer(request, asked, rows.READINGS.names, rows.readings(asked.kind, found))
+
+    def ledger(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
+        with self._asking() as queries:
+            return answer(request, asked, rows.LEDGER.names, rows.ledger(queries.ingests()))
+
+    def changes(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
+        with self._asking(asked.hub) as queries:
+            found = queries.changes(*asked.range(queries.today(asked.hub)), hub=asked.hub)
+            return answer(request, asked, rows.CHANGES.names, rows.changes(found))
+
+    def quarantine(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
+        with self._asking() as queries:
+            return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
+
+    @contextmanager
+    def _asking(self, hub: str | None = None) -> Iterator[Queries]:
+        """The queries of a store that is closed afterwards; a hub that nobody knows is not found."""
+        with closing(self._open_store()) as store:
+            queries = Queries(store, self._estate(), now_ns=self._clock_ns())
+            try:
+                if hub is not None:
+                    queries.hubs(hub)
+            except UnknownHubError as error:
+                raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
+            yield queries
