@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine", "Messages that were refused: list, show, send again, purge."),
     "sensors": (
         "sensors",
-        "Sensors: devices that wait to be adopted, spreadsheets of many, those that somebody made up.",
+        "Sensors: how each one is, devices that wait to be adopted, spreadsheets of many, those that somebody made up.",
     ),
     "usage": (
         "usage",

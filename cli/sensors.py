@@ -6,7 +6,8 @@ import json
 import threading
 import time
 from contextlib import closing
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,13 +25,98 @@ from cli.context import (
 from cli.onboarding import app as onboarding_app
 from schemas import HubpulseError, Settings
 
+if TYPE_CHECKING:
+    from usage.queries import SensorState
+    from usage.radio import Frames
+
 _SHOWN_MAX = 5
 _PAUSE_S = 0.01
 
-_HELP = "Sensors: devices that wait to be adopted, spreadsheets of many, those that somebody made up."
+_HELP = "Sensors: how each one is, devices that wait to be adopted, spreadsheets of many, those that somebody made up."
 
 app = new_app(help=_HELP)
 app.add_typer(onboarding_app)
+
+
+@app.command("list", epilog="Example: hubpulse sensors list --hub armley")
+def list_sensors(
+    hub: Annotated[str | None, typer.Option(help="Only sensors of this hub.")] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Frames of this local day.", show_default="of the last 24 hours"),
+    ] = None,
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List every sensor: when it was last seen, its battery and signal, and how many of its frames the radio lost.
+
+    Only LoRaWAN devices number their frames; without two numbers to compare the loss is empty, since it is not known.
+    """
+    from usage import Queries
+    from usage.radio import Frames
+
+    settings = load_settings(data=data, estate=estate)
+    with closing(store_of(settings)) as store:
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        hubs = queries.hubs(hub)
+        frames = queries.frames(day.date() if day else None, hub=hub)
+        rows = [
+            _state_row(state, frames.get((state.hub, state.sensor), Frames(0, 0)))
+            for name in hubs
+            for state in queries.sensors.get(name, ())
+        ]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        out.print("No sensor yet: the estate file names none, and none sent a reading.")
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in ("sensor", "zone", "last seen (UTC)", "battery", "signal", "SF", "frames", "lost"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in _cells(row)))
+    out.console.print(table, markup=False)
+
+
+def _state_row(state: SensorState, frames: Frames) -> dict[str, Any]:
+    from schemas.localtime import rfc3339
+
+    known = frames.lost_share is not None
+    return {
+        "hub": state.hub,
+        "sensor": state.sensor,
+        "zone": state.zone,
+        "kinds": sorted(state.kinds),
+        "last_seen": None if state.last_seen_ns is None else rfc3339(state.last_seen_ns),
+        "silent": state.silent,
+        "battery_pct": state.battery_pct,
+        **{name: state.values.get(name) for name in ("rssi_dbm", "snr_db", "spreading_factor")},
+        "frames_received": frames.received if known else None,
+        "frames_lost": frames.lost if known else None,
+        "lost_share": frames.lost_share,
+    }
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    def shown(name: str, form: str) -> str:
+        return "" if row[name] is None else form.format(row[name])
+
+    seen = row["last_seen"][:16].replace("T", " ") if row["last_seen"] else "never"
+    return (
+        f"{row['hub']}/{row['sensor']}",
+        row["zone"] or "",
+        f"{seen}, silent" if row["silent"] else seen,
+        shown("battery_pct", "{:.0f} %"),
+        shown("rssi_dbm", "{:.0f} dBm"),
+        shown("spreading_factor", "{}"),
+        shown("frames_received", "{}"),
+        shown("lost_share", "{:.1%}"),
+    )
 
 
 @app.command("forget", epilog="Example: hubpulse sensors forget 'x-*' --hub armley --readings --dry-run")

@@ -89,7 +89,8 @@ def _sensor(sensor: SensorDay, found: Why) -> str:
     if len(sensor.gaps) > GAPS_SHOWN:
         silences.append(f"{len(sensor.gaps) - GAPS_SHOWN} more times")
     silent = f", silent {', '.join(silences)}" if silences else ""
-    return f"{name}: {expected}, {sensor.first:%H:%M:%S} to {sensor.last:%H:%M:%S}{left_out}{silent}"
+    causes = "".join(f", {count} {cause}" for cause, count in sensor.missing.items())
+    return f"{name}: {expected}{causes}, {sensor.first:%H:%M:%S} to {sensor.last:%H:%M:%S}{left_out}{silent}"
 
 
 def _left_out(sensor: SensorDay) -> str:
@@ -152,6 +153,8 @@ def why_as_json(found: Why) -> dict[str, Any]:
                 ],
                 "first": s.first.isoformat() if s.first else None,
                 "last": s.last.isoformat() if s.last else None,
+                "frames": s.frames and {**s.frames._asdict(), "lost_share": s.frames.lost_share},
+                "missing": s.missing,
                 "gaps": [{"from": local(start), "to": local(stop)} for start, stop in s.gaps],
             }
             for s in found.sensors

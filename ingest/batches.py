@@ -75,6 +75,8 @@ class Batch:
     """How many of the readings may be in the store already, at another time."""
     no_reading: list[str] = field(default_factory=list)
     """Of each message that carries no reading by its nature: what it is instead."""
+    frames: list[str] = field(default_factory=list)
+    """What the radio told of frames without a reading: lines of kind `device`. Their numbers are not lost by radio."""
     states: list[DeviceState] = field(default_factory=list)
     """Which devices are on line or off line since, the latest last."""
     announcements: list[Message] = field(default_factory=list)
@@ -94,6 +96,11 @@ class Batch:
     """Sensors that the estate file does not name, where they are to be remembered."""
 
     @property
+    def points(self) -> list[str]:
+        """All that is for the store."""
+        return self.lines + self.frames if self.frames else self.lines
+
+    @property
     def messages_refused(self) -> int:
         """Messages of which no reading was taken."""
         return sum(1 for refused in self.refused if not refused.readings) + self.unkept.total()
@@ -101,6 +108,7 @@ class Batch:
     def add(self, other: Batch) -> None:
         """Take in another batch, for one commit of both."""
         self.lines += other.lines
+        self.frames += other.frames
         self.marks |= other.marks
         self.refused += other.refused
         self.messages += other.messages

@@ -190,7 +190,7 @@ class Buffer:
             "messages_thinned": thinned,
             "messages_no_reading": len(batch.no_reading),
             "messages_redelivered": batch.redelivered,
-            "readings_accepted": len(batch.lines),
+            "readings_accepted": len(batch.points),
             "readings_refused": sum(len(r.rejections) for r in batch.refused if r.readings),
         }
         self._held = None
@@ -326,7 +326,7 @@ class Buffer:
             self._refusals.reconcile()
 
     def _require_room(self, batch: Batch) -> None:
-        needed = sum(map(len, batch.lines))
+        needed = sum(map(len, batch.points))
         if self.used_bytes() + needed > self._bytes_max:
             raise BufferFullError(
                 f"buffer {self._path} is full ({self._bytes_max} bytes): the broker holds new messages; see that the"
@@ -376,9 +376,9 @@ def _redrive_counts(removed: Removed, batch: Batch) -> dict[str, int]:
     if removed.reason is Reason.STORE_REJECTED:
         return {"readings_store_rejected": -len(batch.lines)}
     again = sum(len(r.rejections) for r in batch.refused)
-    counts = {"readings_accepted": len(batch.lines)}
+    counts = {"readings_accepted": len(batch.points)}
     if removed.readings_taken:
         return counts | {"readings_refused": again - removed.readings_refused}
     if batch.no_reading:
-        return {"messages_refused": -1, "messages_no_reading": 1}
+        return counts | {"messages_refused": -1, "messages_no_reading": 1}
     return counts | {"readings_refused": again, "messages_refused": -1, "messages_accepted": 1}

@@ -16,7 +16,7 @@ from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
 from ingest.dead_sensors import is_of_dead_sensor
 from ingest.encode import SeriesEncoder
 from ingest.new_sensors import DAY_NS, NewSensors
-from ingest.placed import MessageBatch, Placed, TopicRoute, free_time, past_days
+from ingest.placed import MessageBatch, Placed, TopicRoute, frame_lines, free_time, past_days
 from ingest.series import SERIES_MAX, SeriesIndex
 from ingest.validate import RETAINED, ClockWindow, too_large
 from mqtt.messages import Message
@@ -257,6 +257,9 @@ class Decoder:
 
     def _accept_frame(self, message: Message, uplink: Uplink, found: DeviceFrame, source: Source, batch: Batch) -> None:
         device, answer = found
+        if isinstance(device, str) and isinstance(answer, (NoReading, Rejection)):
+            told = Item(Kind.DEVICE, 1, uplink.time_ns, uplink.radio)
+            batch.frames += frame_lines(self._placed(device, told, source, publisher_of(message.topic)), self._window)
         if isinstance(answer, Rejection):
             unknown = UnknownDevice(uplink.device or uplink.also[0], source.format, kinds_of(uplink))
             self._refuse(message, answer, batch, None if isinstance(device, str) else unknown)
@@ -313,15 +316,16 @@ class Decoder:
                 rejections.append(reading)
                 continue
             series, time_ns, fields = reading
-            is_its_own = isinstance(time_ns, int)
+            is_its_own = names_ahead = isinstance(time_ns, int)
             if not isinstance(time_ns, int):
                 if message.retained:
                     rejections.append(RETAINED)
                     continue
                 arrived_ns = arrived_ns or self._arrival_ns(len(readings))
+                names_ahead = bool(time_ns and time_ns.offset_ns > 0)
                 # By its place in the message: the same when the message is redriven and more of it is taken.
                 time_ns = arrived_ns + number + (time_ns.offset_ns if time_ns else 0)
-            if time_ns < oldest_ns or (is_its_own and time_ns > latest_ns):
+            if time_ns < oldest_ns or (names_ahead and time_ns > latest_ns):
                 rejections.append(self._window.refusal(time_ns))
                 continue
             if share_times:

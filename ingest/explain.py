@@ -70,7 +70,7 @@ def steps(
     way = [Step("format", {"name": source.format, "source": source.topic})]
     [answer] = answers_of(*found, [message])
     way += _answer_steps(answer, registry)
-    for line in decoder.decode([message]).lines:
+    for line in decoder.decode([message]).points:
         way.append(Step("reading", _stored(line)))
     return way
 

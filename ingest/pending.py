@@ -46,10 +46,10 @@ class PendingBatches:
 
     def add(self, batch: Batch, *, now_ns: int) -> None:
         """Hold the readings of a batch."""
-        if batch.lines:
-            lines, marks = "\n".join(batch.lines).encode("ascii"), _write_marks(batch.marks)
-            oldest_ns = oldest_since(batch.lines, now_ns - LIVE_WITHIN_NS)
-            row = (now_ns, len(batch.lines), oldest_ns, lines, marks, _checksum(lines, marks))
+        if points := batch.points:
+            lines, marks = "\n".join(points).encode("ascii"), _write_marks(batch.marks)
+            oldest_ns = oldest_since(points, now_ns - LIVE_WITHIN_NS)
+            row = (now_ns, len(points), oldest_ns, lines, marks, _checksum(lines, marks))
             self._file.connection().execute(_INSERT, row)
 
     def oldest(self, lines_max: int) -> list[PendingRow]:

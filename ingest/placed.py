@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.encode import SeriesEncoder
-from ingest.validate import OLDEST_NS
+from ingest.validate import OLDEST_NS, ClockWindow
 from mqtt.messages import Message
 from schemas.readings import Rejection
 from schemas.sources import Source
@@ -61,3 +61,14 @@ def free_time(series: SeriesEncoder, time_ns: int, taken: dict[tuple[SeriesEncod
     free_ns = passed[-1]
     taken.update(((series, passed_ns), free_ns + 1) for passed_ns in passed)
     return free_ns
+
+
+def frame_lines(placed: Placed | Rejection, window: ClockWindow) -> list[str]:
+    """What the radio told of a frame that holds no reading, as a line: its number was not lost. None without a time."""
+    if isinstance(placed, Rejection):
+        return []
+    series, time_ns, radio = placed
+    if not radio or not isinstance(time_ns, int) or not window.oldest_ns <= time_ns <= window.latest_ns:
+        return []
+    line = series.encode(radio, time_ns)
+    return [line] if isinstance(line, str) else []

@@ -109,6 +109,7 @@ _SPECS = (
             Field("rssi_dbm", float, "dBm"),
             Field("snr_db", float, "dB"),
             Field("frame_count", int, "frames", low=0, high=INT64_MAX),
+            Field("spreading_factor", int, "SF", low=5, high=12),
         ),
     ),
 )

@@ -70,9 +70,10 @@ _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
 
-_SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "battery_pct": _F}
+_SENSOR_STATUS = {"last_seen_s": _I, "expected_every_s": _I, "silent": _B, "battery_pct": _F, "lost_share": _F}
 """How each sensor is, renewed every minute in a row for each ten minutes. `last_seen_s` is how long ago its last
-reading was taken; it is missing for a sensor that never reported."""
+reading was taken; it is missing for a sensor that never reported. `lost_share`, 0 to 1, is how much the
+radio lost of its LoRaWAN frames in the last 24 hours."""
 
 _DEVICE_AVAILABILITY = {"online": _B}
 """Whether a sensor's device, or its broker, said that it is on line; time = when that was received."""

@@ -4,6 +4,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> roll_up_recently_marked  the same for the last weeks, every few seconds
                                             \-> roll_up_unfinished       today of every hub, ended and final days
                                             \-> roll_up_missed           days of the last weeks without a roll-up
+                                            \-> count_lost_frames        what the radio lost of LoRaWAN devices
                                             \-> write_sensor_status      how each sensor is
                                             \-> estimate_missed          people of the last weeks whom nobody counted
                                             \-> drop_expired             what is older than its retention
@@ -23,7 +24,7 @@ from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError, Policy
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, from_ns
 from stores import Store
 from usage.counters import Step
 from usage.expiry import DAY_NS, raw_needed_since_ns
@@ -31,7 +32,9 @@ from usage.hub_faults import HubFaults
 from usage.job_runs import JobRuns
 from usage.journal import Change
 from usage.lease import Lease
+from usage.queries.radio import read_frames
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
+from usage.radio import NO_FRAMES, Frames
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
 from usage.stored_estimates import write_estimates
@@ -83,6 +86,7 @@ class Jobs:
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
         self._waiting_days: dict[str, set[date]] = {}
         self._left_out: Mapping[str, int] = {}
+        self._frames: Mapping[tuple[str, str], Frames] = NO_FRAMES
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
 
@@ -99,6 +103,7 @@ class Jobs:
             (self.roll_up_unfinished, MINUTE_S),
             (self.roll_up_recently_marked, LATE_MARKS_EVERY_S),
             (self.roll_up_marked, MINUTE_S),
+            (self.count_lost_frames, HOUR_S),
             (self.write_sensor_status, MINUTE_S),
             (self.roll_up_missed, HOUR_S),
             (self.estimate_missed, HOUR_S),
@@ -228,6 +233,10 @@ class Jobs:
         today = from_ns(now_ns).astimezone(estate.zone_of("")).date()
         write_estimates(self._opened(), estate, today - timedelta(days=ESTIMATED_DAYS), today, now_ns=now_ns)
 
+    def count_lost_frames(self, now_ns: int) -> None:
+        """Count which frames of the last 24 hours came and which the radio lost, for the status of sensors."""
+        self._frames = read_frames(self._opened(), Span(now_ns - DAY_NS, now_ns), look_ns=DAY_NS)
+
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""
         store = self._opened()
@@ -238,7 +247,7 @@ class Jobs:
         faults = HubFaults()
         for hub, states in sensors.by_hub.items():
             with faults.of(hub):
-                write(store, list(status_lines(states, now_ns)))
+                write(store, list(status_lines(states, now_ns, self._frames)))
         faults.report()
 
     def drop_expired(self, now_ns: int) -> None:

@@ -182,6 +182,8 @@ def _values(sensor: SensorState) -> Iterator[str]:
         f"{wording.number(sensor.values[name])} {what}" for name, what in _COUNTED.items() if name in sensor.values
     )
     yield from (wording.measure(sensor.values[name], name) for name in _MEASURED if name in sensor.values)
+    if sensor.lost_share is not None:
+        yield f"{sensor.lost_share:.0%} of its radio messages lost in 24 hours"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class Uplink(NamedTuple):
     objects: Sequence[Mapping[str, Any]] = ()
     """What the network server itself made of the frame: read by the alias table where no decoder of ours is named."""
     radio: Fields = {}  # noqa: RUF012 - a tuple's default is never changed
-    """Fields of kind `device` that the network server knows: signal and frame counter."""
+    """Fields of kind `device` that the network server knows: signal, frame counter, spreading factor."""
     model: str = ""
     """Its model, where the format itself knows it; one that the estate file names goes before."""
 

@@ -60,8 +60,13 @@ def _uplink(sent: dict[str, Any]) -> Uplink:
         frame_of(sent.get("data", "")),
         text_ns(time) if isinstance(time, str) else None,
         (decoded,) if decoded else (),
-        radio_of(sent.get("rxInfo"), sent.get("fCnt", 0)),
+        radio_of(sent.get("rxInfo"), sent.get("fCnt", 0), _spreading_factor(sent)),
     )
+
+
+def _spreading_factor(sent: dict[str, Any]) -> object:
+    modulation = part_of(part_of(sent, "txInfo"), "modulation")
+    return part_of(modulation, "lora").get("spreadingFactor")
 
 
 def _status(sent: dict[str, Any]) -> list[Decoded] | NoReading:

@@ -11,6 +11,7 @@ from sensors.formats import Fields
 from sensors.macs import quoted
 
 _PORT_MAX = 255
+_SPREADING_FACTORS = range(5, 13)
 _NUMBERS = (int, float)
 
 
@@ -40,8 +41,8 @@ def frame_of(text: object) -> bytes:
         raise ValueError(f"the frame is not base64 ({error})") from error
 
 
-def radio_of(gateways: object, frame_count: object) -> Fields:
-    """The signal at the gateway that heard the device best, and the frame's number."""
+def radio_of(gateways: object, frame_count: object, spreading_factor: object) -> Fields:
+    """The signal at the gateway that heard the device best, the frame's number, and the spreading factor of LoRa."""
     radio: Fields = {}
     best: Mapping[str, Any] = {}
     for gateway in gateways if isinstance(gateways, list) else ():
@@ -53,4 +54,6 @@ def radio_of(gateways: object, frame_count: object) -> Fields:
             radio["snr_db"] = float(snr)
     if type(frame_count) is int and frame_count >= 0:
         radio["frame_count"] = frame_count
+    if type(spreading_factor) is int and spreading_factor in _SPREADING_FACTORS:
+        radio["spreading_factor"] = spreading_factor
     return radio

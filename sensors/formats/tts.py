@@ -58,8 +58,12 @@ def _uplink(sent: dict[str, Any]) -> Answer:
         frame_of(up.get("frm_payload", "")),
         _time_ns(sent, up, gateways),
         tuple(_objects(up)) if "decoded_payload" in up or "normalized_payload" in up else (),
-        radio_of(gateways, up.get("f_cnt", 0)),
+        radio_of(gateways, up.get("f_cnt", 0), _spreading_factor(up)),
     )
+
+
+def _spreading_factor(up: Mapping[str, Any]) -> object:
+    return part_of(part_of(part_of(up, "settings"), "data_rate"), "lora").get("spreading_factor")
 
 
 def _time_ns(sent: Mapping[str, Any], up: Mapping[str, Any], gateways: Sequence[Any]) -> int | None:

@@ -13,7 +13,12 @@ from ingest.buffer import Buffer, BufferReader
 from ingest.decoder import Decoder
 from mqtt.messages import Message
 from schemas import Estate
+from schemas.localtime import NS_AN_HOUR
 from sensors.registry import Registry
+from sensors.times import text_ns
+from stores import Accepted
+from stores.lines import encode
+from stores.sqlite_store import SqliteStore
 from tests.cli.command import CommandLine
 
 EUI = "24e124710c401234"
@@ -55,6 +60,24 @@ def hubpulse(tmp_path: Path) -> CommandLine:
             )
         )
     return CommandLine(tmp_path)
+
+
+def test_sensors_are_listed_with_what_the_radio_lost(hubpulse: CommandLine) -> None:
+    day_ns = text_ns("2026-05-12T00:00:00Z")
+    tags = {"hub": "armley", "sensor": "door-1"}
+    told = {"rssi_dbm": -97.0, "spreading_factor": 9, "battery_pct": 80.0}
+    with closing(SqliteStore(hubpulse.folder / "data" / "store.db")) as store:
+        for hour, number in ((1, 7), (2, 8), (4, 10)):
+            line = encode("device", tags, {**told, "frame_count": number}, day_ns + hour * NS_AN_HOUR)
+            assert store.write(line.encode()) == Accepted()
+
+    (door,) = hubpulse.run("sensors", "list", "--day", "2026-05-12", "--json").json
+    assert (door["hub"], door["sensor"], door["silent"], door["battery_pct"]) == ("armley", "door-1", True, 80.0)
+    assert (door["rssi_dbm"], door["spreading_factor"]) == (-97.0, 9)
+    assert (door["frames_received"], door["frames_lost"], door["lost_share"]) == (2, 1, 1 / 3)
+    (quiet,) = hubpulse.run("sensors", "list", "--hub", "armley", "--json").json
+    assert (quiet["frames_received"], quiet["frames_lost"], quiet["lost_share"]) == (None, None, None)
+    assert "33.3%" in hubpulse.run("sensors", "list", "--day", "2026-05-12").out
 
 
 def test_a_device_is_seen_adopted_and_its_messages_taken(hubpulse: CommandLine) -> None:

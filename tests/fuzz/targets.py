@@ -58,9 +58,9 @@ def message(data: bytes) -> None:
     assert batch.messages == 1
     assert (batch.messages_refused == 1) + len(batch.no_reading) + bool(batch.lines) == 1
     assert len(batch.lines) <= readings_max(sent)
-    for line in batch.lines:
+    for line in batch.points:
         check_line(line)
-    kept = [json.dumps(logs, default=repr).encode(), *(line.encode() for line in batch.lines)]
+    kept = [json.dumps(logs, default=repr).encode(), *(line.encode() for line in batch.points)]
     for refused in batch.refused:
         _, topic, payload, _, reason, detail, *_ = row_of(refused)
         assert reason in Reason.__members__.values()

@@ -46,6 +46,52 @@ def uplink(app: str = "app", eui: str = EUI, **values: Any) -> Message:
     return Message(f"v3/{app}/devices/air-cafe/up".encode(), json.dumps(content).encode())
 
 
+def numbered(number: int, frame: str, *, eui: str = EUI, port: int = 85) -> Message:
+    """A frame as it came, in base64, that was heard at this number of minutes past eleven."""
+    radio = {"f_cnt": number, "rx_metadata": [{"rssi": -90, "snr": 7.5}]}
+    heard = {"time": f"2026-05-12T11:{number:02}:00Z", "data_rate": {"lora": {"spreading_factor": 9}}}
+    content = {
+        "end_device_ids": {"device_id": "air-cafe", "dev_eui": eui.upper()},
+        "uplink_message": {"f_port": port, "frm_payload": frame, "settings": heard, **radio},
+    }
+    return Message(b"v3/app/devices/air-cafe/up", json.dumps(content).encode())
+
+
+ATTRIBUTES, TOO_LONG, WHOLE = "/wsB", "AAAA" * 86, "A2fuAA=="
+
+
+def test_a_frame_without_a_reading_keeps_its_number_so_that_it_is_not_taken_for_lost(buffer: Buffer) -> None:
+    known = estate({"id": "air", "device": EUI, "model": "milesight/am307"})
+    messages = [numbered(1, WHOLE), numbered(2, ATTRIBUTES), numbered(3, TOO_LONG), numbered(4, WHOLE)]
+    batch = make_decoder(known).decode(messages)
+
+    assert (kinds(batch.lines), len(batch.no_reading), len(batch.refused)) == (["temperature", "device"] * 2, 1, 1)
+    told = {parse(line).fields["frame_count"]: parse(line) for line in batch.points if line.startswith("device")}
+    assert list(told) == [1, 4, 2, 3]
+    assert told[2].fields == {"frame_count": 2, "rssi_dbm": -90.0, "snr_db": 7.5, "spreading_factor": 9}
+    assert (told[2].tags, told[2].time_ns) == ({"hub": "armley", "sensor": "air"}, NOW_NS - 58 * 60 * 10**9)
+    buffer.commit(batch)
+    ledger = buffer.ledger.read()
+    assert (ledger.balanced, ledger.messages_no_reading, ledger.messages_accepted) == (True, 1, 2)
+    assert ledger.readings_accepted == ledger.readings_pending == 6
+    assert buffer.pending.oldest(10)[0].readings == 6
+
+
+@pytest.mark.parametrize("message", [numbered(2, ATTRIBUTES, eui="24e124710c409999"), numbered(2, ATTRIBUTES, port=0)])
+def test_a_frame_of_nobody_has_no_number(message: Message) -> None:
+    known = estate({"id": "air", "device": "0011223344556677", "model": "milesight/am307"})
+    assert make_decoder(known).decode([message]).frames == []
+
+
+def test_the_number_of_a_frame_at_no_time_or_a_wrong_one_is_not_kept() -> None:
+    known = estate({"id": "air", "device": EUI, "model": "milesight/am307"})
+    sent = json.loads(numbered(2, ATTRIBUTES).payload)
+    for time in ("", "2026-05-12T13:00:00Z"):
+        sent["uplink_message"]["settings"] = {"time": time}
+        batch = make_decoder(known).decode([Message(b"v3/app/devices/x/up", json.dumps(sent).encode())])
+        assert (batch.frames, len(batch.no_reading)) == ([], 1)
+
+
 def zigbee(name: str, **values: Any) -> Message:
     return Message(f"zigbee2mqtt/{name}".encode(), json.dumps(values).encode())
 

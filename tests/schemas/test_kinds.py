@@ -54,7 +54,7 @@ def test_a_count_of_an_interval_is_suspect_above_2000_and_a_total_never_is() -> 
 
 def test_a_sensor_s_own_health_has_its_fields() -> None:
     assert [field.name for field in KINDS[Kind.DEVICE].fields] == [
-        *("battery_pct", "battery_v", "rssi_dbm", "snr_db", "frame_count"),
+        *("battery_pct", "battery_v", "rssi_dbm", "snr_db", "frame_count", "spreading_factor"),
     ]
 
 

@@ -2,6 +2,7 @@ r"""The only reader of figures: whoever shows or prints a day, an hour, a period
 
     store -> HubFigures (settled: the stored roll-up; else from the readings) -> daily, hourly, periods --\
           -> roll-ups as they stand, all hubs in one read -> stored_daily, stored_hourly -----------------+-> board,
+          -> the numbers of LoRaWAN frames -> frames, why ------------------------------------------------+
           -> the latest reading of each series -> sensors, hubs -----------------------------------------+   command
           -> journal -> changes, why --------------------------------------------------------------------/   line, API
 

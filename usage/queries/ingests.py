@@ -24,6 +24,8 @@ class IngestState:
     counts: Mapping[str, int]
     balanced: bool
     connected: bool
+    waiting_s: float
+    """How long the oldest reading has waited for the store, in seconds; 0 where none waits."""
     silent: bool
     """Whether its last report is more than five minutes old."""
 
@@ -40,6 +42,7 @@ def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
             {name: int(chunk.columns[name][0] or 0) for name in _COUNTS},
             balanced=bool(chunk.columns["balanced"][0]),
             connected=bool(chunk.columns["connected"][0]),
+            waiting_s=float(chunk.columns["buffer_oldest_s"][0] or 0),
             silent=now_ns - reported_ns > _FRESH_NS,
         )
 

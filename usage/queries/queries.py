@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
 from schemas import KINDS, Estate, HubpulseError, Kind
-from schemas.localtime import NS_AN_HOUR, Span, from_ns, local_day, midnight_ns, to_ns
+from schemas.localtime import NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 from stores import SeriesChunk, Store
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
@@ -24,8 +24,10 @@ from usage.queries.figures import (
 from usage.queries.hubs import HubState, hub_state
 from usage.queries.ingests import IngestState, Waiting, ingest_states, refusals
 from usage.queries.periods import Period, PeriodFigures, periods
+from usage.queries.radio import read_frames
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
+from usage.radio import Frames
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
 
@@ -205,6 +207,19 @@ class Queries:
     @cached_property
     def _sensors_now(self) -> SensorsNow:
         return read_sensors(self._store, self._estate, self._now_ns)
+
+    def frames(self, day: date | None = None, *, hub: str | None = None) -> dict[tuple[str, str], Frames]:
+        """Which frames of LoRaWAN devices came and which the radio lost, by hub and sensor.
+
+        On a local day, else in the last 24 hours.
+        """
+        spans = {
+            name: Span(self._now_ns - 24 * NS_AN_HOUR, self._now_ns)
+            if day is None
+            else day_span(day, self._estate.zone_of(name))
+            for name in self.hubs(hub)
+        }
+        return {k: v for name, span in spans.items() for k, v in read_frames(self._store, span, hub=name).items()}
 
     def hub_states(self, ids: Iterable[str] = ()) -> list[HubState]:
         """Every hub now: those of the estate file in its order, then `ids` and those that sent readings."""

@@ -14,6 +14,7 @@ from stores.lines import encode
 from stores.protocol import Number
 from usage.plan import HubPlan
 from usage.queries.figures import CLOCK_SLACK_NS
+from usage.radio import NO_FRAMES, Frames
 from usage.readings import SUSPECT
 from usage.sensor_limit import UNNAMED_SENSORS_MAX, base_sensor, is_named
 
@@ -48,6 +49,8 @@ class SensorState:
     silent: bool
     battery_pct: float | None
     values: Mapping[str, Number]
+    lost_share: float | None = None
+    """The share of its frames that the radio lost in the last 24 hours, 0 to 1, as jobs counted it within the hour."""
 
 
 class _Latest(NamedTuple):
@@ -71,14 +74,14 @@ def read_sensors(store: Store, estate: Estate, now_ns: int) -> SensorsNow:
 
     Beyond it the ones that were there before go first.
     """
-    batteries, seen_before = _read_batteries(store, now_ns)
+    before = _read_before(store, now_ns)
     off_line = _read_off_line(store, now_ns)
-    latest = _read_latest(store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), seen_before, hub, now_ns))
+    latest = _read_latest(store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), before.seen, hub, now_ns))
     hubs = [hub.id for hub in estate.hubs]
     return SensorsNow(
         {
             hub: tuple(
-                _hub_sensors(estate, hub, latest[hub].sensors if hub in latest else {}, batteries, off_line, now_ns)
+                _hub_sensors(estate, hub, latest[hub].sensors if hub in latest else {}, before, off_line, now_ns)
             )
             for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
         },
@@ -153,22 +156,29 @@ def _values(latest: SeriesChunk) -> dict[str, float]:
     return {name: value for name, value in given if value is not None}
 
 
-def _read_batteries(store: Store, now_ns: int) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:
-    """Each sensor's latest battery level, and the sensors whose state was told before.
+class _Before(NamedTuple):
+    """What was told of the sensors before, by hub and sensor."""
 
-    A device reading without a level leaves what was known before.
-    """
-    found: dict[tuple[str, str], float] = {}
-    seen_before: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]]
+    batteries: dict[tuple[str, str], float]
+    """The latest level of each; a device reading without one leaves what was known."""
+    lost_shares: dict[tuple[str, str], float]
+
+
+def _read_before(store: Store, now_ns: int) -> _Before:
+    before = _Before(set(), {}, {})
     for measurement in (SENSOR_STATUS, Kind.DEVICE):
         for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):
             sensor = chunk.tags["hub"], chunk.tags["sensor"]
             if measurement == SENSOR_STATUS:
-                seen_before.add(sensor)
+                before.seen.add(sensor)
+                lost_share = chunk.columns["lost_share"][0]
+                if lost_share is not None and now_ns - chunk.times_ns[0] <= NS_AN_HOUR:
+                    before.lost_shares[sensor] = float(lost_share)
             level = chunk.columns.get("battery_pct", (None,))[0]
             if level is not None and not _is_suspect(chunk):
-                found[sensor] = float(level)
-    return found, seen_before
+                before.batteries[sensor] = float(level)
+    return before
 
 
 def _read_off_line(store: Store, now_ns: int) -> dict[tuple[str, str], int]:
@@ -184,7 +194,7 @@ def _hub_sensors(
     estate: Estate,
     hub_id: str,
     latest: Mapping[str, Sequence[_Latest]],
-    batteries: Mapping[tuple[str, str], float],
+    before: _Before,
     off_line: Mapping[tuple[str, str], int],
     now_ns: int,
 ) -> Iterator[SensorState]:
@@ -210,25 +220,33 @@ def _hub_sensors(
             last_seen_ns=last_seen_ns,
             every_s=None if every_ns is None else every_ns // NS_A_SECOND,
             silent=silent,
-            battery_pct=batteries.get((hub_id, sensor)),
+            battery_pct=before.batteries.get((hub_id, sensor)),
             values={
                 name: value
                 for one in series
                 if silent or now_ns - one.time_ns <= patience_ns
                 for name, value in one.values.items()
             },
+            lost_share=before.lost_shares.get((hub_id, sensor)),
         )
 
 
-def status_lines(sensors: Iterable[SensorState], now_ns: int) -> Iterator[str]:
-    """The states as lines for the store: a row for each ten minutes, overwritten until the next begins."""
+def status_lines(
+    sensors: Iterable[SensorState], now_ns: int, frames: Mapping[tuple[str, str], Frames] = NO_FRAMES
+) -> Iterator[str]:
+    """The states as lines for the store: a row for each ten minutes, overwritten until the next begins.
+
+    `frames` came and were lost in the last 24 hours, by hub and sensor.
+    """
     row_ns = now_ns - now_ns % _STATUS_EVERY_NS
     for state in sensors:
+        counted = frames.get((state.hub, state.sensor))
         known = {
             "last_seen_s": None if state.last_seen_ns is None else (now_ns - state.last_seen_ns) // NS_A_SECOND,
             "expected_every_s": state.every_s,
             "silent": state.silent,
             "battery_pct": state.battery_pct,
+            "lost_share": counted and counted.lost_share,
         }
         fields = {name: value for name, value in known.items() if value is not None}
         yield encode(SENSOR_STATUS, {"hub": state.hub, "sensor": state.sensor}, fields, row_ns)

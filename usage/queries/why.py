@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
@@ -27,10 +28,25 @@ from usage.people import Count
 from usage.plan import HubPlan
 from usage.profile import UsualOpening
 from usage.queries.figures import DayFigures, HubFigures
+from usage.queries.ingests import ingest_states
+from usage.queries.radio import read_frames
+from usage.radio import Frames
 from usage.readings import HubReadings, Number
 from usage.rollup import Figures, Rollup, has_data, roll_up
+from usage.sensor_limit import base_sensor
 from usage.signals import HOLD_INTERVALS
 from usage.source import HubSource
+
+_WAITING_S = 120
+"""Readings that have waited for so long wait since the store was away."""
+
+
+class Missing(StrEnum):
+    """Why a reading is missing."""
+
+    RADIO = "lost by radio"
+    STORE = "store away"
+    DEVICE = "device silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,10 @@ class SensorDay:
     """Values that a later message corrected, as far as the store knows."""
     first: datetime | None
     last: datetime | None
+    frames: Frames | None
+    """Its LoRaWAN frames of the day that came and that the radio lost; None of a device that numbers none."""
+    missing: Mapping[Missing, int]
+    """How many of the expected readings are missing for which cause, as far as that is known."""
     gaps: tuple[Span, ...]
     """Silences of more than two intervals, those at the day's edges included."""
 
@@ -101,6 +121,8 @@ def why(
     rollup = roll_up(readings, local, usual, plan, now_ns=now_ns)
     (shown,) = known.days(day, day)
     expected = expectations(readings, local, plan)
+    frames = read_frames(store, local.span, hub=hub)
+    waits = any(one.waiting_s > _WAITING_S and not one.silent for one in ingest_states(store, now_ns))
     overwritten = read_overwritten(store, local.span, hub)
     counters = tuple(_counters(rollup, readings))
     raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
@@ -113,7 +135,15 @@ def why(
         calendar.is_closed(day),
         shown.figures,
         tuple(
-            _sensor(each, local, calendar, overwritten.get((each.sensor, each.kind or ""), ()), now_ns)
+            _sensor(
+                each,
+                local,
+                calendar,
+                overwritten.get((each.sensor, each.kind or ""), ()),
+                frames.get((hub, base_sensor(each.sensor))),
+                now_ns,
+                waits=waits,
+            )
             for each in expected
         ),
         counters,
@@ -128,23 +158,40 @@ def _sensor(
     day: Day,
     calendar: HubCalendar,
     overwritten: Sequence[ReadingCorrection],
+    frames: Frames | None,
     now_ns: int,
+    *,
+    waits: bool,
 ) -> SensorDay:
     readings = expected.readings
+    received, due = expected.received(day.span), expected.due(day.span, now_ns)
     times = readings.within(day.span) if readings else ()
     return SensorDay(
         expected.sensor,
         expected.kind,
         readings.zone if readings else None,
-        expected.received(day.span),
-        expected.due(day.span, now_ns),
+        received,
+        due,
         expected.every_ns // NS_A_SECOND if expected.every_ns else None,
         tuple(readings.left_out(day.span)) if readings else (),
         tuple(overwritten),
         from_ns(times[0]).astimezone(calendar.zone) if times else None,
         from_ns(times[-1]).astimezone(calendar.zone) if times else None,
+        frames,
+        _missing(max(0, due - received), frames, waits=waits),
         tuple(_gaps(times, expected.every_ns, Span(day.span.start_ns, min(day.span.stop_ns, now_ns)))),
     )
+
+
+def _missing(count: int, frames: Frames | None, *, waits: bool) -> dict[Missing, int]:
+    """By cause. A device that was silent goes on with its next number: what no number tells of, it did not send."""
+    known = frames is not None and frames.lost_share is not None
+    by_radio = min(count, frames.lost) if frames is not None else 0
+    rest = count - by_radio
+    causes = {Missing.RADIO: by_radio, Missing.STORE: rest if waits else 0, Missing.DEVICE: rest if known else 0}
+    if waits:
+        del causes[Missing.DEVICE]
+    return {cause: missing for cause, missing in causes.items() if missing}
 
 
 def _gaps(times_ns: Sequence[int], every_ns: int | None, span: Span) -> Iterator[Span]:
