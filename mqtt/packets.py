@@ -207,9 +207,10 @@ def _subscription_id(data: bytes, at: int, stop: int) -> int:
     while at < stop:
         kind, at = data[at], at + 1
         if kind == _SUBSCRIPTION_ID:
-            at, number = _variable_integer(data, at)
-            if not at:
+            length, number = _variable_integer(data[at : min(at + _LENGTH_BYTES_MAX, stop)], 0)
+            if not length:
                 break
+            at += length
             found.append(number)
         elif kind in _PROPERTY_BYTES:
             at += _PROPERTY_BYTES[kind]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -19,6 +21,7 @@ log = structlog.get_logger("hubpulse")
 HOST = "127.0.0.1"
 ANSWERING_MAX = 16
 _REQUEST_MAX_S = 5
+_ROOM_MAX_S = 1.0
 _JSON = "application/json"
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -59,12 +62,17 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, health: ServiceHealth, port: int) -> None:
         self.health = health
-        self._room = threading.BoundedSemaphore(ANSWERING_MAX)
+        self._room = threading.Semaphore(ANSWERING_MAX)
+        self._lock = threading.Lock()
+        self._waiting: dict[socket.socket, None] = {}
+        """Connections whose request has not come whole, the oldest first."""
         super().__init__((HOST, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, of so many; who comes on top of that is hung up on."""
-        if self._room.acquire(blocking=False):
+        """Answer in a thread of its own, of so many; where all are taken, who has said nothing for longest goes."""
+        if self._room.acquire(blocking=False) or (self._hang_up_longest() and self._room.acquire(timeout=_ROOM_MAX_S)):
+            with self._lock:
+                self._waiting[request] = None
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -74,7 +82,22 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.has_asked(request)
             self._room.release()
+
+    def has_asked(self, connection: socket.socket) -> None:
+        """The request of a connection is there: from now on it is we who take the time."""
+        with self._lock:
+            self._waiting.pop(connection, None)
+
+    def _hang_up_longest(self) -> bool:
+        with self._lock:
+            longest = next(iter(self._waiting), None)
+            if longest is not None:
+                del self._waiting[longest]
+                with suppress(OSError):
+                    longest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+        return longest is not None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever hangs up in the middle is no news."""
@@ -87,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one of the three."""
+        self.server.has_asked(self.connection)
         health = self.server.health
         if not is_host_of_board(self.headers.get("Host", "localhost"), ()):
             self._answer(HTTPStatus.MISDIRECTED_REQUEST, {"error": "ask by the address 127.0.0.1"})

@@ -8,6 +8,7 @@ Nothing is fetched from elsewhere: charts are drawn here as SVG, fonts are the s
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.access import is_host_of_board
 from dashboards.web.heads import HeadAnswers
 from dashboards.web.snapshot import SnapshotSource
+from dashboards.web.turns import FewAtOnce
 from schemas import MEASURES, Estate
 from stores.protocol import Store, StoreError
 
@@ -85,6 +87,7 @@ def create_board(
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
     app.add_middleware(HeadAnswers)
+    app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     _add_pages(app, source)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))
@@ -153,14 +156,15 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
 
 
 def _add_health(app: FastAPI, health: ServiceHealth) -> None:
+    # In threads of the event loop's own: those of pages may all be waiting for a store that does not answer.
     @app.get("/healthz", include_in_schema=False)
-    def healthz() -> JSONResponse:
-        status, found = health.alive()
+    async def healthz() -> JSONResponse:
+        status, found = await asyncio.to_thread(health.alive)
         return JSONResponse(found, status_code=status)
 
     @app.get("/readyz", include_in_schema=False)
-    def readyz() -> JSONResponse:
-        status, found = health.ready(for_visitors=True)
+    async def readyz() -> JSONResponse:
+        status, found = await asyncio.to_thread(health.ready, for_visitors=True)
         return JSONResponse(found, status_code=status)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Callable
+from threading import Event, Semaphore
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from dashboards.web.board import create_board
 from dashboards.web.connections import ANSWERING_MAX, WAITING_MAX
 from dashboards.web.server import BoardServer
+from dashboards.web.turns import AT_ONCE
 from schemas import HubpulseError
 from tests.dashboards.conftest import ESTATE, Filled
 from tests.waiting import wait_until
@@ -97,6 +99,37 @@ def test_an_answer_that_nobody_takes_is_given_up(
         connection = half_sent(int(server.url.rsplit(":", 1)[1]), b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_until(lambda: not server._server.server_state.connections, 10, "the connection to be closed")
         connection.close()
+
+
+@pytest.mark.claim("S-87")
+def test_questions_that_take_long_keep_nobody_from_a_page(known: Filled, board_over: Callable[..., FastAPI]) -> None:
+    """Nor from the sign of life, which Docker and systemd ask for: at most so many are answered at a time."""
+    app = board_over(known)
+    asked, may_end = Semaphore(0), Event()
+
+    def slow() -> Response:
+        asked.release()
+        assert may_end.wait(60)
+        return Response(b"{}")
+
+    app.add_api_route("/api/slow", slow)
+    with BoardServer(app, port=0) as server, contextlib.ExitStack() as held:
+        held.callback(may_end.set)
+        port = int(server.url.rsplit(":", 1)[1])
+        for _ in range(80):
+            held.enter_context(half_sent(port, b"GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        for _ in range(AT_ONCE):
+            assert asked.acquire(timeout=60)
+        for path in ("/healthz", "/", "/hubs/armley"):
+            assert requests.get(server.url + path, timeout=30).status_code == 200
+        refused = requests.get(f"{server.url}/api/v1/usage/daily", timeout=30)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert refused.headers["X-Content-Type-Options"] == "nosniff"
+        assert not asked.acquire(blocking=False)
+        may_end.set()
+        wait_until(
+            lambda: requests.get(f"{server.url}/api/v1/usage/daily", timeout=30).status_code == 200, 60, "its turn"
+        )
 
 
 @pytest.mark.claim("S-31")

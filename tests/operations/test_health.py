@@ -1,5 +1,7 @@
 """Alive, ready, and why not: of ingest, jobs, board, and of the whole in one process."""
 
+import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import structlog
 from cli.stack import JobsService, board_server
 from dashboards.operations.health import Check, Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
-from dashboards.operations.server import MetricsServer
+from dashboards.operations.server import ANSWERING_MAX, MetricsServer
 from ingest.activity import Activity
 from ingest.buffer import Buffer
 from schemas import Settings
@@ -199,6 +201,17 @@ def test_the_port_answers_what_is_and_what_is_not(clock: Clock) -> None:
         assert ask(server.port, "/metrics").headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert ask(server.port, "/").status_code == 404
         assert ask(server.port, "/metrics", Host="evil.example.org").status_code == 421
+
+
+@pytest.mark.claim("S-39")
+def test_the_port_answers_however_many_requests_are_half_sent(clock: Clock) -> None:
+    health = ServiceHealth([Whole()], monotonic_s=clock)  # type: ignore[list-item]
+    with MetricsServer(health, port=-1) as server, contextlib.ExitStack() as held:
+        assert server.port is not None
+        for _ in range(ANSWERING_MAX + 5):
+            other = held.enter_context(socket.create_connection((LOOPBACK, server.port), timeout=10))
+            other.sendall(b"GET /healthz HTTP/1.1\r\nX-")
+        assert ask(server.port, "/healthz").status_code == 200
 
 
 def test_a_port_that_is_taken_is_a_warning_and_no_end() -> None:
