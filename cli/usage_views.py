@@ -12,7 +12,8 @@ from schemas.measures import USAGE_MEASURES, named
 from usage.estimates import Estimate, Method
 from usage.journal import Change
 from usage.queries import Why
-from usage.queries.why import CounterDay, SensorDay, sentence
+from usage.queries.why import CounterDay, SensorDay
+from usage.queries.words import sentence
 
 _METHODS = {
     Method.HOURS: "the other hours of the day",
@@ -58,10 +59,11 @@ def _missed(missed: Estimate) -> str:
         return "not all were counted, and there is too little history to estimate the others"
     if not missed.high:
         return ""
-    how = " and ".join(_METHODS[Method(method)] for method in missed.method.split("+"))
-    return (
-        f"not counted: about {missed.people:,} people, {missed.low:,} to {missed.high:,} in nine of ten cases, by {how}"
-    )
+    methods = [Method(method) for method in missed.method.split("+")]
+    how = " and ".join(_METHODS[method] for method in methods if method is not Method.TRANSFER)
+    bounds = f"{missed.low:,} to {missed.high:,} in nine of ten cases"
+    elsewhere = "; some may have used a door that counted" if Method.TRANSFER in methods else ""
+    return f"not counted: about {missed.people:,} people, {bounds}, by {how}{elsewhere}"
 
 
 def _opening(found: Why) -> str:
@@ -98,7 +100,8 @@ def _left_out(sensor: SensorDay) -> str:
     number = len(sensor.left_out)
     said = sorted({value for fields in sensor.left_out for value in fields.values()}, reverse=True)
     values = ", ".join(f"{value:,}" for value in said[:VALUES_SHOWN]) + (", ..." if len(said) > VALUES_SHOWN else "")
-    return f"{number} reading{'s' if number > 1 else ''} left out ({values})"
+    why = "; ".join(sensor.doubts[:VALUES_SHOWN]) + ("; ..." if len(sensor.doubts) > VALUES_SHOWN else "")
+    return f"{number} reading{'s' if number > 1 else ''} left out ({values}): {why}"
 
 
 def _overwritten(sensor: SensorDay, found: Why) -> str:
@@ -147,6 +150,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
                 "expected": s.expected,
                 "every_s": s.every_s,
                 "left_out": list(s.left_out),
+                "left_out_because": list(s.doubts),
                 "overwritten": [
                     {"field": c.field, "time": local(c.time_ns), "before": c.before, "after": c.after}
                     for c in s.overwritten
@@ -166,7 +170,13 @@ def why_as_json(found: Why) -> dict[str, Any]:
                 "counted": counter.counted,
                 "readings": counter.readings,
                 "corrections": [
-                    {**c._asdict(), "time": local(c.time_ns), "what": sentence(c)} for c in counter.corrections
+                    {
+                        **c._asdict(),
+                        "limit": c.limit._asdict() if c.limit else None,
+                        "time": local(c.time_ns),
+                        "what": sentence(c),
+                    }
+                    for c in counter.corrections
                 ],
             }
             for counter in found.counters

@@ -24,7 +24,6 @@ RETAINED = Rejection(
     "retained and without a time: it would count again at each connection; send a time, or don't retain it",
 )
 
-_DEFAULT_EVERY_S = 600
 _SHOWN_CHARS = 24
 
 
@@ -66,9 +65,7 @@ def limits_of(kind: Kind, every_s: int | None, max_step: int | None) -> Mapping[
 
 
 def _limits(field: Field, every_s: int | None, max_step: int | None) -> Limits:
-    plausible_high = field.plausible_high
-    if field.per_interval:
-        plausible_high = max_step or plausible_high * (every_s or _DEFAULT_EVERY_S) / _DEFAULT_EVERY_S
+    plausible_high = field.plausible_up_to(every_s, max_step)
     return field.low, field.high, field.plausible_low, plausible_high, field.no_values
 
 

@@ -14,6 +14,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 INT64_MAX = 2**63 - 1
+STANDARD_INTERVAL_S = 600
+"""What is plausible for a count of one interval is said for one so long, and scales with it."""
 
 
 class Kind(StrEnum):
@@ -45,6 +47,12 @@ class Field:
     """What devices send where they have no value: stored with `suspect=true`."""
     stored_high: float = math.inf
     """What is above, and not refused, is stored as this."""
+
+    def plausible_up_to(self, every_s: int | None, max_step: int | None) -> float:
+        """The most that is plausible from a sensor that reports so often and counts at most so many in between."""
+        if not self.per_interval:
+            return self.plausible_high
+        return max_step or self.plausible_high * (every_s or STANDARD_INTERVAL_S) / STANDARD_INTERVAL_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ the hour of the week in ns. Points of the latest version count; one without a ra
 
 _USAGE_ESTIMATES = {"entries_estimate": _I, "entries_low": _I, "entries_high": _I, "method": _I}
 """How many people a day's count misses, and the bounds of both together; `method` is the number of a
-`usage.estimates.Method`. A day that was counted whole, or of which nothing can be told, has no point."""
+`usage.estimates.Method`, of `transfer?` and another one their sum. A day that was counted whole, or of which nothing
+can be told, has no point."""
 
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
@@ -81,9 +82,10 @@ _DEVICE_AVAILABILITY = {"online": _B}
 _USAGE_CHANGES = {"before": _F, "after": _F, "revision": _I, "changed_ns": _I}
 """Figures of past days that came out differently: tag `figure`, time = the day's midnight plus `revision` ns."""
 
-_COUNTER_CORRECTIONS = {"before": _I, "after": _I, "counted": _I, "withdrawn": _B}
+_COUNTER_CORRECTIONS = {"before": _I, "after": _I, "counted": _I, "limit": _I, "limit_rule": _I, "withdrawn": _B}
 """What was done about a counter's total at a reading's time; tag `counter` is the total's field, tag `cause` why.
-`withdrawn` where later data showed that there was nothing to correct."""
+`limit` is the most that the counter could have grown by, where it was beyond that, else 0; `limit_rule` is the number
+of a `usage.counters.LimitRule`. `withdrawn` where later data showed that there was nothing to correct."""
 
 OVERWRITTEN = "overwritten"
 _OVERWRITTEN = {"before": _F, "after": _F}

@@ -205,13 +205,12 @@ _humidity = partial(_room, unit=PERCENT, bands=_HUMIDITY)
 _pressure = partial(_room, unit=HECTOPASCAL)
 _co2 = partial(_room, unit=PPM, bands=_AIR)
 _minutes = partial(_room, unit=MINUTES, over_days=_SUM)
+_share = partial(Measure, unit=SHARE, covers=_OPEN, over_days=_WEIGHTED)
 
 _DAILY = (
     _people("entries", "People entering", "people counted in", over_days=_SUM),
     _people("exits", "People leaving", "people counted out", over_days=_SUM),
-    _people(
-        "entries_open", "Entering while open", "people counted in within opening hours", covers=_OPEN, over_days=_SUM
-    ),
+    _people("entries_open", "Entering while open", "people counted in while open", covers=_OPEN, over_days=_SUM),
     _people(
         "entries_shared",
         "Shared out",
@@ -304,15 +303,7 @@ _DAILY = (
         bands=_BANDS_OF_COMPLETENESS,
     ),
     *(
-        Measure(
-            f"{judge}_completeness",
-            f"{label} covered",
-            what,
-            unit=SHARE,
-            covers=_OPEN,
-            over_days=_WEIGHTED,
-            bands=bands,
-        )
+        _share(f"{judge}_completeness", f"{label} covered", what, bands=bands)
         for judge, label, what, bands in (
             (
                 Judge.FOOTFALL,
@@ -328,6 +319,11 @@ _DAILY = (
                 _BANDS_OF_COMPLETENESS,
             ),
         )
+    ),
+    _share(
+        "transfer_share",
+        "By another door?",
+        "share of the usual people whose door was not heard while another one was: they may have used that one",
     ),
     Measure(
         "final",

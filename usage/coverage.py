@@ -82,11 +82,14 @@ class Coverage:
             self.open_ns[i] += part.length_ns
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
         self._door_ns: Mapping[str, Sequence[int]] = {}
+        self._elsewhere: Mapping[str, Covered] = {}
         self._counters = [
             sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.counts, _COUNTS))
         ]
         self.by_door = self._doors()
         self.doors = Covered.of(self.by_door.values())
+        self.elsewhere = Covered.of(self._elsewhere.values())
+        """What a door does not cover while another one does: its people may have used that one."""
         wifi = list(self._expected(readings.get(Kind.WIFI, ())))
         self.access_points = Covered.of(self._alike((sensor.sensor, self._held(sensor)) for sensor in wifi).values())
         self._by_room = self._alike(
@@ -149,12 +152,22 @@ class Coverage:
     # ----------------------------------------------------------------------------------------------------- hour by hour
 
     def _doors(self) -> Mapping[str, Covered]:
-        self._door_ns = covered = {door.sensor: self._covered_ns(self._counted(door)) for door in self._counters}
+        spans = {door.sensor: self._counted(door) for door in self._counters}
+        self._door_ns = covered = {door: self._covered_ns(counted) for door, counted in spans.items()}
         if all(found == self.open_ns for found in covered.values()):
+            self._elsewhere = dict.fromkeys(covered, Covered([0] * len(self.open_ns), self.open_ns))
             return dict.fromkeys(covered, Covered(self.open_ns, self.open_ns))
         zone, hours = self._usual.calendar.zone, self._day.hours
         week_hours = [hour_of_week(hours[i].start_ns, zone) if ns else 0 for i, ns in enumerate(self.open_ns)]
         weights = self._usual.profile_of(self._day.span.start_ns).weights(covered, week_hours)
+        by_any = self._covered_ns(chain.from_iterable(spans.values()))
+        self._elsewhere = {
+            door: Covered(
+                _products([any_ns - ns for any_ns, ns in zip(by_any, found, strict=True)], weights[door]),
+                _products(self.open_ns, weights[door]),
+            )
+            for door, found in covered.items()
+        }
         return {
             door: Covered(_products(found, weights[door]), _products(self.open_ns, weights[door]))
             for door, found in covered.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from schemas.localtime import NS_AN_HOUR, instant_ns
@@ -82,30 +82,53 @@ def without_restarts(
     found: Growth,
     times_ns: Sequence[int],
     totals: Sequence[int],
-    gap_ns: int,
+    rules: CounterRules,
     midnight_of: Callable[[int], int],
 ) -> Growth:
     """A counter's growth, where a silence over a midnight tells no more than the new total if it restarts then.
 
-    So it does where it fell at most of the midnights in the `HABIT_DAYS` before the silence, three at least.
+    So it does where it fell at most of the midnights in the `HABIT_DAYS` before the silence, three at least. Zeros
+    after such a midnight are its count, and none that it comes back from.
     """
     restarts = {
-        step: Step(step.start_ns, step.stop_ns, totals[bisect_left(times_ns, step.stop_ns)], is_known=False)
+        step: _restarted(step, times_ns, totals, rules, midnight_of)
         for step in found.steps
-        if step.is_known and is_doubtful(step, gap_ns, midnight_of)
+        if step.is_known and is_doubtful(step, rules.gap_ns, midnight_of)
         if _restarts_daily(times_ns, totals, step.start_ns, midnight_of)
     }
     if not restarts:
         return found
+    steps = [new for step in found.steps for new in (restarts[step][0] if step in restarts else (step,))]
     corrections = [
-        Correction(Cause.RESET, new.stop_ns, new.growth - old.growth, new.growth, new.growth)
-        for old, new in restarts.items()
+        c for c in found.corrections if not any(step.start_ns < c.time_ns < step.stop_ns for step in restarts)
     ]
-    return Growth(
-        tuple(restarts.get(step, step) for step in found.steps),
-        tuple(sorted([*found.corrections, *corrections], key=by_time)),
-        found.is_settled,
-    )
+    corrections += [correction for _, made in restarts.values() for correction in made]
+    return Growth(tuple(steps), tuple(sorted(corrections, key=by_time)), found.is_settled)
+
+
+def _restarted(
+    step: Step, times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules, midnight_of: Callable[[int], int]
+) -> tuple[list[Step], list[Correction]]:
+    """What a step is instead, and why, where its counter restarted at a midnight in it."""
+    start_ns, stop_ns, growth, _ = step
+    first, stop = bisect_right(times_ns, start_ns), bisect_left(times_ns, stop_ns)
+    total = totals[stop]
+    high = total - growth
+    zeros_ns = [
+        time_ns
+        for time_ns, shown in zip(times_ns[first:stop], totals[first:stop], strict=True)
+        if shown == 0 and midnight_of(time_ns - 1) > start_ns
+    ]
+    if not zeros_ns:
+        return [Step(start_ns, stop_ns, total, is_known=False)], [Correction(Cause.RESET, stop_ns, high, total, total)]
+    since_ns, until_ns = zeros_ns[0], zeros_ns[-1]
+    steps = [Step(start_ns, since_ns, 0, since_ns - start_ns <= rules.gap_ns), Step(since_ns, until_ns, 0)]
+    corrections = [Correction(Cause.RESET, since_ns, high, 0, 0)]
+    limit = rules.exceeded(total, stop_ns - until_ns)
+    steps.append(Step(until_ns, stop_ns, 0 if limit else total, is_known=limit is None))
+    if limit:
+        corrections.append(Correction(Cause.SWAPPED, stop_ns, 0, total, 0, limit))
+    return [each for each in steps if each.length_ns], corrections
 
 
 def _restarts_daily(

@@ -24,6 +24,8 @@ class Method(StrEnum):
     """By the same weekday in the weeks around."""
     WEEKDAY_SISTER = "weekday_sister"
     """By the same weekday, and what the other hubs counted on the day."""
+    TRANSFER = "transfer?"
+    """Beside one of those: they may have used another door, which counted, so that `low` adds nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ their weekday let expect (neighbouring counters carry the effect of a day best: 
 missing of a day that was counted in part goes by what was counted of it and by that estimate together. A closed day is
 zero, and a day is estimated once it is over.
 
+Where a door is silent while another one counts, its people may all have used the other one: low adds none of them, and
+`transfer?` says so.
+
 The interval holds nine of ten totals: the same pattern of missing days is left out of each of the 52 weeks before, at
 every hub, and the errors, each in units of its hub's own, say how far off such an estimate is.
 """
@@ -68,11 +71,13 @@ class Estimator:
         self._hubs = {hub: i for i, hub in enumerate(sorted({day.hub for day in days}))}
         shape = (len(self._hubs), number)
         self._counted, self._missing = np.zeros(shape), np.zeros(shape)
+        self._has_transfer = np.zeros(shape, dtype=bool)
         self._whole = np.full(shape, np.nan)
         """What came on the days that were counted."""
         for day in days:
             place = self._hubs[day.hub], (day.date - self._first).days
             self._missing[place] = missing = missing_share(day.figures)
+            self._has_transfer[place] = bool(day.figures["transfer_share"])
             if missing < 1:
                 self._counted[place] = day.figures["entries"] or 0
             if day.figures["people_state"] == PeopleState.COUNTED:
@@ -88,9 +93,12 @@ class Estimator:
             return Estimate()
         wanted = sorted((day - self._first).days for day in days)
         places = [place for place in wanted if 0 <= place < self._missing.shape[1] and self._missing[row, place] > 0]
-        in_part = [place for place in places if self._missing[row, place] < 1]
         alone = [place for place in places if self._missing[row, place] == 1]
-        runs = [self._run(row, np.array(run)) for run in (*_in_a_row(alone), *_in_a_row(in_part))]
+        in_part = [place for place in places if self._missing[row, place] < 1]
+        elsewhere = [place for place in in_part if self._has_transfer[row, place]]
+        nowhere = [place for place in in_part if not self._has_transfer[row, place]]
+        in_a_row = (*_in_a_row(alone), *_in_a_row(nowhere), *_in_a_row(elsewhere))
+        runs = [self._run(row, np.array(run)) for run in in_a_row]
         known = [run for run in runs if run is not None]
         if len(known) < len(runs):
             return UNKNOWN
@@ -114,6 +122,9 @@ class Estimator:
             Method.HOURS if 1 - share >= _TOLD_MIN else Method.WEEKDAY_SISTER if has_sisters else Method.WEEKDAY
             for share, has_sisters in zip(missing, by_sisters, strict=True)
         }
+        if self._has_transfer[row, places[0]] and not is_whole:
+            low = 0.0
+            methods.add(Method.TRANSFER)
         backtest = errors.backtest(row) if is_whole else None
         return _Run(total, min(max(low, 0.0), total), max(high, total), frozenset(methods), backtest)
 
@@ -231,11 +242,15 @@ def _in_a_row(places: Sequence[int]) -> list[list[int]]:
 
 
 def _together(runs: Sequence[_Run]) -> Estimate:
-    """Several runs as one: what they are off by is as likely up as down, so that it adds up by its squares."""
+    """Several runs as one: what they are off by is as likely up as down, so that it adds up by its squares.
+
+    Those who may have used another door did so on all of the days or on none: low has none of them.
+    """
     people = sum(run.people for run in runs)
-    below = sum((run.people - run.low) ** 2 for run in runs) ** 0.5
+    sure = [run for run in runs if Method.TRANSFER not in run.methods]
+    low = sum(run.people for run in sure) - sum((run.people - run.low) ** 2 for run in sure) ** 0.5
     above = sum((run.high - run.people) ** 2 for run in runs) ** 0.5
     tried = [run.backtest for run in runs if run.backtest is not None]
     backtest = round(sum(tried) / len(tried), 3) if tried else None
     method = "+".join(sorted({method for run in runs for method in run.methods}))
-    return Estimate(round(people), round(people - below), round(people + above), method, backtest)
+    return Estimate(round(people), round(low), round(people + above), method, backtest)

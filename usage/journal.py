@@ -14,12 +14,14 @@ from schemas.localtime import Span
 from schemas.measurements import OVERWRITTEN
 from stores import SeriesChunk, Store
 from stores.lines import encode
-from usage.counters import Cause, Correction
+from usage.counters import Cause, Correction, Limit, LimitRule
 from usage.people import Tally
 from usage.rollup import Figures
 from usage.rows import changes
 
 CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
+_CORRECTION_FIELDS = ("before", "after", "counted", "limit", "limit_rule")
+_RULES = tuple(LimitRule)
 
 
 class Change(NamedTuple):
@@ -138,15 +140,17 @@ def correction_lines(
 
 def _correction_line(hub: str, each: CounterCorrection) -> str:
     tags = {"hub": hub, "sensor": each.sensor, "counter": each.counter, "cause": str(each.correction.cause)}
-    _, time_ns, before, after, counted = each.correction
+    _, time_ns, before, after, counted, limit = each.correction
     fields = {"before": before, "after": after, "counted": counted, "withdrawn": each.withdrawn}
+    fields |= {"limit": limit.people if limit else 0, "limit_rule": _RULES.index(limit.rule) if limit else 0}
     return encode(CORRECTIONS, tags, fields, time_ns)
 
 
 def _correction(run: SeriesChunk, i: int) -> CounterCorrection:
     row = _row(run, i)
-    before, after, counted = (int(row[name] or 0) for name in ("before", "after", "counted"))
-    correction = Correction(Cause(run.tags["cause"]), run.times_ns[i], before, after, counted)
+    before, after, counted, people, rule = (int(row.get(name) or 0) for name in _CORRECTION_FIELDS)
+    limit = Limit(people, _RULES[rule]) if people else None
+    correction = Correction(Cause(run.tags["cause"]), run.times_ns[i], before, after, counted, limit)
     return CounterCorrection(run.tags["sensor"], run.tags["counter"], correction, bool(row["withdrawn"]))
 
 

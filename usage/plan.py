@@ -80,7 +80,13 @@ class HubPlan:
         if known is None:
             return CounterRules()
         step_max = known.max_step or max(1, PLAUSIBLE_PEOPLE * every_ns // PLAUSIBLE_PEOPLE_NS)
-        return CounterRules(known.counter_bits, step_max, every_ns, resets_daily=known.resets == "daily")
+        return CounterRules(
+            known.counter_bits,
+            step_max,
+            every_ns,
+            resets_daily=known.resets == "daily",
+            is_standard=known.max_step is None,
+        )
 
     def byte_rules(self, sensor: str) -> CounterRules:
         """How its totals of bytes count: no growth is too large."""

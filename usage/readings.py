@@ -115,8 +115,9 @@ class SensorReadings:
                 found = daily_growth(track.times_ns, totals, rules, midnight_of)
             else:
                 found = growth(track.times_ns, totals, rules)
-                if _is_silent_for(SILENCE_NS, track.times_ns):
-                    found = without_restarts(found, track.times_ns, totals, rules.gap_ns, midnight_of)
+                has_glitches = len(found.steps) + 1 < len(totals)
+                if has_glitches or _is_silent_for(SILENCE_NS, track.times_ns):
+                    found = without_restarts(found, track.times_ns, totals, rules, midnight_of)
             self._growths[name] = found
         return self._growths[name]
 

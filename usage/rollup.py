@@ -38,7 +38,8 @@ LONG_STEP_NS = 2 * NS_AN_HOUR
 """Late data may have taken from a longer step what other days had of it."""
 GRACE_DEFAULT_NS = 48 * 3600 * NS_A_SECOND
 _NOT_FROM_SENSORS = frozenset(
-    {"open_minutes", "final", "revision", "people_state", "completeness", *(f"{judge}_completeness" for judge in Judge)}
+    {"open_minutes", "final", "revision", "people_state", "completeness", "transfer_share"}
+    | {f"{judge}_completeness" for judge in Judge}
 )
 
 
@@ -132,6 +133,7 @@ class DayContext:
             "wifi_bytes": self._bytes_count.within(span),
             "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
             "footfall_completeness": self._coverage.doors.share(hours),
+            "transfer_share": self._coverage.elsewhere.share(hours),
             "wifi_completeness": self._coverage.access_points.share(hours),
             "environment_completeness": self._coverage.rooms.share(hours),
             **self.environment.figures(span, elapsed_open),

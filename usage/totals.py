@@ -16,7 +16,7 @@ from functools import partial
 from itertools import pairwise, repeat, takewhile
 from operator import sub
 
-from usage.counters import GAP_MAX_NS, HOLD_NS, Cause, Correction, CounterRules, Growth, Step, by_time
+from usage.counters import GAP_MAX_NS, HOLD_NS, Cause, Correction, CounterRules, Growth, Limit, Step, by_time
 
 _STEP_BACK_SHARE = 10
 """A fall of at most a tenth is a step back, not a reset (the rule of Home Assistant's total_increasing)."""
@@ -191,8 +191,9 @@ class _Judge:
             self._waiting.append((time_ns, total))
             return
         run, self._waiting = self._waiting[first:], self._waiting[:first]
+        was_zero = bool(self._waiting) and self._waiting[-1][1] == 0
         self._settle_before(*run[0])
-        self._start_anew(*run[0])
+        self._start_anew(*run[0], was_zero=was_zero)
         for waited_ns, waited in run[1:]:
             self.take(waited_ns, waited)
         self.take(time_ns, total)
@@ -221,16 +222,21 @@ class _Judge:
             first, later_ns, later = i, then_ns, then
         return first
 
-    def _start_anew(self, time_ns: int, total: int) -> None:
-        """The counter went on from another total: through its top, from zero, or it is another one."""
+    def _start_anew(self, time_ns: int, total: int, *, was_zero: bool) -> None:
+        """The counter went on from another total: through its top, from zero, or it is another one.
+
+        One that read 0 just before did not rise to the total from there, else it would have gone on from the 0.
+        """
         elapsed_ns = time_ns - self._since_ns
         rolled = self._rolled_over(time_ns, total)
         if rolled is not None:
             self._step(time_ns, total, rolled, Cause.ROLLOVER)
-        elif total < self._high and self._rules.carries_on(0, total, elapsed_ns):
+        elif total < self._high and not was_zero and self._rules.carries_on(0, total, elapsed_ns):
             self._step(time_ns, total, total, Cause.RESET, is_known=elapsed_ns <= self._rules.gap_ns)
         else:
-            self._step(time_ns, total, 0, Cause.SWAPPED, is_known=False)
+            grown = total - self._high if total > self._high else total
+            limit = self._rules.exceeded(grown, elapsed_ns)
+            self._step(time_ns, total, 0, Cause.SWAPPED, is_known=False, limit=limit)
 
     def _rolled_over(self, time_ns: int, total: int) -> int | None:
         if total >= self._high:
@@ -239,12 +245,21 @@ class _Judge:
 
     # ---------------------------------------------------------------------------------------------------- bookkeeping
 
-    def _step(self, time_ns: int, total: int, grown: int, cause: Cause | None = None, *, is_known: bool = True) -> None:
+    def _step(
+        self,
+        time_ns: int,
+        total: int,
+        grown: int,
+        cause: Cause | None = None,
+        *,
+        is_known: bool = True,
+        limit: Limit | None = None,
+    ) -> None:
         """Believe a reading, and count what the counter grew by until then."""
         since_ns, before = self._since_ns, self._high
         self._steps.append(Step(since_ns, time_ns, grown, is_known))
         if cause is not None:
-            self._corrections.append(Correction(cause, time_ns, before, total, grown))
+            self._corrections.append(Correction(cause, time_ns, before, total, grown, limit))
         self._believe(time_ns, total)
 
     def _believe(self, time_ns: int, total: int) -> None:
@@ -274,7 +289,11 @@ class _Judge:
         self._waiting = []
 
     def _correct_waiting(self, cause: Cause) -> None:
-        self._corrections += [Correction(cause, time_ns, self._high, total, 0) for time_ns, total in self._waiting]
+        for time_ns, total in self._waiting:
+            limit = self._rules.exceeded(total - self._high, time_ns - self._since_ns)
+            self._corrections.append(
+                Correction(cause, time_ns, self._high, total, 0, None if total in NO_VALUES else limit)
+            )
 
 
 def is_step_back(before: int, now: int) -> bool:

@@ -57,6 +57,7 @@ def test_means_and_minutes_over_a_limit_are_of_opening_hours() -> None:
         "footfall_completeness",
         "wifi_completeness",
         "environment_completeness",
+        "transfer_share",
     }
     of_closed = {name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.CLOSED_HOURS}
     assert of_closed == {"damp_minutes_closed", "frost_minutes_closed"}

@@ -177,6 +177,40 @@ OTHERS = [
         sensor={"every": "330m", "counter_bits": 32},
     ),
     FieldSequence(
+        "restarts-each-midnight-and-another-device-after-a-day-of-zeros",
+        [
+            *(
+                reading
+                for day, last in (("02", 80), ("03", 70), ("04", 90), ("05", 60))
+                for reading in totals(f"2026-11-{day}T00:30", 0, 1, last // 2, last, last, every_min=330)
+            ),
+            *totals("2026-11-06T00:30", 0, 0, 0, 15_000, 15_000, every_min=330),
+            *totals("2026-11-07T00:30", 0, 30, every_min=330),
+        ],
+        # Whoever came on the 6th came between the last 0 and the other device, which nobody knows of.
+        entries(d02=80, d03=70, d04=90, d05=60, d06=0, d07=30),
+        sensor={"every": "330m", "counter_bits": 32, "max_step": 2000},
+    ),
+    FieldSequence(
+        "restarts-each-midnight-and-has-as-many-after-a-morning-of-zeros",
+        [
+            *(
+                reading
+                for day, last in (("02", 80), ("03", 70), ("04", 90), ("05", 20))
+                for reading in totals(f"2026-11-{day}T00:30", 0, 1, last // 2, last, last, every_min=330)
+            ),
+            *totals("2026-11-06T00:30", 0, 0, 45, 60, 60, every_min=330),
+        ],
+        entries(d02=80, d03=70, d04=90, d05=20, d06=60),
+        sensor={"every": "330m", "counter_bits": 32},
+    ),
+    FieldSequence(
+        "zeros-after-a-reset-and-then-another-device",
+        totals(DAY + "09:00", 45_700, 45_712, *[0] * 40, 15_000, 15_004),
+        entries(d04=16),
+        sensor={"max_step": 2000, "counter_bits": 16},
+    ),
+    FieldSequence(
         "grows-on-over-days-of-silence",
         [
             *totals("2026-11-02T00:30", *range(0, 60, 5), every_min=330),

@@ -102,6 +102,33 @@ def test_one_of_two_doors_dead_is_half(store: Store) -> None:
     assert judged(day_of(store, DOOR, SIDE)) == (PeopleState.PARTIAL, 0.5)
 
 
+@pytest.mark.parametrize(
+    "door_h, side_h, share",
+    [
+        ((0, 24), (0, 24), 0.0),
+        ((0, 24), (0, 0), 0.5),
+        ((0, 24), (0, 13), 0.25),
+        ((0, 13), (0, 13), 0.0),
+        ((0, 13), (13, 24), 0.5),
+        ((0, 0), (0, 0), 0.0),
+    ],
+)
+def test_people_may_have_used_another_door_where_that_one_counted(
+    store: Store, door_h: tuple[float, float], side_h: tuple[float, float], share: float
+) -> None:
+    seen_before(store, "door", "side")
+    for sensor, hours in (("door", door_h), ("side", side_h)):
+        if hours[1]:
+            put(store, Kind.FOOTFALL, readings({"entries": 2}, *hours), sensor=sensor)
+    assert day_of(store, DOOR, SIDE)["transfer_share"] == pytest.approx(share, abs=0.001)
+
+
+def test_one_door_alone_leaves_nobody_another(store: Store) -> None:
+    seen_before(store, "door")
+    put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 13), sensor="door")
+    assert day_of(store, DOOR)["transfer_share"] == 0
+
+
 def test_a_door_that_came_later_takes_nothing_from_days_before_it(store: Store) -> None:
     put(store, Kind.FOOTFALL, readings({"entries": 2}, 0, 24), sensor="door")
     put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 3 * DAY_NS, {"entries": 2})], sensor="side")

@@ -119,6 +119,26 @@ def test_the_rest_of_a_day_goes_by_what_was_counted_of_it(share: float, seen: in
     assert found.method == ("hours" if share >= 0.5 else "weekday_sister")
 
 
+@pytest.mark.parametrize("share, method", [(0.5, "hours+transfer?"), (0.3, "transfer?+weekday_sister")])
+def test_who_may_have_used_another_door_is_not_sure_to_be_missing(share: float, method: str) -> None:
+    days = [day for day in days_of(usual) if (day.hub, day.date) != ("armley", GAP)]
+    row = figures(70, PeopleState.PARTIAL, share) | {"transfer_share": 1 - share}
+    found = Estimator([*days, DayFigures("armley", GAP, row)]).of("armley", [GAP])
+    without_doors = Estimator([*days, DayFigures("armley", GAP, row | {"transfer_share": 0.0})]).of("armley", [GAP])
+    assert (found.low, found.method) == (0, method)
+    assert (found.people, found.high) == (without_doors.people, without_doors.high)
+    assert without_doors.low
+
+
+def test_low_adds_days_that_nobody_counted_to_those_with_another_door() -> None:
+    other = GAP + timedelta(days=1)
+    days = [day for day in days_of(without(GAP)) if (day.hub, day.date) != ("armley", other)]
+    row = figures(80, PeopleState.PARTIAL, 0.5) | {"transfer_share": 0.5}
+    found = Estimator([*days, DayFigures("armley", other, row)]).of("armley", [GAP, other])
+    assert (found.people, found.low, found.high) == (220, 140, 220)
+    assert found.method == "hours+transfer?+weekday_sister"
+
+
 def test_a_share_that_is_not_covered_is_estimated_on_counted_days_too() -> None:
     days = [day for day in days_of(usual) if (day.hub, day.date) != ("armley", GAP)]
     days.append(DayFigures("armley", GAP, figures(133, PeopleState.COUNTED, 0.95)))
@@ -209,6 +229,24 @@ def test_each_missed_day_has_its_estimate_stored_beside_it_until_it_is_counted(s
     put_rows(store, [counted("armley", GAP, 139)])
     assert write_estimates(store, known, GAP, DAYS[-1], now_ns=now_ns) == 1
     assert [time_ns for _, time_ns in stored_estimates(store)] == [midnight_ns + DAY_NS]
+
+
+def test_a_day_with_another_door_is_stored_with_both_methods_and_why_says_so(store: Store) -> None:
+    days = [day for day in days_of(usual) if (day.hub, day.date) != ("armley", GAP)]
+    row = figures(70, PeopleState.PARTIAL, 0.5) | {"transfer_share": 0.5}
+    put_rows(store, [*days, DayFigures("armley", GAP, row)])
+    known = estate(*(hub(name) for name in HUBS), timezone="UTC")
+    now_ns = at("2026-03-10T12:00", "UTC")
+    assert write_estimates(store, known, GAP, GAP, now_ns=now_ns) == 1
+    (stored,) = stored_estimates(store).values()
+    assert stored == {"entries_estimate": 70, "entries_low": 70, "entries_high": 140, "method": 5}
+    found = Queries(store, known, now_ns=now_ns).why("armley", GAP)
+    assert found is not None
+    assert any(
+        "about 70 people, 0 to 70 in nine of ten cases, by the other hours of the day; some may have used a door"
+        in line
+        for line in why_as_text(found)
+    )
 
 
 def test_jobs_estimates_the_days_of_the_last_weeks(store: Store, tmp_path: Path) -> None:

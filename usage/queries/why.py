@@ -14,7 +14,7 @@ from schemas.localtime import NS_A_SECOND, Span, from_ns
 from stores import Store
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
-from usage.counters import Cause, Correction
+from usage.counters import Correction
 from usage.estimates import Estimate, Estimates
 from usage.journal import (
     Change,
@@ -30,6 +30,7 @@ from usage.profile import UsualOpening
 from usage.queries.figures import DayFigures, HubFigures
 from usage.queries.ingests import ingest_states
 from usage.queries.radio import read_frames
+from usage.queries.words import doubts
 from usage.radio import Frames
 from usage.readings import HubReadings, Number
 from usage.rollup import Figures, Rollup, has_data, roll_up
@@ -61,6 +62,8 @@ class SensorDay:
     every_s: int | None
     left_out: tuple[Mapping[str, Number], ...]
     """What suspect readings said, which are part of no figure."""
+    doubts: tuple[str, ...]
+    """Why they are suspect, each reason once."""
     overwritten: tuple[ReadingCorrection, ...]
     """Values that a later message corrected, as far as the store knows."""
     first: datetime | None
@@ -139,6 +142,7 @@ def why(
                 each,
                 local,
                 calendar,
+                plan,
                 overwritten.get((each.sensor, each.kind or ""), ()),
                 frames.get((hub, base_sensor(each.sensor))),
                 now_ns,
@@ -157,6 +161,7 @@ def _sensor(
     expected: Expectation,
     day: Day,
     calendar: HubCalendar,
+    plan: HubPlan,
     overwritten: Sequence[ReadingCorrection],
     frames: Frames | None,
     now_ns: int,
@@ -166,6 +171,7 @@ def _sensor(
     readings = expected.readings
     received, due = expected.received(day.span), expected.due(day.span, now_ns)
     times = readings.within(day.span) if readings else ()
+    left_out = readings.left_out(day.span) if readings else []
     return SensorDay(
         expected.sensor,
         expected.kind,
@@ -173,7 +179,8 @@ def _sensor(
         received,
         due,
         expected.every_ns // NS_A_SECOND if expected.every_ns else None,
-        tuple(readings.left_out(day.span)) if readings else (),
+        tuple(left_out),
+        tuple(doubts(left_out, plan.sensor(expected.sensor))),
         tuple(overwritten),
         from_ns(times[0]).astimezone(calendar.zone) if times else None,
         from_ns(times[-1]).astimezone(calendar.zone) if times else None,
@@ -220,18 +227,3 @@ def _stored_counters(store: Store, hub: str, span: Span) -> Iterator[CounterDay]
     for (sensor, name), made in groupby(sorted(stored, key=counter), key=counter):
         corrections = tuple(each.correction for each in made)
         yield CounterDay(sensor, name, None, None, corrections)
-
-
-def sentence(correction: Correction) -> str:
-    """A correction in words."""
-    cause, _, before, after, counted = correction
-    return {
-        Cause.ROLLOVER: f"rolled over from {before} to {after}: counted {counted}",
-        Cause.RESET: f"reset, from {before} to {after}: counted {counted}",
-        Cause.SWAPPED: f"went from {before} to {after}, too far to be people: another device, counted from there on",
-        Cause.STEP_BACK: f"stepped back from {before} to {after}: counted nothing",
-        Cause.GLITCH: f"read {after} once while it stood at {before}: this reading was left out",
-        Cause.SPLIT: f"grew by {counted} from {before} to {after} across midnight: shared out over the opening time",
-        Cause.UNSETTLED: f"read {after} after {before}: counts nothing until a later reading shows what happened",
-        Cause.TOO_LONG: f"was silent for over a month, from {before} to {after}: counted on no day",
-    }[cause]
