@@ -15,7 +15,7 @@ FROM python:3.12.12-slim-bookworm
 RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip \
     && groupadd --system --gid 10001 hubpulse \
     && useradd --system --uid 10001 --gid hubpulse --no-create-home --shell /usr/sbin/nologin hubpulse \
-    && install --directory --owner hubpulse --group hubpulse --mode 700 /data
+    && install --directory --owner hubpulse --group hubpulse --mode 700 /data /audits
 
 COPY --from=build /opt/hubpulse /opt/hubpulse
 

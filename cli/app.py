@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "usage",
         "Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
     ),
+    "audit": (
+        "audit",
+        "Counters checked by hand: is a door's counter within 5 % of what somebody counts who stands there?",
+    ),
     "publish": (
         "publish",
         "Freeze a period's figures in a file of the data folder, and print the code that reports carry.",

@@ -5,6 +5,7 @@
     FOLDER/store.db      the embedded store, where that is in use
     FOLDER/estate.yaml
     FOLDER/publication-*.json  figures as they were published
+    FOLDER/audits.db     counts by hand, where there are any
     FOLDER/backup.json   what each file's content must be
 
 The buffer is copied first: a reading leaves the buffer once it is in the store, so it is in one of the two copies at
@@ -32,6 +33,7 @@ from cli.publications import PUBLICATIONS
 from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
+from usage.audits.records import FILE_NAME as AUDITS
 
 ESTATE = "estate.yaml"
 _CONTENTS = "backup.json"
@@ -71,6 +73,8 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
     with _whole_folder(folder) as new:
         for name in names:
             copy_database(settings.data_dir / name, new / name)
+        if (settings.audits_folder / AUDITS).exists():
+            copy_database(settings.audits_folder / AUDITS, new / AUDITS)
         for file in settings.data_dir.glob(PUBLICATIONS):
             shutil.copyfile(file, new / file.name)
         if settings.estate or estate_path.exists():
@@ -93,17 +97,20 @@ def restore(folder: FolderArgument, data: DataOption = None, estate: EstateOptio
 
     settings = load_settings(data=data, estate=estate)
     names = _checked(folder)
-    for name in names:
-        if name != ESTATE and (settings.data_dir / name).exists():
-            raise HubpulseError(
-                f"{settings.data_dir / name} is there already: move it away first, or choose another --data"
-            )
+    places = {
+        name: (settings.audits_folder if name == AUDITS else settings.data_dir) / name
+        for name in names
+        if name != ESTATE
+    }
+    for place in places.values():
+        if place.exists():
+            raise HubpulseError(f"{place} is there already: move it away first, or choose another --data")
     estate_path = settings.estate or ESTATE_FILE
     with _failures(settings.data_dir):
-        settings.data_dir.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        for name in (name for name in names if name != ESTATE):
-            _put(folder / name, settings.data_dir / name, mode=_FILE_MODE)
-            out.print(f"restored {settings.data_dir / name}")
+        for name, place in places.items():
+            place.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            _put(folder / name, place, mode=_FILE_MODE)
+            out.print(f"restored {place}")
         if ESTATE in names and not estate_path.exists():
             _put(folder / ESTATE, estate_path, mode=_ESTATE_MODE)
             out.print(f"restored {estate_path}")
@@ -148,7 +155,7 @@ def _checked(folder: Path) -> list[str]:
             f"{folder / _CONTENTS} is not what `hubpulse backup` writes: take another backup"
         ) from error
     for name, digest in actual.items():
-        is_ours = name in (*OURS, ESTATE) or (fnmatchcase(name, PUBLICATIONS) and Path(name).name == name)
+        is_ours = name in (*OURS, ESTATE, AUDITS) or (fnmatchcase(name, PUBLICATIONS) and Path(name).name == name)
         if not is_ours or digest != contents.sha256[name]:
             raise HubpulseError(f"{folder / name} is not what was backed up: take another backup")
     return list(actual)

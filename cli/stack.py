@@ -15,6 +15,7 @@ from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
+from dashboards.web.audit_page import audit_routes
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
 from ingest.broker import HOST, EmbeddedBroker
@@ -52,9 +53,10 @@ class CurrentEstate:
 
 def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> BoardServer:
     """The board, not yet started, as one of these parts of a process."""
+    known = CurrentEstate(settings)
     app = create_board(
         open_store=lambda: open_store(settings),
-        estate=CurrentEstate(settings),
+        estate=known,
         hosts=settings.board.hosts,
         missing=lambda: [
             *map(str, salvages(settings.data_dir)),
@@ -63,6 +65,7 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
         health=ServiceHealth([store_part(settings)] if parts is None else parts),
         held_back=lambda: held_back_in(settings.data_dir, now_ns=time.time_ns()),
     )
+    app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
@@ -78,7 +78,9 @@ def export(
     estate: EstateOption = None,
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
+    from cli import corrected
     from usage import Queries
+    from usage.audits.corrections import CORRECTED
     from usage.suppression import suppress_small
 
     if hourly and per is not Per.DAY:
@@ -92,14 +94,26 @@ def export(
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        known = estate_of(settings)
+        queries = Queries(store, known, now_ns=time.time_ns())
         queries.require_midnights(begin, end, hub=hub)
+        corrections = corrected.corrections_of(settings, known)
+        # A small number could be told from its corrected one.
+        corrects = corrections.are_asked_for and not (small or hourly or by_zone)
+        doors = list(queries.doors(begin, end, hub=hub)) if by_door or corrects else []
         if by_door:
-            columns, rows = _door_rows(queries.doors(begin, end, hub=hub))
+            columns, rows = _door_rows(doors)
         elif by_zone:
             columns, rows = _zone_rows(queries.zones(begin, end, hub=hub))
         else:
             columns, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
+        if corrects:
+            columns = [*columns, *CORRECTED]
+            rows = (
+                corrected.door_rows(rows, doors, corrections)
+                if by_door
+                else corrected.sum_rows(rows, *_naming(per), doors, corrections)
+            )
         if small:
             rows = map(suppress_small, rows)
         write_table(rows, columns, form, output)
@@ -150,6 +164,13 @@ def _rows(
     )
 
 
+def _naming(per: Per) -> tuple[str, Callable[[date], str]]:
+    """The column that names a row's day or period, and how a day's row is named."""
+    from usage.queries import Period
+
+    return ("date", date.isoformat) if per is Per.DAY else (per.value, Period(per).name_of)
+
+
 @app.command(epilog="Example: hubpulse usage why --hub armley --date 2026-10-20")
 def why(
     hub: Annotated[str, typer.Option("--hub", help="The hub.")],
@@ -159,21 +180,25 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Show how a day's figures came about: sensor by sensor, readings, resets, gaps, corrections, changes."""
+    from cli.corrected import corrected_as_text, corrected_doors, corrections_of
     from cli.usage_views import why_as_json, why_as_text
     from usage import Queries
 
     asked = _date("--date", day)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, _wrong_usage():
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        known = estate_of(settings)
+        queries = Queries(store, known, now_ns=time.time_ns())
         queries.require_midnights(asked, asked, hub=hub)
         found = queries.why(hub, asked)
+        corrected = corrected_doors(queries, corrections_of(settings, known), hub, asked)
     if found is None:
         _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
     if as_json:
-        print(json.dumps(why_as_json(found), indent=2))
+        doors = [{"sensor": door, "entries": each.counted, **each.columns()} for door, each in corrected.items()]
+        print(json.dumps({**why_as_json(found), "corrected": doors}, indent=2))
     else:
-        out.print("\n".join(why_as_text(found)))
+        out.print("\n".join([*why_as_text(found), *corrected_as_text(corrected)]))
 
 
 @app.command(epilog="Example: hubpulse usage changes --from 2026-10-01 --to 2026-10-31")

@@ -160,6 +160,9 @@ class Sensor(_EstatePart):
     swapped: bool = False
     """Whether its entries are exits, and its exits entries: a counter that was mounted the other way round."""
 
+    corrected: bool = False
+    """Whether its people are also given corrected (`entries_corrected`), while a count by hand has told its error."""
+
     calibration: Calibrations = Field(default=NO_CALIBRATION, examples=[{"temperature_c": {"offset": -0.4}}])
     """What corrects its values, by field."""
 

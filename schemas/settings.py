@@ -209,6 +209,9 @@ class Settings(BaseModel):
     estate: _Path | None = None
     """The estate file; estate.yaml where that exists."""
 
+    audits_dir: _Path | None = None
+    """Where counts by hand are kept, the one thing that the board writes; the data folder where it is not set."""
+
     store: Literal["sqlite", "influxdb"] = "sqlite"
     retention_days: int | None = Field(default=None, ge=1, le=36500, examples=[365])
     """How long raw readings are kept; for ever where it is not set."""
@@ -224,6 +227,11 @@ class Settings(BaseModel):
     ingest: IngestSettings = IngestSettings()
     board: BoardSettings = BoardSettings()
     metrics: MetricsSettings = MetricsSettings()
+
+    @property
+    def audits_folder(self) -> Path:
+        """Where counts by hand are kept."""
+        return self.audits_dir or self.data_dir
 
     @field_validator("influx")
     @classmethod

@@ -25,6 +25,8 @@ class Asset(NamedTuple):
 
 
 _MEDIA_TYPES: Mapping[str, str] = {
+    "audit.css": "text/css; charset=utf-8",
+    "audit.js": "text/javascript; charset=utf-8",
     "board.css": "text/css; charset=utf-8",
     "board.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",

@@ -3,6 +3,8 @@ r"""The web board: what the estate is doing, on pages that any browser on the ne
     browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
     program -> dashboards.api -> Queries -------> store       /api/v1
 
+What it is told (`audit_page`), whoever runs it adds: without that it takes nothing in.
+
 Nothing is fetched from elsewhere: charts are drawn here as SVG, fonts are the system's own.
 """
 

@@ -16,6 +16,7 @@ from cli.backup import backup, copy_database
 from tests.cli.command import CommandLine
 from tests.e2e.pipeline import Pipeline, write_recording
 from tests.servers import Mosquitto
+from usage.audits import Audit, AuditFile
 
 ESTATE = "timezone: Europe/London\nhubs: [{id: armley, sensors: [{id: door, kinds: [footfall]}]}]\n"
 DAY = "2026-01-05"
@@ -213,6 +214,22 @@ def test_publications_are_in_a_backup_and_come_back(folder: Folder, tmp_path: Pa
     answer = folder.command.run("restore", tmp_path / "second", "--data", tmp_path / "new")
     assert (answer.exit_code, answer.err) == (0, "")
     assert (tmp_path / "new/publication-7H2KQ-M9D3T.json").read_text() == "as published"
+
+
+@pytest.mark.usefixtures("folder")
+def test_counts_by_hand_are_in_a_backup_and_come_back_wherever_they_are_kept(tmp_path: Path) -> None:
+    audit = Audit("a1", "armley", "door", 1, 2, 0.05, 181, 200, 300, "")
+    with AuditFile(tmp_path / "audits") as file:
+        audit, _ = file.start(audit)
+    apart = CommandLine(tmp_path / "here", HUBPULSE_AUDITS_DIR=str(tmp_path / "audits"))
+    assert apart.run("backup", tmp_path / "second").exit_code == 0
+    shutil.rmtree(tmp_path / "audits")
+
+    assert apart.run("restore", tmp_path / "second", "--data", tmp_path / "new").exit_code == 0
+
+    with AuditFile(tmp_path / "audits") as file:
+        assert file.all() == [audit]
+    assert not (tmp_path / "new/audits.db").exists()
 
 
 def damage(copy: Path) -> None:

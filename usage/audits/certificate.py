@@ -1,0 +1,80 @@
+"""An audit's certificate: what was counted by hand, what the counter counted, and what follows; as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas.localtime import from_ns, rfc3339
+from usage.audits.equivalence import Verdict
+from usage.audits.records import DIRECTIONS, Audit
+
+_MEANS = {
+    Verdict.PASS: "pass: the counter is within {margin} of the count by hand",
+    Verdict.FAIL: "fail: the counter is more than {margin} off",
+    Verdict.NOT_ENOUGH: "not enough: too few people to tell, which is no verdict",
+}
+
+
+def in_a_line(audit: Audit, now_ns: int) -> str:
+    """An audit in a list."""
+    if audit.result is None:
+        state = "open" if audit.is_open(now_ns) else "not finished, its link is good no more since"
+        return f"{audit.id}: {state}{' until' if audit.is_open(now_ns) else ''} {_day(audit.expires_ns)}"
+    found = audit.result.get("entries")
+    if not found:
+        return f"{audit.id}: {audit.result['verdict']}"
+    factor = f", factor {found['factor'][0]:.3f} until {audit.result['valid_until']}" if found["factor"] else ""
+    return f"{audit.id}: {audit.result['verdict']}, {found['people']} people, {_loss(found)}{factor}"
+
+
+def as_text(audit: Audit) -> Iterator[str]:
+    """Lines to print, or to put into a report."""
+    yield f"Audit {audit.id}: {audit.sensor} of {audit.hub}" + (f" ({audit.device})" if audit.device else "")
+    if audit.result is None:
+        yield f"  not finished; its link is good until {_day(audit.expires_ns)}"
+        return
+    result = audit.result
+    verdict = Verdict(result["verdict"])
+    yield f"  {_MEANS[verdict].format(margin=f'{audit.margin:.1%}')}"
+    for start, stop in result["counted"]:
+        yield f"  counted by hand {start[:19]}Z to {stop[:19]}Z"
+    for name in DIRECTIONS:
+        if found := result.get(name):
+            numbers = f"{found['people']} by hand, {found['counted']} by the counter"
+            yield f"  {name}: {numbers}: {found['verdict']}; {_loss(found)}"
+            yield f"    {found['missed']} missed, {found['extra']} too many, sample by sample"
+    yield f"  {len(result['samples'])} samples compared; {result['not_compared']} people came in outside of them"
+    if result["clock_offset_s"]:
+        likely, low, high = result["clock_offset_s"]
+        yield f"  the clocks are {likely} s apart, between {low} and {high}"
+    if (found := result.get("entries")) and found["factor"] and verdict is not Verdict.NOT_ENOUGH:
+        factor, low, high = found["factor"]
+        yield (
+            f"  factor {factor:.4f}, {low:.4f} to {high:.4f} in nine of ten cases: until {result['valid_until']},"
+            " or until the device at the door changes"
+        )
+    yield f"  method: two one-sided tests, {audit.people} people fixed beforehand (docs/method.md)"
+
+
+def as_document(audit: Audit) -> Mapping[str, Any]:
+    """The same for programs; nothing of its code."""
+    return {
+        "id": audit.id,
+        "hub": audit.hub,
+        "sensor": audit.sensor,
+        "device": audit.device,
+        "made": rfc3339(audit.made_ns),
+        "expires": rfc3339(audit.expires_ns),
+        "margin": audit.margin,
+        "people": audit.people,
+        "result": audit.result,
+    }
+
+
+def _loss(found: Mapping[str, Any]) -> str:
+    return f"it lost {found['loss']:.1%}, between {found['low']:.1%} and {found['high']:.1%}"
+
+
+def _day(time_ns: int) -> str:
+    return f"{from_ns(time_ns):%Y-%m-%d %H:%M} UTC"
