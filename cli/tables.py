@@ -24,7 +24,10 @@ Row = dict[str, Any]
 
 _ROWS_AT_ONCE = 10_000
 _XLSX_ROWS_MAX = 1_048_575
-_COUNTS = ("days", "days_counted", "days_missing", "entries_estimated", "entries_low", "entries_high")
+_COUNTS = (
+    *("days", "days_counted", "days_missing", "entries_estimated", "entries_low", "entries_high"),
+    *("entries_corrected", "entries_corrected_low", "entries_corrected_high"),
+)
 
 
 class Format(StrEnum):

@@ -218,6 +218,16 @@ def test_corrected_figures_stand_beside_those_that_were_counted(call: Callable[.
     assert "entries_corrected" not in export(call, "--suppress-small")[0]
 
 
+def test_corrected_figures_are_numbers_in_a_file_for_analysts(call: Callable[..., Result], failed: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (failed / "estate.yaml").write_text(json.dumps(estate(corrected=True)))
+    words = ("--from", "2026-11-27", "--to", "2026-11-28", "--format", "parquet", "--output", "days.parquet")
+    assert call("usage", "export", *words).exit_code == 0
+    friday, saturday = parquet.read_table("days.parquet").to_pylist()
+    assert (friday["entries_corrected"], friday["audit"]) == (None, None)
+    assert (saturday["entries_corrected"] > saturday["entries"], saturday["audit"]) == (True, ID)
+
+
 def test_why_tells_by_which_audit(call: Callable[..., Result], failed: Path) -> None:
     (failed / "estate.yaml").write_text(json.dumps(estate(corrected=True)))
     told = call("usage", "why", "--hub", "armley", "--date", "2026-11-28").output
