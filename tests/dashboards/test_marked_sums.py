@@ -60,6 +60,7 @@ OTHER_COMMANDS = {
     *("quarantine list", "quarantine show", "quarantine redrive", "quarantine purge", "backup", "restore", "record"),
     *("dashboards render", "dashboards check", "dashboards push", "simulate verify", "replay"),
     *("sensors pending", "sensors adopt", "sensors import", "sensors forget", "simulate list", "simulate estate"),
+    "sensors list",
     *("usage recompute", "verify", "audit start", "audit count", "audit finish", "audit list"),
 }
 PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
