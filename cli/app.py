@@ -54,9 +54,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "publish",
         "Recompute what was published, and list what is otherwise now and why. Exit code 1 where anything is.",
     ),
+    "open-data": (
+        "open_data",
+        "Write a publication as open data: CSV and Parquet with a description, library visits, a funder's table.",
+    ),
     "estate": ("estate", "The estate file: check it, print the JSON Schema for editors."),
     "dashboards": ("dashboards", "Grafana's dashboards: render them, check them, push them."),
     "simulate": ("simulate", "Publish a simulated estate: people, rooms, sensors, and the faults you ask for."),
+    "rehearse": (
+        "rehearse",
+        "Simulate a year of an estate and its counters' faults: what reports would say, a bare sum, and the truth.",
+    ),
     "record": ("replay", "Write what the broker delivers to a file, until Ctrl-C."),
     "replay": ("replay", "Send a recording, or a table by way of a mapping, to the broker."),
     "init": (

@@ -131,7 +131,8 @@ def _parquet(rows: Iterable[Row], names: Sequence[str]) -> bytes:
         for each in ("usage_daily", "usage_daily_zone")
         for name, kind in MEASUREMENTS[each].fields.items()
     }
-    known |= dict.fromkeys(_COUNTS, pa.int64()) | {"date": pa.date32(), "people_state": pa.string()}
+    known |= dict.fromkeys(_COUNTS, pa.int64())
+    known |= {"date": pa.date32(), "people_state": pa.string(), "hidden": pa.bool_()}
     schema = pa.schema([(name, known.get(name, pa.string())) for name in names])
     file, rest = io.BytesIO(), iter(rows)
     with pq.ParquetWriter(file, schema) as writer:

@@ -9,17 +9,12 @@ from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import USAGE_MEASURES, named
-from usage.estimates import Estimate, Method
+from usage.estimates import Estimate, in_words
 from usage.journal import Change
 from usage.queries import Why
 from usage.queries.why import CounterDay, SensorDay
 from usage.queries.words import sentence
 
-_METHODS = {
-    Method.HOURS: "the other hours of the day",
-    Method.WEEKDAY: "the same weekday in the weeks around",
-    Method.WEEKDAY_SISTER: "the same weekday in the weeks around and what the other hubs counted on the day",
-}
 VALUES_SHOWN = 3
 GAPS_SHOWN = 5
 
@@ -59,11 +54,8 @@ def _missed(missed: Estimate) -> str:
         return "not all were counted, and there is too little history to estimate the others"
     if not missed.high:
         return ""
-    methods = [Method(method) for method in missed.method.split("+")]
-    how = " and ".join(_METHODS[method] for method in methods if method is not Method.TRANSFER)
     bounds = f"{missed.low:,} to {missed.high:,} in nine of ten cases"
-    elsewhere = "; some may have used a door that counted" if Method.TRANSFER in methods else ""
-    return f"not counted: about {missed.people:,} people, {bounds}, by {how}{elsewhere}"
+    return f"not counted: about {missed.people:,} people, {bounds}, by {in_words(missed.method)}"
 
 
 def _opening(found: Why) -> str:

@@ -28,6 +28,14 @@ class Method(StrEnum):
     """Beside one of those: they may have used another door, which counted, so that `low` adds nobody."""
 
 
+_METHOD_WORDS = {
+    Method.HOURS: "the other hours of the day",
+    Method.WEEKDAY: "the same weekday in the weeks around",
+    Method.WEEKDAY_SISTER: "the same weekday in the weeks around and what the other hubs counted on the day",
+}
+"""What each goes by, as people read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What is missing from a hub's count over some days, in people.
@@ -49,6 +57,13 @@ Estimates = Callable[[str, Sequence[date]], Estimate]
 """Tells what is missing from a hub's days."""
 
 UNKNOWN = Estimate(None, None, None)
+
+
+def in_words(method: str) -> str:
+    """What an estimate goes by, from its methods joined by `+`, as people read it."""
+    methods = [Method(each) for each in method.split("+")]
+    by = " and ".join(_METHOD_WORDS[each] for each in methods if each is not Method.TRANSFER)
+    return f"{by}; some may have used a door that counted" if Method.TRANSFER in methods else by
 
 
 def missing_share(figures: Figures) -> float:

@@ -141,7 +141,7 @@ def _estimated(missed: Sequence[Estimate | None], counted: int | None) -> dict[s
         return dict.fromkeys(ESTIMATED, SUPPRESSED)
     low, high = ([each.low for each in known], [each.high for each in known])
     people = [each.people for each in known]
-    methods = sorted({each.method for each in known} - {Method.NONE.value})
+    methods = sorted({method for each in known for method in each.method.split("+")} - {Method.NONE.value})
     sums = [None if None in numbers else sum(number or 0 for number in numbers) for numbers in (people, low, high)]
     has_bounds = sums[0] is not None and (counted is not None or sums[0])
     bounds = [(counted or 0) + (number or 0) if has_bounds else None for number in sums[1:]]

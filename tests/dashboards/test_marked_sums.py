@@ -62,6 +62,8 @@ OTHER_COMMANDS = {
     *("sensors pending", "sensors adopt", "sensors import", "sensors forget", "simulate list", "simulate estate"),
     "sensors list",
     *("usage recompute", "verify", "audit start", "audit count", "audit finish", "audit list"),
+    "open-data",  # writes files, whose every row says how it came about
+    "rehearse",  # of people who are made up, beside the truth
 }
 PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
 OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz"}
