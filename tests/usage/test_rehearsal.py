@@ -66,7 +66,7 @@ def test_what_is_lost_is_missing_from_the_bare_sum(call: Callable[..., Result], 
 
 
 def test_the_same_seed_is_the_same_year_and_told_in_a_table(call: Callable[..., Result]) -> None:
-    one, same, other = (call("--days", "20", "--seed", seed).output for seed in ("1", "1", "2"))
+    one, same, other = (call("--days", "6", "--seed", seed).output for seed in ("1", "1", "2"))
     assert one == same != other
     assert "error of a month, bare sum: " in one
     assert "months in which nothing is missing equal the truth" in one
