@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import compress
 from typing import NamedTuple
 
 from mqtt.messages import Message
@@ -35,6 +34,9 @@ BY_COMMIT = (
 """The layout from the third on: a row for each commit, packet ids of two bytes and digests of four."""
 
 
+_PACKET_IDS, _NONE = 65_536, -1
+
+
 class Sorted(NamedTuple):
     """A list of messages, apart."""
 
@@ -51,8 +53,8 @@ class Deliveries:
     def __init__(self, file: SqliteFile, *, kept_max: int) -> None:
         self._file = file
         self._kept_max = kept_max
-        self._earlier: dict[int, int] | None = None  # packet id to digest, of earlier connections; None: not read yet
-        self._current: dict[int, int] = {}
+        self._earlier: array[int] | None = None  # digests by packet id, of earlier connections; None: not read yet
+        self._current = _no_digests()
         self._before = self._obsolete = 0  # rows up to these ids: of earlier connections, and that can't come again
         self._redelivering = True
 
@@ -60,10 +62,11 @@ class Deliveries:
         """What came on the connections before may come again, or nothing of it where the session is another."""
         (self._before,) = self._file.one("SELECT coalesce(max(id), 0) FROM deliveries") or (0,)
         if same_session:
-            self._earlier = {**self._known(), **self._current}
+            pairs = zip(self._known(), self._current, strict=True)
+            self._earlier = array("q", (earlier if current == _NONE else current for earlier, current in pairs))
         else:
             self._end_redelivery()
-        self._current = {}
+        self._current = _no_digests()
         self._redelivering = same_session
 
     @property
@@ -110,7 +113,7 @@ class Deliveries:
         if not any(packet_ids):
             return
         digests = array("I", [message.digest() for message in messages])
-        self._current.update(compress(zip(packet_ids, digests, strict=True), packet_ids))
+        _put(self._current, packet_ids, digests)
         query = "INSERT INTO deliveries (received, packet_ids, digests) SELECT messages_received, ?, ? FROM ledger"
         db.execute(query, (packet_ids.tobytes(), digests.tobytes()))
         oldest = "SELECT messages_received FROM ledger"
@@ -118,17 +121,28 @@ class Deliveries:
 
     def _is_known(self, message: Message) -> bool:
         digest = message.digest()
-        return digest in (self._current.get(message.packet_id), self._known().get(message.packet_id))
+        return digest in (self._current[message.packet_id], self._known()[message.packet_id])
 
-    def _known(self) -> dict[int, int]:
+    def _known(self) -> array[int]:
         if self._earlier is None:
-            self._earlier = {}
+            self._earlier = _no_digests()
             for packet_ids, digests in self._file.all("SELECT packet_ids, digests FROM deliveries ORDER BY id"):
-                self._earlier.update(zip(array("H", packet_ids), array("I", digests), strict=True))
+                _put(self._earlier, array("H", packet_ids), array("I", digests))
         return self._earlier
 
     def _end_redelivery(self) -> None:
         """Nothing of the connections before comes any more."""
-        self._earlier = {}
+        self._earlier = _no_digests()
         self._redelivering = False
         self._obsolete = self._before
+
+
+def _no_digests() -> array[int]:
+    """Room for a digest for each packet id: half a megabyte, of which a dict would take ten."""
+    return array("q", [_NONE]) * _PACKET_IDS
+
+
+def _put(digests_by_id: array[int], packet_ids: array[int], digests: array[int]) -> None:
+    for packet_id, digest in zip(packet_ids, digests, strict=True):
+        if packet_id:
+            digests_by_id[packet_id] = digest
