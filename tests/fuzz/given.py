@@ -28,7 +28,7 @@ from sensors.formats import find_format
 from sensors.registry import Registry
 from sensors.times import text_ns
 from stores.sqlite_store import SqliteStore
-from tests.sensors.test_golden import payload_of
+from tests.golden import payload_of
 
 NOW_NS = text_ns("2026-05-12T12:00:00Z")
 EUI = "24e124710c401234"
