@@ -1,107 +1,135 @@
-"""Known answers of devices and networks in the field, where their folder is there: through `explain`'s own decoder."""
+"""Known answers of devices and networks in the field, where their folder is: through `explain`, and into the store."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingest.explain import explain
-from schemas import Estate
-from schemas.settings import Settings
+from mqtt.publisher import Publisher
+from schemas import KINDS, Estate, Kind
+from schemas.settings import IngestSettings, MqttSettings, Settings
 from sensors.registry import Registry
+from simulators.messages import TimedMessage
+from stores.sqlite_store import SqliteStore
+from tests.ingest.vectors import EUI, OF_THE_RADIO, Known, known_messages
+from tests.ingest.walking import running
+from tests.mqtt.receiving import DEADLINE_S
+from tests.servers import Mosquitto
+from tests.waiting import wait_until
 
 DataSet = Callable[[str], Path]
-KINDS = ["temperature", "humidity", "co2", "pressure", "footfall", "wifi", "device"]
-EUI = "24e124710c401234"
-SENT = "2026-11-28T10:00:00Z"
 NOW_NS = 1_796_000_000 * 10**9
-OF_THE_RADIO = {"rssi_dbm", "snr_db", "frame_count"}
-TAKEN = {"published", "composed", "derived", "policy", "derived-vendor-executed"}
-SOURCES = {
-    "tts": "v3/+/devices/+/up",
-    "chirpstack": "application/+/device/+/event/+",
-    "tasmota": "tele/#",
-    "shelly": "+/events/rpc",
-    "collectd": "collectd/#",
-}
+AT_LEAST = 90
 
 
-def vectors(folder: Path, *names: str) -> Iterator[dict[str, Any]]:
-    """Those whose right readings are given."""
-    for name in names:
-        for vector in json.loads((folder / f"{name}.json").read_text())["vectors"]:
-            if vector["kind"] in TAKEN:
-                yield vector
+def without_radio(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in OF_THE_RADIO}
 
 
-def fields_of(form: str, topic: str, payload: bytes, sent: str | None = None, **sensor: str) -> dict[str, Any]:
-    """The fields of the readings of a sensor's first line, taken at a time, without those of the radio."""
-    known = {"id": "sensor", "kinds": KINDS, "zone": "hall", **sensor}
-    estate = Estate.model_validate(
-        {
-            "timezone": "Europe/London",
-            "sources": [{"topic": SOURCES[form], "format": form}],
-            "hubs": [{"id": "hub", "sensors": [known]}],
-        }
-    )
-    readings, _, _ = explain(topic, payload, registry=Registry(estate), settings=Settings(), clock_ns=lambda: NOW_NS)
-    return {
-        name: value
-        for reading in readings
-        if reading.sensor == "sensor" and sent in (None, reading.time)
-        for name, value in reading.fields.items()
-        if name not in OF_THE_RADIO
-    }
+def by_time(readings: Iterable[tuple[Any, Kind | str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What a device measured at each time; a kind that comes twice at one time is a reading of its own."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for time, _, fields in readings:
+        parts = found.setdefault(time, [])
+        fitting = next((part for part in parts if not part.keys() & fields.keys()), None)
+        if fitting is None:
+            parts.append(dict(fields))
+        else:
+            fitting.update(fields)
+    return [part for parts in found.values() for part in parts if part]
 
 
-def in_tts(vector: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    uplink = {"f_port": vector["f_port"], "f_cnt": 3, "frm_payload": vector["base64"]}
-    ids = {"device_id": "one", "dev_eui": EUI.upper()}
-    return "v3/app@tenant/devices/one/up", {"end_device_ids": ids, "received_at": SENT, "uplink_message": uplink}
+def assert_as_known(found: list[dict[str, Any]], known: Known) -> None:
+    assert len(found) == len(known.readings), (known.id, found)
+    for reading in known.readings:
+        assert any(reading == pytest.approx(other) for other in found), (known.id, reading, found)
 
 
-def in_chirpstack(vector: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    payload = {"time": SENT, "deviceInfo": {"devEui": EUI}, "fCnt": 3, "fPort": vector["f_port"]}
-    return f"application/a/device/{EUI}/event/up", payload | {"data": vector["base64"]}
+def test_explain_says_what_is_known_of_them(data_set: DataSet) -> None:
+    tried = 0
+    for known in known_messages(data_set("vectors")):
+        registry = Registry(Estate.model_validate(known.estate))
+        readings, rejected, _ = explain(
+            known.topic, known.payload, registry=registry, settings=Settings(), clock_ns=lambda: NOW_NS
+        )
+        found = by_time((r.time, r.kind, without_radio(r.fields)) for r in readings if r.sensor == "sensor")
+        assert_as_known(found, known)
+        assert known.is_refused in (None, bool(rejected)), (known.id, rejected)
+        tried += 1
+    assert tried >= AT_LEAST, tried
 
 
-@pytest.mark.parametrize("form, wrapped", [("tts", in_tts), ("chirpstack", in_chirpstack)])
-def test_frames_are_what_the_makers_of_devices_say(
-    data_set: DataSet, form: str, wrapped: Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+@pytest.mark.needs("mosquitto")
+def test_all_of_them_rest_in_the_store_as_they_are_known(
+    data_set: DataSet, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    tried = 0
-    for vector in vectors(data_set("vectors"), "milesight", "elsys"):
-        if not any(name.endswith(("_c", "_total", "entries", "_ppm")) for name in vector.get("canonical", ())):
-            continue
-        model = "elsys/ers" if vector["device"] == "elsys/generic" else vector["device"]
-        topic, payload = wrapped(vector)
-        found = fields_of(form, topic, json.dumps(payload).encode(), SENT, device=EUI, model=model)
-        assert found == pytest.approx(vector["canonical"]), vector["id"]
-        tried += 1
-    assert tried > 20
+    """Each in a hub of its own, and each frame of a device of its own, so that none overwrites another's."""
+    every = list(known_messages(data_set("vectors")))
+    frames = [known for known in every if known.format in ("tts", "chirpstack") and EUI in known.device["device"]]
+    alone = [known for known in every if known not in frames]
+    sent, hubs, expected = [], [], {}
+    for number, known in enumerate(frames):
+        eui = f"24e1247100{number:06x}"
+        hubs.append(hub_of(number, known, device=eui))
+        expected[f"hub-{number}"] = known
+        changed = known.payload.replace(EUI.encode(), eui.encode()).replace(EUI.upper().encode(), eui.upper().encode())
+        sent.append(TimedMessage(0, known.topic.replace(EUI, eui), changed))
+    names = set()
+    for number, known in enumerate(alone, len(frames)):
+        if known.device["device"] not in names:  # of one device's several messages the first
+            names.add(known.device["device"])
+            hubs.append(hub_of(number, known))
+            expected[f"hub-{number}"] = known
+            sent.append(TimedMessage(0, known.topic, known.payload))
+    sources = list({known.format: known.estate["sources"][0] for known in every}.values())
+    estate = tmp_path / "estate.yaml"
+    estate.write_text(json.dumps({"timezone": "Europe/London", "sources": sources, "hubs": hubs}))
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        estate=estate,
+        store="sqlite",
+        mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port),
+        ingest=IngestSettings(flush_age_s=0.01),
+    )
+    with running(settings) as ingest, Publisher(settings.mqtt) as publisher:
+        publisher.publish_all(sent)
+        ingest.wait_for(messages_received=len(sent))
+        wait_until(lambda: not ingest.ledger.readings_pending, DEADLINE_S, "everything to be stored")
+
+    with closing(SqliteStore(settings.data_dir / "store.db")) as store:
+        for hub, known in expected.items():
+            where = {"hub": hub, "sensor": "sensor"}
+            rows = [
+                (time_ns, kind, {name: c[at] for name, c in chunk.columns.items() if c[at] is not None})
+                for kind in KINDS
+                for chunk in store.read(kind, start_ns=0, stop_ns=2**62, where=where)
+                for at, time_ns in enumerate(chunk.times_ns)
+            ]
+            found = by_time((time, kind, without_radio(fields)) for time, kind, fields in rows)
+            for fields in found:
+                fields.pop("suspect", None)
+            assert_as_known(found, known)
+    assert len(expected) >= AT_LEAST - 20
 
 
-def test_json_in_the_field_is_what_it_says(data_set: DataSet) -> None:
-    tried = 0
-    for vector in vectors(data_set("vectors"), "json_payloads"):
-        form = vector["format"].removesuffix("-gen2")
-        if form not in SOURCES or "canonical" not in vector["expected"]:
-            continue
-        text = vector.get("payload_text") or json.dumps(vector["payload"])
-        device = vector["topic"].split("/")[0 if form == "shelly" else 1]
-        found = fields_of(form, vector["topic"], text.encode(), device=device)
-        expected = vector["expected"]["canonical"]
-        assert {name: found.get(name) for name in expected} == pytest.approx(expected), vector["id"]
-        tried += 1
-    assert tried > 4
+def hub_of(number: int, known: Known, **device: str) -> dict[str, Any]:
+    (hub,) = known.estate["hubs"]
+    return {"id": f"hub-{number}", "sensors": [{**hub["sensors"][0], **device}]}
 
 
 def test_an_uplink_of_the_things_stack_has_its_time_to_the_nanosecond(data_set: DataSet) -> None:
-    (vector,) = (each for each in vectors(data_set("vectors"), "lns_envelopes") if each["id"] == "tts-am307")
-    payload = json.dumps(vector["payload"]).encode()
-    eui = vector["payload"]["end_device_ids"]["dev_eui"]
-    expected = vector["expected"]
-    found = fields_of("tts", vector["topic"], payload, expected["time"], device=eui, model=vector["decoder"])
-    assert found == pytest.approx(expected["canonical"])
+    (vector,) = (
+        each
+        for each in json.loads((data_set("vectors") / "lns_envelopes.json").read_text())["vectors"]
+        if each["id"] == "tts-am307"
+    )
+    (known,) = (each for each in known_messages(data_set("vectors")) if each.id == "tts-am307")
+    registry = Registry(Estate.model_validate(known.estate))
+    readings, _, _ = explain(
+        known.topic, known.payload, registry=registry, settings=Settings(), clock_ns=lambda: NOW_NS
+    )
+    assert {reading.time for reading in readings} == {vector["expected"]["time"]}
