@@ -94,9 +94,9 @@ def _frame(fields: Fields) -> bytes:
 
 
 def _radio(transmission: Transmission) -> tuple[int, dict[str, object]]:
-    """The number of a frame, which goes on where frames are lost, and how a gateway heard it."""
-    kinds, observation = transmission.sensor.kinds, transmission.observation
-    number = observation.time_ns // every_ns(transmission.sensor) * len(kinds) + kinds.index(transmission.kind)
+    """The number of the frame of this time, which goes on where frames are lost, and how a gateway heard it."""
+    observation = transmission.observation
+    number = observation.time_ns // every_ns(transmission.sensor)
     rssi = observation.fields.get("rssi_dbm")
     return number % 2**32, {} if rssi is None else {"rssi": rssi, "snr": 7.5}
 

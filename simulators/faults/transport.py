@@ -29,7 +29,11 @@ class RadioLoss(Fault):
     """A frame that no gateway heard: nobody sends it again."""
 
     name, share = "radio-loss", 0.03
-    summary = "a reading is lost by radio (share of readings)"
+    summary = "what a device sends at a time is lost by radio (share of its messages)"
+
+    def struck(self, _day: HubDay, transmissions: Sequence[Transmission]) -> list[bool]:
+        """All that a device sends at a time is one frame."""
+        return [self.strikes(*one.device, one.observation.time_ns) for one in transmissions]
 
     def change(self, transmission: Transmission, _rng: Random) -> Transmission:
         return transmission._replace(lost=True)
