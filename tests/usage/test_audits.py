@@ -80,6 +80,19 @@ def test_a_counter_at_the_margin_passes_in_one_of_twenty_at_most() -> None:
     assert passed <= 0.05 * 400 + 3 * (0.05 * 0.95 * 400) ** 0.5
 
 
+def test_who_looks_again_and_again_passes_a_counter_too_often() -> None:
+    looks = {59: 0, 93: 1, 124: 2, 153: 3, 181: 4}
+    assert all(judge(people, missed, 0, 0.05).verdict is Verdict.PASS for people, missed in looks.items())
+    # Exactly, of a counter that loses 5 %: how many it has missed by then, as far as it has not passed yet.
+    at_work, passed = {0: 1.0}, 0.0
+    for people in range(1, 182):
+        grown = [(n + more, p * share) for n, p in at_work.items() for more, share in ((0, 0.95), (1, 0.05))]
+        at_work = {n: sum(p for m, p in grown if m == n) for n, _ in grown}
+        if people in looks:
+            passed += sum(at_work.pop(n) for n in range(looks[people] + 1) if n in at_work)
+    assert passed == pytest.approx(0.118, abs=0.002)
+
+
 # -------------------------------------------------------------------------------------------------------- how compared
 
 
