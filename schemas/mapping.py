@@ -119,11 +119,8 @@ _FIELD_DEFINITIONS: dict[str, Any] = {
 MappedFields = create_model("MappedFields", __base__=_MappedFields, **_FIELD_DEFINITIONS)
 
 
-class JsonMapping(_MappingPart):
-    """Where in a message, or in its topic, device, time and fields are."""
-
-    device: Path = Field(examples=["meta.id", "/1"])
-    """What names the device, as its `device:` has it."""
+class ValueMapping(_MappingPart):
+    """Where time and fields are in a message, or in what a codec returns."""
 
     time: Path | None = Field(default=None, examples=["meta.time"])
     """The time: RFC 3339, or a Unix time. One without an offset is of the hub's time zone; without it: the receipt."""
@@ -136,3 +133,10 @@ class JsonMapping(_MappingPart):
 
     fields: MappedFields
     """A path, or a path and more, for each field of docs/formats.md that the messages have."""
+
+
+class JsonMapping(ValueMapping):
+    """Where in a message, or in its topic, device, time and fields are."""
+
+    device: Path = Field(examples=["meta.id", "/1"])
+    """What names the device, as its `device:` has it."""

@@ -1,8 +1,9 @@
 """A vendor's JavaScript as a decoder: `codecs/<name>.js` beside the estate file is the model `js/<name>`.
 
 The forms of The Things Stack and ChirpStack v4, `decodeUplink(input)`, and the older `Decode(fPort, bytes, variables)`
-and `Decoder(bytes, port)` are run as they are; what they return goes through the alias table. An edited file is taken
-with the next frame; one that can't be loaded leaves the one before in force, with a word in the log.
+and `Decoder(bytes, port)` are run as they are. What they return goes through the alias table, or through the mapping in
+`codecs/<name>.yaml`, where there is one. An edited file is taken with the next frame; one that can't be loaded leaves the
+one before in force, with a word in the log.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from typing import Any
 
 import structlog
 
+from schemas.mapping import ValueMapping
 from schemas.plugins import PluginError
 from schemas.readings import Reason, Rejection
 from sensors.decoders.aliases import read_objects
 from sensors.decoders.codec_process import CodecError, CodecProcess, Frame
 from sensors.formats import Item, NoReading, Uplink
+from sensors.formats.mapped import MappedValues
 from sensors.macs import quoted
+from sensors.model_file import ModelFileError, read_model
 
 log = structlog.get_logger("hubpulse.ingest")
 
@@ -31,6 +35,7 @@ _NS_A_MS = 1_000_000
 _ERRORS_SHOWN = 3
 
 Answer = Sequence[Item | Rejection] | NoReading | Rejection
+_State = tuple[tuple[int, ...], tuple[int, ...]]
 
 _PROCESS = CodecProcess()
 atexit.register(_PROCESS.close)
@@ -42,8 +47,9 @@ class CodecDecoder:
     def __init__(self, file: Path, process: CodecProcess = _PROCESS) -> None:
         self._file = file
         self._process = process
-        self._state: tuple[int, int, int] | None = None
-        """The file as it was looked at last: another state is another text."""
+        self._state: _State | None = None
+        """The file and its mapping as they were looked at last: another state is another text."""
+        self._mapping: MappedValues | None = None
         self._problem: str | None = "it was not read yet"
         self._failures: dict[str, int] = {}
 
@@ -73,7 +79,7 @@ class CodecDecoder:
         if failures >= FAILURES_MAX:
             return self._stopped()
         try:
-            answer = _answer_of(result)
+            answer = _answer_of(result, self._mapping)
         except CodecError as error:
             self._failures[uplink.device] = failures + 1
             if failures + 1 == FAILURES_MAX:
@@ -91,8 +97,7 @@ class CodecDecoder:
     def _look(self) -> None:
         """Take the file as it is now."""
         try:
-            seen = self._file.stat()
-            state = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+            state = _state_of(self._file), _state_of(self._file.with_suffix(".yaml"), may_lack=True)
             if state == self._state:
                 return
             source = self._file.read_bytes()
@@ -104,8 +109,9 @@ class CodecDecoder:
         try:
             if len(source) > CODEC_BYTES_MAX:
                 raise CodecError(f"larger than {CODEC_BYTES_MAX // 1024**2} MiB")  # noqa: TRY301 - one way to say it
+            mapping = _read_mapping(self._file.with_suffix(".yaml"))
             self._process.load(str(self._file), source.decode())
-        except (CodecError, UnicodeDecodeError) as error:
+        except (CodecError, ModelFileError, UnicodeDecodeError) as error:
             if self._problem is None:
                 log.warning("codec_rejected", codec=self._file.name, error=quoted(str(error), 200))
             else:
@@ -113,11 +119,30 @@ class CodecDecoder:
             return
         if self._problem is None:
             log.info("codec_reloaded", codec=self._file.name)
-        self._problem = None
+        self._problem, self._mapping = None, mapping
         self._failures.clear()
 
 
-def _answer_of(result: Any) -> Answer:
+def _state_of(file: Path, *, may_lack: bool = False) -> tuple[int, ...]:
+    if may_lack and not file.exists():
+        return ()
+    seen = file.stat()
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
+def _read_mapping(file: Path) -> MappedValues | None:
+    """How a codec's data becomes readings; None where its names tell. Raises CodecError, ModelFileError."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(CODEC_BYTES_MAX)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CodecError(f"{file.name} can't be read ({error.strerror})") from error
+    return MappedValues(read_model(ValueMapping, content, name=file.name, start="fields: {entries_total: channel_3}"))
+
+
+def _answer_of(result: Any, mapping: MappedValues | None) -> Answer:
     """What a codec's result holds. Raises CodecError where it is no result at all."""
     if isinstance(result, CodecError):
         raise result
@@ -130,10 +155,21 @@ def _answer_of(result: Any) -> Answer:
     data = result.get("data")
     if data is None:
         return NoReading("the codec found nothing in it")
+    if mapping is not None:
+        return _mapped(data, mapping)
     objects = list(_objects(data))
     if not objects:
         raise CodecError("its data is no object")
     return NoReading("the codec found nothing in it") if not any(objects) else read_objects(objects)
+
+
+def _mapped(data: Any, mapping: MappedValues) -> Answer:
+    try:
+        elements = mapping.elements(data)
+    except ValueError as error:
+        raise CodecError(str(error)) from error
+    items = [item for number, element in enumerate(elements) for item in mapping.items(data, number, element)]
+    return items or NoReading("none of the fields of the codec's mapping")
 
 
 def _objects(data: Any) -> Iterator[Mapping[str, Any]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mqtt.messages import Message
-from schemas.mapping import JsonMapping, MappedField, ValuePath, parse_path
+from schemas.mapping import JsonMapping, MappedField, ValueMapping, ValuePath, parse_path
 from schemas.readings import Reason, Rejection
-from sensors.formats import READINGS_MAX, Answer, Decoded, NoReading
+from sensors.formats import READINGS_MAX, Answer, Decoded, Item, NoReading
 from sensors.formats.identities import Identity
 from sensors.formats.items import Readings, availability_of, json_of, not_read, time_of
 from sensors.macs import quoted
@@ -17,16 +17,62 @@ from sensors.numbers import as_number
 _LINE_MAX = 999
 
 
+class MappedValues:
+    """What a mapping finds in JSON."""
+
+    def __init__(self, mapping: ValueMapping) -> None:
+        self._mapping = mapping
+        self._time = _parsed(mapping.time)
+        self._each = _parsed(mapping.each)
+        self._line = _parsed(mapping.line)
+        self._fields = [(name, field, _parsed(field.path)) for name, field in mapping.fields.given()]
+
+    def elements(self, sent: Any) -> list[Any]:
+        """The elements that are a reading each. Raises ValueError where there is no array of them."""
+        if self._each is None:
+            return [sent]
+        elements = _value(self._each, sent, sent)
+        if not isinstance(elements, list):
+            raise ValueError(f"there is no array at {self._mapping.each}")  # noqa: TRY004 - one kind of error for the message
+        if len(elements) > READINGS_MAX:
+            raise ValueError(f"{len(elements)} readings: send at most {READINGS_MAX} in one message")
+        return elements
+
+    def items(self, sent: Any, number: int, element: Any, levels: Sequence[str] = ()) -> list[Item | Rejection]:
+        """The items of an element; one whose time or line can't be read is refused."""
+        try:
+            return self._read(levels, sent, element).items()
+        except ValueError as error:
+            place = f"[{number}]: " if self._each else ""
+            return [Rejection(Reason.BAD_SCHEMA, f"{place}{error}")]
+
+    def _read(self, levels: Sequence[str], sent: Any, element: Any) -> Readings:
+        def found(path: ValuePath | None) -> Any:
+            if path is None:
+                return None
+            if path.level is not None:
+                return levels[path.level] if path.level < len(levels) else None
+            return _value(path, sent, element)
+
+        readings = Readings(time_of(found(self._time)))
+        line = _line_of(found(self._line))
+        values = [(name, field, found(path)) for name, field, path in self._fields]
+        is_given = any(value is not None for _, _, value in values)
+        for name, field, value in values:
+            if field.value is not None and (is_given or not any(path for _, _, path in self._fields)):
+                readings.add(name, field.value, unit=field.unit, line=line)
+            elif value is not None:
+                _add(readings, name, field, value, line)
+        return readings
+
+
 class MappedFormat:
     """Messages of one mapping."""
 
     def __init__(self, mapping: JsonMapping) -> None:
         self._mapping = mapping
+        self._values = MappedValues(mapping)
         self._device = parse_path(mapping.device)
-        self._time = _parsed(mapping.time)
-        self._each = _parsed(mapping.each)
-        self._line = _parsed(mapping.line)
-        self._fields = [(name, field, _parsed(field.path)) for name, field in mapping.fields.given()]
         names = [step for step in self._device.steps if isinstance(step, str)]
         self.identity = Identity(topic=self._device.level is not None, keys=tuple(names[-1:]))
 
@@ -47,20 +93,8 @@ class MappedFormat:
 
     def _elements(self, levels: list[str], sent: Any) -> Iterator[Decoded]:
         """What each element of a message holds. Raises ValueError where there is no array of them, or no device."""
-        elements = [sent]
-        if self._each is not None:
-            elements = _value(self._each, sent, sent)
-            if not isinstance(elements, list):
-                raise ValueError(f"there is no array at {self._mapping.each}")
-            if len(elements) > READINGS_MAX:
-                raise ValueError(f"{len(elements)} readings: send at most {READINGS_MAX} in one message")
-        for number, element in enumerate(elements):
-            device = self._name(levels, sent, element)
-            try:
-                yield Decoded(device, self._read(levels, sent, element).items())
-            except ValueError as error:
-                place = f"[{number}]: " if self._each else ""
-                yield Decoded(device, [Rejection(Reason.BAD_SCHEMA, f"{place}{error}")])
+        for number, element in enumerate(self._values.elements(sent)):
+            yield Decoded(self._name(levels, sent, element), self._values.items(sent, number, element, levels))
 
     def _name(self, levels: list[str], sent: Any = None, element: Any = None) -> str:
         path = self._device
@@ -73,25 +107,6 @@ class MappedFormat:
         if not isinstance(name, str) or not name:
             raise ValueError(f"there is no device at {self._mapping.device}")
         return name
-
-    def _read(self, levels: list[str], sent: Any, element: Any) -> Readings:
-        def found(path: ValuePath | None) -> Any:
-            if path is None:
-                return None
-            if path.level is not None:
-                return levels[path.level] if path.level < len(levels) else None
-            return _value(path, sent, element)
-
-        readings = Readings(time_of(found(self._time)))
-        line = _line_of(found(self._line))
-        values = [(name, field, found(path)) for name, field, path in self._fields]
-        is_given = any(value is not None for _, _, value in values)
-        for name, field, value in values:
-            if field.value is not None and (is_given or not any(path for _, _, path in self._fields)):
-                readings.add(name, field.value, unit=field.unit, line=line)
-            elif value is not None:
-                _add(readings, name, field, value, line)
-        return readings
 
 
 def _add(readings: Readings, name: str, field: MappedField, value: Any, line: int) -> None:

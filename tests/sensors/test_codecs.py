@@ -57,6 +57,54 @@ def refusal(answer: Answer) -> str:
     return answer.detail
 
 
+RETURNS = (
+    "function decodeUplink(input) { return {data: {supply: 3600, gates: [{no: 2, in: '7'}, {no: input.bytes[0]}]}}; }"
+)
+MAPPING = "each: gates\nline: 'no'\nfields: {entries_total: in, battery_v: {path: $.supply, scale: 0.001}}\n"
+
+
+def test_a_mapping_beside_the_codec_says_what_its_names_are(process: CodecProcess, file: Path) -> None:
+    file.with_suffix(".yaml").write_text(MAPPING)
+    found = decode(process, file, RETURNS, b"\x01")[0]
+
+    assert isinstance(found, list)
+    assert [(item.line, item.fields) for item in found if isinstance(item, Item)] == [
+        *((2, {"entries_total": 7}), (2, {"battery_v": 3.6}), (1, {"battery_v": 3.6}))
+    ]
+    [refused] = decode(process, file, RETURNS.replace("'7'", "'x'"), b"\x01")
+    assert isinstance(refused, list)
+    assert [item.detail for item in refused if isinstance(item, Rejection)] == [
+        "entries_total: 'x' is not a whole number"
+    ]
+    [nothing] = decode(process, file, GOOD)
+    assert "there is no array at gates" in refusal(nothing)
+
+
+def test_an_edited_mapping_is_taken_and_a_bad_one_leaves_the_one_before(process: CodecProcess, file: Path) -> None:
+    file.write_text(GOOD.replace("co2", "channel_1"))
+    mapping = file.with_suffix(".yaml")
+    decoder = CodecDecoder(file, process)
+
+    def read() -> list[dict[str, float]]:
+        return fields(decoder.decode_uplinks([uplink(b"\x02\x64")])[0])
+
+    mapping.write_text("fields: {co2_ppm: channel_1}\n")
+    assert read() == [{"co2_ppm": 612.0}]
+    with capture_logs() as logs:
+        mapping.write_text("fields: {co2_ppm: channel_1, co3: x}\n")
+        assert read() == [{"co2_ppm": 612.0}]
+    assert [log["event"] for log in logs] == ["codec_rejected"]
+    assert "acme.yaml:1: fields.co3" in logs[0]["error"]
+    mapping.write_text("fields: {entries: channel_1}\n")
+    assert read() == [{"entries": 612}]
+    assert "acme.yaml:1" in str(_problem_of(process, file, "nonsense"))
+
+
+def _problem_of(process: CodecProcess, file: Path, mapping: str) -> str | None:
+    file.with_suffix(".yaml").write_text(mapping)
+    return CodecDecoder(file, process).problem
+
+
 @pytest.mark.parametrize(
     "source",
     [
