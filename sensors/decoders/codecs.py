@@ -2,8 +2,8 @@
 
 The forms of The Things Stack and ChirpStack v4, `decodeUplink(input)`, and the older `Decode(fPort, bytes, variables)`
 and `Decoder(bytes, port)` are run as they are. What they return goes through the alias table, or through the mapping in
-`codecs/<name>.yaml`, where there is one. An edited file is taken with the next frame; one that can't be loaded leaves the
-one before in force, with a word in the log.
+`codecs/<name>.yaml`, where there is one. An edited file is taken with the next frame; one that can't be loaded leaves
+the one before in force, with a word in the log.
 """
 
 from __future__ import annotations
