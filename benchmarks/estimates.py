@@ -93,7 +93,7 @@ def measure(counters: Counters, length: int, *, tries: int, seed: int = 1, befor
     random = np.random.default_rng(seed)
     daily = counters.people.sum(axis=2)
     dates = [counters.first + timedelta(days=place) for place in range(daily.shape[1])]
-    days = [[_day(hub, *each) for each in zip(dates, counts, strict=True)] for hub, counts in enumerate(daily)]
+    days = [[day_of(hub, *each) for each in zip(dates, counts, strict=True)] for hub, counts in enumerate(daily)]
     errors, naive, held, backtests = [], [], 0, []
     for _ in range(tries):
         row = int(random.integers(len(daily)))
@@ -106,7 +106,7 @@ def measure(counters: Counters, length: int, *, tries: int, seed: int = 1, befor
         window = slice(start - REACH_BEFORE.days, last + 1)
         gone = {dates[place] for place in gap}
         seen = [day for of_hub in days for day in of_hub[window] if day.hub != str(row) or day.date not in gone]
-        found = Estimator([*seen, *(_day(row, day, np.nan) for day in gone)]).of(str(row), sorted(gone))
+        found = Estimator([*seen, *(day_of(row, day, np.nan) for day in gone)]).of(str(row), sorted(gone))
         if found.people is None or found.low is None or found.high is None:
             continue
         truth, whole = daily[row, gap].sum(), daily[row, month].sum()
@@ -118,7 +118,8 @@ def measure(counters: Counters, length: int, *, tries: int, seed: int = 1, befor
     return Found(number, float(np.mean(errors)), float(np.mean(naive)), held / number, float(np.mean(backtests)))
 
 
-def _day(hub: int, day: date, count: float) -> DayFigures:
+def day_of(hub: int, day: date, count: float) -> DayFigures:
+    """A day of a counter; NaN where nobody counted."""
     is_known = not np.isnan(count)
     figures: Figures = dict.fromkeys(USAGE_FIELDS)
     figures["people_state"] = PeopleState.COUNTED if is_known else PeopleState.NONE

@@ -27,6 +27,7 @@ _XLSX_ROWS_MAX = 1_048_575
 _COUNTS = (
     *("days", "days_counted", "days_missing", "entries_estimated", "entries_low", "entries_high"),
     *("entries_corrected", "entries_corrected_low", "entries_corrected_high"),
+    *("visits", "visits_low", "visits_high"),
 )
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.asking import HubOption, refuse, wrong_usage
+from cli.comparing import compare, targets, visits
 from cli.context import (
     DataOption,
     EstateOption,
     JsonOption,
-    err,
     estate_of,
     is_in_force,
     load_settings,
@@ -29,6 +30,7 @@ from cli.context import (
 from cli.tables import Format, Row, write_table
 
 if TYPE_CHECKING:
+    from schemas import Estate
     from usage import Queries
     from usage.queries import DoorFigures, ZoneFigures
 
@@ -36,9 +38,12 @@ app = new_app(
     help="Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
 )
 
+app.command(epilog="Example: hubpulse usage compare --period 2026-10 --against year")(compare)
+app.command(epilog="Example: hubpulse usage targets")(targets)
+app.command(epilog="Example: hubpulse usage visits --period 2026-10 --hub armley")(visits)
+
 FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First local day, such as 2026-10-01.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last local day, this one included.")]
-HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
 
 _YEARS = range(1990, 2200)
 """Beyond them a local midnight may be no instant that can be computed with."""
@@ -84,21 +89,21 @@ def export(
     from usage.suppression import suppress_small
 
     if hourly and per is not Per.DAY:
-        _refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
+        refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
     if by_door and by_zone:
-        _refuse("--by-door and --by-zone contradict each other: leave one of them out")
+        refuse("--by-door and --by-zone contradict each other: leave one of them out")
     if small and form is Format.PARQUET:
-        _refuse("--suppress-small and --format parquet contradict each other: a * is no number, take csv or xlsx")
+        refuse("--suppress-small and --format parquet contradict each other: a * is no number, take csv or xlsx")
     if (by_door or by_zone) and (hourly or per is not Per.DAY):
-        _refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
+        refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, _wrong_usage():
+    with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
         queries = Queries(store, known, now_ns=time.time_ns())
         queries.require_midnights(begin, end, hub=hub)
         corrections = corrected.corrections_of(settings, known)
-        # A small number could be told from its corrected one.
+        # A small number could be told from its corrected one, or from its visits.
         corrects = corrections.are_asked_for and not (small or hourly or by_zone)
         doors = list(queries.doors(begin, end, hub=hub)) if by_door or corrects else []
         if by_door:
@@ -106,7 +111,7 @@ def export(
         elif by_zone:
             columns, rows = _zone_rows(queries.zones(begin, end, hub=hub))
         else:
-            columns, rows = _rows(queries, begin, end, hub, hourly=hourly, per=per)
+            columns, rows = _rows(queries, None if small else known, begin, end, hub, hourly=hourly, per=per)
         if corrects:
             columns = [*columns, *CORRECTED]
             rows = (
@@ -136,12 +141,10 @@ def _zone_rows(zones: Iterable[ZoneFigures]) -> tuple[list[str], Iterator[Row]]:
 
 
 def _rows(
-    queries: Queries, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
+    queries: Queries, estate: Estate | None, first: date, last: date, hub: str | None, *, hourly: bool, per: Per
 ) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns, and the rows."""
     from schemas.measures import USAGE_MEASURES, named
-    from usage.estimates import ESTIMATED
-    from usage.queries import Period
 
     if hourly:
         hours = queries.hourly(first, last, hub=hub)
@@ -153,15 +156,34 @@ def _rows(
         return ["hub", "date", *USAGE_MEASURES], (
             {"hub": d.hub, "date": d.date.isoformat(), **named(d.figures)} for d in days
         )
+    return _period_rows(queries, estate, first, last, hub, per)
+
+
+def _period_rows(
+    queries: Queries, estate: Estate | None, first: date, last: date, hub: str | None, per: Per
+) -> tuple[list[str], Iterator[Row]]:
+    """Periods; with visits where the estate has rules for one of the hubs."""
+    from schemas.measures import USAGE_MEASURES, named
+    from usage.estimates import ESTIMATED
+    from usage.queries import Period
+    from usage.visits import VISITS, rules_of, visits
+
     sums = queries.periods(Period(per), first, last, hub=hub)
     counted = ["days", "days_counted", "days_missing"]
-    return ["hub", per.value, *counted, *USAGE_MEASURES, *ESTIMATED], (
-        {"hub": s.hub, per.value: s.period}
-        | {"days": s.days, "days_counted": s.days_counted, "days_missing": s.days_missing}
-        | named(s.figures)
-        | dict(zip(ESTIMATED, s.estimated(), strict=True))
-        for s in sums
-    )
+    rules = {name: rules_of(estate, name) for name in queries.hubs(hub)} if estate else {}
+    has_rules = any(rules.values())
+
+    def rows() -> Iterator[Row]:
+        for s in sums:
+            row = {"hub": s.hub, per.value: s.period, **{name: getattr(s, name) for name in counted}}
+            row |= named(s.figures) | dict(zip(ESTIMATED, s.estimated(), strict=True))
+            if has_rules:
+                own = rules[s.hub]
+                told = visits(own, s.hub, s.rows, s.estimate).told() if own else (None,) * len(VISITS)
+                row |= dict(zip(VISITS, told, strict=True))
+            yield row
+
+    return ["hub", per.value, *counted, *USAGE_MEASURES, *ESTIMATED, *(VISITS if has_rules else ())], rows()
 
 
 def _naming(per: Per) -> tuple[str, Callable[[date], str]]:
@@ -186,14 +208,14 @@ def why(
 
     asked = _date("--date", day)
     settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, _wrong_usage():
+    with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
         queries = Queries(store, known, now_ns=time.time_ns())
         queries.require_midnights(asked, asked, hub=hub)
         found = queries.why(hub, asked)
         corrected = corrected_doors(queries, corrections_of(settings, known), hub, asked)
     if found is None:
-        _refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
+        refuse(f"--date {day} is still to come in {hub}: ask for a day that has begun")
     if as_json:
         doors = [{"sensor": door, "entries": each.counted, **each.columns()} for door, each in corrected.items()]
         print(json.dumps({**why_as_json(found), "corrected": doors}, indent=2))
@@ -215,7 +237,7 @@ def changes(
     from usage import Queries
 
     settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, _wrong_usage():
+    with closing(store_of(settings)) as store, wrong_usage():
         queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
         end = last or queries.today(hub).isoformat()
         begin = first or (_date("--to", end) - timedelta(days=31)).isoformat()
@@ -247,7 +269,7 @@ def recompute(
     now_ns = time.time_ns()
     days = list(dates(begin, end))
     done = changed = 0
-    with closing(store_of(settings)) as store, _wrong_usage():
+    with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
         queries = Queries(store, known, now_ns=now_ns)
         hubs = queries.hubs(hub)
@@ -273,7 +295,7 @@ def recompute(
 def _range(first: str, last: str) -> tuple[date, date]:
     begin, end = _date("--from", first), _date("--to", last)
     if end < begin:
-        _refuse(f"--to {last} is before --from {first}: swap the two")
+        refuse(f"--to {last} is before --from {first}: swap the two")
     return begin, end
 
 
@@ -281,23 +303,7 @@ def _date(option: str, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        _refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
+        refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
     if day.year not in _YEARS:
-        _refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
+        refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
     return day
-
-
-@contextmanager
-def _wrong_usage() -> Iterator[None]:
-    """Turn a question about an unknown hub, or with another estate, into one line and exit code 2."""
-    from usage import OtherMidnightsError, UnknownHubError
-
-    try:
-        yield
-    except (UnknownHubError, OtherMidnightsError) as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    err.print(f"error: {message}")
-    raise typer.Exit(2)

@@ -29,11 +29,12 @@ from schemas.devices import NO_CALIBRATION, Calibrations, DeviceId, ModelName
 from schemas.errors import choices, shown
 from schemas.ids import Id
 from schemas.kinds import INT64_MAX, Kind
-from schemas.opening import ClosureInFile, OpeningInFile
+from schemas.opening import ClosureInFile, OpeningInFile, TermInFile
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
 from schemas.sources import Source, TopicFilter
 from schemas.time_zones import TimeZone
+from schemas.visits import VisitRule
 
 CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
@@ -176,6 +177,13 @@ class Sensor(_EstatePart):
         return any(closure.first <= day <= closure.last for closure in self.closures)
 
 
+class Targets(_EstatePart):
+    """What was promised of a hub."""
+
+    entries_month: int = Field(gt=0, le=100_000_000, examples=[2500])
+    """People counted in, each month."""
+
+
 class Hub(_EstatePart):
     """A building. Only its id must be there."""
 
@@ -188,6 +196,9 @@ class Hub(_EstatePart):
     altitude_m: float | None = Field(default=None, ge=-500, le=9000, allow_inf_nan=False, examples=[60])
     """Metres above sea level: air pressure is reduced to sea level where it is known."""
 
+    area_m2: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False, examples=[420])
+    """Its floor that is open to people, in square metres: for people per square metre."""
+
     timezone: TimeZone | None = Field(default=None, examples=["Europe/London"])
     """The time zone of its local days, where it differs from the estate's."""
 
@@ -196,6 +207,12 @@ class Hub(_EstatePart):
 
     closures: tuple[ClosureInFile, ...] = Field(default=(), examples=[["2026-12-25..2027-01-01"]])
     """Days on which it is closed whatever its opening times say."""
+
+    targets: Targets | None = None
+    """What was promised of it: `hubpulse usage targets` says whether it is on course."""
+
+    visits: tuple[VisitRule, ...] = Field(default=(), examples=[[{"rule": "staff", "entries_day": 12}]])
+    """What is left out of its entries on the way to visits, step by step."""
 
     sensors: tuple[Sensor, ...] = ()
     """Its sensors. One that is not named here is accepted on a native topic, and listed as new."""
@@ -261,6 +278,9 @@ class Estate(_EstatePart):
 
     holidays: Holidays | None = None
     """Bank holidays, on which every hub is closed."""
+
+    terms: tuple[TermInFile, ...] = Field(default=(), examples=[["2026-09-01..2026-10-23", "2026-11-02..2026-12-18"]])
+    """When schools are in session, half terms apart: days of term are compared with days of term alone."""
 
     sources: Annotated[tuple[Source, ...], AfterValidator(_some)] = Field(
         default=(Source(topic="hubs/#"),), json_schema_extra={"minItems": 1}

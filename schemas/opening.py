@@ -1,4 +1,4 @@
-"""When a hub is open: opening times for each weekday, and closures."""
+"""When a hub is open: opening times for each weekday, closures, and when schools are in session."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ OpeningInFile = Annotated[
 
 
 class Closure(BaseModel):
-    """Days, first to last inclusive, on which a hub is closed."""
+    """Days, first to last inclusive, on which a hub is closed, or schools are in session."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -184,12 +184,20 @@ class Closure(BaseModel):
 
 def parse_closure(value: object) -> Closure:
     """A closure from `2026-12-25` or `2026-12-25..2027-01-01`; one made in code stays."""
+    return _days_of(value, "a closure")
+
+
+def _parse_term(value: object) -> Closure:
+    return _days_of(value, "a school term")
+
+
+def _days_of(value: object, what: str) -> Closure:
     if isinstance(value, Closure):
         return value
     text = value if isinstance(value, str) else ""
     match = _CLOSURE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{shown(value)} is not a closure: {_closure_hint(text)}")
+        raise ValueError(f"{shown(value)} is not {what}: {_closure_hint(text)}")
     first, last = (_day(day) for day in (match[1], match[2] or match[1]))
     if last < first:
         raise ValueError(f'{shown(value)} ends before it starts: write "{last}..{first}"')
@@ -218,3 +226,14 @@ ClosureInFile = Annotated[
     ),
 ]
 """A Closure, or the estate file's text of its first and last day."""
+
+TermInFile = Annotated[
+    Closure,
+    BeforeValidator(
+        _parse_term,
+        json_schema_input_type=Annotated[
+            str, Field(pattern=f"^{_CLOSURE_PATTERN}$", examples=["2026-09-01..2026-10-23"])
+        ],
+    ),
+]
+"""A school term, in the same way."""

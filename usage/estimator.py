@@ -104,6 +104,14 @@ class Estimator:
             return UNKNOWN
         return _together(known) if known else Estimate()
 
+    def ahead(self, hub: str, days: Sequence[date]) -> Estimate:
+        """What days to come will bring, taken as one: they all go by the same weeks, and err alike."""
+        row = self._hubs[hub]
+        wanted = np.array(sorted((day - self._first).days for day in days))
+        open_days = wanted[self._missing[row, wanted] > 0]
+        run = self._run(row, open_days) if len(open_days) else None
+        return UNKNOWN if run is None else _together([run])
+
     def _run(self, row: int, places: Places) -> _Run | None:
         """The estimate of days in a row, all whole or all in part; None where there is too little history."""
         missing, counted = self._missing[row, places], self._counted[row, places]

@@ -42,7 +42,16 @@ DAYS = 75
 DATABASE = "marked_sums"
 ESTATE = {
     "timezone": "Europe/London",
-    "hubs": [hub(name, name.title(), opening={"mon-sun": "09:00-17:00"}) for name in HUBS],
+    "hubs": [
+        hub(
+            name,
+            name.title(),
+            opening={"mon-sun": "09:00-17:00"},
+            targets={"entries_month": 30_000},
+            visits=[{"rule": "staff", "entries_day": 12}],
+        )
+        for name in HUBS
+    ],
 }
 MARK = re.compile(r"missing|incomplete|no data|not counted|estimated|days miss", re.IGNORECASE)
 RANGE = ("--from", f"{TODAY - timedelta(days=40)}", "--to", f"{TODAY - timedelta(days=1)}")
@@ -52,6 +61,9 @@ COMMANDS_OF_FIGURES: dict[str, list[tuple[str, ...]]] = {
     ],
     "usage why": [("--hub", "armley", "--date", f"{TODAY - timedelta(days=3)}")],
     "usage changes": [RANGE],
+    "usage compare": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
+    "usage targets": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
+    "usage visits": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
     "publish": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
 }
 """What prints people of a past day or period, with the words that make it do so."""

@@ -119,6 +119,44 @@ def test_doors_and_zones_are_given_by_day_alone(data: Path, part: str, other: li
 
 
 @pytest.mark.usefixtures("store")
+def test_visits_are_columns_of_periods_where_a_hub_has_rules_and_of_nothing_else(data: Path) -> None:
+    words = ["export", "--from", DAY, "--to", DAY]
+    by_day = call(*words, data=data).stdout
+    without = next(csv.reader(io.StringIO(call(*words, "--per", "month", data=data).stdout)))
+    estate = data.parent / "estate.yaml"
+    estate.write_text(ESTATE.replace("id: armley,", "id: armley, visits: [{rule: staff, entries_day: 1}],"))
+    rows = list(csv.DictReader(io.StringIO(call(*words, "--per", "month", data=data).stdout)))
+    assert [*rows[0]] == [*without, "visits", "visits_low", "visits_high"]
+    assert [(row["entries"], row["visits"], row["visits_low"]) for row in rows] == [("3", "3", ""), ("", "", "")]
+    assert call(*words, data=data).stdout == by_day
+    published = call(*words, "--per", "month", "--suppress-small", data=data).stdout
+    assert next(csv.reader(io.StringIO(published))) == without
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (["compare", "--period", "October"], "'October' is no period: write 2026, 2026-H1, 2026-Q3, 2026-10 or"),
+        (["compare", "--period", "2024-10", "--against", "last"], "'last' is no period"),
+        (["targets", "--period", "2024-Q3"], "--period 2024-Q3 is no month: targets are of months, write 2026-10"),
+        (["visits", "--period", "2024-10-22..2024-10-21"], "must begin before it ends"),
+        (["compare", "--period", "2024-10", "--hub", "leeds"], "no hub 'leeds' in the estate file or the store"),
+    ],
+)
+def test_a_wrong_question_is_told(data: Path, words: list[str], complaint: str) -> None:
+    result = CliRunner().invoke(app, [*words, "--data", str(data)])
+    assert (result.exit_code, complaint in " ".join(result.output.split())) == (2, True), result.output
+
+
+@pytest.mark.usefixtures("store")
+def test_hubs_without_targets_and_rules_are_told_what_to_write(data: Path) -> None:
+    assert "write `targets: {entries_month: 2500}`" in call("targets", data=data).stdout
+    assert "write `visits: [{rule: staff, entries_day: 12}]`" in call("visits", "--period", "2024-10", data=data).stdout
+    assert "nothing to compare" in call("compare", "--period", "2024-10", data=data).stdout
+
+
+@pytest.mark.usefixtures("store")
 def test_json_has_the_same_with_nulls(data: Path) -> None:
     result = call("export", "--from", DAY, "--to", DAY, "--format", "json", data=data)
     armley, beeston = json.loads(result.stdout)

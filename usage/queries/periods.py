@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -83,6 +83,8 @@ class PeriodFigures:
     days_missing: int
     figures: Figures
     estimate: Estimate
+    rows: tuple[Figures, ...] = field(repr=False, compare=False)
+    """The figures of the days themselves."""
 
     def estimated(self) -> tuple[int | None, int | None, int | None, str]:
         """The people added for what is missing, the low and high of all of them, and how: as `ESTIMATED` names them."""
@@ -101,7 +103,9 @@ def periods(days: Iterable[DayFigures], period: Period, estimate: Estimates) -> 
         missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
         figures = {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
         missed = estimate(hub, [day.date for day in of_period])
-        yield PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed)
+        yield PeriodFigures(
+            hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed, tuple(rows)
+        )
 
 
 def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | None:
