@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 
+from cli.stack import board_server
 from dashboards.web.audit_page import BODY_BYTES_MAX, SENT_MAX, audit_routes
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, to_ns
+from schemas.settings import BoardSettings, Settings
 from tests.browser import Chromium
 from tests.dashboards.conftest import ESTATE, NOW, Filled
 from usage.audits import Audit, AuditFile
@@ -86,6 +89,16 @@ def test_a_finished_or_expired_audit_takes_nothing(known: Filled, file: AuditFil
     browser = TestClient(board(known, file.path.parent))
     assert browser.get(f"/audit/{code}").status_code == 404
     assert browser.post(f"/audit/{code}/presses", json=sent(pressed(1, "in"))).status_code == 404
+
+
+def test_the_board_as_it_is_run_serves_the_link_from_its_own_folder(tmp_path: Path) -> None:
+    now_ns = time.time_ns()
+    settings = Settings(data_dir=tmp_path, audits_dir=tmp_path / "audits", board=BoardSettings(port=0))
+    with AuditFile(settings.audits_folder) as kept:
+        _, code = kept.start(replace(AUDIT, made_ns=now_ns, expires_ns=now_ns + NS_AN_HOUR))
+    with board_server(settings) as server:
+        assert requests.get(f"{server.url}/audit/{code}", timeout=30).status_code == 200
+        assert requests.get(f"{server.url}/audit/x{code}", timeout=30).status_code == 404
 
 
 def test_a_board_without_audits_makes_no_file(client: TestClient, file: AuditFile) -> None:
