@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.asking import HubOption, refuse, wrong_usage
+from cli.attention import attention, witnesses
 from cli.comparing import compare, targets, visits
 from cli.context import (
     DataOption,
@@ -41,6 +42,8 @@ app = new_app(
 app.command(epilog="Example: hubpulse usage compare --period 2026-10 --against year")(compare)
 app.command(epilog="Example: hubpulse usage targets")(targets)
 app.command(epilog="Example: hubpulse usage visits --period 2026-10 --hub armley")(visits)
+app.command(epilog="Example: hubpulse usage witnesses --hub armley")(witnesses)
+app.command(epilog="Example: hubpulse usage attention")(attention)
 
 FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First local day, such as 2026-10-01.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last local day, this one included.")]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
+from cli.attention_views import doubt_as_json
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import USAGE_MEASURES, named
 from usage.estimates import Estimate, in_words
@@ -31,6 +32,7 @@ def why_as_text(found: Why) -> Iterator[str]:
     yield f"  people {state}{share}; revision {figures['revision']}, {status}"
     if missed := _missed(found.missed):
         yield f"  {missed}"
+    yield from (f"  in doubt: {doubt.sentence(found.day.date)}" for doubt in found.doubts)
     yield f"  readings received of those expected, of all sensors: {_shown(figures['completeness'])}"
     for change in found.changes:
         yield f"  changed: {_change(change)}"
@@ -133,6 +135,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
         "closed": not found.day.open,
         "figures": named(found.figures),
         "missed": asdict(found.missed),
+        "doubts": [doubt_as_json(doubt) for doubt in found.doubts],
         "sensors": [
             {
                 "sensor": s.sensor,

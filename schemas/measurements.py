@@ -67,6 +67,21 @@ _USAGE_ESTIMATES = {"entries_estimate": _I, "entries_low": _I, "entries_high": _
 `usage.estimates.Method`, of `transfer?` and another one their sum. A day that was counted whole, or of which nothing
 can be told, has no point."""
 
+_USAGE_DOUBTS = {"change": _F, "found_ns": _I, "until_ns": _I, "witnesses": _I, "moved": _B}
+"""Since when (time = that day's midnight) a door counts otherwise than its witnesses let expect, by which share, and up
+to which day; no `sensor`: the hub as a whole. `witnesses` has a bit for each `usage.doubts.Witness`."""
+
+_USAGE_SILENCES = {
+    "silent": _B,
+    "since_ns": _I,
+    "then_ns": _I,
+    "within_now": _F,
+    "within_then": _F,
+    "people": _I,
+}
+"""How well a month (time = its first midnight) can be stated, now and from `then_ns` on, where a door's counter is
+silent or sends in part: half of the 90 % interval as a share, and in people."""
+
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
@@ -151,6 +166,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_daily_door", ("hub", "sensor"), DOOR_FIELDS, Policy.USAGE),
         Measurement("usage_hourly_door", ("hub", "sensor"), _USAGE_HOURLY_DOOR, Policy.USAGE),
         Measurement("usage_estimates", ("hub",), _USAGE_ESTIMATES, Policy.USAGE),
+        Measurement("usage_doubts", ("hub", "sensor"), _USAGE_DOUBTS, Policy.USAGE),
+        Measurement("usage_silences", ("hub", "sensor"), _USAGE_SILENCES, Policy.USAGE),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),

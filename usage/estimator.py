@@ -83,7 +83,7 @@ class Estimator:
             if day.figures["people_state"] == PeopleState.COUNTED:
                 self._whole[place] = self._counted[place] / (1 - missing)
         usual = self._usual(np.arange(number), np.zeros((number, len(_OFFSETS)), dtype=bool))
-        self._sisters = _median_of_others(self._whole / usual)
+        self._sisters = median_of_others(self._whole / usual)
         """What the other hubs counted on a day by what was usual there; NaN where too few of them counted."""
 
     def of(self, hub: str, days: Sequence[date]) -> Estimate:
@@ -162,7 +162,7 @@ class Estimator:
         left_out = ~np.isfinite(self._at(self._whole, places[:, None] + _OFFSETS)[row])
         to_come = places[:, None] + _OFFSETS >= self._whole.shape[1]
         usual_of_others = self._usual(weeks, to_come)
-        sisters = _median_of_others((truth / usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
+        sisters = median_of_others((truth / usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
         people = self._estimated(weeks, left_out, sisters)
         known = np.isfinite(truth) & np.isfinite(people)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -224,7 +224,7 @@ def _within(places: Places) -> NDArray[np.bool_]:
     return np.isin(places[:, None] + _OFFSETS, places)
 
 
-def _median_of_others(table: Numbers) -> Numbers:
+def median_of_others(table: Numbers) -> Numbers:
     """For each row the median of all others, by column; NaN where there are too few."""
     order = np.argsort(table, axis=0)
     ordered, rank = np.take_along_axis(table, order, axis=0), np.argsort(order, axis=0)

@@ -7,6 +7,8 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> count_lost_frames        what the radio lost of LoRaWAN devices
                                             \-> write_sensor_status      how each sensor is
                                             \-> estimate_missed          people of the last weeks whom nobody counted
+                                            \-> rank_silences            what silent counters cost this month
+                                            \-> hear_witnesses           counters that count otherwise than before
                                             \-> drop_expired             what is older than its retention
 """
 
@@ -48,6 +50,7 @@ LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S = 60
 HOUR_S = 3600
+DAY_S = 24 * HOUR_S
 ESTIMATED_DAYS = 62
 """How far back missed people are estimated anew: an estimate is final after four weeks, and readings come late."""
 MARKED_DAYS_AT_ONCE = 100
@@ -107,6 +110,8 @@ class Jobs:
             (self.write_sensor_status, MINUTE_S),
             (self.roll_up_missed, HOUR_S),
             (self.estimate_missed, HOUR_S),
+            (self.rank_silences, HOUR_S),
+            (self.hear_witnesses, DAY_S),
             (self.drop_expired, HOUR_S),
         ):
             self.runs.expect(work.__name__, every_s)
@@ -236,6 +241,18 @@ class Jobs:
     def count_lost_frames(self, now_ns: int) -> None:
         """Count which frames of the last 24 hours came and which the radio lost, for the status of sensors."""
         self._frames = read_frames(self._opened(), Span(now_ns - DAY_NS, now_ns), look_ns=DAY_NS)
+
+    def rank_silences(self, now_ns: int) -> None:
+        """Reckon what the silent counters cost this month."""
+        from usage.stored_attention import write_silences  # noqa: PLC0415 - numpy is slow to import
+
+        write_silences(self._opened(), self._estate(), now_ns=now_ns)
+
+    def hear_witnesses(self, now_ns: int) -> None:
+        """Hold the counters against their witnesses."""
+        from usage.stored_attention import write_doubts  # noqa: PLC0415 - numpy is slow to import
+
+        write_doubts(self._opened(), self._estate(), now_ns=now_ns)
 
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""

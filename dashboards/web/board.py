@@ -152,6 +152,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             zones=tables.zone_rows(hub),
             zone_columns=[MEASURES[name].label for name in tables.ZONE_COLUMNS],
             sensors=tables.sensor_rows(hub),
+            remarks=views.remarks(hub),
             before=snapshot.hubs[at - 1],
             after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],
         )

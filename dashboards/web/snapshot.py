@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -20,8 +20,10 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
+from usage.doubts import Doubt
 from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
+from usage.silences import Silence
 
 DAYS = 30
 """Days before today that the board shows."""
@@ -47,6 +49,10 @@ class HubNow:
     days: tuple[Day, ...]
     hours: tuple[Hour, ...]
     zones: tuple[ZoneFigures, ...]
+    silences: tuple[Silence, ...] = ()
+    """Its silent counters, and those that send in part: the one that costs most first."""
+    doubts: tuple[Doubt, ...] = ()
+    """What the witnesses say against its counters on these days."""
 
     @property
     def today(self) -> Day:
@@ -144,6 +150,12 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     missed: dict[str, dict[date, int]] = defaultdict(dict)
     for (hub, day), people in queries.stored_estimates(today - (DAYS + 1) * _A_DAY, today + _A_DAY).items():
         missed[hub][day] = people
+    silences: dict[str, list[Silence]] = defaultdict(list)
+    for silence in queries.stored_silences():
+        silences[silence.hub].append(silence)
+    doubts: dict[str, list[Doubt]] = defaultdict(list)
+    for doubt in queries.stored_doubts(today - DAYS * _A_DAY, today + _A_DAY):
+        doubts[doubt.hub].append(doubt)
     hours = _hourly_entries(queries, now_ns)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
     for zone in queries.stored_zones(today - _A_DAY, today + _A_DAY):
@@ -152,19 +164,29 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
         name=estate.name,
         now=from_ns(now_ns).astimezone(ZoneInfo(estate.timezone)),
         hubs=tuple(
-            _hub_now(
-                estate,
-                state,
-                figures.get(state.id, {}),
-                missed.get(state.id, {}),
-                hours.get(state.id, {}),
-                tuple(zones[state.id, state.now.date()]),
+            replace(
+                _hub_now(
+                    estate,
+                    state,
+                    figures.get(state.id, {}),
+                    missed.get(state.id, {}),
+                    hours.get(state.id, {}),
+                    tuple(zones[state.id, state.now.date()]),
+                ),
+                silences=tuple(_still_quiet(state, silences[state.id])),
+                doubts=tuple(doubts[state.id]),
             )
             for state in queries.hub_states(figures)
         ),
         ingests=tuple(queries.ingests()),
         on_other_midnights=frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
     )
+
+
+def _still_quiet(state: HubState, silences: Sequence[Silence]) -> Iterator[Silence]:
+    """Those of counters that are as silent now as when jobs looked at them last."""
+    silent = {sensor.sensor for sensor in state.silent_sensors}
+    return (silence for silence in silences if silence.is_silent == (silence.door in silent))
 
 
 def _hourly_entries(queries: Queries, now_ns: int) -> dict[str, dict[int, int]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from operator import attrgetter
 
 from dashboards.charts import Chart
 from dashboards.web import charts, wording
@@ -13,6 +14,7 @@ from dashboards.web.snapshot import HubNow, Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND
+from usage.silences import Silence
 
 WEEK = 7
 
@@ -82,6 +84,8 @@ class Notice:
     hub: HubNow
     text: str
     level: Level
+    cost: float = 0.0
+    """What it is ranked by: the people whom nobody can tell of this month."""
 
 
 def hub_row(hub: HubNow) -> HubRow:
@@ -194,11 +198,16 @@ def _silent_text(hub: HubNow) -> str:
 
 
 _SILENT = Level("silent", "✕", "alarm")
+_IN_PART = Level("in part", "◐", "warn")
+_IN_DOUBT = Level("in doubt", "◇", "warn")
 _OTHER_DAYS = Level("other days", "✕", "alarm")
 
 
 def notices(snapshot: Snapshot) -> list[Notice]:
-    """What needs attention, hub by hub: days of another time zone, silent sensors, poor air, cold rooms while open."""
+    """What needs attention: days of another time zone, counters by what their silence costs, then the rest hub by hub.
+
+    That is: other silent sensors, counters in doubt, poor air, cold rooms while open.
+    """
     other_days = (
         "stored days begin at other midnights than those of {}: is this the estate file they were computed with?"
     )
@@ -208,21 +217,37 @@ def notices(snapshot: Snapshot) -> list[Notice]:
             for hub in snapshot.hubs
             if hub.state.id in snapshot.on_other_midnights
         ),
-        *(notice for hub in snapshot.hubs for notice in _hub_notices(hub)),
+        *sorted(
+            (notice for hub in snapshot.hubs for notice in (*_sensor_notices(hub), *_air_notices(hub))),
+            key=attrgetter("cost"),
+            reverse=True,
+        ),
     ]
 
 
-def _hub_notices(hub: HubNow) -> Iterator[Notice]:
+def _sensor_notices(hub: HubNow) -> Iterator[Notice]:
     state = hub.state
     silent = state.silent_sensors
     if silent and len(silent) == len(state.sensors):
         seen = wording.seen(state.last_seen_ns, state.now)
-        yield Notice(hub, "no reading ever" if seen == wording.NEVER else f"no reading since {seen}", _SILENT)
+        words = "no reading ever" if seen == wording.NEVER else f"no reading since {seen}"
+        yield _costing(Notice(hub, words, _SILENT), hub.silences[:1])
     else:
         for sensor in silent:
             seen = wording.seen(sensor.last_seen_ns, state.now)
             words = "never seen" if seen == wording.NEVER else f"last seen {seen}"
-            yield Notice(hub, f"{sensor.sensor} {words}", _SILENT)
+            costs = [silence for silence in hub.silences if silence.door == sensor.sensor]
+            yield _costing(Notice(hub, f"{sensor.sensor} {words}", _SILENT), costs)
+    for silence in hub.silences:
+        if not silence.is_silent:
+            yield Notice(hub, silence.sentence(state.now.date()), _IN_PART, silence.cost)
+    for doubt in hub.doubts:
+        if doubt.wants_attention:
+            yield Notice(hub, doubt.sentence(state.now.date()), _IN_DOUBT)
+
+
+def _air_notices(hub: HubNow) -> Iterator[Notice]:
+    state = hub.state
     if _level(hub, "co2_ppm") is _POOR_AIR:
         co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
         yield Notice(hub, f"CO₂ {co2}: open windows or raise ventilation", _POOR_AIR)
@@ -234,6 +259,20 @@ def _hub_notices(hub: HubNow) -> Iterator[Notice]:
         if mould is _MOULD:
             index = wording.measure(zone.figures["mould_index"], "mould_index")
             yield Notice(hub, f"{zone.zone} mould index {index}: air and heat it, look for mould on cold walls", mould)
+
+
+def _costing(notice: Notice, costs: Sequence[Silence]) -> Notice:
+    """With what the silence costs, where that is known."""
+    for silence in costs:
+        return replace(notice, text=f"{notice.text}; {silence.consequence()}", cost=silence.cost)
+    return notice
+
+
+def remarks(hub: HubNow) -> list[str]:
+    """What is to be said of a hub's counters: silences by what they cost, and what their witnesses say."""
+    today = hub.state.now.date()
+    silences = [silence.sentence(today) for silence in hub.silences]
+    return silences + [doubt.sentence(today) for doubt in hub.doubts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from functools import cached_property
 from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 from stores import SeriesChunk, Store
+from usage.attention_rows import read_doubts, read_silences, silences_span
 from usage.calendar import HubCalendar
+from usage.doubts import DOUBT_DAYS_MAX, Doubt
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
 from usage.queries.figures import (
@@ -29,7 +31,8 @@ from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
-from usage.rows import DAILY, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
+from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
+from usage.silences import Silence, ranked
 
 
 class OtherMidnightsError(HubpulseError):
@@ -101,7 +104,8 @@ class Queries:
     def why(self, hub: str, day: date) -> Why | None:
         """How a day's figures came about; None for a day that is still to come."""
         self.hubs(hub)
-        return why(self._store, self._estate, hub, day, now_ns=self._now_ns, estimate=self.estimates)
+        doubts = self.stored_doubts(day, day, hub=hub)
+        return why(self._store, self._estate, hub, day, now_ns=self._now_ns, estimate=self.estimates, doubts=doubts)
 
     def changes(self, first: date, last: date, *, hub: str | None = None) -> Iterator[tuple[date, Change]]:
         """The changes of the days, with their day, in the order in which they were made."""
@@ -172,6 +176,25 @@ class Queries:
             for time_ns, row in rows.items()
             if (day := self._day_of_row(hub, time_ns)) is not None and first <= day <= last
         }
+
+    def stored_doors(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DoorFigures]:
+        """The doors' days as they stand, as `stored_daily` does."""
+        for name, rows in read_parts(self._store, DAILY_DOOR, _around(first, last), hub).items():
+            for time_ns, doors in sorted(rows.items()):
+                day = self._day_of_row(name, time_ns)
+                if day is not None and first <= day <= last:
+                    yield from (DoorFigures(name, door, day, figures) for door, figures in sorted(doors.items()))
+
+    def stored_doubts(self, first: date, last: date, *, hub: str | None = None) -> list[Doubt]:
+        """The doubts about counters that are about any of the days, as jobs last found them."""
+        span = _around(first - timedelta(days=DOUBT_DAYS_MAX), last)
+        found = read_doubts(self._store, span, self._estate.zone_of, hub)
+        return [doubt for doubt in found if doubt.since <= last and (doubt.until is None or doubt.until > first)]
+
+    def stored_silences(self) -> list[Silence]:
+        """What quiet counters cost this month, as jobs last reckoned it, the one that costs most first."""
+        found = read_silences(self._store, silences_span(self._now_ns), self._estate.zone_of)
+        return ranked(each for each in found if each.month == self.today(each.hub).replace(day=1))
 
     def _day_of_row(self, hub: str, time_ns: int) -> date | None:
         """The day that a row is of; None for one on a midnight of the time zone that the hub was in before."""

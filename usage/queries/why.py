@@ -15,6 +15,7 @@ from stores import Store
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Correction
+from usage.doubts import Doubt
 from usage.estimates import Estimate, Estimates
 from usage.journal import (
     Change,
@@ -103,6 +104,8 @@ class Why:
     """The figures stand, but the readings behind them have expired; corrections are those stored with them."""
     missed: Estimate
     """The people whom nobody counted."""
+    doubts: tuple[Doubt, ...]
+    """What the counters' witnesses say against them."""
 
 
 def why(
@@ -113,6 +116,7 @@ def why(
     *,
     now_ns: int,
     estimate: Callable[[Collection[DayFigures]], Estimates],
+    doubts: Sequence[Doubt] = (),
 ) -> Why | None:
     """Explain a day of a hub; None for one that is still to come. Raises StoreError."""
     calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
@@ -154,6 +158,7 @@ def why(
         tuple(read_changes(store, local.span, hub)),
         raw_is_gone,
         estimate([shown])(hub, [day]),
+        tuple(doubts),
     )
 
 

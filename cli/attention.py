@@ -1,0 +1,77 @@
+"""`hubpulse usage witnesses|attention`: which counters are in doubt, and which silence costs most."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+
+from cli.asking import HubOption, wrong_usage
+from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, store_of
+
+
+def witnesses(
+    hub: HubOption = None, data: DataOption = None, estate: EstateOption = None, as_json: JsonOption = False
+) -> None:
+    """Hold each counter against its Wi-Fi, its exits and the other hubs, and say since when it counts otherwise.
+
+    Of each witness it says what it can find; nothing of it changes a figure.
+    """
+    from cli.attention_views import doubt_as_json, ratio_as_json, ratio_as_text
+    from usage import Queries
+    from usage.stored_attention import hear_stored
+
+    settings = load_settings(data=data, estate=estate)
+    with closing(store_of(settings)) as store, wrong_usage():
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        hubs, today, heard = set(queries.hubs(hub)), queries.today(), hear_stored(queries)
+    doubts = [doubt for doubt in heard.doubts if doubt.hub in hubs]
+    ratios = [ratio for ratio in heard.ratios if ratio.hub in hubs]
+    if as_json:
+        found = {"doubts": [*map(doubt_as_json, doubts)], "witnesses": [*map(ratio_as_json, ratios)]}
+        print(json.dumps(found, indent=2))
+        return
+    for doubt in doubts:
+        of_hub = "" if doubt.door is None else f"{doubt.hub} "
+        out.print(f"{of_hub}{doubt.sentence(today)}")
+    if not doubts:
+        out.print("No counter is in doubt.")
+    out.print("what the witnesses can tell")
+    for ratio in ratios:
+        out.print(f"  {ratio_as_text(ratio)}")
+    if not ratios:
+        out.print("  nothing yet: no day was counted")
+
+
+def attention(
+    hub: HubOption = None, data: DataOption = None, estate: EstateOption = None, as_json: JsonOption = False
+) -> None:
+    """List the counters that are silent or in doubt, the one first whose silence costs the month most.
+
+    Ranked by half of the 90 % interval, in people, as it would be after seven more days of silence.
+    """
+    from cli.attention_views import doubt_as_json, silence_as_json, silences_as_text
+    from usage import Queries
+    from usage.silence_costs import silences
+
+    settings = load_settings(data=data, estate=estate)
+    known = estate_of(settings)
+    with closing(store_of(settings)) as store, wrong_usage():
+        queries = Queries(store, known, now_ns=time.time_ns())
+        (*hubs,), today = queries.hubs(hub), queries.today()
+        quiet = silences(queries, known, hub)
+        standing = [d for d in queries.stored_doubts(today, today) if d.wants_attention and d.hub in hubs]
+    if as_json:
+        print(
+            json.dumps(
+                {"silences": [*map(silence_as_json, quiet)], "doubts": [*map(doubt_as_json, standing)]}, indent=2
+            )
+        )
+        return
+    names = {each.id: each.name for each in known.hubs}
+    for line in silences_as_text(quiet, names, today):
+        out.print(line)
+    for doubt in standing:
+        out.print(f"{names.get(doubt.hub) or doubt.hub} {doubt.sentence(today)}")
+    if not quiet and not standing:
+        out.print("Every counter sends, and none is in doubt.")

@@ -1,0 +1,108 @@
+"""`hubpulse usage witnesses` and `attention` as people and programs call them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.attention_views import silences_as_text
+from cli.usage import app
+from schemas import Kind
+from schemas.measures import PeopleState
+from stores import Store
+from stores.sqlite_store import SqliteStore
+from tests.usage.given import at, estate, put, put_lines
+from tests.usage.test_estimates import figures
+from usage.attention_rows import doubt_line
+from usage.calendar import HubCalendar
+from usage.doubts import Doubt, Witness
+from usage.rows import DAILY, row_line
+from usage.silences import Silence
+
+ESTATE = """
+timezone: UTC
+hubs:
+  - id: armley
+    name: Armley
+    sensors: [{id: door-1, kinds: [footfall], every: 10m}]
+  - {id: beeston}
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "estate.yaml").write_text(ESTATE)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def store(data: Path) -> Iterator[Store]:
+    store = SqliteStore(data / "store.db")
+    store.prepare()
+    yield store
+    store.close()
+
+
+def call(*words: str, data: Path) -> Result:
+    return CliRunner().invoke(app, [*words, "--data", str(data)], catch_exceptions=False)
+
+
+def put_days(store: Store) -> date:
+    """Counted days up to yesterday, and a door that is silent since then."""
+    today = datetime.now(UTC).date()
+    row = figures(100, PeopleState.COUNTED) | {"exits": 98}
+    put_lines(store, [row_line(DAILY, "armley", at(f"{today - timedelta(days=n)}T00:00"), row) for n in range(1, 90)])
+    put(store, Kind.FOOTFALL, [(at(f"{today - timedelta(days=2)}T10:00"), {"entries": 1})], sensor="door-1")
+    return today
+
+
+def test_witnesses_say_what_each_of_them_can_tell(store: Store, data: Path) -> None:
+    put_days(store)
+    result = call("witnesses", "--hub", "armley", data=data)
+    assert result.exit_code == 0
+    assert "No counter is in doubt." in result.stdout
+    assert "armley by exits: varies by 15 % a day, finds a loss of" in result.stdout
+    found = json.loads(call("witnesses", "--json", data=data).stdout)
+    assert [(each["hub"], each["witness"], each["gives_verdict"]) for each in found["witnesses"]] == [
+        ("armley", "exits", True)
+    ]
+    assert found["doubts"] == []
+
+
+def test_attention_lists_silences_and_doubts_that_stand(store: Store, data: Path) -> None:
+    today = put_days(store)
+    since = today - timedelta(days=20)
+    doubt = Doubt("armley", "door-1", since, since, None, -0.3, (Witness.WIFI, Witness.EXITS))
+    put_lines(store, [doubt_line(doubt, HubCalendar(estate(timezone="UTC"), "armley").zone)])
+    lines = call("attention", data=data).stdout.splitlines()
+    assert lines[0].startswith("Armley door-1 silent since ")
+    assert lines[1] == f"Armley {doubt.sentence(today)}"
+    found = json.loads(call("attention", "--json", data=data).stdout)
+    assert [(each["hub"], each["door"], each["is_silent"]) for each in found["silences"]] == [
+        ("armley", "door-1", True)
+    ]
+    assert [each["since"] for each in found["doubts"]] == [since.isoformat()]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("command", ["witnesses", "attention"])
+def test_an_unknown_hub_is_wrong_usage(command: str, data: Path) -> None:
+    result = call(command, "--hub", "nowhere", data=data)
+    assert result.exit_code == 2
+
+
+def test_with_nothing_to_say_attention_says_so(store: Store, data: Path) -> None:
+    put(store, Kind.FOOTFALL, [(at(datetime.now(UTC).isoformat()), {"entries": 1})], sensor="door-1")
+    assert "Every counter sends, and none is in doubt." in call("attention", data=data).stdout
+
+
+def test_the_sentence_of_a_silence_has_the_hubs_name_and_the_width_now() -> None:
+    since = datetime(2026, 11, 24, 11, 10, tzinfo=UTC)
+    silence = Silence("armley", "door-1", True, since, date(2026, 11, 1), date(2026, 11, 27), 0.011, 0.058, 40)
+    assert list(silences_as_text([silence], {"armley": "Armley"}, date(2026, 11, 26))) == [
+        "Armley door-1 silent since Tuesday 11:10; from Friday on November can only be stated within 6 % (now 2 %)"
+    ]

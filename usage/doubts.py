@@ -1,0 +1,91 @@
+"""What a doubt about a counter is: since a day it counts otherwise than its witnesses; `usage.witnesses` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+SURE_MIN = 2
+"""So many witnesses have to agree until a counter is said to be wrong."""
+
+DOUBT_DAYS_MAX = 183
+"""Longer than a doubt lasts: after a quarter of a year what was found is what is usual."""
+
+
+class Witness(StrEnum):
+    """What a count of people is held against, day by day."""
+
+    WIFI = "wifi"
+    """Devices, else connected clients, of the hub's Wi-Fi."""
+    EXITS = "exits"
+    """Who left by the same doors."""
+    SISTERS = "sisters"
+    """The other hubs' entries: the median of what each counts by what is usual there."""
+    CO2 = "co2"
+    """The air's CO2 above that outdoors, in hubs where it follows the people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A counter's entries lie elsewhere than its witnesses let expect.
+
+    `door` is None where the doubt is about a hub of several doors. `until` is the first day on which it was as before
+    again, None where it still is not. `change` is the share by which it counts otherwise, such as -0.3.
+    """
+
+    hub: str
+    door: str | None
+    since: date
+    found: date
+    until: date | None
+    change: float
+    witnesses: tuple[Witness, ...]
+    """Those that say so; it is the counter's fault, probably, where at least two do."""
+    moved: bool = False
+    """Whether the hub as a whole shows no such change: people may use another door."""
+
+    @property
+    def is_sure(self) -> bool:
+        return len(self.witnesses) >= SURE_MIN and not self.moved
+
+    @property
+    def wants_attention(self) -> bool:
+        """Whether it stands, and is more than that the other hubs got other people: streets differ of themselves."""
+        return self.until is None and self.witnesses != (Witness.SISTERS,)
+
+    def sentence(self, today: date) -> str:
+        """`door-1 probably counts 30 % too few since 3 November`."""
+        name, share = self.door or self.hub, f"{abs(self.change):.0%}".replace("%", " %")
+        fewer, few = ("fewer", "few") if self.change < 0 else ("more", "many")
+        when = f"since {_day(self.since, today)}"
+        if self.until is not None:
+            when = f"from {_day(self.since, today)} until {_day(self.until, today)}"
+        if self.moved:
+            return f"{name} counts {share} {fewer} people {when}, the hub does not: they may use another door"
+        if self.is_sure:
+            return f"{name} probably counts {share} too {few} {when}"
+        return f"{name} counts {share} {fewer} people {_ALONE[self.witnesses[0]].format(when)}"
+
+
+_ALONE = {
+    Witness.WIFI: "for its Wi-Fi {}: entries or Wi-Fi changed",
+    Witness.EXITS: "in than out {}, compared with before: entries or exits changed",
+    Witness.SISTERS: "than the other hubs let expect {}: the counter, or the number of people, changed",
+    Witness.CO2: "for its CO2 {}: entries or air changed",
+}
+
+
+def _day(day: date, today: date) -> str:
+    return f"{day.day} {day:%B}" + ("" if day.year == today.year else f" {day.year}")
+
+
+def bits_of(witnesses: Iterable[Witness]) -> int:
+    """Witnesses as a number, as they are stored."""
+    return sum(1 << place for place, witness in enumerate(Witness) if witness in set(witnesses))
+
+
+def of_bits(bits: int) -> tuple[Witness, ...]:
+    """The witnesses of a stored number."""
+    return tuple(witness for place, witness in enumerate(Witness) if bits >> place & 1)
