@@ -83,9 +83,8 @@ class Coverage:
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
         self._door_ns: Mapping[str, Sequence[int]] = {}
         self._elsewhere: Mapping[str, Covered] = {}
-        self._counters = [
-            sensor for sensor in self._expected(readings.get(Kind.FOOTFALL, ())) if any(map(sensor.counts, _COUNTS))
-        ]
+        self._all_doors = readings.get(Kind.FOOTFALL, ())
+        self._counters = [sensor for sensor in self._expected(self._all_doors) if any(map(sensor.counts, _COUNTS))]
         self.by_door = self._doors()
         self.doors = Covered.of(self.by_door.values())
         self.elsewhere = Covered.of(self._elsewhere.values())
@@ -152,7 +151,7 @@ class Coverage:
     # ----------------------------------------------------------------------------------------------------- hour by hour
 
     def _doors(self) -> Mapping[str, Covered]:
-        spans = {door.sensor: self._counted(door) for door in self._counters}
+        spans = {door.sensor: [*self._counted(door), *self._counted_before(door)] for door in self._counters}
         self._door_ns = covered = {door: self._covered_ns(counted) for door, counted in spans.items()}
         if all(found == self.open_ns for found in covered.values()):
             self._elsewhere = dict.fromkeys(covered, Covered([0] * len(self.open_ns), self.open_ns))
@@ -235,6 +234,12 @@ class Coverage:
         last_ns = [step.stop_ns for step in tally.steps if step.is_known or step.length_ns <= _DAY_NS][-1:]
         held_ns = self._interval_ns(door) * 3 // 2
         return [*known, *(self._until_missed(door, last_ns) or [Span(at_ns, at_ns + held_ns) for at_ns in last_ns])]
+
+    def _counted_before(self, door: SensorReadings) -> Iterator[Span]:
+        """When the one that a door replaces counted, which is the same door: on the day of the change both did."""
+        known = self._plan.sensor(door.sensor)
+        replaced = known.replaces if known else None
+        return chain.from_iterable(self._counted(before) for before in self._all_doors if before.sensor == replaced)
 
     def _tells(self, door: str, step: Step) -> bool:
         """Whether a step tells how many people came all the time, and not that its counter was unplugged."""

@@ -103,6 +103,8 @@ class _Judge:
             self._settle(time_ns, total)
         elif self._is_forgotten(time_ns, total) and not self._went_on_anew(time_ns, total):
             zeros_ns = self._zeros_wait_since(time_ns)
+            if time_ns - (self._waiting[-1][0] if self._waiting else self._since_ns) > GAP_MAX_NS:
+                self._end(Cause.GLITCH)  # as for who reads no further
             self._drop_waiting()
             self._step(time_ns, total, 0, Cause.TOO_LONG, is_known=False)
             self._zero_since_ns = None if total else zeros_ns
@@ -115,16 +117,21 @@ class _Judge:
     def verdict(self) -> Growth:
         """What came of all the readings."""
         is_settled = not self._waiting and self._fall is None
+        self._end(Cause.UNSETTLED)
+        return Growth(tuple(self._steps), tuple(sorted(self._corrections, key=by_time)), is_settled)
+
+    # ------------------------------------------------------------------------------------------------------ verdicts
+
+    def _end(self, cause: Cause) -> None:
+        """Judge those that wait, which no later reading settles."""
         rolled = self._rolled_over(*self._waiting[0]) if len(self._waiting) == 1 else None
         if rolled is not None and self._waiting[0][1]:
             self._step(*self._waiting[0], rolled, Cause.ROLLOVER)
         else:
-            self._correct_waiting(Cause.UNSETTLED)
+            self._correct_waiting(cause)
+        self._waiting = []
         if self._fall is not None and self._fall.rises:
-            del self._steps[self._fall.first :]  # jitter, or people: that is not settled yet
-        return Growth(tuple(self._steps), tuple(sorted(self._corrections, key=by_time)), is_settled)
-
-    # ------------------------------------------------------------------------------------------------------ verdicts
+            del self._steps[self._fall.first :]  # jitter, or people
 
     def _is_forgotten(self, time_ns: int, total: int) -> bool:
         """Whether nobody can know any more what the counter grew by: after a long silence, or after zeros as long."""

@@ -1,7 +1,9 @@
 """Months of two door counters with two kinds of fault at once, and how many of their days come out right."""
 
+import json
 from datetime import date, timedelta
 from enum import StrEnum
+from io import StringIO
 from itertools import combinations, islice
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from simulators.faults.counters import CounterResetMidnight, CounterResetReboot,
 from simulators.faults.transport import DeadSensor, Duplicates, Gaps, Late, Outage, OutOfOrder
 from simulators.scenarios import simulation
 from simulators.simulation import SimulatedEstate, Simulation
+from simulators.truth.record import TruthRecord
 from stores import Store
 from tests.usage.given import DAY_NS, put_lines
 from usage import Queries
@@ -84,11 +87,16 @@ def outcomes(run: Simulation, store: Store) -> list[CountedDay]:
     """What came of each hub's days."""
     received_ns = day_span(LAST, run.estate.zone_of("bits-16")).stop_ns + 10 * DAY_NS
     decoder = Decoder(Registry(run.estate), clock_ns=lambda: received_ns)
-    messages = run.messages(readings_max=lambda _day: 144)
+    truth = StringIO()
+    record = TruthRecord(truth, run.estate, run.header())
+    messages = run.messages(readings_max=lambda _day: 144, truth=record)
     while batch := list(islice(messages, 500)):
         found = decoder.decode([Message(message.topic.encode(), message.payload) for message in batch])
         if found.lines:
             put_lines(store, found.lines)
+    record.close()
+    rows = [json.loads(line) for line in truth.getvalue().splitlines()]
+    told = {(row["hub"], row["date"]): row["entries"] for row in rows if row["type"] == "usage_daily"}
     # The last day's last people came after its last reading, and the first day's first before any.
     first, last = run.spans[0][0] + timedelta(days=1), LAST - timedelta(days=1)
     noticed = {
@@ -96,15 +104,16 @@ def outcomes(run: Simulation, store: Store) -> list[CountedDay]:
         for hub_day in SimulatedEstate(run.estate, seed=run.seed).days(first, last)
     }
     shown = Queries(store, run.estate, now_ns=received_ns).daily(first, last)
-    return [_judged(row, noticed[row.hub, row.date]) for row in shown]
+    return [_judged(row, noticed[row.hub, row.date], told.get((row.hub, row.date.isoformat()))) for row in shown]
 
 
-def _judged(row: DayFigures, noticed: int) -> CountedDay:
+def _judged(row: DayFigures, noticed: int, told: int | None) -> CountedDay:
+    """A day is right, too, with all that the counter's messages tell: what it forgot when it began again, none does."""
     value, state = row.figures["entries"], PeopleState(int(row.figures["people_state"] or 0))
     entries = None if value is None else int(value)
     off = abs((entries or 0) - noticed)
     if state in (PeopleState.PARTIAL, PeopleState.NONE):
         outcome = Outcome.MARKED
     else:
-        outcome = Outcome.RIGHT if off <= _OFF_MAX * noticed else Outcome.WRONG
+        outcome = Outcome.RIGHT if off <= _OFF_MAX * noticed or entries == told else Outcome.WRONG
     return CountedDay(row.hub, row.date, noticed, entries, state, outcome)

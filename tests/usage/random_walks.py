@@ -202,7 +202,7 @@ def bound_of(walk: Walk) -> Bound:
         is_open |= has_changed
         last, fell, has_changed = reading, 0, False
         # So it is where a counter comes through its top: a fall counts nothing until it is settled.
-        if (is_open or reading.total < believed.total) and not _is_settled_by(reading, sent[i + 1 :]):
+        if (is_open or reading.total < believed.total) and not _is_settled_by(reading, sent[i + 1 :], believed):
             continue
         if is_open or _is_after_a_month(sent[: i + 1], believed) or not _is_plausible(walk, believed, reading, people):
             found += Bound(people)
@@ -210,10 +210,11 @@ def bound_of(walk: Walk) -> Bound:
     return found + Bound(people, _flicker(walk))
 
 
-def _is_settled_by(reading: Sent, later: Sequence[Sent]) -> bool:
+def _is_settled_by(reading: Sent, later: Sequence[Sent], believed: Sent) -> bool:
     """Whether the next reading shows that a counter went on from here.
 
-    A zero shows nothing, nor does a month later, nor one that came through the top: the reading before it is alone.
+    A zero shows nothing, nor does a month later, nor one that came through the top: the reading before it is alone. Nor
+    does what comes after a month of zeros, counted from the last believed reading.
     """
     return (
         bool(later)
@@ -221,7 +222,7 @@ def _is_settled_by(reading: Sent, later: Sequence[Sent]) -> bool:
         and not later[0].changed
         and later[0].total > 0
         and later[0].total >= reading.total
-        and later[0].time_ns - reading.time_ns <= MONTH_NS
+        and later[0].time_ns - (reading if reading.total else believed).time_ns <= MONTH_NS
     )
 
 

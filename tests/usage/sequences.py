@@ -15,7 +15,7 @@ WEEKDAYS = {"mon-fri": "09:00-17:00"}
 
 @dataclass(frozen=True)
 class FieldSequence:
-    """One sensor's messages and what each day must show; a figure of None must be empty."""
+    """The messages of a sensor, and of others beside it, and what each day must show; None must be empty."""
 
     id: str
     messages: Sequence[Message]
@@ -23,6 +23,7 @@ class FieldSequence:
     kind: str = "footfall"
     sensor: Mapping[str, Any] = field(default_factory=dict)
     opening: Mapping[str, str] = field(default_factory=lambda: ALWAYS_OPEN)
+    others: Sequence[tuple[Mapping[str, Any], Sequence[Message]]] = ()
 
 
 def totals(start: str, *values: int, every_min: int = 10, name: str = "entries_total") -> list[Message]:

@@ -158,3 +158,19 @@ def test_a_step_that_ends_at_midnight_belongs_to_the_day_before() -> None:
     days = [Span(0, 100), Span(100, 200)]
     assert (shared([Step(50, 100, 4)], days)) == [(99, 4)]
     assert (shared([Step(100, 150, 4)], days)) == [(150, 4)]
+
+
+def test_what_came_through_the_top_before_a_month_of_silence_is_told_alike_by_who_reads_no_further() -> None:
+    rules = CounterRules(bits=16)
+    times_ns, totals = [0, EVERY_NS, 33 * DAY_NS, 33 * DAY_NS + EVERY_NS], [65_519, 20, 80, 81]
+    whole, part = growth(times_ns, totals, rules), growth(times_ns[:2], totals[:2], rules)
+    assert [step.growth for step in part.steps] == [37]
+    assert [step.growth for step in whole.steps] == [37, 0, 1]
+    assert whole.corrections[: len(part.corrections)] == part.corrections
+
+
+def test_jitter_before_a_month_of_silence_is_told_alike_by_who_reads_no_further() -> None:
+    times_ns, totals = [0, EVERY_NS, 2 * EVERY_NS, 33 * DAY_NS, 33 * DAY_NS + EVERY_NS], [500, 498, 499, 900, 901]
+    whole, part = growth(times_ns, totals, CounterRules()), growth(times_ns[:3], totals[:3], CounterRules())
+    assert whole.steps[: len(part.steps)] == part.steps
+    assert [step.growth for step in whole.steps[len(part.steps) :]] == [0, 1]

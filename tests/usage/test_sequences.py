@@ -1,6 +1,8 @@
 """What devices in the field send comes to the right figure or to an empty one: live and recomputed."""
 
+import heapq
 import json
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import accumulate
 
@@ -14,8 +16,10 @@ from schemas.measurements import USAGE_FIELDS
 from sensors.registry import Registry
 from stores import Store
 from tests.usage.given import DAY_NS, estate, hub, mark, put_lines, run_jobs
+from tests.usage.hard_sequences import DOORS, HARD
 from tests.usage.other_sequences import OTHERS
 from tests.usage.sequences import GIVEN, MESSAGES, TOTALS, FieldSequence
+from tests.usage.sequences import Message as SentMessage
 from usage import Queries, RollupWriter
 from usage.calendar import HubCalendar, dates
 from usage.jobs import Jobs
@@ -23,27 +27,42 @@ from usage.queries.figures import HubFigures
 from usage.rows import DAILY, read_rows
 
 EVER = Span(0, 2**62)
-CASES = [*GIVEN, *TOTALS, *MESSAGES, *OTHERS]
+CASES = [*GIVEN, *TOTALS, *MESSAGES, *OTHERS, *HARD, *DOORS]
 
 
 def estate_of(case: FieldSequence) -> Estate:
     sensor = {"id": "s1", "kinds": [case.kind], "every": "10m", **case.sensor}
-    return estate(hub(opening=case.opening, sensors=[sensor]))
+    return estate(hub(opening=case.opening, sensors=[sensor, *(other for other, _ in case.others)]))
 
 
-def sent_ns(case: FieldSequence) -> list[int]:
+def sent_ns(messages: Sequence[SentMessage]) -> list[int]:
     """When each message comes: at its own time, or late, with the one before it."""
-    return list(accumulate((to_ns(datetime.fromisoformat(time)) for time, _ in case.messages), max))
+    return list(accumulate((to_ns(datetime.fromisoformat(time)) for time, _ in messages), max))
+
+
+def sent(case: FieldSequence) -> Iterator[tuple[int, str, SentMessage]]:
+    """All messages in the order in which they come, each with when and from which sensor."""
+    sensors = [("s1", case.messages), *((other["id"], messages) for other, messages in case.others)]
+    streams = [
+        [(time_ns, id_, message) for time_ns, message in zip(sent_ns(messages), messages, strict=True)]
+        for id_, messages in sensors
+    ]
+    return heapq.merge(*streams, key=lambda each: each[0])
+
+
+def after_ns(case: FieldSequence) -> int:
+    """Three days after the last message."""
+    return max(time_ns for time_ns, _, _ in sent(case)) + 3 * DAY_NS
 
 
 def pipeline(case: FieldSequence, known: Estate, store: Store, jobs: Jobs | None = None) -> None:
     """Decode and store message by message, as of when it was sent; with jobs run after each."""
     now_ns = [0]
     decoder = Decoder(Registry(known), clock_ns=lambda: now_ns[0])
-    for time_ns, (time, content) in zip(sent_ns(case), case.messages, strict=True):
+    for time_ns, sensor, (time, content) in sent(case):
         now_ns[0] = time_ns
         payload = content if isinstance(content, list) else {"time": time, **content}
-        batch = decoder.decode([Message(f"hubs/armley/{case.kind}/s1".encode(), json.dumps(payload).encode())])
+        batch = decoder.decode([Message(f"hubs/armley/{case.kind}/{sensor}".encode(), json.dumps(payload).encode())])
         if batch.lines:
             put_lines(store, batch.lines)
         for each in batch.marks:
@@ -66,7 +85,7 @@ def figures(store: Store, case: FieldSequence, known: Estate) -> dict[str, dict[
 def test_recomputed(case: FieldSequence, any_store: Store) -> None:
     known = estate_of(case)
     pipeline(case, known, any_store)
-    writer = RollupWriter(any_store, known, "armley", now_ns=sent_ns(case)[-1] + 3 * DAY_NS)
+    writer = RollupWriter(any_store, known, "armley", now_ns=after_ns(case))
     days = [date.fromisoformat(day) for day in case.expect]
     assert list(writer.recompute(dates(min(days), max(days))))
     assert figures(any_store, case, known) == case.expect
@@ -77,7 +96,7 @@ def test_live(case: FieldSequence, any_store: Store) -> None:
     known = estate_of(case)
     jobs = Jobs(lambda: any_store, lambda: known, lambda: 0)
     pipeline(case, known, any_store, jobs)
-    run_jobs(jobs, sent_ns(case)[-1] + 3 * DAY_NS)
+    run_jobs(jobs, after_ns(case))
     assert figures(any_store, case, known) == case.expect
 
 
@@ -85,7 +104,7 @@ def test_live(case: FieldSequence, any_store: Store) -> None:
 def test_a_day_asked_alone_is_what_it_is_among_others_and_why_says_the_same(case: FieldSequence, store: Store) -> None:
     known = estate_of(case)
     pipeline(case, known, store)
-    now_ns = sent_ns(case)[-1] + 3 * DAY_NS
+    now_ns = after_ns(case)
     days = list(dates(min(map(date.fromisoformat, case.expect)), max(map(date.fromisoformat, case.expect))))
     figures_of = HubFigures(store, known, "armley", now_ns=now_ns)
     together = {rollup.day.date: rollup.figures for rollup in figures_of.rollups(days)}
