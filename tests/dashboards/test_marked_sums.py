@@ -73,7 +73,16 @@ OTHER_COMMANDS = {
     *("dashboards render", "dashboards check", "dashboards push", "simulate verify", "replay"),
     *("sensors pending", "sensors adopt", "sensors import", "sensors forget", "simulate list", "simulate estate"),
     "sensors list",
-    *("usage recompute", "verify", "audit start", "audit count", "audit finish", "audit list"),
+    *(
+        "usage recompute",
+        "usage attention",
+        "usage witnesses",
+        "verify",
+        "audit start",
+        "audit count",
+        "audit finish",
+        "audit list",
+    ),
     "open-data",  # writes files, whose every row says how it came about
     "rehearse",  # of people who are made up, beside the truth
 }
