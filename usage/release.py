@@ -41,17 +41,16 @@ def hidden_part(
     before = []
     for content in earlier:
         grid = grid_of(content)
-        hidden = frozenset(_cells(content, grid, "hidden"))
-        before.append(Published(grid, hidden))
+        before.append(Published(grid, frozenset(_hidden(content, grid))))
         known = {(day.hub, day.date): _counts(day.figures) for day in published_days(content)} | known
     grid = Grid(tuple(sorted(hubs)), *span)
-    found = hide(known, grid, below, before)
+    found, own = hide(known, grid, below, before), set(grid.cells())
     bases = {_base(cell) for each in before for cell in each.hidden} - {None}
     return {
         "below": below,
         "hidden": sorted(_named(cell, grid) for cell in found.cells),
         "small": len(found.small),
-        "told": sorted(_named(cell, grid) for cell in found.told if cell in set(grid.cells())),
+        "told": sorted(_named(cell, grid) for cell in found.told & own),
         "hidden_before": sorted([hub, day.isoformat()] for hub, day in filter(None, bases)),
     }
 
@@ -59,7 +58,7 @@ def hidden_part(
 def release_of(content: Content) -> dict[str, Any]:
     """What is given out of a publication."""
     grid, small = grid_of(content), content["small"]
-    hidden = set(_cells(content, grid, "hidden"))
+    hidden = set(_hidden(content, grid))
     days = {(day.hub, day.date): day.figures for day in published_days(content)}
     estimate = _estimates(content, {base for cell in hidden if (base := _base(cell))})
     return {
@@ -196,11 +195,9 @@ def _named(cell: Cell, grid: Grid) -> list[str]:
     return [_public(cell[0], grid), cell[1]]
 
 
-def _cells(content: Content, grid: Grid, which: str) -> Iterable[Cell]:
+def _hidden(content: Content, grid: Grid) -> Iterable[Cell]:
     small = content["small"]
-    return (
-        (grid.together if hub == ALL_HUBS else hub, name) for hub, name in (small[which] if small is not None else ())
-    )
+    return ((grid.together if hub == ALL_HUBS else hub, name) for hub, name in (small["hidden"] if small else ()))
 
 
 def _base(cell: Cell) -> Base | None:

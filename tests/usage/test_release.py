@@ -190,6 +190,28 @@ def _plus(day: DayFigures, people: int) -> DayFigures:
     return DayFigures(day.hub, day.date, {**day.figures, **added})
 
 
+def test_a_restatement_tells_nothing_that_is_hidden() -> None:
+    def restated(day: str, before: int, after: int, figure: str = "entries") -> dict[str, Any]:
+        return {"hub": "hub-0", "date": day, "figure": figure, "before": before, "after": after, "cause": "late"}
+
+    last_month = publication(_days([3, 50, 60, 50], [70, 80, 40, 90], period="2026-08"), "2026-08")
+    (hidden,) = (day for hub, day in last_month["small"]["hidden"] if hub == "hub-0" and day != "2026-08-01")
+    rows = [
+        restated("2026-08-01", 3, 30),
+        restated(hidden, 50, 51),
+        restated("2026-08-04", 50, 2),
+        restated("2026-08-05", 50, 70),
+        restated("2026-08-05", 20, 25, "peak_occupancy"),
+    ]
+    found = {"code": code_of(last_month), "period": "2026-08", "restated": rows}
+    content = publication(_days([30, 50]), "2026-09", earlier=(last_month,))
+    given_out = release_of({**content, "restatement": found})["restated"]
+    assert [(row["date"], row["before"], row["after"]) for row in given_out["rows"]] == [
+        ("2026-08-04", 50, "*"),
+        ("2026-08-05", 50, 70),
+    ]
+
+
 def test_a_number_that_was_shown_before_is_not_hidden_any_more() -> None:
     days = _days([3, 50, 60, 50], [70, 80, 40, 90])
     plain = publication(days, "2026-09", below=None)
