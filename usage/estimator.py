@@ -83,7 +83,7 @@ class Estimator:
             if day.figures["people_state"] == PeopleState.COUNTED:
                 self._whole[place] = self._counted[place] / (1 - missing)
         usual = self._usual(np.arange(number), np.zeros((number, len(_OFFSETS)), dtype=bool))
-        self._sisters = median_of_others(self._whole / usual)
+        self._sisters = median_of_others(_by_usual(self._whole, usual))
         """What the other hubs counted on a day by what was usual there; NaN where too few of them counted."""
 
     def of(self, hub: str, days: Sequence[date]) -> Estimate:
@@ -162,7 +162,7 @@ class Estimator:
         left_out = ~np.isfinite(self._at(self._whole, places[:, None] + _OFFSETS)[row])
         to_come = places[:, None] + _OFFSETS >= self._whole.shape[1]
         usual_of_others = self._usual(weeks, to_come)
-        sisters = median_of_others((truth / usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
+        sisters = median_of_others(_by_usual(truth, usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
         people = self._estimated(weeks, left_out, sisters)
         known = np.isfinite(truth) & np.isfinite(people)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -222,6 +222,13 @@ def _rest(missing: Numbers, counted: Numbers, whole: Numbers) -> Numbers:
 def _within(places: Places) -> NDArray[np.bool_]:
     """By place and neighbour: whether the neighbour is one of the places itself."""
     return np.isin(places[:, None] + _OFFSETS, places)
+
+
+def _by_usual(people: Numbers, usual: Numbers) -> Numbers:
+    """People by what is usual; NaN where nobody comes as a rule, which tells nothing of the day."""
+    found = np.full(people.shape, np.nan)
+    np.divide(people, usual, out=found, where=usual > 0)
+    return found
 
 
 def median_of_others(table: Numbers) -> Numbers:
