@@ -63,7 +63,12 @@ def visits(rules: Sequence[VisitRule], hub: str, rows: Sequence[Figures], missed
     waterfall = _Waterfall(rules, rows, is_estimated=missed.people is not None)
     lines = [Line("counted", counted)]
     if missed.people:
-        lines.append(Line(f"estimated for what {missing} days miss ({missed.method})", missed.people))
+        lines.append(
+            Line(
+                f"estimated for what {missing} day{'s miss' if missing > 1 else ' misses'} ({missed.method})",
+                missed.people,
+            )
+        )
     total = sum(line.people for line in lines)
     lines += waterfall.lines(counted, total)
     low, high = (

@@ -132,6 +132,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
+            beside=source.beside.get(),
         )
 
     @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -153,6 +154,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             zone_columns=[MEASURES[name].label for name in tables.ZONE_COLUMNS],
             sensors=tables.sensor_rows(hub),
             remarks=views.remarks(hub),
+            beside=source.beside.get(hub_id),
             before=snapshot.hubs[at - 1],
             after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],
         )

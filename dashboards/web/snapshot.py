@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from dashboards.web.beside import BesideSource
 from dashboards.web.days import Day, EstateDay, add_up
 from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
@@ -112,6 +113,7 @@ class SnapshotSource:
         held_back: Callable[[], Sequence[str]],
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self.beside = BesideSource(open_store, estate, clock_ns)
         self._missing = missing
         self._held_back = held_back
         self._max_age_ns = int(max_age_s * 1e9)

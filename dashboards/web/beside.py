@@ -1,0 +1,125 @@
+"""What stands beside the figures: the last month like for like, the target of this one, and the way to visits.
+
+    usage.comparing, usage.targets, usage.visits -> lines -> pages
+
+These go by years of days and change once a day: what was asked for is kept for ten minutes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dashboards.web import wording
+from schemas import Estate
+from stores.protocol import Store
+from usage import Queries
+from usage.queries import Period
+
+if TYPE_CHECKING:
+    from usage.comparing import DateRange, LikeForLike
+    from usage.targets import TargetState
+
+KEPT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """The last month beside another one."""
+
+    label: str
+    people: str
+    change: str
+    days: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Of a hub, or of all: `target` and `visits` are empty where the estate file names none, and for all hubs."""
+
+    comparisons: tuple[ComparisonRow, ...]
+    target: str = ""
+    visits_title: str = ""
+    visits: tuple[tuple[str, str], ...] = ()
+
+
+class BesideSource:
+    """Gives what stands beside the figures of a hub (or of all, None), read anew after ten minutes."""
+
+    def __init__(
+        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+    ) -> None:
+        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._lock = threading.Lock()
+        self._taken: dict[str | None, tuple[int, Beside]] = {}
+
+    def get(self, hub: str | None = None) -> Beside:
+        """Raises StoreError."""
+        with self._lock:
+            now_ns = self._clock_ns()
+            taken = self._taken.get(hub)
+            if taken is None or not 0 <= now_ns - taken[0] <= KEPT_S * 10**9:
+                with closing(self._open_store()) as store:
+                    estate = self._estate()
+                    taken = now_ns, _read(Queries(store, estate, now_ns=now_ns), estate, hub)
+                self._taken[hub] = taken
+            return taken[1]
+
+
+def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
+    from usage.comparing import DateRange, compare_stored  # noqa: PLC0415 - numpy is slow to import
+    from usage.targets import month_of, targets  # noqa: PLC0415
+    from usage.visits import visits_of_hubs  # noqa: PLC0415
+
+    this_month = month_of(queries)
+    month = DateRange.of(Period.MONTH, this_month.first - timedelta(days=1))
+    rows = []
+    for other in (month.before(), month.year_before()):
+        found = compare_stored(queries, estate, month, other, hub=hub).together
+        if found is not None:
+            rows.append(_row(month, other, found))
+    if hub is None:
+        return Beside(tuple(rows))
+    target = "".join(_target(state) for state in targets(queries, estate, this_month, hub=hub))
+    for visits in visits_of_hubs(queries, estate, month.first, month.last, hub=hub):
+        missing = f", {_missing(visits.days_missing)}" if visits.days_missing else ""
+        steps = [(f"{line.what}{missing}", wording.number(line.people)) for line in visits.lines]
+        steps.append((f"visits{missing}", wording.number(visits.people)))
+        return Beside(tuple(rows), target, f"From entries to visits in {month.name}", tuple(steps))
+    return Beside(tuple(rows), target)
+
+
+def _row(month: DateRange, other: DateRange, found: LikeForLike) -> ComparisonRow:
+    days = wording.plural(found.days, "day") + (
+        f", {wording.number(found.days_missing)} not counted" if found.days_missing else ""
+    )
+    change = wording.change(found.now.entries, found.before.entries).removesuffix(" than").removesuffix(" as")
+    return ComparisonRow(
+        f"{month.name} against {other.name}",
+        f"{wording.number(found.now.entries)} against {wording.number(found.before.entries)}",
+        change or wording.NO_FIGURE,
+        days,
+        found.verdict.value,
+    )
+
+
+def _target(state: TargetState) -> str:
+    missing = f", {_missing(state.days_missing)}" if state.days_missing else ""
+    expected = (
+        "too little history to tell of the rest"
+        if state.expected is None
+        else f"{wording.number(state.expected)} expected ({wording.number(state.low)} to {wording.number(state.high)})"
+    )
+    return (
+        f"{state.course.capitalize()}: {wording.number(state.counted)} of {wording.number(state.target)} people of "
+        f"{state.month} counted until yesterday{missing}; {expected}"
+    )
+
+
+def _missing(days: int) -> str:
+    return f"{wording.plural(days, 'day')} missing or incomplete"
