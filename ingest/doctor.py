@@ -28,6 +28,8 @@ _BROKER_DEADLINE_S = 5.0
 _CLIENT_ID = "hubpulse-doctor"
 _ALIVE_WITHIN_S = 30
 _GB = 1024**3
+_AT_MOST_ONCE = ("tts", "chirpstack")
+"""Network servers, which keep nothing for whoever is away."""
 
 
 class State(StrEnum):
@@ -129,7 +131,11 @@ def _estate(settings: Settings) -> Finding:
     if problems := Registry(estate, codecs=codecs_of(settings.estate)).problems:
         return Finding("estate file", State.WARNING, "; ".join(problems))
     sensors = sum(len(hub.sensors) for hub in estate.hubs)
-    return Finding("estate file", State.OK, f"{len(estate.hubs)} hubs, {sensors} sensors, days in {estate.timezone}")
+    detail = f"{len(estate.hubs)} hubs, {sensors} sensors, days in {estate.timezone}"
+    servers = dict.fromkeys(source.format for source in estate.sources if source.format in _AT_MOST_ONCE)
+    if servers:
+        detail += f"; {', '.join(servers)}: at most once (QoS 0) as far as our broker, see docs/deployment.md"
+    return Finding("estate file", State.OK, detail)
 
 
 def _disk(settings: Settings) -> Finding:

@@ -31,6 +31,14 @@ def test_a_data_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     assert (state, "name a folder" in detail) == (State.FAILED, True)
 
 
+@pytest.mark.parametrize("form, is_told", [("native", False), ("tts", True), ("chirpstack", True)])
+def test_a_network_server_is_said_to_deliver_at_most_once(tmp_path: Path, form: str, is_told: bool) -> None:
+    estate = tmp_path / "estate.yaml"
+    estate.write_text(f"timezone: UTC\nsources: [{{topic: 'x/#', format: {form}}}]\n")
+    found = next(f for f in examine(Settings(data_dir=tmp_path, estate=estate)) if f.part == "estate file")
+    assert (found.state, f"{form}: at most once" in found.detail) == (State.OK, is_told)
+
+
 def test_a_disk_without_the_least_room_is_told(tmp_path: Path) -> None:
     state, detail = disk_state(Settings(data_dir=tmp_path, ingest=IngestSettings(disk_free_bytes_min=2**60)))
     assert (state, "make room" in detail) == (State.FAILED, True)
