@@ -73,7 +73,7 @@ hostile: install ## one hub's password against the shipped broker for 5 minutes 
 	$(BIN)/python -m tests.hostile $(HOSTILE_ARGS)
 
 bench: install ## measure ingest, stores and roll-ups on this machine
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	@for benchmark in $(filter-out benchmarks/side_by_side.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 clean: ## remove what these commands made (never the data folder)
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

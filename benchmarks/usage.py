@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas import Estate, Kind
 from schemas.localtime import NS_A_SECOND, day_span
@@ -30,7 +30,7 @@ ROUNDS = 3
 HUBS, YEAR_DAYS = 22, 365
 FIRST = date(2026, 3, 16)  # the spring change is among the days
 ROOMS = range(4)
-SENSORS = [
+SENSORS: list[dict[str, Any]] = [
     {"id": "door-1", "kinds": ["footfall"], "every": "5m", "counter_bits": 16},
     {"id": "door-2", "kinds": ["footfall"], "every": "5m"},
     *({"id": f"ap-{n}", "kinds": ["wifi"], "every": "5m"} for n in range(3)),

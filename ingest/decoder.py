@@ -156,13 +156,16 @@ class Decoder:
         """Put each message to those that are decoded together with it."""
         bytes_max, routes = self._message_bytes_max, self._routes
         for message in messages:
-            if (rejection := too_large(message, bytes_max)) is not None:
-                self._refuse(message, rejection, batch)
+            if message.cut_from_bytes or len(message.payload) > bytes_max:
+                self._refuse(message, too_large(message, bytes_max), batch)
                 continue
-            route = routes.get(message.topic) or self.resolve_topic(message.topic)
-            if not isinstance(route, TopicRoute):
-                self._refuse(message, route, batch)
-                continue
+            route = routes.get(message.topic)
+            if route is None:
+                found = self.resolve_topic(message.topic)
+                if isinstance(found, Rejection):
+                    self._refuse(message, found, batch)
+                    continue
+                route = found
             together, series = route
             together.messages.append(message)
             if series is not None:
@@ -206,17 +209,18 @@ class Decoder:
         single, oldest_ns, latest_ns = parser.single_name, self._window.oldest_ns, self._window.latest_ns
         add_line, add_mark = batch.lines.append, batch.marks.add
         for series, message, samples in zip(together.series, together.messages, parsed, strict=True):
-            if not isinstance(samples, list):
+            if isinstance(samples, Rejection):
                 self._refuse(message, samples, batch)
                 continue
-            if len(samples) == 1 and not isinstance(samples[0], Rejection):
+            if len(samples) == 1 and type(samples[0]) is tuple:
                 time_ns, fields = samples[0]
                 if time_ns is not None and oldest_ns <= time_ns <= latest_ns:
+                    line: str | Rejection
                     if single is not None and series.plain_low <= (value := fields[single]) <= series.plain_high:
-                        line: str | Rejection = f"{series.prefix}{value!r} {time_ns}"
+                        line = f"{series.prefix}{value!r} {time_ns}"
                     else:
                         line = series.encode(fields, time_ns)
-                    if isinstance(line, str):
+                    if type(line) is str:
                         add_line(line)
                         if time_ns < series.days.today_ns:
                             add_mark(series.days.mark(time_ns))

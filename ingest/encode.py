@@ -97,33 +97,27 @@ class SeriesEncoder:
         self, fields: Fields, time_ns: int, *, maybe_repeated: bool = False, is_suspect: bool = False
     ) -> str | Rejection:
         """A line, or why a value is out of range."""
+        suspect = ",suspect=true" if is_suspect else ""
+        rest = ",maybe_repeated=true" if maybe_repeated else ""
         if self._swapped:
             fields = {_OTHER_WAY.get(name, name): value for name, value in fields.items()}
-        if self._calibration is None:
-            return self._encode(fields, time_ns, maybe_repeated=maybe_repeated, is_suspect=is_suspect)
-        [(name, raw)] = fields.items()
-        if self.refuses(fields):
-            return out_of_range(self.kind, name, raw)
-        _, _, plausible_low, plausible_high, _ = self._limits[name]
-        value = round(raw * self._calibration.scale + self._calibration.offset, 6)
-        doubtful = is_suspect or not plausible_low <= raw <= max(plausible_high, self._stored_high)
-        line = self._encode({name: value}, time_ns, maybe_repeated=maybe_repeated, is_suspect=doubtful)
-        if isinstance(line, Rejection):
-            return line
-        series, values, time_text = line.split(" ")
-        return f"{series} {values},{RAW_FIELDS[name]}={raw!r} {time_text}"
-
-    def _encode(self, fields: Fields, time_ns: int, *, maybe_repeated: bool, is_suspect: bool) -> str | Rejection:
-        suspect = ",suspect=true" if is_suspect else ""
-        repeated = ",maybe_repeated=true" if maybe_repeated else ""
-        values = []
+        if self._calibration is not None:
+            [(name, raw)] = fields.items()
+            if self.refuses(fields):
+                return out_of_range(self.kind, name, raw)
+            _, _, plausible_low, plausible_high, _ = self._limits[name]
+            if not plausible_low <= raw <= max(plausible_high, self._stored_high):
+                suspect = ",suspect=true"
+            fields = {name: round(raw * self._calibration.scale + self._calibration.offset, 6)}
+            rest += f",{RAW_FIELDS[name]}={raw!r}"
+        values, limits, stored_high = [], self._limits, self._stored_high
         for name, value in fields.items():
-            low, high, plausible_low, plausible_high, no_values = self._limits[name]
+            low, high, plausible_low, plausible_high, no_values = limits[name]
             if not low <= value <= high:
                 return out_of_range(self.kind, name, value)
-            value = min(value, self._stored_high)  # noqa: PLW2901 - what is stored is what is judged
+            value = min(value, stored_high)  # noqa: PLW2901 - what is stored is what is judged
             if not plausible_low <= value <= plausible_high or value in no_values:
                 suspect = ",suspect=true"
             text = f"{value}i" if type(value) is int else repr(value)
             values.append(text if self._single else f"{name}={text}")
-        return f"{self.prefix}{','.join(values)}{suspect}{repeated} {time_ns}"
+        return f"{self.prefix}{','.join(values)}{suspect}{rest} {time_ns}"

@@ -160,7 +160,9 @@ class Intake:
         live_ns = self._clock_ns() - LIVE_WITHIN_NS
         together: dict[Kind, tuple[NativeParser, list[Message]]] = {}
         for message in surplus:
-            reader = too_large(message, self._settings.message_bytes_max) or self._reader_of(message.topic)
+            bytes_max = self._settings.message_bytes_max
+            is_too_large = message.cut_from_bytes or len(message.payload) > bytes_max
+            reader = too_large(message, bytes_max) if is_too_large else self._reader_of(message.topic)
             if not isinstance(reader, NativeReader):
                 yield message, reader
             elif len(message.payload) > _LOOKED_INTO_BYTES_MAX:

@@ -27,10 +27,8 @@ RETAINED = Rejection(
 _SHOWN_CHARS = 24
 
 
-def too_large(message: Message, bytes_max: int) -> Rejection | None:
-    """Why a message is not looked into, where it is longer than that or was cut."""
-    if len(message.payload) <= bytes_max and not message.cut_from_bytes:
-        return None
+def too_large(message: Message, bytes_max: int) -> Rejection:
+    """Why a message is not looked into that is longer than that or was cut."""
     return Rejection(Reason.TOO_LARGE, f"{message.payload_bytes} bytes: send at most {bytes_max} in one message")
 
 

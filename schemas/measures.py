@@ -6,7 +6,7 @@ anywhere else. To add a figure, add a Measure; `schemas.measurements` takes its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import partial
@@ -125,6 +125,13 @@ class Measure:
     def stored(self, value: float) -> int | float | bool:
         """The value as it is stored: of the field's type, floats rounded."""
         return round(value, self.stored_decimals) if self.number is float else self.number(value)
+
+    def stored_each(self, values: Iterable[float | None]) -> list[int | float | bool | None]:
+        """Values as they are stored, where there are any."""
+        number, decimals = self.number, self.stored_decimals
+        if number is float:
+            return [None if value is None else round(value, decimals) for value in values]
+        return [None if value is None else number(value) for value in values]
 
 
 # ---------------------------------------------------------------------------------------------------------- the limits

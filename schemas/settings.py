@@ -37,7 +37,10 @@ _QUOTED_CHARS_MAX = 12
 
 
 class _SettingsPart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    # Built as parts of the whole alone: one by one as well, they would take a tenth of a short command.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schemas.localtime import NS_A_SECOND
 from sensors.macs import quoted
+from sensors.numbers import as_number
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?"
@@ -59,6 +60,18 @@ def number_ns(number: float) -> int:
 @lru_cache(maxsize=4096)
 def text_ns(text: str) -> int:
     """UTC nanoseconds of an RFC 3339 time with an offset and up to nine decimals. Raises ValueError."""
+    return _rfc3339_ns(text)
+
+
+@lru_cache(maxsize=4096)
+def text_or_number_ns(text: str) -> int:
+    """UTC nanoseconds of an RFC 3339 time, or of a Unix time that is written as text. Raises ValueError."""
+    # Nearly every text is RFC 3339, as its fifth sign tells.
+    number = None if text[4:5] == "-" else as_number(text)
+    return _rfc3339_ns(text) if number is None else number_ns(number)
+
+
+def _rfc3339_ns(text: str) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(f"{quoted(text)} is not a time: write RFC 3339 with an offset, such as 2026-11-02T09:30:00Z")

@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
 def series_prefix(measurement: str, tags: Iterable[tuple[str, str | None]]) -> str:
     """`measurement,tag=value,...` with the tags in sorted order; a tag without a value is left out."""
-    return ",".join([measurement, *(f"{key}={value}" for key, value in sorted(tags, key=lambda t: t[0]) if value)])
+    return ",".join([measurement, *[f"{key}={value}" for key, value in sorted(tags, key=itemgetter(0)) if value]])
 
 
 def field_text(value: Value) -> str:
@@ -45,14 +45,16 @@ def field_text(value: Value) -> str:
 
     An integer of more than 64 bits, as a sum of totals that somebody invented may be, is written as the largest.
     """
+    if isinstance(value, float):
+        return repr(value)
     if value is True or value is False:
         return "true" if value else "false"
-    return f"{max(-INT64_MAX - 1, min(INT64_MAX, value))}i" if isinstance(value, int) else repr(value)
+    return f"{value}i" if -INT64_MAX <= value <= INT64_MAX else f"{max(-INT64_MAX - 1, min(INT64_MAX, value))}i"
 
 
 def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, Value], time_ns: int) -> str:
     """One line, without its newline. Fields must be finite and not empty."""
-    values = ",".join(f"{name}={field_text(value)}" for name, value in fields.items())
+    values = ",".join([f"{name}={field_text(value)}" for name, value in fields.items()])
     return f"{series_prefix(measurement, tags.items())} {values} {time_ns}"
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import methodcaller
-from typing import Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement
 from schemas.ids import is_id
@@ -59,14 +58,14 @@ class Shape:
             f"ON CONFLICT (series, time_ns) DO UPDATE SET {updates}"
         )
 
-    def rows(self, numbers: Sequence[int], fields: Sequence[bytes], times: Sequence[bytes]) -> list[Row]:
+    def rows(self, numbers: Sequence[int], times_ns: Sequence[int], fields: Sequence[bytes]) -> list[Row]:
         """Convert lines by the column; `numbers` are those of their series. Raises ValueError where one is not ours."""
         parts = b",".join(fields).split(b",")
         width = len(self.fields)
         columns = [
             _column(b"," + b",".join(parts[place::width]), name, kind) for place, (name, kind) in enumerate(self.fields)
         ]
-        return list(zip(numbers, *columns, _integers(times), strict=True))
+        return list(zip(numbers, *columns, times_ns, strict=True))
 
     def require_fit(self, line: bytes) -> None:
         """Raise ValueError naming the line where it does not fit."""
@@ -124,35 +123,52 @@ class LineReader:
         keys, fields, times = parts[0::3], parts[1::3], parts[2::3]
         # Lines that name the same fields nearly always have the same text but for their digits.
         texts = b"\n".join(fields).translate(None, _VALUE_CHARACTERS).split(b"\n")
-        numbers: list[int] = []
-        pending: dict[Shape, list[int]] = {}
-        flush = next(self._flushes)
         known = self._series.get
-        for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
-            series = known(key) or self._learn(whole[place], key, series_id)
-            shape = series.shapes.get(text) or self._learn_shape(whole[place], series, text, fields[place])
+        of_line = [known(key) or self._learn(line, key, series_id) for line, key in zip(whole, keys, strict=True)]
+        numbers = [series.number for series in of_line]
+        try:
+            times_ns = _integers(times)
+            for shape, places in self._groups(whole, of_line, texts, numbers, times_ns):
+                yield (
+                    shape.upsert,
+                    shape.rows(
+                        [numbers[place] for place in places],
+                        [times_ns[place] for place in places],
+                        [fields[place] for place in places],
+                    ),
+                )
+        except ValueError:
+            self._require_fit(whole)
+            raise
+
+    def _groups(
+        self,
+        whole: Sequence[bytes],
+        of_line: Sequence[_Series],
+        texts: Sequence[bytes],
+        numbers: Sequence[int],
+        times_ns: Sequence[int],
+    ) -> Iterator[tuple[Shape, list[int]]]:
+        """The places of the lines of each shape, in an order that the last line of a point wins."""
+        groups: dict[Shape, list[int]] = {}
+        flush = next(self._flushes)
+        is_each_once: bool | None = None
+        for place, (series, text) in enumerate(zip(of_line, texts, strict=True)):
+            shape = series.shapes.get(text) or self._learn_shape(whole[place], series, text)
             if series.flush != flush or series.shape is not shape:
                 if series.flush == flush:
-                    # This series names other fields now: its lines before this one must be stored before it.
-                    yield from self._rows(pending, whole, numbers, fields, times)
-                    pending = {}
-                    flush = next(self._flushes)
+                    # This series names other fields now.
+                    if is_each_once is None:
+                        is_each_once = len({*zip(numbers, times_ns, strict=True)}) == len(whole)
+                    if not is_each_once:
+                        # Its lines before this one must be stored before it.
+                        yield from groups.items()
+                        groups = {}
+                        flush = next(self._flushes)
                 series.flush, series.shape = flush, shape
-                series.places = pending.setdefault(shape, [])
+                series.places = groups.setdefault(shape, [])
             series.places.append(place)
-            numbers.append(series.number)
-        yield from self._rows(pending, whole, numbers, fields, times)
-
-    def _rows(
-        self, pending: Mapping[Shape, Sequence[int]], whole: Sequence[bytes], *columns: Sequence[Any]
-    ) -> Iterator[tuple[str, list[Row]]]:
-        for shape, places in pending.items():
-            try:
-                rows = shape.rows(*([column[place] for place in places] for column in columns))
-            except ValueError:
-                self._require_fit(whole)
-                raise
-            yield shape.upsert, rows
+        yield from groups.items()
 
     def _require_fit(self, lines: Iterable[bytes]) -> None:
         """Raise ValueError naming the line that does not fit."""
@@ -182,10 +198,10 @@ class LineReader:
         self._series[key] = series
         return series
 
-    def _learn_shape(self, line: bytes, series: _Series, text: bytes, fields: bytes) -> Shape:
+    def _learn_shape(self, line: bytes, series: _Series, text: bytes) -> Shape:
         if len(series.shapes) >= SHAPES_CACHED_MAX:
             series.shapes.clear()
-        shape = self._shape(line, series, fields)
+        shape = self._shape(line, series, line.split(b" ")[1])
         # Shapes that are the same must be one, or lines of a series could be stored out of their order.
         shape = next((known for known in series.shapes.values() if known.fields == shape.fields), shape)
         series.shapes[text] = shape

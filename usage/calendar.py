@@ -17,6 +17,9 @@ from schemas import Estate, Hub
 from schemas.estate import Holidays
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 
+OPENINGS_MAX = 512
+"""How many days' opening times a calendar has at hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -35,11 +38,12 @@ class HubCalendar:
         self.zone = estate.zone_of(hub)
         self._hub = next((known for known in estate.hubs if known.id == hub), None)
         self._holidays = estate.holidays
+        self._opening = lru_cache(maxsize=OPENINGS_MAX)(self._find_opening)
 
     def day(self, day: date) -> Day:
         """The local day `day` with its bounds, hours and opening times."""
         span = day_span(day, self.zone)
-        return Day(day, span, clock_hours(span, self.zone), self._opening(day, span))
+        return Day(day, span, clock_hours(span, self.zone), self._opening(day))
 
     def exists(self, day: date) -> bool:
         """Whether there was such a day: at the date line a zone may skip one, as Apia did 2011-12-30."""
@@ -56,7 +60,7 @@ class HubCalendar:
     def open_within(self, span: Span) -> tuple[Span, ...]:
         """When the hub is open within a span."""
         days = dates(self.date_of(span.start_ns), self.date_of(span.stop_ns))
-        opening = (part for day in days for part in self._opening(day, day_span(day, self.zone)))
+        opening = (part for day in days for part in self._opening(day))
         return clip(opening, span)
 
     def is_open_over(self, time_ns: int) -> bool:
@@ -77,12 +81,12 @@ class HubCalendar:
             self._holidays is not None and day in _bank_holidays(self._holidays, day.year)
         )
 
-    def _opening(self, day: date, span: Span) -> tuple[Span, ...]:
+    def _find_opening(self, day: date) -> tuple[Span, ...]:
         if self.is_closed(day):
             return ()
         opening = opening_minutes(self._hub, day)
         if opening is None:
-            return (span,)
+            return (day_span(day, self.zone),)
         times = (Span(self._instant(day, first), self._instant(day, last)) for first, last in opening)
         # A clock change may swallow an opening time whole.
         return tuple(time for time in times if time.length_ns > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 
 from schemas import Kind
 from schemas.localtime import Span
@@ -27,14 +28,13 @@ class Expectation:
     readings: SensorReadings | None
     every_ns: int | None
 
-    def due(self, span: Span, now_ns: int) -> int:
-        """How many readings the span should have by now."""
-        stop_ns = min(now_ns, span.stop_ns)
-        return (stop_ns - span.start_ns) // self.every_ns if self.every_ns and stop_ns > span.start_ns else 0
+    def due(self, elapsed_ns: int) -> int:
+        """How many readings so much time should bring."""
+        return elapsed_ns // self.every_ns if self.every_ns else 0
 
-    def received(self, span: Span) -> int:
-        """How many readings the span has."""
-        return self.readings.count(span) if self.readings else 0
+    def received(self, spans: Sequence[Span]) -> Sequence[int]:
+        """How many readings each of the spans has."""
+        return self.readings.counts_of(spans) if self.readings else [0] * len(spans)
 
 
 def expectations(readings: HubReadings, day: Day, plan: HubPlan) -> list[Expectation]:
@@ -68,15 +68,16 @@ def every_ns(sensor: SensorReadings, day: Day, plan: HubPlan) -> int | None:
     return shown_ns or sensor.interval_ns(day.span) or default_ns
 
 
-def completeness(expected: Sequence[Expectation], span: Span, now_ns: int) -> float | None:
-    """Readings received of those expected by now, 0 to 1; one sensor's surplus never hides another's silence.
+def completeness(expected: Sequence[Expectation], spans: Sequence[Span], now_ns: int) -> list[float | None]:
+    """Of each span: readings received of those expected by now, 0 to 1; one's surplus hides no other's silence.
 
-    Rounded down, so that only a whole day is 1. None where nothing is expected.
+    Rounded down, so that only a whole span is 1. None where nothing is expected.
     """
-    received = due = 0
+    elapsed_ns = [max(0, min(now_ns, span.stop_ns) - span.start_ns) for span in spans]
+    received, due = [0] * len(spans), [0] * len(spans)
     for each in expected:
-        if due_here := each.due(span, now_ns):
-            found = each.received(span)
-            received += min(due_here, found)
-            due += due_here
-    return received * STEPS // due / STEPS if due else None
+        if each.every_ns:
+            due_here = [length_ns // each.every_ns for length_ns in elapsed_ns]
+            due = list(map(add, due, due_here))
+            received = list(map(add, received, map(min, due_here, each.received(spans))))
+    return [got * STEPS // wanted / STEPS if wanted else None for got, wanted in zip(received, due, strict=True)]

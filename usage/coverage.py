@@ -80,6 +80,7 @@ class Coverage:
         self.open_ns = [0] * len(day.hours)
         for i, part in self._opening:
             self.open_ns[i] += part.length_ns
+        self._first_to_last = (Span(passed[0].start_ns, passed[-1].stop_ns),) if passed else ()
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
         self._door_ns: Mapping[str, Sequence[int]] = {}
         self._elsewhere: Mapping[str, Covered] = {}
@@ -182,6 +183,8 @@ class Coverage:
     def _covered_ns(self, covered: Iterable[Span]) -> list[int]:
         """How much of each hour's opening time the spans cover."""
         spans = union(covered)
+        if self._first_to_last and len(spans) == 1 and clip(self._first_to_last, spans[0]) == self._first_to_last:
+            return self.open_ns  # as nearly every sensor does
         found, first = [0] * len(self.open_ns), 0
         for i, (start_ns, stop_ns) in self._opening:
             while first < len(spans) and spans[first].stop_ns <= start_ns:

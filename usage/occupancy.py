@@ -9,13 +9,14 @@ inside came the day before: the count begins anew while it is closed after that 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.localtime import Span
 from usage.calendar import Day, HubCalendar
 from usage.people import Count
+from usage.readings import places
 
 DRIFT_MAX = 2
 """How many times the people of one direction the other may have, to be the same people miscounted."""
@@ -50,23 +51,30 @@ class Occupancy:
         found = cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
         return replace(found, levels=found.after_each_entry())
 
-    def drift(self, span: Span) -> int | None:
-        """The net at the span's end; None where either direction was not counted in the span."""
-        if self.entries.within(span) is None or self.exits.within(span) is None:
-            return None
-        return self.entries.until(span.stop_ns) - self.exits.until(span.stop_ns)
+    def drifts(self, spans: Sequence[Span]) -> list[int | None]:
+        """The net at the end of each span; None where either direction was not counted in the span."""
+        return [
+            None if came is None or went is None else self.entries.until(stop_ns) - self.exits.until(stop_ns)
+            for came, went, (_, stop_ns) in zip(self.entries.each(spans), self.exits.each(spans), spans, strict=True)
+        ]
 
-    def peak(self, span: Span) -> int | None:
-        """The most people at once in the span, never below 0; what held before it holds on where nobody passed.
+    def peaks(self, spans: Sequence[Span]) -> list[int | None]:
+        """The most people at once in each span, never below 0; what held before it holds on where nobody passed.
 
         None where either direction was not counted on the day, and before anything was.
         """
         arrivals, leaves = self.entries.times_ns, self.exits.times_ns
-        if not arrivals or not leaves or min(arrivals[0], leaves[0]) >= span.stop_ns:
-            return None
-        first, stop = bisect_left(arrivals, span.start_ns), bisect_left(arrivals, span.stop_ns)
-        most = max(0, self._inside(span.start_ns), *self.levels[first:stop])
-        return (2 * most + self.went) // (2 * self.went)
+        if not arrivals or not leaves:
+            return [None] * len(spans)
+        begins_ns = min(arrivals[0], leaves[0])
+        most = (
+            max(0, self._inside(start_ns), *self.levels[first:stop])
+            for (start_ns, _), (first, stop) in zip(spans, places(arrivals, spans), strict=True)
+        )
+        return [
+            (2 * level + self.went) // (2 * self.went) if begins_ns < stop_ns else None
+            for level, (_, stop_ns) in zip(most, spans, strict=True)
+        ]
 
     def after_each_entry(self) -> list[int]:
         """How many are inside once each of the entries has come, times `went`."""

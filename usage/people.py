@@ -14,7 +14,7 @@ from itertools import accumulate, chain
 from schemas.localtime import NS_A_MICROSECOND, NS_AN_HOUR, Span, instant_ns
 from usage.calendar import Day, cut_at_opening
 from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
-from usage.readings import SensorReadings, Track
+from usage.readings import SensorReadings, Track, places
 from usage.shares import Usual, spread
 
 PAUSE_MAX_NS = 24 * NS_AN_HOUR
@@ -55,6 +55,11 @@ class Count:
         first, stop = bisect_left(self.times_ns, span.start_ns), bisect_left(self.times_ns, span.stop_ns)
         return self.sums[stop] - self.sums[first] if stop > first else None
 
+    def each(self, spans: Iterable[Span]) -> list[int | None]:
+        """As `within`, of each of the spans."""
+        sums = self.sums
+        return [sums[stop] - sums[first] if stop > first else None for first, stop in places(self.times_ns, spans)]
+
     def within_all(self, spans: Iterable[Span]) -> int | None:
         """The count of several spans together."""
         counts = [count for span in spans if (count := self.within(span)) is not None]
@@ -79,12 +84,14 @@ def tallies(
     `name` is the interval count's field; the total's is `<name>_total`. `usual` gives for each sensor how growth over a
     gap is shared out.
     """
+    cuts = cut_at_opening(day)
     found = (
         _tally(
             sensor,
             sensor.growth(f"{name}_total", rules(sensor.sensor), midnight_of),
             name,
             day,
+            cuts,
             rules(sensor.sensor).gap_ns,
             usual(sensor.sensor),
             stamps_end=stamps_end(sensor.sensor),
@@ -106,12 +113,20 @@ def with_quiet(found: Sequence[Tally], name: str, quiet: Iterable[tuple[str, Seq
 
 
 def _tally(
-    sensor: SensorReadings, judged: Growth, name: str, day: Day, gap_ns: int, usual: Usual, *, stamps_end: bool
+    sensor: SensorReadings,
+    judged: Growth,
+    name: str,
+    day: Day,
+    cuts: Sequence[Span],
+    gap_ns: int,
+    usual: Usual,
+    *,
+    stamps_end: bool,
 ) -> Tally | None:
     totals = sensor.measures(f"{name}_total")
     steps = _without_intervals(judged.touching(day.span), sensor.measures(name))
     intervals = list(_intervals(sensor.measures(name), totals, steps, day.span, stamps_end=stamps_end))
-    events = [*spread(steps, cut_at_opening(day), gap_ns, usual), *intervals]
+    events = [*spread(steps, cuts, gap_ns, usual), *intervals]
     reach = (
         Span(min(steps[0].start_ns + 1, day.span.start_ns), max(steps[-1].stop_ns + 1, day.span.stop_ns))
         if steps

@@ -34,6 +34,17 @@ def last_days(midnight_ns: int) -> list[Span]:
     return [Span(start_ns, start_ns + _FOR_NS) for start_ns in starts]
 
 
+def places(times_ns: Sequence[int], spans: Iterable[Span]) -> list[tuple[int, int]]:
+    """Where each of the spans begins and ends among times that are in order."""
+    found: list[tuple[int, int]] = []
+    before_ns, stop = -1, 0
+    for start_ns, stop_ns in spans:
+        first = stop if start_ns == before_ns else bisect_left(times_ns, start_ns)
+        before_ns, stop = stop_ns, bisect_left(times_ns, stop_ns)
+        found.append((first, stop))
+    return found
+
+
 @dataclass(slots=True, eq=False)
 class SensorReadings:
     """One sensor's readings of one kind, in order of time, each time once; a field it lacks is None."""
@@ -57,6 +68,10 @@ class SensorReadings:
     def count(self, span: Span) -> int:
         """How many readings the span holds."""
         return bisect_left(self.times_ns, span.stop_ns) - bisect_left(self.times_ns, span.start_ns)
+
+    def counts_of(self, spans: Iterable[Span]) -> list[int]:
+        """How many readings each of the spans holds."""
+        return [stop - first for first, stop in places(self.times_ns, spans)]
 
     def within(self, span: Span) -> Sequence[int]:
         """When the span's readings were taken."""
@@ -167,6 +182,10 @@ class Track:
     def within(self, span: Span) -> Track:
         """The part in the span."""
         return self.part(bisect_left(self.times_ns, span.start_ns), bisect_left(self.times_ns, span.stop_ns))
+
+    def peaks(self, spans: Iterable[Span]) -> list[Number | None]:
+        """The highest value in each of the spans."""
+        return [max(self.values[first:stop], default=None) for first, stop in places(self.times_ns, spans)]
 
     def part(self, first: int, stop: int) -> Track:
         """The part from one index to another."""

@@ -10,7 +10,7 @@ minima, maxima and counts the whole local day. The fields are `schemas.measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas import Kind
@@ -26,7 +26,7 @@ from usage.occupancy import Occupancy
 from usage.people import Count, Tally, tallies, with_quiet
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
 from usage.profile import UsualOpening
-from usage.readings import LAST_DAYS, HubReadings, Number, SensorReadings, Track
+from usage.readings import LAST_DAYS, HubReadings, SensorReadings
 from usage.shares import Usual
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
 from usage.zones import Environment
@@ -77,12 +77,10 @@ def roll_up(readings: HubReadings, day: Day, usual: UsualOpening, plan: HubPlan,
     `now_ns` bounds what a running day can expect. `final` and `revision` are left to whoever keeps the figures.
     """
     known = DayContext(readings, day, usual, plan, now_ns)
-    hours = tuple(
-        (hour, known.figures(hour, slice(i, i + 1))) for i, hour in enumerate(day.hours) if hour.start_ns <= now_ns
-    )
+    figures, hours = known.figures()
     return Rollup(
         day,
-        known.day_figures(),
+        figures,
         hours,
         known.doors(),
         known.tallies,
@@ -112,41 +110,47 @@ class DayContext:
         self._entry_tallies, self._exit_tallies = entries, exits
         shares = self._coverage.zone_shares()
         self.environment = Environment(readings, day, usual.calendar, plan, now_ns, shares)
-        self._expected = expectations(readings, day, plan)
         # A camera sees a part of the building: it stands for the hub only where no door counter does.
         cameras = [] if self._coverage.by_door else self._signals(Kind.FOOTFALL, "people")
         self._in_view = together(cameras, day.span)
 
-    def figures(self, span: Span, hours: slice) -> Figures:
-        """The figures of a span: some of the day's clock hours."""
-        opening = clip(self._day.open, span)
-        elapsed_open = clip(opening, Span(span.start_ns, self._now_ns))
-        found: Figures = {
-            "entries": self._entries.within(span),
-            "exits": self._exits.within(span),
-            "entries_open": self._entries.within_all(opening),
-            "peak_occupancy": _peak(self._in_view, span) if self._in_view else self._occupancy.peak(span),
-            "occupancy_drift": self._occupancy.drift(span),
-            "wifi_peak_clients": _peak(self._clients, span),
-            "wifi_mean_clients": self._wifi_mean_clients(elapsed_open),
-            "wifi_devices": _peak(self._devices, span),
-            "wifi_bytes": self._bytes_count.within(span),
-            "open_minutes": sum(part.length_ns for part in opening) / NS_A_MINUTE,
-            "footfall_completeness": self._coverage.doors.share(hours),
-            "transfer_share": self._coverage.elsewhere.share(hours),
-            "wifi_completeness": self._coverage.access_points.share(hours),
-            "environment_completeness": self._coverage.rooms.share(hours),
-            **self.environment.figures(span, elapsed_open),
+    def figures(self) -> tuple[Figures, tuple[tuple[Span, Figures], ...]]:
+        """The figures of the whole day, and those of each of its hours that has begun."""
+        day, now_ns, coverage = self._day, self._now_ns, self._coverage
+        hours = [hour for hour in day.hours if hour.start_ns <= now_ns]
+        spans = [day.span, *hours]
+        parts = [slice(None), *(slice(i, i + 1) for i in range(len(hours)))]
+        opening = [clip(day.open, span) for span in spans]
+        elapsed_open = [clip(each, Span(day.span.start_ns, now_ns)) for each in opening]
+        air = self.environment.figures(spans, elapsed_open)
+        found: dict[str, Iterable[float | None]] = {
+            "entries": self._entries.each(spans),
+            "exits": self._exits.each(spans),
+            "entries_open": map(self._entries.within_all, opening),
+            "peak_occupancy": self._in_view.peaks(spans) if self._in_view else self._occupancy.peaks(spans),
+            "occupancy_drift": self._occupancy.drifts(spans),
+            "wifi_peak_clients": self._clients.peaks(spans),
+            "wifi_mean_clients": map(self._wifi_mean_clients, elapsed_open),
+            "wifi_devices": self._devices.peaks(spans),
+            "wifi_bytes": self._bytes_count.each(spans),
+            "open_minutes": [sum(part.length_ns for part in each) / NS_A_MINUTE for each in opening],
+            "footfall_completeness": map(coverage.doors.share, parts),
+            "transfer_share": map(coverage.elsewhere.share, parts),
+            "wifi_completeness": map(coverage.access_points.share, parts),
+            "environment_completeness": map(coverage.rooms.share, parts),
         }
-        rounded = {
-            name: None if (value := found.get(name)) is None else measure.stored(value)
+        columns = [
+            measure.stored_each(found.get(name) or [each.get(name) for each in air])
             for name, measure in USAGE_MEASURES.items()
-        }
-        return rounded | {"completeness": completeness(self._expected, span, self._now_ns)}
+        ]
+        rows: list[Figures] = [dict(zip(USAGE_MEASURES, row, strict=True)) for row in zip(*columns, strict=True)]
+        shares = completeness(expectations(self._readings, day, self._plan), spans, now_ns)
+        for row, share in zip(rows, shares, strict=True):
+            row["completeness"] = share
+        return self._with_state(rows[0]), tuple(zip(hours, rows[1:], strict=True))
 
-    def day_figures(self) -> Figures:
+    def _with_state(self, found: Figures) -> Figures:
         """The figures of the whole day, with what its people are worth."""
-        found = self.figures(self._day.span, slice(None))
         shared = sum(tally.shared for tally in self._entry_tallies)
         found["entries_shared"] = None if found["entries"] is None else shared
         state = self._coverage.people_state(found, shared)
@@ -201,10 +205,6 @@ class DayContext:
         """The sum of every access point's own mean: devices move between them."""
         means = [mean for curve in self._client_curves if (mean := curve.mean(opening)) is not None]
         return sum(means) if means else None
-
-
-def _peak(sums: Track, span: Span) -> Number | None:
-    return max(sums.within(span).values, default=None)
 
 
 def has_data(figures: Mapping[str, object]) -> bool:

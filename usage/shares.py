@@ -36,8 +36,9 @@ def spread(steps: Iterable[Step], cuts: Sequence[Span], gap_ns: int, usual: Usua
         while ends_ns <= start_ns:
             first += 1
             begins_ns, ends_ns = cuts[first] if first < len(cuts) else _NEVER
-        if is_known and begins_ns <= start_ns and stop_ns < ends_ns:
-            yield stop_ns, growth
+        if begins_ns <= start_ns and stop_ns <= ends_ns:
+            if is_known or growth:
+                yield (stop_ns if stop_ns < ends_ns else ends_ns - 1), growth
             continue
         portion: _Portion | None = None
         for span in islice(cuts, first, None):

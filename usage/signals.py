@@ -12,7 +12,7 @@ from itertools import chain, repeat
 
 from schemas.localtime import NS_AN_HOUR, Span
 from usage.curves import Piece
-from usage.readings import Number, Track
+from usage.readings import Number, Track, places
 
 HOLD_INTERVALS = 2
 CARRY_MAX_NS = 2 * NS_AN_HOUR
@@ -53,14 +53,14 @@ class Signal:
         return pieces
 
 
-def extremes(signals: Iterable[Signal], span: Span) -> tuple[Number, Number] | None:
-    """The least and the greatest reading in the span."""
-    found: list[Number] = []
+def extremes(signals: Iterable[Signal], spans: Sequence[Span]) -> list[tuple[Number, Number] | None]:
+    """The least and the greatest reading in each of the spans."""
+    found: list[list[Number]] = [[] for _ in spans]
     for signal in signals:
-        times_ns = signal.track.times_ns
-        first, stop = bisect_left(times_ns, span.start_ns), bisect_left(times_ns, span.stop_ns)
-        found += signal.track.values[first:stop]
-    return (min(found), max(found)) if found else None
+        values = signal.track.values
+        for each, (first, stop) in zip(found, places(signal.track.times_ns, spans), strict=True):
+            each.extend(values[first:stop])
+    return [(min(each), max(each)) if each else None for each in found]
 
 
 def together(signals: Sequence[Signal], span: Span) -> Track:
@@ -72,15 +72,9 @@ def together(signals: Sequence[Signal], span: Span) -> Track:
     held = [signal.holding(span.start_ns) for signal in signals]
     times_ns: list[int] = []
     sums: list[Number] = []
-    for time_ns, number, value in readings:
+    for i, (time_ns, number, value) in enumerate(readings, 1):
         held[number] = value, time_ns + signals[number].hold_ns
-        total: Number = 0
-        for each, until_ns in held:
-            if until_ns > time_ns:
-                total += each
-        if times_ns and times_ns[-1] == time_ns:
-            sums[-1] = total
-        else:
+        if i == len(readings) or readings[i][0] != time_ns:
             times_ns.append(time_ns)
-            sums.append(total)
+            sums.append(sum([each for each, until_ns in held if until_ns > time_ns]))
     return Track(times_ns, sums)

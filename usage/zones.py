@@ -93,15 +93,24 @@ class Air:
         curve = self.curves.get(kind)
         return curve.mean(spans) if curve is not None else None
 
-    def figures(self, span: Span, opening: Sequence[Span], closed: Sequence[Span]) -> Values:
-        """The figures of a span, parts of which were opening time and closed."""
-        temperatures = signals.extremes(self.read.get(Kind.TEMPERATURE, ()), span)
-        co2 = signals.extremes(self.read.get(Kind.CO2, ()), span)
-        found: Values = {
-            "temperature_min_c": temperatures and temperatures[0],
-            "temperature_max_c": temperatures and temperatures[1],
-            "co2_max_ppm": co2 and co2[1],
-        }
+    def figures(
+        self, spans: Sequence[Span], opening: Iterable[Sequence[Span]], closed: Iterable[Sequence[Span]]
+    ) -> list[Values]:
+        """The figures of each of the spans, parts of which were opening time and closed."""
+        temperatures = signals.extremes(self.read.get(Kind.TEMPERATURE, ()), spans)
+        co2 = signals.extremes(self.read.get(Kind.CO2, ()), spans)
+        return [
+            {
+                "temperature_min_c": celsius and celsius[0],
+                "temperature_max_c": celsius and celsius[1],
+                "co2_max_ppm": ppm and ppm[1],
+                **self._figures_over_time(open_, shut),
+            }
+            for celsius, ppm, open_, shut in zip(temperatures, co2, opening, closed, strict=True)
+        ]
+
+    def _figures_over_time(self, opening: Sequence[Span], closed: Sequence[Span]) -> Values:
+        found: Values = {}
         if opening:
             found["temperature_mean_c"] = self.mean(Kind.TEMPERATURE, opening)
             found["relative_humidity_mean_pct"] = self.mean(Kind.HUMIDITY, opening)
@@ -152,7 +161,8 @@ class Environment:
         opening = clip(self._day.open, self._begun)
         rows: dict[str, Row] = {}
         for zone in sorted(self._shares.keys() | self.zones.keys()):
-            found = self.zones[zone].figures(self._day.span, opening, self._closed) if zone in self.zones else {}
+            here = self.zones.get(zone)
+            (found,) = here.figures([self._day.span], [opening], [self._closed]) if here is not None else ({},)
             state = self.mould(zone, held.get(zone))
             found["environment_completeness"] = self._shares.get(zone)
             found["mould_index"] = None if state is None else state.index
@@ -189,14 +199,13 @@ class Environment:
             return None
         return MouldState(_MOULD_INDEX.stored(state.index), round(state.dry_hours, STORED_DECIMALS))
 
-    def figures(self, span: Span, opening: Sequence[Span]) -> Values:
-        """The hub's figures of a span; `opening` is the opening time in it that has passed."""
-        closed = clip(self._closed, span)
-        found = self.hub.figures(span, opening, closed)
-        if opening:
-            means = [mean for zone in self.zones.values() if (mean := zone.mean(Kind.TEMPERATURE, opening)) is not None]
-            found["temperature_coldest_zone_c"] = min(means, default=None)
-        return found
+    def figures(self, spans: Sequence[Span], opening: Sequence[Sequence[Span]]) -> list[Values]:
+        """The hub's figures of each of the spans; `opening` is the opening time in it that has passed."""
+        figures = self.hub.figures(spans, opening, [clip(self._closed, span) for span in spans])
+        for found, open_ in zip(figures, opening, strict=True):
+            means = (zone.mean(Kind.TEMPERATURE, open_) for zone in self.zones.values() if open_)
+            found["temperature_coldest_zone_c"] = min((mean for mean in means if mean is not None), default=None)
+        return figures
 
     def _found(self, readings: HubReadings) -> dict[str, _Found]:
         """What was read of each zone."""

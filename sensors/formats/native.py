@@ -27,7 +27,7 @@ from schemas.readings import Reason, Rejection
 from sensors.formats import READINGS_MAX, Answer, Decoded, Fields, Item
 from sensors.macs import quoted
 from sensors.numbers import as_number
-from sensors.times import number_ns, text_ns
+from sensors.times import number_ns, text_or_number_ns
 from sensors.units import UNITS, convert
 
 _ABSENT = object()
@@ -259,9 +259,7 @@ class NativeParser:
         if type(time) is int or type(time) is float:
             return number_ns(time)
         if type(time) is str:
-            # Nearly every text is RFC 3339, as its fifth sign tells.
-            number = None if time[4:5] == "-" else as_number(time)
-            return text_ns(time) if number is None else number_ns(number)
+            return text_or_number_ns(time)
         raise ValueError(f"time {self._quote(time)} is neither a number nor text: write RFC 3339 or a Unix time")
 
 

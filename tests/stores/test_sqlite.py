@@ -13,6 +13,7 @@ import pytest
 
 from schemas import Settings
 from stores import Accepted, Keep, Rejected, StoreError, open_store
+from stores.sqlite_lines import LineReader
 from stores.sqlite_store import MIGRATIONS, SqliteStore
 from tests.real_parts import REPOSITORY
 from tests.stores.points import Point, co2, lines, read, write
@@ -299,3 +300,21 @@ def test_series_are_read_page_by_page_in_the_order_of_their_tags(
         found = [chunk.tags for chunk in store.latest("co2", before_ns=9, where=where)]
         assert found == [tags for tags in places if where.items() <= tags.items()]
     store.close()
+
+
+def test_lines_of_a_series_that_name_other_fields_by_turns_are_stored_together() -> None:
+    by_turns = "\n".join(f"footfall,hub=a,sensor=b {('entries', 'exits')[n % 2]}={n}i {n}" for n in range(10))
+    assert len(list(LineReader().read(by_turns.encode(), lambda *_: 1))) == 2
+
+
+@pytest.mark.parametrize("tags", ["hub=a,sensor=b", "sensor=b,hub=a"])
+@pytest.mark.parametrize("time", ["7", "07"])
+def test_the_last_line_of_a_point_wins_however_it_is_written(store: SqliteStore, tags: str, time: str) -> None:
+    batch = [
+        "footfall,hub=a,sensor=b entries=1i,exits=1i 7",
+        "footfall,hub=a,sensor=b entries=2i 7",
+        f"footfall,{tags} entries=3i,exits=3i {time}",
+    ]
+    store.prepare()
+    assert store.write("\n".join(batch).encode()) == Accepted()
+    assert [point.fields for point in read(store, "footfall")] == [{"entries": 3, "exits": 3}]

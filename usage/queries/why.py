@@ -174,8 +174,8 @@ def _sensor(
     waits: bool,
 ) -> SensorDay:
     readings = expected.readings
-    received, due = expected.received(day.span), expected.due(day.span, now_ns)
     times = readings.within(day.span) if readings else ()
+    received, due = len(times), expected.due(max(0, min(now_ns, day.span.stop_ns) - day.span.start_ns))
     left_out = readings.left_out(day.span) if readings else []
     return SensorDay(
         expected.sensor,
