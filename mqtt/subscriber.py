@@ -69,6 +69,8 @@ class Subscriber:
         self._had_session = bool(filters_before)
         self._may_repeat = False
         self._abandoned = set(filters_before) - set(filters)
+        self._leaving: frozenset[str] = frozenset()
+        """Those of the abandoned that the broker was asked to forget, and has not answered for."""
         self._has_new = self._had_session and not set(filters) <= set(filters_before)
         self._is_changing = False
         self._connection = self._new_connection()
@@ -114,7 +116,7 @@ class Subscriber:
         connection.turn(timeout_s)
         if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
-        if self._abandoned and connection.state is State.SUBSCRIBED and not connection.is_unsubscribing:
+        if connection.state is State.SUBSCRIBED and not connection.is_unsubscribing:
             self._unsubscribe_abandoned()
         had_unanswered = connection.has_unanswered
         messages = connection.take_messages()
@@ -146,8 +148,9 @@ class Subscriber:
         """
         if tuple(filters) == self._filters:
             return
-        self._has_new = not set(filters) <= set(self.filters_at_broker)
+        self._has_new = not set(filters) <= set(self.filters_at_broker) - self._leaving
         self._abandoned = (self._abandoned | set(self._filters)) - set(filters)
+        self._leaving -= set(filters)
         self._filters = tuple(filters)
         self._copies = Copies(self._filters)
         if self.connected:
@@ -201,6 +204,7 @@ class Subscriber:
             session=session_present,
         )
         self._asked_for_rest = False
+        self._leaving = frozenset()
         if session_present:
             self._look_for_a_change()  # first, so that whoever remembers the session remembers the doubt
             self._may_repeat = self._on_session_resumed()
@@ -246,8 +250,11 @@ class Subscriber:
         self._wait_until_s = 0.0 if try_3_1_1 else self._monotonic_s() + wait_s
 
     def _unsubscribe_abandoned(self) -> None:
-        self._connection.unsubscribe([self._shared(f) for f in sorted(self._abandoned)])
-        self._abandoned.clear()
+        """Have the broker forget them; until it has answered they may be there, and are remembered."""
+        self._abandoned -= self._leaving
+        self._leaving = frozenset(self._abandoned)
+        if self._leaving:
+            self._connection.unsubscribe([self._shared(f) for f in sorted(self._leaving)])
 
     def _look_for_a_change(self) -> None:
         """What waits was kept for the filters before: it has no copy by a new one that covers its topic first."""

@@ -29,10 +29,12 @@ class Conversation:
     def say(self, data: bytes) -> None:
         self._sock.sendall(data)
 
-    def accept(self) -> None:
-        """Take the connection, without a session."""
+    def accept(self, *, session_present: bool = False) -> None:
+        """Take the connection, with or without a session."""
         body = self.hear(CONNECT)
-        self.say(CONNACK_5 if body[6] == 5 else CONNACK_311)
+        answer = bytearray(CONNACK_5 if body[6] == 5 else CONNACK_311)
+        answer[2] = session_present
+        self.say(bytes(answer))
 
     def grant(self, *codes: int) -> None:
         """Answer the next subscription with these codes."""

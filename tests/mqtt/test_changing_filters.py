@@ -73,7 +73,34 @@ def test_the_old_filters_stay_until_the_broker_has_taken_the_new_ones() -> None:
         assert [*subscriber.filters_at_broker] == ["new/#", "old/#"]
         granted.set()
         until(subscriber, lambda: UNSUBSCRIBE in [head for head, _ in broker.talks[0].heard], "the old filter to go")
-        assert [*subscriber.filters_at_broker] == ["new/#"]
+        until(subscriber, lambda: [*subscriber.filters_at_broker] == ["new/#"], "the broker's answer")
+
+
+def test_an_old_filter_is_remembered_until_the_broker_has_answered_for_it() -> None:
+    """Cut off before that it may still be there, and gives a copy of each message: found by a campaign (seed 45)."""
+    cut = threading.Event()
+
+    def cut_off(talk: Conversation) -> None:
+        talk.accept()
+        talk.grant(1)
+        talk.grant(1)
+        talk.hear(UNSUBSCRIBE)
+        assert cut.wait(DEADLINE_S)
+
+    def answering(talk: Conversation) -> None:
+        talk.accept(session_present=True)
+        talk.grant(1)
+        talk.say(packet(0xB0, talk.hear(UNSUBSCRIBE)[:2] + b"\0\0"))
+        talk.wait()
+
+    with FakeBroker(cut_off, answering) as broker, subscribing(broker.port, filters=["old/#"]) as subscriber:
+        ready(subscriber)
+        subscriber.resubscribe(["new/#"])
+        until(subscriber, lambda: UNSUBSCRIBE in [head for head, _ in broker.talks[0].heard], "the old filter to go")
+        assert [*subscriber.filters_at_broker] == ["new/#", "old/#"]
+        cut.set()
+        until(subscriber, lambda: [*subscriber.filters_at_broker] == ["new/#"], "the broker's answer")
+        assert UNSUBSCRIBE in [head for head, _ in broker.talks[1].heard]
 
 
 @needs_mosquitto
