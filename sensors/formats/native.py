@@ -145,7 +145,8 @@ class NativeParser:
             value = item.get("value")
             time = item.get("time")
             if len(item) == 2 and value is not None and time is not None:  # noqa: PLR2004 - the two just named
-                parsed.append([(self._time_ns(time), {name: value})])
+                time_ns = text_or_number_ns(time) if type(time) is str else self._time_ns(time)
+                parsed.append([(time_ns, {name: value})])
             else:
                 parsed.append([self._sample(item)])
         return parsed
