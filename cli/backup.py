@@ -3,6 +3,7 @@
     FOLDER/buffer.db     buffer and ledger
     FOLDER/quarantine.db refused messages
     FOLDER/store.db      the embedded store, where that is in use
+    FOLDER/accounts.db   who may sign in to the board, passwords hashed
     FOLDER/estate.yaml
     FOLDER/publication-*.json  figures as they were published
     FOLDER/audits.db     counts by hand, where there are any
@@ -30,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.context import DataOption, EstateOption, load_settings, new_app, out
 from cli.publications import PUBLICATIONS
+from dashboards.access.accounts import ACCOUNTS_FILE
 from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
@@ -66,7 +68,7 @@ def backup(folder: FolderArgument, data: DataOption = None, estate: EstateOption
     from schemas.settings import ESTATE_FILE
 
     settings = load_settings(data=data, estate=estate)
-    names = [name for name in OURS if (settings.data_dir / name).exists()]
+    names = [name for name in (*OURS, ACCOUNTS_FILE) if (settings.data_dir / name).exists()]
     if not names:
         raise HubpulseError(f"nothing to back up in {settings.data_dir}: check --data or HUBPULSE_DATA_DIR")
     estate_path = settings.estate or ESTATE_FILE

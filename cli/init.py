@@ -165,6 +165,7 @@ def make_secrets(safe: Safe, estate: Estate, *, names: Iterable[str] = ()) -> No
     token = safe.keep("influxdb/token", _random)
     safe.keep("grafana/influx_token", lambda: token)
     safe.keep("hubpulse/influx_token", lambda: token)
+    safe.keep("hubpulse/board_admin_password", _random)
     _make_accounts(safe, estate)
     _make_certificates(safe, names)
 

@@ -13,11 +13,13 @@ import structlog
 
 from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
+from dashboards.access import Accounts
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
 from dashboards.web.audit_page import audit_routes
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
+from dashboards.web.snapshot import Told
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.broker_losses import losses_of
 from ingest.heartbeat import beat
@@ -58,12 +60,15 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
         open_store=lambda: open_store(settings),
         estate=known,
         hosts=settings.board.hosts,
-        missing=lambda: [
-            *map(str, salvages(settings.data_dir)),
-            *losses_of(settings.data_dir, now_ns=time.time_ns()),
-        ],
+        told=Told(
+            lambda: [*map(str, salvages(settings.data_dir)), *losses_of(settings.data_dir, now_ns=time.time_ns())],
+            lambda: held_back_in(settings.data_dir, now_ns=time.time_ns()),
+        ),
         health=ServiceHealth([store_part(settings)] if parts is None else parts),
-        held_back=lambda: held_back_in(settings.data_dir, now_ns=time.time_ns()),
+        accounts=Accounts(
+            settings.data_dir,
+            admin_password=admin.get_secret_value() if (admin := settings.board.admin_password) else None,
+        ),
     )
     app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
     return BoardServer(app, host=settings.board.host, port=settings.board.port)

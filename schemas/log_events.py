@@ -72,6 +72,8 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
         "More sensors of a hub send readings than are counted: the estate file does not name them.", ("hub", "count")
     ),
     # Board and demo
+    "login": LogEvent("Somebody signed in to the board.", ("account",)),
+    "login_failed": LogEvent("Somebody tried to sign in with a wrong name or password.", ("account",)),
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
     "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),
 }

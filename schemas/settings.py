@@ -30,7 +30,7 @@ from schemas.errors import HubpulseError, choices, shown
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
-_SECRETS = ("password", "token", "client_id", "share_group")
+_SECRETS = ("password", "admin_password", "token", "client_id", "share_group")
 _SECRET_BYTES_MAX = 64 * 1024
 _QUOTED_CHARS_MAX = 12
 """No token is as short as that."""
@@ -194,6 +194,8 @@ class BoardSettings(_SettingsPart):
     port: int = Field(default=8080, ge=0, le=65535)
     hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Names with a dot by which browsers ask for it, as through a proxy: others could be anybody's."""
+    admin_password: SecretStr | None = None
+    """That of the account `admin`, which needs no `hubpulse users add`."""
 
 
 class MetricsSettings(_SettingsPart):

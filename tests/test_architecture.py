@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
-from fastapi.testclient import TestClient
 from jinja2 import ChoiceLoader, DictLoader
 
 import schemas.measures
+from dashboards.access import visitor_of
 from dashboards.web import pages
 from dashboards.web.board import create_board
 from dashboards.web.snapshot import SnapshotSource
@@ -22,6 +22,7 @@ from schemas.measures import Aggregation, Measure
 from sensors.estate_file import parse_estate
 from sensors.registry import Registry
 from stores.sqlite_store import SqliteStore
+from tests.dashboards.here import browser_of
 from tests.real_parts import REPOSITORY
 from tests.sensors.plugin import install
 
@@ -85,12 +86,13 @@ def test_the_page_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pages._ENVIRONMENT, "loader", ChoiceLoader([DictLoader({"start.html": code["html"]}), shipped]))
 
     def add_pages(app: FastAPI, source: SnapshotSource) -> None:
-        exec(code["python"], {"app": app, "source": source, "pages": pages, "HTMLResponse": HTMLResponse})  # noqa: S102 - ours
+        names = {"app": app, "source": source, "pages": pages, "visitor_of": visitor_of}
+        exec(code["python"], names | {"HTMLResponse": HTMLResponse, "Request": Request})  # noqa: S102 - our own page
 
     monkeypatch.setattr("dashboards.web.board._add_pages", add_pages)
     board = create_board(open_store=lambda: SqliteStore(tmp_path / "store.db"), estate=lambda: Estate(name="Leeds"))
 
-    answer = TestClient(board).get("/start")
+    answer = browser_of(board).get("/start")
 
     assert answer.status_code == 200
     assert "0 hubs report here." in answer.text

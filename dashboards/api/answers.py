@@ -14,6 +14,8 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.access import visitor_of
+
 Row = Mapping[str, Any]
 
 ROWS_DEFAULT, ROWS_MAX = 1_000, 10_000
@@ -40,7 +42,9 @@ class Asked(BaseModel):
 
 def answer(request: Request, asked: Asked, names: Sequence[str], rows: Iterable[Row]) -> Response:
     """The rows asked for; where there are more, `next` (JSON) and a `Link` header say where."""
-    page = list(islice(rows, asked.offset, asked.offset + asked.limit + 1))
+    visitor = visitor_of(request)
+    seen = (row for row in rows if "hub" not in row or visitor.sees(row["hub"]))
+    page = list(islice(seen, asked.offset, asked.offset + asked.limit + 1))
     more = len(page) > asked.limit
     del page[asked.limit :]
     following = None

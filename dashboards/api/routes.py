@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from dashboards.access import Role, visitor_of
+from dashboards.access.gate import require
 from dashboards.api import rows
 from dashboards.api.answers import Asked, answer
 from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfHub, Periods, Readings
@@ -30,6 +32,8 @@ class Problem(BaseModel):
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The question can't be answered as it was asked."},
+    401: {"model": Problem, "description": "Nobody is signed in, and there is no token that is known."},
+    403: {"model": Problem, "description": "It is for somebody who sees all hubs."},
     404: {"model": Problem, "description": "There is no hub of that name."},
     503: {"model": Problem, "description": "The store can't be read at the moment: ask again later."},
     # FastAPI would describe its own answer to what can't be read, which is a 400 here.
@@ -80,53 +84,57 @@ class _Api:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
 
     def hubs(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             found = (hub for hub in queries.hub_states() if asked.hub in (None, hub.id))
             return answer(request, asked, rows.HUBS.names, rows.hubs(found))
 
     def sensors(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             found = (sensor for hub, of_hub in queries.sensors.items() if asked.hub in (None, hub) for sensor in of_hub)
             return answer(request, asked, rows.SENSORS.names, rows.sensors(found))
 
     def daily(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             found = queries.stored_daily(*asked.range(queries.today(asked.hub)), hub=asked.hub)
             return answer(request, asked, rows.DAILY.names, rows.daily(found))
 
     def hourly(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             found = queries.stored_hours(*asked.range(queries.today(asked.hub), HOURLY_DAYS_MAX), hub=asked.hub)
             return answer(request, asked, rows.HOURLY.names, rows.hourly(found))
 
     def periods(self, request: Request, asked: Annotated[Periods, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             first, last = asked.range(queries.today(asked.hub), PERIOD_DAYS_MAX)
             found = queries.periods(asked.per, first, last, hub=asked.hub)
             return answer(request, asked, rows.PERIODS.names, rows.periods(found))
 
     def readings(self, request: Request, asked: Annotated[Readings, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             span = asked.span(from_ns(self._clock_ns()))
             found = queries.readings(asked.hub, asked.kind, span, sensor=asked.sensor)
             return answer(request, asked, rows.READINGS.names, rows.readings(asked.kind, found))
 
     def ledger(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
-        with self._asking() as queries:
+        with self._asking(request) as queries:
+            require(request, Role.VIEWER)
             return answer(request, asked, rows.LEDGER.names, rows.ledger(queries.ingests()))
 
     def changes(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(asked.hub) as queries:
+        with self._asking(request, asked.hub) as queries:
             found = queries.changes(*asked.range(queries.today(asked.hub)), hub=asked.hub)
             return answer(request, asked, rows.CHANGES.names, rows.changes(found))
 
     def quarantine(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
-        with self._asking() as queries:
+        with self._asking(request) as queries:
+            require(request, Role.VIEWER)
             return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
 
     @contextmanager
-    def _asking(self, hub: str | None = None) -> Iterator[Queries]:
-        """The queries of a store that is closed afterwards; a hub that nobody knows is not found."""
+    def _asking(self, request: Request, hub: str | None = None) -> Iterator[Queries]:
+        """The queries of a store that is closed afterwards; a hub that this visitor does not know is not found."""
+        if hub is not None and not visitor_of(request).sees(hub):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"no hub {hub!r} that you see")
         with closing(self._open_store()) as store:
             queries = Queries(store, self._estate(), now_ns=self._clock_ns())
             try:

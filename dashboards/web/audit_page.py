@@ -1,6 +1,6 @@
 """The phone page of a count by hand: two large buttons, which go on without a network.
 
-The board has no accounts: who has the secret link of an audit may add presses to it, and nothing else. What is sent
+Who has the secret link of an audit may add presses to it, and nothing else. What is sent
 twice is kept once, by the ids that the page gives its presses.
 """
 

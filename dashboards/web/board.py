@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
@@ -24,15 +24,20 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from dashboards.access import Accounts, Gate, visitor_of
+from dashboards.access.sessions import Sessions
 from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.access import is_host_of_board
+from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
-from dashboards.web.snapshot import SnapshotSource
+from dashboards.web.login import add_login
+from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
 from schemas import MEASURES, Estate
+from schemas.localtime import NS_A_SECOND
 from stores.protocol import Store, StoreError
 
 log = structlog.get_logger()
@@ -40,7 +45,7 @@ log = structlog.get_logger()
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -57,17 +62,18 @@ def create_board(
     clock_ns: Callable[[], int] = time.time_ns,
     max_age_s: float = 5,
     hosts: Collection[str] = (),
-    missing: Callable[[], Sequence[str]] = tuple,
+    told: Told | None = None,
     health: ServiceHealth | None = None,
-    held_back: Callable[[], Sequence[str]] = tuple,
+    accounts: Accounts | None = None,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
-    browsers may ask for it. `missing` tells what is missing: from files that were damaged, and what the broker lost;
-    `held_back` which hubs send more than their limits. `health` is that of the whole process; without it, the board
-    needs the store alone.
+    browsers may ask for it. `told` is
+    told beside the figures. `health` is that of the whole process; without it, the board
+    needs the store alone. `accounts` are those who may sign in; without any, nobody but a browser on this machine sees
+    anything.
     """
     app = FastAPI(
         title="Hubpulse",
@@ -82,15 +88,17 @@ def create_board(
         estate=estate,
         clock_ns=clock_ns,
         max_age_s=max_age_s,
-        missing=missing,
-        held_back=held_back,
+        told=told or Told(),
     )
+    known, sessions = accounts or Accounts(None), Sessions(lambda: clock_ns() / NS_A_SECOND)
+    app.add_middleware(Gate, accounts=known, sessions=sessions, clock_s=lambda: clock_ns() / NS_A_SECOND)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
     app.add_middleware(HeadAnswers)
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     _add_pages(app, source)
+    add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))
     _add_files(app)
@@ -119,25 +127,28 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
 
 def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def estate_page() -> HTMLResponse:
-        snapshot = source.get()
+    def estate_page(request: Request) -> HTMLResponse:
+        visitor = visitor_of(request)
+        snapshot = source.get().of(visitor.hubs)
         if snapshot.empty:
-            return pages.render("empty.html", snapshot=snapshot)
+            return pages.render("empty.html", snapshot=snapshot, visitor=visitor)
         return pages.render(
             "estate.html",
             snapshot=snapshot,
+            visitor=visitor,
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
             chart=charts.entries(snapshot.days, snapshot.now.date(), "People entering, all hubs"),
             days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
-            beside=source.beside.get(),
+            beside=source.beside.get() if visitor.hubs is None else Beside(()),
         )
 
     @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
-    def hub_page(hub_id: str) -> HTMLResponse:
-        snapshot = source.get()
+    def hub_page(request: Request, hub_id: str) -> HTMLResponse:
+        visitor = visitor_of(request)
+        snapshot = source.get().of(visitor.hubs)
         hub = snapshot.hub(hub_id)
         if hub is None:
             raise HTTPException(404, "There is no hub of that name here.")
@@ -145,6 +156,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         return pages.render(
             "hub.html",
             snapshot=snapshot,
+            visitor=visitor,
             hub=hub,
             row=views.hub_row(hub),
             charts=views.hub_charts(hub),

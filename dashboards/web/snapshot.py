@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -83,6 +83,13 @@ class Snapshot:
             hub.state.last_seen_ns is not None or has_data(day.figures) for hub in self.hubs for day in hub.days
         )
 
+    def of(self, hubs: Collection[str] | None) -> Snapshot:
+        """The same for somebody who sees these hubs alone, and so nothing that is of all; None for every hub."""
+        if hubs is None:
+            return self
+        seen = tuple(hub for hub in self.hubs if hub.state.id in hubs)
+        return Snapshot(self.name, self.now, seen, on_other_midnights=self.on_other_midnights & frozenset(hubs))
+
     def hub(self, hub_id: str) -> HubNow | None:
         return next((hub for hub in self.hubs if hub.state.id == hub_id), None)
 
@@ -94,6 +101,14 @@ class Snapshot:
             for day in hub.days:
                 by_date[day.date].append(day)
         return tuple(add_up(by_date[day]) for day in sorted(by_date))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told beside the figures: what damaged files and the broker lost, and which hubs are held back."""
+
+    missing: Callable[[], Sequence[str]] = tuple
+    held_back: Callable[[], Sequence[str]] = tuple
 
 
 class SnapshotSource:
@@ -109,13 +124,11 @@ class SnapshotSource:
         estate: Callable[[], Estate],
         clock_ns: Callable[[], int],
         max_age_s: float,
-        missing: Callable[[], Sequence[str]],
-        held_back: Callable[[], Sequence[str]],
+        told: Told,
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
         self.beside = BesideSource(open_store, estate, clock_ns)
-        self._missing = missing
-        self._held_back = held_back
+        self._told = told
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()
         self._taken_ns: int | None = None
@@ -136,7 +149,7 @@ class SnapshotSource:
         try:
             with closing(self._open_store()) as store:
                 found = take(store, self._estate(), now_ns)
-                return replace(found, missing=tuple(self._missing()), held_back=tuple(self._held_back()))
+                return replace(found, missing=tuple(self._told.missing()), held_back=tuple(self._told.held_back()))
         except StoreError as error:
             return error
 

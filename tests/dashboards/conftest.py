@@ -17,6 +17,7 @@ from schemas.measures import PeopleState
 from stores.lines import Value, encode
 from stores.protocol import Accepted
 from stores.sqlite_store import SqliteStore
+from tests.dashboards.here import browser_of
 from tests.dashboards.month import Month, load
 from tests.real_parts import require
 from tests.servers import Influxd
@@ -157,7 +158,7 @@ def browse(board_over: Callable[..., FastAPI]) -> Callable[..., TestClient]:
     """Make a client of the board over a store."""
 
     def make(filled: Filled, estate: Estate = ESTATE) -> TestClient:
-        return TestClient(board_over(filled, estate), raise_server_exceptions=False)
+        return browser_of(board_over(filled, estate), raise_server_exceptions=False)
 
     return make
 

@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import schemathesis
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
@@ -17,8 +17,10 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from dashboards.access import Accounts, Role
+from dashboards.web.board import create_board
 from schemas import Estate
-from schemas.localtime import midnight_ns, to_ns
+from schemas.localtime import NS_A_SECOND, midnight_ns, to_ns
 from schemas.measures import USAGE_MEASURES
 from stores.lines import encode
 from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line
@@ -196,23 +198,28 @@ def test_the_description_tells_every_figure_and_its_unit(told: Filled, browse: B
     assert "°C" in day["temperature_mean_c"]["description"]
 
 
-def test_every_answer_is_one_that_the_description_has(told: Filled, board_over: Callable[..., FastAPI]) -> None:
-    """Asked for what fits the description, and for what does not."""
-    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", board_over(told, ESTATE))
+def test_every_answer_is_one_that_the_description_has(told: Filled, tmp_path: Path) -> None:
+    """Asked for what fits the description and for what does not, with a token and without."""
+    accounts = Accounts(tmp_path / "accounts")
+    accounts.add("ada", "correct horse battery", Role.ADMIN)
+    token = {"Authorization": f"Bearer {accounts.add_token('ada', 'test', to_ns(NOW) // NS_A_SECOND + 3600)}"}
+    board = create_board(open_store=told.open, estate=lambda: ESTATE, clock_ns=lambda: to_ns(NOW), accounts=accounts)
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", board, headers=token)
     tried = 0
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         for mode in GenerationMode:
-            _try(found.ok().as_strategy(generation_mode=mode))
-            tried += 1
-    assert tried == len(TABLES) * len(GenerationMode)
+            for headers in (token, {}):
+                _try(found.ok().as_strategy(generation_mode=mode), headers)
+                tried += 1
+    assert tried == len(TABLES) * len(GenerationMode) * 2
 
 
-def _try(cases: SearchStrategy[Any]) -> None:
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def _try(cases: SearchStrategy[Any], headers: dict[str, str]) -> None:
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=cases)
     def each(case: Any) -> None:
         # What two parameters may be together (from before to) is said in words alone.
-        case.call_and_validate(headers={"Host": "localhost"}, excluded_checks=[positive_data_acceptance])
+        case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
     each()

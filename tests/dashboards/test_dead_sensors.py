@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from cli.usage import app
@@ -25,6 +24,7 @@ from schemas.measures import PeopleState
 from schemas.settings import InfluxSettings
 from stores.influx_store import InfluxStore
 from tests.dashboards.grafana_queries import questions
+from tests.dashboards.here import browser_of
 from tests.dashboards.test_pages import day_line
 from tests.servers import Influxd
 from tests.usage.given import DAY_NS, MINUTE_NS, Reading, at, put, run_jobs
@@ -181,4 +181,4 @@ def board_line(filled: tuple[Influxd, Path], hub: str) -> str:
     influxd, _ = filled
     known = Estate.model_validate(estate_document())
     board = create_board(open_store=lambda: open_store(influxd), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
-    return day_line(TestClient(board).get(f"/hubs/{hub}").text, DAY)
+    return day_line(browser_of(board).get(f"/hubs/{hub}").text, DAY)

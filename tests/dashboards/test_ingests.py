@@ -4,13 +4,12 @@ import re
 from contextlib import closing
 from typing import Any
 
-from fastapi.testclient import TestClient
-
 from dashboards.web.board import create_board
 from schemas.localtime import NS_A_SECOND, to_ns
 from stores.lines import encode
 from stores.protocol import Accepted
 from tests.dashboards.conftest import ESTATE, NOW, Filled
+from tests.dashboards.here import browser_of
 from tests.dashboards.test_pages import text_of
 
 COUNTS = {"messages_received": 100, "readings_accepted": 90, "readings_stored": 80, "readings_pending": 10}
@@ -25,7 +24,7 @@ def report(known: Filled, name: str, *, age_s: int = 5, **changes: Any) -> None:
 
 def rows(known: Filled) -> list[str]:
     board = create_board(open_store=known.open, estate=lambda: ESTATE, clock_ns=lambda: to_ns(NOW))
-    page = TestClient(board).get("/").text
+    page = browser_of(board).get("/").text
     section = re.search(r'<section class="card" id="ingests".*?</section>', page, flags=re.DOTALL)
     return (
         [text_of(row).strip() for row in re.findall(r"<tr><th scope=\"row\">.*?</tr>", section[0])] if section else []

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
-from fastapi.testclient import TestClient
 
 from cli.app import COMMANDS, FrontDoor
 from dashboards.api import PREFIX
@@ -31,6 +30,7 @@ from tests.cli.command import CommandLine
 from tests.dashboards.conftest import LONDON, NOW, TODAY, day_line, fresh_readings, hub
 from tests.dashboards.drawn import charts_of
 from tests.dashboards.grafana_queries import questions
+from tests.dashboards.here import browser_of
 from tests.dashboards.test_pages import text_of
 from tests.servers import Influxd
 
@@ -85,9 +85,10 @@ OTHER_COMMANDS = {
     ),
     "open-data",  # writes files, whose every row says how it came about
     "rehearse",  # of people who are made up, beside the truth
+    *("users add", "users list", "users remove", "users token"),
 }
 PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
-OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz"}
+OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz", "/login", "/logout"}
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"
@@ -171,7 +172,7 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
     assert routes == OTHER_ROUTES | {"/", "/hubs/{hub_id}"} | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
-    browser = TestClient(board)
+    browser = browser_of(board)
     seen = 0
     for path in PAGES:
         units = units_of(browser.get(path).text)

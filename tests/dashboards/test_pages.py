@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from dashboards.web import pages
 from dashboards.web.board import create_board
-from dashboards.web.snapshot import take
+from dashboards.web.snapshot import Told, take
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
 from schemas.measures import PeopleState
@@ -19,6 +19,7 @@ from stores.lines import encode
 from stores.protocol import StoreError
 from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, NOW, TODAY, Filled
 from tests.dashboards.drawn import charts_of
+from tests.dashboards.here import browser_of
 from usage.sensor_limit import UNNAMED_SENSORS_MAX
 
 Browse = Callable[..., TestClient]
@@ -375,12 +376,14 @@ def test_a_hub_with_more_invented_sensors_than_are_shown_says_how_many(known: Fi
 
 
 def test_the_estate_page_says_what_is_missing_from_damaged_files(known: Filled) -> None:
-    board = create_board(open_store=known.open, estate=lambda: ESTATE, missing=lambda: ["store.db was damaged: <all>"])
-    words = text_of(TestClient(board).get("/").text)
+    told = Told(missing=lambda: ["store.db was damaged: <all>"])
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, told=told)
+    words = text_of(browser_of(board).get("/").text)
     assert "Data is missing store.db was damaged: <all>" in words
 
 
 def test_the_estate_page_names_hubs_that_send_more_than_their_limits(known: Filled) -> None:
-    board = create_board(open_store=known.open, estate=lambda: ESTATE, held_back=lambda: ["beeston: 7 waiting <all>"])
-    words = text_of(TestClient(board).get("/").text)
+    told = Told(held_back=lambda: ["beeston: 7 waiting <all>"])
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, told=told)
+    words = text_of(browser_of(board).get("/").text)
     assert "Held back beeston: 7 waiting <all>" in words

@@ -8,7 +8,6 @@ from threading import Event, Semaphore
 import pytest
 import requests
 from fastapi import FastAPI, Response
-from fastapi.testclient import TestClient
 
 from dashboards.web.board import create_board
 from dashboards.web.connections import ANSWERING_MAX, WAITING_MAX
@@ -16,6 +15,7 @@ from dashboards.web.server import BoardServer
 from dashboards.web.turns import AT_ONCE
 from schemas import HubpulseError
 from tests.dashboards.conftest import ESTATE, Filled
+from tests.dashboards.here import browser_of
 from tests.waiting import wait_until
 
 
@@ -144,4 +144,4 @@ def test_questions_that_take_long_keep_nobody_from_a_page(known: Filled, board_o
 )
 def test_only_who_asks_by_a_name_of_the_board_is_answered(known: Filled, host: str, status: int) -> None:
     board = create_board(open_store=known.open, estate=lambda: ESTATE, hosts=["hubs.example.org"])
-    assert TestClient(board).get("/healthz", headers={"Host": host}).status_code == status
+    assert browser_of(board).get("/healthz", headers={"Host": host}).status_code == status

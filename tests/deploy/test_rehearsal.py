@@ -88,10 +88,20 @@ def containers(
 
 
 def fetch(project: Project, path: str) -> str:
-    """What the board answers to a browser on its address."""
-    url = f"http://{ADDRESSES['board']}:8080{path}"
-    ask = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=30).read())"
-    command = [*project.network.enter(), str(PYTHON), "-Ic", ask, url]
+    """What the board answers to a browser on its address, once its admin has signed in."""
+    origin = f"http://{ADDRESSES['board']}:8080"
+    ask = """
+import sys, urllib.parse, urllib.request
+from http.cookiejar import CookieJar
+origin, path, password = sys.argv[1:]
+browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+assert "Sign in" in browser.open(origin + path if "/api/" not in path else origin, timeout=30).read().decode()
+form = urllib.parse.urlencode({"name": "admin", "password": password, "next": path}).encode()
+request = urllib.request.Request(origin + "/login", form, {"Origin": origin})
+sys.stdout.buffer.write(browser.open(request, timeout=30).read())
+"""
+    password = (project.folder / "deploy/secrets/hubpulse/board_admin_password").read_text()
+    command = [*project.network.enter(), str(PYTHON), "-Ic", ask, origin, path, password]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

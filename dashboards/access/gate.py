@@ -1,0 +1,136 @@
+"""Decides of each request who asks, and whether that one may.
+
+open to all                        /healthz, /readyz, /static, /login
+Authorization: Bearer <token>      the account of the token
+the session's cookie               the account that signed in
+a browser on this machine          looks at everything and changes nothing: a loopback peer that asks for localhost
+itself, through no proxy
+anybody else                       signs in (pages) or is refused (API)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from fastapi import HTTPException, Request
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dashboards.access.accounts import Accounts, Role
+from dashboards.access.sessions import Sessions
+
+COOKIE = "hubpulse_session"
+OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout")
+OPEN_FOLDERS = ("/static/", "/audit/")
+"""Below /audit/ each address is a secret of its own."""
+_READ_ONLY = ("GET", "HEAD")
+_LOCALHOST = ("localhost", "127.0.0.1", "::1")
+_FORWARDED = ("forwarded", "via", "x-real-ip", "x-script-name")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever asks. `name` is "" for a browser on this machine; `hubs` are all that it sees, None for every hub."""
+
+    name: str
+    role: Role
+    hubs: frozenset[str] | None = None
+
+    def sees(self, hub: str) -> bool:
+        """Whether a hub is shown to it."""
+        return self.hubs is None or hub in self.hubs
+
+
+_HERE = Visitor("", Role.VIEWER)
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who asks, as the gate found out."""
+    visitor: Visitor = request.state.visitor
+    return visitor
+
+
+def require(request: Request, role: Role) -> Visitor:
+    """The visitor, who must have the role and see every hub. Raises HTTPException otherwise."""
+    visitor = visitor_of(request)
+    if not visitor.role.includes(role) or visitor.hubs is not None:
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"this is for a {role} who sees all hubs: ask your admin")
+    return visitor
+
+
+class Gate:
+    """The application behind it is asked by visitors alone."""
+
+    def __init__(self, app: ASGIApp, *, accounts: Accounts, sessions: Sessions, clock_s: Callable[[], float]) -> None:
+        self._app, self._accounts, self._sessions, self._clock_s = app, accounts, sessions, clock_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDERS):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        visitor = self._visitor(request)
+        if visitor is None:
+            await _refused(request)(scope, receive, send)
+        elif request.method not in _READ_ONLY and not is_own(request):
+            await JSONResponse({"error": "this came from a page of somebody else's"}, 403)(scope, receive, send)
+        else:
+            scope.setdefault("state", {})["visitor"] = visitor
+            await self._app(scope, receive, send)
+
+    def _visitor(self, request: Request) -> Visitor | None:
+        if given := request.headers.get("authorization"):
+            scheme, _, token = given.partition(" ")
+            account = (
+                self._accounts.of_token(token.strip(), int(self._clock_s())) if scheme.lower() == "bearer" else None
+            )
+            return None if account is None else Visitor(account.name, account.role, account.hubs)
+        name = self._sessions.account(request.cookies.get(COOKIE, ""))
+        # Looked up each time: who was removed, or has another role by now, has it at once.
+        if name is not None and (account := self._accounts.find(name)) is not None:
+            return Visitor(account.name, account.role, account.hubs)
+        return _HERE if request.method in _READ_ONLY and is_here(request) else None
+
+
+def is_here(request: Request) -> bool:
+    """Whether a browser on this machine asks for localhost itself, and no proxy or path of one is in between."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    names = request.headers.keys()
+    return (
+        request.client is not None
+        and _is_loopback(request.client.host)
+        and host in _LOCALHOST
+        and not any(name in _FORWARDED or name.startswith("x-forwarded") for name in names)
+        and not request.scope.get("root_path")
+    )
+
+
+def is_own(request: Request) -> bool:
+    """Whether what changes something was sent by a page of the board: browsers say where a form comes from."""
+    if "authorization" in request.headers:
+        return True
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host") and site == "same-origin"
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _refused(request: Request) -> JSONResponse | RedirectResponse:
+    if request.url.path.startswith("/api/") or request.method not in _READ_ONLY:
+        return JSONResponse(
+            {"error": "sign in, or send a token: Authorization: Bearer hp_... (`hubpulse users token` makes one)"},
+            HTTPStatus.UNAUTHORIZED,
+            {"WWW-Authenticate": "Bearer"},
+        )
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?next={quote(target)}", HTTPStatus.SEE_OTHER)

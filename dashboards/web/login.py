@@ -1,0 +1,98 @@
+"""The pages to sign in and out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from dashboards.access.accounts import NAME_PATTERN, PASSWORD_LENGTH_MAX, Account, Accounts
+from dashboards.access.gate import COOKIE, is_own
+from dashboards.access.sessions import SESSION_S, Sessions, Throttle
+from dashboards.web import pages
+
+log = structlog.get_logger()
+
+FORM_BYTES_MAX = 4096
+_STRANGE = "This form came from a page of somebody else's."
+_WRONG = "That name and password do not fit together."
+
+
+def add_login(app: FastAPI, accounts: Accounts, sessions: Sessions, clock_s: Callable[[], float]) -> None:
+    """Add /login and /logout to an application."""
+    throttle = Throttle(clock_s)
+
+    def page(target: str, problem: str = "", status: int = 200) -> HTMLResponse:
+        has_accounts = bool(accounts.names())
+        return pages.render("login.html", status=status, target=_inside(target), problem=problem, accounts=has_accounts)
+
+    @app.get("/login", response_class=HTMLResponse, include_in_schema=False)
+    def login_page(next: str = "/") -> HTMLResponse:  # noqa: A002 - the name in the address
+        return page(next)
+
+    @app.post("/login", include_in_schema=False)
+    async def login(request: Request) -> Response:
+        form = await _form(request)
+        target, name, password = (form.get(field, "") for field in ("next", "name", "password"))
+        if not is_own(request):
+            raise HTTPException(HTTPStatus.FORBIDDEN, _STRANGE)
+        of = f"account {name[:100]}", f"address {request.client.host if request.client else ''}"
+        if wait_s := throttle.wait_s(*of):
+            answer = page(
+                target, f"Too many wrong passwords: try again in {wait_s:.0f} s.", HTTPStatus.TOO_MANY_REQUESTS
+            )
+            answer.headers["Retry-After"] = str(int(wait_s) + 1)
+            return answer
+        account = await _checked(accounts, name, password)
+        if account is None:
+            throttle.failed(*of)
+            log.warning("login_failed", account=name[:64])
+            return page(target, _WRONG, HTTPStatus.UNAUTHORIZED)
+        throttle.succeeded(*of)
+        log.info("login", account=account.name)
+        secret = sessions.begin(account.name)
+        moved = RedirectResponse(_inside(target), HTTPStatus.SEE_OTHER)
+        is_https = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+        moved.set_cookie(COOKIE, secret, max_age=SESSION_S, httponly=True, samesite="strict", secure=is_https)
+        return moved
+
+    @app.get("/logout", response_class=HTMLResponse, include_in_schema=False)
+    def logout_page() -> HTMLResponse:
+        return pages.render("logout.html")
+
+    @app.post("/logout", include_in_schema=False)
+    def logout(request: Request) -> Response:
+        if not is_own(request):
+            raise HTTPException(HTTPStatus.FORBIDDEN, _STRANGE)
+        sessions.end(request.cookies.get(COOKIE, ""))
+        moved = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        moved.delete_cookie(COOKIE)
+        return moved
+
+
+async def _checked(accounts: Accounts, name: str, password: str) -> Account | None:
+    if re.fullmatch(NAME_PATTERN, name) is None or len(password) > PASSWORD_LENGTH_MAX:
+        return None
+    return await run_in_threadpool(accounts.signed_in, name, password)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a small form."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES_MAX:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large.")
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace"), max_num_fields=10).items()}
+
+
+def _inside(target: str) -> str:
+    """A path of the board: nobody is sent elsewhere after signing in."""
+    fits = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if fits else "/"
