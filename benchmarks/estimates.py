@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
-from usage.estimator import REACH_AFTER, REACH_BEFORE, Estimator
+from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE, Estimator
 from usage.queries import DayFigures
 from usage.rollup import Figures
 

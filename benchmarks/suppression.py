@@ -17,14 +17,14 @@ from random import Random
 from typing import Any
 
 from schemas.measures import PeopleState, named
-from usage.attack import attack
 from usage.calendar import dates
-from usage.cells import FIGURES
-from usage.publication_file import LAYOUT, Content
+from usage.publishing.attack import attack
+from usage.publishing.cells import FIGURES
+from usage.publishing.publication_file import LAYOUT, Content
+from usage.publishing.release import hidden_part, release_of
+from usage.publishing.suppression import SUPPRESSED
 from usage.queries import DayFigures
 from usage.queries.periods import Period
-from usage.release import hidden_part, release_of
-from usage.suppression import SUPPRESSED
 
 PERIODS = ("2026-02", "2026-06", "2026-08", "2026-09", "2026-11", "2027-01")
 BELOW = 5

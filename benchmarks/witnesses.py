@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from benchmarks.estimates import FOLDER, leeds
 from schemas.measurements import DOOR_FIELDS, USAGE_FIELDS
 from schemas.measures import PeopleState
-from usage.cusum import FOUND_DAYS, LOSS, REFERENCE_LAG_DAYS, REFERENCE_MIN, SD_MAX
-from usage.doubts import Doubt, Witness
+from usage.attention.cusum import FOUND_DAYS, LOSS, REFERENCE_LAG_DAYS, REFERENCE_MIN, SD_MAX
+from usage.attention.doubts import Doubt, Witness
+from usage.attention.witnesses import WATCHED_DAYS, Ratio, Watched, hear_witnesses
 from usage.queries.figures import DayFigures, DoorFigures
-from usage.witnesses import WATCHED_DAYS, Ratio, Watched, hear_witnesses
 
 FIRST = date(2024, 1, 1)
 DAYS = [FIRST + timedelta(days=i) for i in range(WATCHED_DAYS)]

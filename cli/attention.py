@@ -19,7 +19,7 @@ def witnesses(
     """
     from cli.attention_views import doubt_as_json, ratio_as_json, ratio_as_text
     from usage import Queries
-    from usage.stored_attention import hear_stored
+    from usage.attention.stored import hear_stored
 
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, wrong_usage():
@@ -52,7 +52,7 @@ def attention(
     """
     from cli.attention_views import doubt_as_json, silence_as_json, silences_as_text
     from usage import Queries
-    from usage.silence_costs import silences
+    from usage.attention.silence_costs import silences
 
     settings = load_settings(data=data, estate=estate)
     known = estate_of(settings)

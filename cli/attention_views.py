@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from usage.doubts import Doubt
-from usage.silences import Silence, percent
+from usage.attention.doubts import Doubt
+from usage.attention.silences import Silence, percent
 
 if TYPE_CHECKING:
-    from usage.witnesses import Ratio
+    from usage.attention.witnesses import Ratio
 
 
 def doubt_as_json(doubt: Doubt) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from cli.tables import Format, write_table
 from schemas.errors import HubpulseError
 
 if TYPE_CHECKING:
-    from usage.open_data import Table
-    from usage.publication_file import Content
+    from usage.publishing.open_data import Table
+    from usage.publishing.publication_file import Content
 
 app = new_app()
 
@@ -34,8 +34,8 @@ def open_data(
     data: DataOption = None,
 ) -> None:
     """Write a publication as open data: CSV and Parquet with a description, library visits, a funder's table."""
-    from usage.open_data import NUMBERS, tables
-    from usage.publication_file import code_of
+    from usage.publishing.open_data import NUMBERS, tables
+    from usage.publishing.publication_file import code_of
 
     folder = load_settings(data=data).data_dir
     content = read_publication(folder, which)
@@ -79,7 +79,7 @@ def _number(value: object) -> object:
 
 def _write(table: Table, folder: Path) -> dict[str, Any]:
     """Write a table as CSV; what describes it for programs."""
-    from usage.open_data import MISSING_VALUES
+    from usage.publishing.open_data import MISSING_VALUES
 
     file = folder / f"{table.name}.csv"
     write_table(table.rows, [field.name for field in table.fields], Format.CSV, file)
@@ -105,7 +105,7 @@ def _checked(file: Path) -> dict[str, Any]:
 
 def _package(content: Content, authority: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
     """The Data Package (specs.frictionlessdata.io/data-package); its licence is for whoever gives it out to add."""
-    from usage.publication_file import code_of
+    from usage.publishing.publication_file import code_of
 
     code, small = code_of(content), content["small"]
     hidden = f" Counts below {small['below']}, and whatever would tell them, are withheld (*)." if small else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import HubpulseError
 
 if TYPE_CHECKING:
-    from usage.publication_file import Content
+    from usage.publishing.publication_file import Content
 
 PUBLICATIONS = "publication-*.json"
 """The files of a data folder, by their code."""
@@ -38,7 +38,7 @@ def found(folder: Path, which: str) -> Path:
 
 def read_publication(folder: Path, which: str) -> Content:
     """A publication by its code or its file. Raises HubpulseError."""
-    from usage.publication_file import read
+    from usage.publishing.publication_file import read
 
     file = found(folder, which)
     return read(file.read_text("utf-8", errors="replace"), str(file))

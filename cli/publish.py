@@ -28,9 +28,9 @@ from cli.context import (
 from cli.publications import RELEASES, all_publications, file_of, read_publication, write_whole
 
 if TYPE_CHECKING:
-    from usage.attack import Attack
-    from usage.publication_file import Content
-    from usage.publications import Comparison
+    from usage.publishing.attack import Attack
+    from usage.publishing.publication_file import Content
+    from usage.publishing.publications import Comparison
 
 app = new_app()
 
@@ -61,9 +61,9 @@ def publish(
 ) -> None:
     """Freeze a period's figures in a file of the data folder, and print the code that reports carry."""
     from usage import Queries, UnknownHubError
-    from usage.publication_file import code_of, to_text
-    from usage.publications import NotOverError, SmallNumbers
-    from usage.publications import publish as freeze
+    from usage.publishing.publication_file import code_of, to_text
+    from usage.publishing.publications import NotOverError, SmallNumbers
+    from usage.publishing.publications import publish as freeze
     from usage.queries import Period
 
     settings = load_settings(data=data, estate=estate)
@@ -117,7 +117,7 @@ def publish(
 
 
 def _given_out(content: Content) -> str:
-    from usage.release import release_of, to_text
+    from usage.publishing.release import release_of, to_text
 
     return to_text(release_of(content))
 
@@ -149,8 +149,8 @@ def _tell_restatement(content: Content) -> None:
 
 def _attack(folder: Path, which: list[str], *, as_json: bool) -> None:
     """Try to recover what publications hide, from what is given out of all of them."""
-    from usage.attack import attack
-    from usage.release import read_release, release_of
+    from usage.publishing.attack import attack
+    from usage.publishing.release import read_release, release_of
 
     releases = [
         read_release(text, name) if (text := _release_text(name)) else release_of(read_publication(folder, name))
@@ -193,8 +193,8 @@ def verify(
 ) -> None:
     """Recompute what was published, and list what is otherwise now and why. Exit code 1 where anything is."""
     from usage import Queries
-    from usage.publication_file import code_of
-    from usage.publications import compare
+    from usage.publishing.publication_file import code_of
+    from usage.publishing.publications import compare
 
     settings = load_settings(data=data, estate=estate)
     content = read_publication(settings.data_dir, which)

@@ -89,7 +89,7 @@ def export(
     from cli import corrected
     from usage import Queries
     from usage.audits.corrections import CORRECTED
-    from usage.suppression import suppress_small
+    from usage.publishing.suppression import suppress_small
 
     if hourly and per is not Per.DAY:
         refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
@@ -265,7 +265,7 @@ def recompute(
     """Compute the roll-ups of these days anew from the readings, and store them."""
     from usage import Queries, RollupWriter
     from usage.calendar import dates
-    from usage.stored_estimates import write_estimates
+    from usage.estimates.stored import write_estimates
 
     begin, end = _range(first, last)
     settings = load_settings(data=data, estate=estate)

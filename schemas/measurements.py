@@ -69,7 +69,7 @@ can be told, has no point."""
 
 _USAGE_DOUBTS = {"change": _F, "found_ns": _I, "until_ns": _I, "witnesses": _I, "moved": _B}
 """Since when (time = that day's midnight) a door counts otherwise than its witnesses let expect, by which share, and up
-to which day; no `sensor`: the hub as a whole. `witnesses` has a bit for each `usage.doubts.Witness`."""
+to which day; no `sensor`: the hub as a whole. `witnesses` has a bit for each `usage.attention.doubts.Witness`."""
 
 _USAGE_SILENCES = {
     "silent": _B,

@@ -29,6 +29,7 @@ from schemas import Estate, HubpulseError, Policy
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, from_ns
 from stores import Store
 from usage.counters import Step
+from usage.estimates.stored import write_estimates
 from usage.expiry import DAY_NS, raw_needed_since_ns
 from usage.hub_faults import HubFaults
 from usage.job_runs import JobRuns
@@ -39,7 +40,6 @@ from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.radio import NO_FRAMES, Frames
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.rows import write
-from usage.stored_estimates import write_estimates
 
 T = TypeVar("T")
 
@@ -244,13 +244,13 @@ class Jobs:
 
     def rank_silences(self, now_ns: int) -> None:
         """Reckon what the silent counters cost this month."""
-        from usage.stored_attention import write_silences  # noqa: PLC0415 - numpy is slow to import
+        from usage.attention.stored import write_silences  # noqa: PLC0415 - numpy is slow to import
 
         write_silences(self._opened(), self._estate(), now_ns=now_ns)
 
     def hear_witnesses(self, now_ns: int) -> None:
         """Hold the counters against their witnesses."""
-        from usage.stored_attention import write_doubts  # noqa: PLC0415 - numpy is slow to import
+        from usage.attention.stored import write_doubts  # noqa: PLC0415 - numpy is slow to import
 
         write_doubts(self._opened(), self._estate(), now_ns=now_ns)
 

@@ -84,7 +84,7 @@ def _to_come(queries: Queries, estate: Estate, hub: str, first: date, last: date
     ahead = [_day_ahead(hub, day, opens=bool(calendar.day(day).open)) for day in dates(first, last)]
     if not any(missing_share(day.figures) for day in ahead):
         return Estimate()
-    from usage.estimator import REACH_BEFORE, Estimator  # noqa: PLC0415 - numpy is slow to import
+    from usage.estimates.estimator import REACH_BEFORE, Estimator  # noqa: PLC0415 - numpy is slow to import
 
     past = queries.stored_daily(first - REACH_BEFORE, first - timedelta(days=1), hub=hub)
     found = Estimator([*past, *ahead]).ahead(hub, [day.date for day in ahead])

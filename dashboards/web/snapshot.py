@@ -21,10 +21,10 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
-from usage.doubts import Doubt
+from usage.attention.doubts import Doubt
+from usage.attention.silences import Silence
 from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
-from usage.silences import Silence
 
 DAYS = 30
 """Days before today that the board shows."""

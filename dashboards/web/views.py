@@ -14,7 +14,7 @@ from dashboards.web.snapshot import HubNow, Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND
-from usage.silences import Silence
+from usage.attention.silences import Silence
 
 WEEK = 7
 

@@ -8,9 +8,9 @@ from dashboards.web.views import notices
 from schemas.localtime import to_ns
 from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled
 from tests.dashboards.test_pages import Browse, text_of
-from usage.attention_rows import doubt_line, silence_line
-from usage.doubts import Doubt, Witness
-from usage.silences import Silence
+from usage.attention.doubts import Doubt, Witness
+from usage.attention.rows import doubt_line, silence_line
+from usage.attention.silences import Silence
 
 SINCE = datetime(2026, 11, 17, 11, 10, tzinfo=ZoneInfo("Europe/London"))
 

@@ -16,11 +16,11 @@ from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import at, estate, put, put_lines
 from tests.usage.test_estimates import figures
-from usage.attention_rows import doubt_line
+from usage.attention.doubts import Doubt, Witness
+from usage.attention.rows import doubt_line
+from usage.attention.silences import Silence
 from usage.calendar import HubCalendar
-from usage.doubts import Doubt, Witness
 from usage.rows import DAILY, row_line
-from usage.silences import Silence
 
 ESTATE = """
 timezone: UTC

@@ -16,12 +16,12 @@ from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at, estate, hub, put_lines
 from usage import Queries
 from usage.estimates import Estimate
-from usage.estimator import Estimator
+from usage.estimates.estimator import Estimator
+from usage.estimates.stored import write_estimates
 from usage.jobs import Jobs
 from usage.queries import DayFigures, Period
 from usage.rollup import Figures
 from usage.rows import DAILY, row_line
-from usage.stored_estimates import write_estimates
 
 FIRST = date(2025, 1, 6)  # a Monday
 WEEKS = 60

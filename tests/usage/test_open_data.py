@@ -17,9 +17,9 @@ from typer.testing import CliRunner, Result
 from benchmarks.suppression import publication, simulated_days
 from cli.open_data import app
 from schemas.measures import PeopleState
-from usage.open_data import NUMBERS, statement, tables
-from usage.publication_file import Content, code_of, to_text
-from usage.release import release_of
+from usage.publishing.open_data import NUMBERS, statement, tables
+from usage.publishing.publication_file import Content, code_of, to_text
+from usage.publishing.release import release_of
 
 PERIOD = "2026-09"
 SEED = 9

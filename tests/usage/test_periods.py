@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
 from usage.estimates import Estimate
+from usage.publishing.suppression import suppress_small, suppressed
 from usage.queries import DayFigures
 from usage.queries.periods import Period, periods
-from usage.suppression import suppress_small, suppressed
 
 
 def day(text: str, hub: str = "armley", **figures: float | bool | None) -> DayFigures:

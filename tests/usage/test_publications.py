@@ -23,8 +23,8 @@ from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at, estate, hub, mark, put, run_jobs
 from usage import Queries
 from usage.jobs import Jobs
-from usage.publication_file import Content, code_of, read, to_text
-from usage.publications import Comparison, NotOverError, compare, publish
+from usage.publishing.publication_file import Content, code_of, read, to_text
+from usage.publishing.publications import Comparison, NotOverError, compare, publish
 from usage.queries import Period
 from usage.queries.figures import HubFigures
 from usage.rollup import Rollup
@@ -198,7 +198,7 @@ def test_other_rules_of_estimating_are_told_though_no_day_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = frozen(store)
-    monkeypatch.setattr("usage.estimator._NEIGHBOURS_MIN", 99)
+    monkeypatch.setattr("usage.estimates.estimator._NEIGHBOURS_MIN", 99)
     found = held_against(content, store)
     assert (found.restated, found.holds) == ((), False)
     assert "beeston: entries_estimated 80 -> None" in found.rules

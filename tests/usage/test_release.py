@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from benchmarks.suppression import BELOW, PERIODS, only_small, protected, publication, run, simulated_days
 from schemas import HubpulseError
 from schemas.measures import PeopleState
-from usage.attack import attack
-from usage.cells import ALL_HUBS, FIGURES, Grid
-from usage.disclosure import _Hiding, hide
-from usage.publication_file import Content, code_of
+from usage.publishing.attack import attack
+from usage.publishing.cells import ALL_HUBS, FIGURES, Grid
+from usage.publishing.disclosure import _Hiding, hide
+from usage.publishing.publication_file import Content, code_of
+from usage.publishing.release import read_release, release_of, to_text
 from usage.queries import DayFigures
 from usage.queries.periods import Period
-from usage.release import read_release, release_of, to_text
 
 TRIED = 1000
 

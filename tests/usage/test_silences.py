@@ -16,11 +16,11 @@ from stores.sqlite_store import SqliteStore
 from tests.usage.given import at, estate, hub, put, put_lines
 from tests.usage.test_estimates import DAYS, HUBS, figures, noisy
 from usage import Queries
+from usage.attention.silence_costs import silences
+from usage.attention.silences import Silence, ranked
 from usage.jobs import Jobs
 from usage.queries import DayFigures
 from usage.rows import DAILY, DAILY_DOOR, row_line
-from usage.silence_costs import silences
-from usage.silences import Silence, ranked
 
 TODAY = date(2026, 2, 13)  # a Friday; its month is over within three weeks
 NOON_NS = at(f"{TODAY}T12:00")

@@ -30,14 +30,14 @@ from stores import Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import at, estate, hub, put_lines
 from usage import Queries
-from usage.attention_rows import DOUBTS
-from usage.cusum import SD_MAX, days_until_found, detectable_loss, watch
-from usage.doubts import Doubt, Witness
+from usage.attention.cusum import SD_MAX, days_until_found, detectable_loss, watch
+from usage.attention.doubts import Doubt, Witness
+from usage.attention.rows import DOUBTS
+from usage.attention.witnesses import Watched, hear_witnesses
 from usage.jobs import Jobs
 from usage.queries import DayFigures, DoorFigures
 from usage.rollup import Figures
 from usage.rows import DAILY, row_line
-from usage.witnesses import Watched, hear_witnesses
 
 HUBS, SEEDS = 12, (1, 2, 3)
 FEW = 5

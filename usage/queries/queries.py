@@ -9,9 +9,10 @@ from functools import cached_property
 from schemas import KINDS, Estate, HubpulseError, Kind
 from schemas.localtime import NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 from stores import SeriesChunk, Store
-from usage.attention_rows import read_doubts, read_silences, silences_span
+from usage.attention.doubts import DOUBT_DAYS_MAX, Doubt
+from usage.attention.rows import read_doubts, read_silences, silences_span
+from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
-from usage.doubts import DOUBT_DAYS_MAX, Doubt
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
 from usage.queries.figures import (
@@ -32,7 +33,6 @@ from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
 from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
-from usage.silences import Silence, ranked
 
 
 class OtherMidnightsError(HubpulseError):
@@ -90,7 +90,7 @@ class Queries:
         """The days that estimates of these go by, themselves included; none where nothing is missing."""
         if not any(missing_share(day.figures) for day in days):
             return []
-        from usage.estimator import REACH_AFTER, REACH_BEFORE  # noqa: PLC0415 - numpy is slow to import
+        from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE  # noqa: PLC0415 - numpy is slow to import
 
         first, last = min(day.date for day in days) - REACH_BEFORE, max(day.date for day in days) + REACH_AFTER
         around = {(day.hub, day.date): day for day in self.stored_daily(first, last) if day.date < self.today(day.hub)}
@@ -281,7 +281,7 @@ def estimates_by(known: Collection[DayFigures], days: Collection[DayFigures]) ->
     """Tells what is missing from days, by the days that are known."""
     if not any(missing_share(day.figures) for day in days):
         return lambda _hub, _days: Estimate()
-    from usage.estimator import Estimator  # noqa: PLC0415 - numpy is slow to import
+    from usage.estimates.estimator import Estimator  # noqa: PLC0415 - numpy is slow to import
 
     return Estimator(known).of
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from schemas import Estate, Kind
 from schemas.localtime import NS_A_SECOND, Span, from_ns
 from stores import Store
+from usage.attention.doubts import Doubt
 from usage.calendar import Day, HubCalendar
 from usage.completeness import Expectation, expectations
 from usage.counters import Correction
-from usage.doubts import Doubt
 from usage.estimates import Estimate, Estimates
 from usage.journal import (
     Change,

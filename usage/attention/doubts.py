@@ -1,4 +1,4 @@
-"""What a doubt about a counter is: since a day it counts otherwise than its witnesses; `usage.witnesses` finds them."""
+"""What a doubt about a counter is: since a day it counts otherwise than its witnesses; `witnesses` finds them."""
 
 from __future__ import annotations
 

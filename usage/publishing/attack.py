@@ -16,8 +16,8 @@ from math import gcd, inf
 from typing import Any
 
 from usage.calendar import dates
-from usage.cells import ALL_HUBS, DAY, FIGURES, Base
-from usage.suppression import SUPPRESSED
+from usage.publishing.cells import ALL_HUBS, DAY, FIGURES, Base
+from usage.publishing.suppression import SUPPRESSED
 
 _ROUNDS_MAX = 100
 _GIVEN, _TARGET = -1, -2

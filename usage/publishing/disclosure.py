@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from usage.cells import Base, Cell, Counts, Grid, days_of, total
+from usage.publishing.cells import Base, Cell, Counts, Grid, days_of, total
 
 _DAYS_TRIED = 7
 """From how many days of a longer unit an exchange is sought."""

@@ -1,6 +1,6 @@
 """Holds every door counter and hub against its witnesses: Wi-Fi, exits, the other hubs and, where it follows, CO2.
 
-Each witness gives a daily ratio, whose logarithm `usage.cusum` looks at. A day is comparable where the hub was open and
+Each witness gives a daily ratio, whose logarithm `cusum` looks at. A day is comparable where the hub was open and
 its people were counted (`people_state` is `counted`), and the witness was there, too: an outage of the Wi-Fi is none
 of the door. The alarms by chance of all the ratios of a hub, of both sides together, are at most one a year.
 """
@@ -15,9 +15,9 @@ from math import exp, expm1, log1p
 import numpy as np
 
 from schemas.measures import PeopleState
-from usage.cusum import SD_MAX, Bools, Course, Numbers, Shift, days_until_found, detectable_loss, watch
-from usage.doubts import Doubt, Witness
-from usage.estimator import median_of_others
+from usage.attention.cusum import SD_MAX, Bools, Course, Numbers, Shift, days_until_found, detectable_loss, watch
+from usage.attention.doubts import Doubt, Witness
+from usage.estimates.estimator import median_of_others
 from usage.queries.figures import DayFigures, DoorFigures
 from usage.rollup import Figures
 

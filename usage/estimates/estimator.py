@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.measures import PeopleState
-from usage.estimates import UNKNOWN, Estimate, Method, missing_share
+from usage.estimates.estimate import UNKNOWN, Estimate, Method, missing_share
 from usage.queries.figures import DayFigures
 
 WEEKS_BEFORE, WEEKS_AFTER = 13, 4

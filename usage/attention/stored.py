@@ -11,11 +11,11 @@ from datetime import timedelta
 from schemas import Estate
 from schemas.localtime import Span, day_span
 from stores import Store
-from usage.attention_rows import DOUBTS, SILENCES, doubt_line, read_doubts, read_silences, silence_line, silences_span
+from usage.attention.rows import DOUBTS, SILENCES, doubt_line, read_doubts, read_silences, silence_line, silences_span
+from usage.attention.silence_costs import silences
+from usage.attention.witnesses import WATCHED_DAYS, Watched, hear_witnesses
 from usage.queries import Queries
 from usage.rows import write
-from usage.silence_costs import silences
-from usage.witnesses import WATCHED_DAYS, Watched, hear_witnesses
 
 KEPT_DAYS = WATCHED_DAYS // 2
 """Doubts that began longer ago stay as they were found: what came before them is beyond what is looked at."""

@@ -1,4 +1,4 @@
-"""Doubts and silences as they rest in the store; `usage.stored_attention` writes them."""
+"""Doubts and silences as they rest in the store; `usage.attention.stored` writes them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from schemas.localtime import Span, day_span, from_ns, local_day, to_ns
 from stores import Store
 from stores.lines import encode
-from usage.doubts import Doubt, bits_of, of_bits
-from usage.silences import Silence
+from usage.attention.doubts import Doubt, bits_of, of_bits
+from usage.attention.silences import Silence
 
 DOUBTS, SILENCES = "usage_doubts", "usage_silences"
 _MONTH_AND_ZONE = timedelta(days=33)

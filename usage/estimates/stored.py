@@ -13,7 +13,7 @@ from schemas import Estate
 from schemas.localtime import NS_A_SECOND, Span, day_span
 from stores import Store
 from stores.lines import encode
-from usage.estimates import Method
+from usage.estimates.estimate import Method
 from usage.queries import Queries
 from usage.rows import ESTIMATES, read_estimates, write
 

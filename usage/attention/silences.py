@@ -1,4 +1,4 @@
-"""What a silent counter costs: how well the month can still be stated; `usage.silence_costs` reckons it."""
+"""What a silent counter costs: how well the month can still be stated; `usage.attention.silence_costs` reckons it."""
 
 from __future__ import annotations
 

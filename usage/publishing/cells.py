@@ -1,7 +1,7 @@
 """The cells of a publication: what one hub, or all hubs together, counted on a day or over a whole week, month...
 
 Weeks cut across months, so that the cells are no tree: two tables that share their days. Whoever hides a cell has to
-think of every sum that it is part of (`usage.disclosure`), and whoever wants it back tries them (`usage.attack`).
+think of every sum that it is part of (`disclosure`), and whoever wants it back tries them (`attack`).
 """
 
 from __future__ import annotations

@@ -18,11 +18,19 @@ from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import named
 from usage.estimates import ESTIMATED
-from usage.publication_file import LAYOUT, Content, code_of, days_around, frozen_around, hash_of, published_days
+from usage.publishing.publication_file import (
+    LAYOUT,
+    Content,
+    code_of,
+    days_around,
+    frozen_around,
+    hash_of,
+    published_days,
+)
+from usage.publishing.release import hidden_part
 from usage.queries import DayFigures, Queries
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.queries import estimates_by
-from usage.release import hidden_part
 
 _STATUS = ("final", "revision")
 

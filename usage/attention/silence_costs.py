@@ -1,7 +1,7 @@
 """Which silence costs most: the interval of this month as it is, and as it would be were a counter to stay silent.
 
 The days to come are taken for days on which the counter's door is not counted: of the hub's people as many are missing
-as usually come by that door. What they are off by is what `usage.estimator` finds for such days.
+as usually come by that door. What they are off by is what `usage.estimates.estimator` finds for such days.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from schemas import Estate, Kind
 from schemas.localtime import from_ns
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import COUNTED_MIN, PeopleState
+from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar, dates
 from usage.estimates import Estimate, missing_share
-from usage.estimator import REACH_BEFORE, Estimator
+from usage.estimates.estimator import REACH_BEFORE, Estimator
 from usage.queries import DayFigures, DoorFigures, Queries, SensorState
 from usage.rollup import Figures
-from usage.silences import Silence, ranked
 
 AHEAD_DAYS = 7
 SHARE_DAYS = 56

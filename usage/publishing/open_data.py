@@ -1,6 +1,6 @@
 """A publication as open data: tables with what each column means, and with each figure how it came about.
 
-Everything is made of the release (`usage.release`): what it hides, no table shows. The tables follow Table Schema
+Everything is made of the release (`release`): what it hides, no table shows. The tables follow Table Schema
 (specs.frictionlessdata.io/table-schema); that of physical visits is the one of public libraries
 (schema.librarydata.uk/physical-visits), whose column `Count type` says in plain words how was counted.
 """
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from usage.cells import ALL_HUBS, DAY, FIGURES
 from usage.estimates import ESTIMATED, in_words
-from usage.publication_file import Content, hash_of
+from usage.publishing.cells import ALL_HUBS, DAY, FIGURES
+from usage.publishing.publication_file import Content, hash_of
+from usage.publishing.release import release_of
+from usage.publishing.suppression import SUPPRESSED
 from usage.queries import Period
-from usage.release import release_of
-from usage.suppression import SUPPRESSED
 
 MISSING_VALUES = ("", SUPPRESSED)
 """What stands where there is no number: nothing is known, or it is withheld."""

@@ -1,4 +1,4 @@
-"""What an estimate of people whom nobody counted is; `usage.estimator` makes them."""
+"""What an estimate of people whom nobody counted is; `usage.estimates.estimator` makes them."""
 
 from __future__ import annotations
 
