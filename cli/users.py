@@ -112,7 +112,7 @@ def token(
 ) -> None:
     """Make a token by which a program asks the API as this account. It is printed once."""
     accounts = _accounts(load_settings(data=data))
-    print(accounts.add_token(name, label, int(time.time()) + days * _DAY_S))
+    out.print(accounts.add_token(name, label, int(time.time()) + days * _DAY_S))
 
 
 def _accounts(settings: Settings) -> Accounts:

@@ -36,6 +36,8 @@ class Sessions:
 
     def account(self, secret: str) -> str | None:
         """Whose session it is, while it lasts."""
+        if not secret:
+            return None
         with self._lock:
             account, until_s = self._open.get(_digest(secret), ("", 0.0))
         return account if self._clock_s() < until_s else None

@@ -81,8 +81,8 @@ def test_passwords_are_long_random_and_unlike_each_other(installed: Installation
     ours = {text for name, text in installed.files().items() if is_password(name) and name not in COPIES}
     others = {text for name, text in installation.files().items() if is_password(name)}
 
-    # influxdb 2, grafana, ingest, simulator, gateway, and one for each hub
-    assert len(ours) == 6 + len(HUBS)
+    # influxdb 2, grafana, ingest, simulator, gateway, the board's admin, and one for each hub
+    assert len(ours) == 7 + len(HUBS)
     assert ours & others == set()
     assert {len(text) for text in ours} == {64}
 

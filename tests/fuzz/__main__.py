@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.fuzz.strategies import CORPUS, STRATEGIES
 from tests.fuzz.targets import TARGETS
 
-CPU_MAX_S = 0.050
+CPU_MAX_S = {name: 2.0 if name == "board" else 0.050 for name in TARGETS}
+"""Of an example; a question to the board may be of years, and two are worked on at a time."""
 MEMORY_MAX_BYTES = 64 * 1024**2
 _MEMORY_EVERY = 100
 _TRIES = 3
@@ -40,7 +41,7 @@ def cpu_s(name: str, data: bytes) -> float:
         before_s = time.process_time()
         TARGETS[name](data)
         least_s = min(least_s, time.process_time() - before_s)
-        if least_s <= CPU_MAX_S:
+        if least_s <= CPU_MAX_S[name]:
             break
     return least_s
 
@@ -66,7 +67,7 @@ def try_examples(name: str, examples: int) -> None:
         nonlocal slowest, largest
         taken_s = cpu_s(name, data)
         slowest = max(slowest, taken_s)
-        assert taken_s <= CPU_MAX_S, f"{taken_s * 1000:.0f} ms of CPU"
+        assert taken_s <= CPU_MAX_S[name], f"{taken_s * 1000:.0f} ms of CPU"
         if next(numbers) % _MEMORY_EVERY == 0:
             taken_bytes = memory_bytes(name, data)
             largest = max(largest, taken_bytes)
