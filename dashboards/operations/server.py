@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import structlog
 
+from dashboards.access.hosts import is_host_of_board
 from dashboards.operations.health import ServiceHealth
-from dashboards.web.access import is_host_of_board
 
 log = structlog.get_logger("hubpulse")
 

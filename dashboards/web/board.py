@@ -25,12 +25,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboards.access import Accounts, Gate, visitor_of
+from dashboards.access.hosts import is_host_of_board
 from dashboards.access.sessions import Sessions
 from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.web import assets, charts, pages, tables, views
-from dashboards.web.access import is_host_of_board
 from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
 from dashboards.web.login import add_login

@@ -49,7 +49,7 @@ _started: list["SyncRecorder"] = []
 
 
 class SyncRecorder:
-    """Keeps a copy of each database and log of this process, as it was last synced, in a folder, by inode."""
+    """Keeps a copy of each database and log of this process, as it was last synced, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -123,8 +123,11 @@ class _Table:
 
 
 def copy_of(folder: Path, path: Path) -> Path:
-    """Where the copy of a file is. Raises FileNotFoundError."""
-    return folder / str(path.stat().st_ino)
+    """Where the copy of a file is. Raises FileNotFoundError.
+
+    By its name, too: a file that was made elsewhere and moved here may have the inode of one that is gone.
+    """
+    return folder / f"{path.stat().st_ino}-{path.name}"
 
 
 def power_cut(folder: Path, data: Path) -> None:
