@@ -33,15 +33,23 @@ def compare(
     ] = "before",
     hub: HubOption = None,
     counter_error: Annotated[
-        float,
-        typer.Option("--counter-error", min=0, max=1, help="What a count may be off by, as a share: 0.03 is 3 %."),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--counter-error",
+            min=0,
+            max=1,
+            help="What a count may be off by, as a share: 0.03 is 3 %.",
+            show_default="by the counters' audits",
+        ),
+    ] = None,
     data: DataOption = None,
     estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a period with another, on days and hubs that both have, and say whether a change is usual."""
     from cli.comparing_views import compared_as_json, compared_as_text
+    from usage.audits import AuditFile
+    from usage.audits.corrections import errors_by_hub
     from usage.comparing import DateRange
     from usage.comparing import compare as compared
 
@@ -53,8 +61,13 @@ def compare(
             other = asked.year_before()
         case _:
             other = parsed("--against", DateRange.parse, against)
-    with _asking(load_settings(data=data, estate=estate), hub, asked, other) as (queries, known):
-        errors = dict.fromkeys(queries.hubs(hub), counter_error)
+    settings = load_settings(data=data, estate=estate)
+    with _asking(settings, hub, asked, other) as (queries, known):
+        if counter_error is None:
+            with AuditFile(settings.audits_folder) as file:
+                errors = errors_by_hub(known, file.all(), asked.last)
+        else:
+            errors = dict.fromkeys(queries.hubs(hub), counter_error)
         found = compared(queries, known, asked, other, hub=hub, counter_errors=errors)
     if as_json:
         print(json.dumps(compared_as_json(found), indent=2))

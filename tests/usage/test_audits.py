@@ -3,6 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ from schemas.localtime import NS_A_SECOND, Span
 from tests.usage.given import MINUTE_NS, Reading, at, estate, hub, run_of
 from tests.usage.standing import stand
 from usage.audits.comparison import Compared, Line, Sample, compare, samples
+from usage.audits.corrections import errors_by_hub
 from usage.audits.equivalence import Verdict, judge, people_needed
 from usage.audits.finishing import judged
-from usage.audits.records import Audit, AuditError, AuditFile, Press, What, observed
+from usage.audits.records import Audit, AuditError, AuditFile, Press, What, device_of, observed
 from usage.calendar import HubCalendar
 from usage.plan import HubPlan
 from usage.readings import by_sensor
@@ -274,3 +277,24 @@ def test_the_time_that_was_counted_is_from_each_start_to_the_next_stop() -> None
     spans = [((a - T0) // NS_A_SECOND, (b - T0) // NS_A_SECOND) for a, b in observed(presses, T0 + 30 * NS_A_SECOND)]
     assert spans == [(0, 10), (20, 30)]
     assert observed([], T0) == []
+
+
+def test_a_hubs_count_may_be_off_by_what_the_latest_audits_of_its_doors_found() -> None:
+    known = estate(hub(sensors=[{"id": name, "kinds": ["footfall"]} for name in ("door-1", "door-2")]))
+
+    def found(door: str, factor: tuple[float, float, float] | None, verdict: str = "pass", **more: str) -> Audit:
+        result = {"verdict": verdict, "entries": {"factor": factor}, "valid_until": "2027-06-30"} | more
+        return replace(AUDIT, sensor=door, device=device_of(known.hubs[0].sensors[0]), result=result)
+
+    day = date(2026, 12, 1)
+    earlier, latest = found("door-1", (1.0, 0.7, 1.0)), found("door-1", (1.02, 1.0, 1.0404))
+    assert errors_by_hub(known, [earlier, latest], day) == pytest.approx({"armley": 0.02})
+    wider = found("door-2", (1.0, 0.9, 1.03))
+    assert errors_by_hub(known, [latest, wider], day) == pytest.approx({"armley": 0.1})
+    unknown = [
+        found("door-1", None),
+        found("door-1", (1.0, 0.9, 1.1), "not enough"),
+        found("door-1", (1.0, 0.9, 1.1), valid_until="2026-11-30"),
+        replace(latest, device="another"),
+    ]
+    assert [errors_by_hub(known, [each], day) for each in unknown] == [{}] * len(unknown)

@@ -93,6 +93,17 @@ class Corrections:
         return start.astimezone(self._estate.zone_of(audit.hub)).date()
 
 
+def errors_by_hub(estate: Estate, audits: Iterable[Audit], day: date) -> dict[str, float]:
+    """What each hub's count may be off by, as a share: the most of its doors, by their latest audits that hold."""
+    latest = {(audit.hub, audit.sensor): audit for audit in audits if _is_judged(audit) and day <= _last_day(audit)}
+    errors: dict[str, float] = {}
+    for (hub, door), audit in latest.items():
+        if audit.device == device_of(HubPlan.of(estate, hub).sensor(door)):
+            factor, low, high = (audit.result or {})["entries"]["factor"]
+            errors[hub] = max(errors.get(hub, 0.0), high / factor - 1, 1 - low / factor)
+    return errors
+
+
 def _is_judged(audit: Audit) -> bool:
     result = audit.result
     return bool(result and result["verdict"] != Verdict.NOT_ENOUGH and result["entries"]["factor"])
