@@ -131,6 +131,7 @@ class _Judge:
             self._correct_waiting(cause)
         self._waiting = []
         if self._fall is not None and self._fall.rises:
+            self._since_ns = self._steps[self._fall.first].start_ns
             del self._steps[self._fall.first :]  # jitter, or people
 
     def _is_forgotten(self, time_ns: int, total: int) -> bool:

@@ -81,7 +81,12 @@ def test_what_comes_after_a_settled_reading_changes_no_verdict_before_it(
         assert all(step.start_ns >= times_ns[cut - 1] for step in whole.steps[len(part.steps) :])
 
 
+BEFORE_A_MONTH = [(hour * HOUR_NS, total) for hour, total in [(0, 90), (1, 90), (2, 88), (3, 89), (771, 89)]]
+"""A total that had not settled when a month of silence began."""
+
+
 @given(series())
+@example(BEFORE_A_MONTH)
 @settings(max_examples=200, deadline=None)
 def test_steps_follow_each_other_and_count_no_less_than_nobody(readings: list[tuple[int, int]]) -> None:
     times_ns, totals = zip(*readings, strict=True)
