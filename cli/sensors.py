@@ -54,7 +54,6 @@ def list_sensors(
     Only LoRaWAN devices number their frames; without two numbers to compare the loss is empty, since it is not known.
     """
     from usage import Queries
-    from usage.radio import Frames
 
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store:
@@ -62,7 +61,7 @@ def list_sensors(
         hubs = queries.hubs(hub)
         frames = queries.frames(day.date() if day else None, hub=hub)
         rows = [
-            _state_row(state, frames.get((state.hub, state.sensor), Frames(0, 0)))
+            _state_row(state, frames.get((state.hub, state.sensor)))
             for name in hubs
             for state in queries.sensors.get(name, ())
         ]
@@ -83,10 +82,10 @@ def list_sensors(
     out.console.print(table, markup=False)
 
 
-def _state_row(state: SensorState, frames: Frames) -> dict[str, Any]:
+def _state_row(state: SensorState, frames: Frames | None) -> dict[str, Any]:
     from schemas.localtime import rfc3339
 
-    known = frames.lost_share is not None
+    known = frames if frames is not None and frames.lost_share is not None else None
     return {
         "hub": state.hub,
         "sensor": state.sensor,
@@ -96,9 +95,9 @@ def _state_row(state: SensorState, frames: Frames) -> dict[str, Any]:
         "silent": state.silent,
         "battery_pct": state.battery_pct,
         **{name: state.values.get(name) for name in ("rssi_dbm", "snr_db", "spreading_factor")},
-        "frames_received": frames.received if known else None,
-        "frames_lost": frames.lost if known else None,
-        "lost_share": frames.lost_share,
+        "frames_received": known.received if known else None,
+        "frames_lost": known.lost if known else None,
+        "lost_share": known.lost_share if known else None,
     }
 
 
@@ -117,6 +116,39 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         shown("frames_received", "{}"),
         shown("lost_share", "{:.1%}"),
     )
+
+
+@app.command("new", epilog="Example: hubpulse sensors new")
+def new_sensors(
+    hub: Annotated[str | None, typer.Option(help="Only sensors of this hub.")] = None,
+    data: DataOption = None,
+    estate: EstateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the sensors that send readings and that the estate file does not name, each as a line to put into it.
+
+    They are counted all the same; a name in the file says how often they report, and keeps their share when they die.
+    """
+    from usage import Queries
+
+    settings = load_settings(data=data, estate=estate)
+    with closing(store_of(settings)) as store:
+        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        asked = set(queries.hubs(hub))
+        found = [state for state in queries.new_sensors() if state.hub in asked]
+    if as_json:
+        names = ("hub", "sensor", "zone", "kinds", "last_seen", "silent")
+        print(json.dumps([{name: _state_row(state, None)[name] for name in names} for state in found], indent=2))
+        return
+    if not found:
+        out.print("None: the estate file names every sensor that sends readings.")
+    for state in found:
+        row = _state_row(state, None)
+        zone = f", zone: {state.zone}" if state.zone else ""
+        line = f"- {{id: {state.sensor}, kinds: [{', '.join(row['kinds'])}]{zone}}}"
+        out.print(
+            f"{state.hub}: {line}   # last seen {row['last_seen'] or 'never'}{', silent' if state.silent else ''}"
+        )
 
 
 @app.command("forget", epilog="Example: hubpulse sensors forget 'x-*' --hub armley --readings --dry-run")

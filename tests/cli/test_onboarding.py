@@ -62,6 +62,24 @@ def hubpulse(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
 
 
+def test_sensors_that_the_estate_file_does_not_name_are_lines_to_put_into_it(hubpulse: CommandLine) -> None:
+    now_ns = time.time_ns()
+    tags = {"hub": "beeston", "sensor": "air-9", "zone": "cafe"}
+    with closing(SqliteStore(hubpulse.folder / "data" / "store.db")) as store:
+        lines = (
+            encode("footfall", {"hub": "armley", "sensor": "door-1"}, {"entries": 1}, now_ns),
+            encode("footfall", {"hub": "armley", "sensor": "door-1-line2"}, {"entries": 1}, now_ns),
+            encode("co2", tags, {"co2_ppm": 500.0}, now_ns),
+            encode("temperature", tags, {"temperature_c": 20.0}, now_ns),
+        )
+        assert store.write("\n".join(lines).encode()) == Accepted()
+    (new,) = hubpulse.run("sensors", "new", "--json").json
+    assert (new["hub"], new["sensor"], new["kinds"]) == ("beeston", "air-9", ["co2", "temperature"])
+    said = hubpulse.run("sensors", "new").out
+    assert said.startswith("beeston: - {id: air-9, kinds: [co2, temperature], zone: cafe}   # last seen ")
+    assert "names every sensor" in hubpulse.run("sensors", "new", "--hub", "armley").out
+
+
 def test_sensors_are_listed_with_what_the_radio_lost(hubpulse: CommandLine) -> None:
     day_ns = text_ns("2026-05-12T00:00:00Z")
     tags = {"hub": "armley", "sensor": "door-1"}

@@ -72,7 +72,7 @@ OTHER_COMMANDS = {
     *("quarantine list", "quarantine show", "quarantine redrive", "quarantine purge", "backup", "restore", "record"),
     *("dashboards render", "dashboards check", "dashboards push", "simulate verify", "replay"),
     *("sensors pending", "sensors adopt", "sensors import", "sensors forget", "simulate list", "simulate estate"),
-    "sensors list",
+    *("sensors list", "sensors new"),
     *(
         "usage recompute",
         "usage attention",

@@ -15,6 +15,7 @@ from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
+from usage.plan import HubPlan
 from usage.queries.figures import (
     CLOCK_SLACK_NS,
     DayFigures,
@@ -33,6 +34,7 @@ from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
 from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
+from usage.sensor_limit import is_named
 
 
 class OtherMidnightsError(HubpulseError):
@@ -226,6 +228,13 @@ class Queries:
     def sensors(self) -> Mapping[str, tuple[SensorState, ...]]:
         """Every sensor now, by hub: those of the estate file in its order, then the others that sent readings."""
         return self._sensors_now.by_hub
+
+    def new_sensors(self) -> list[SensorState]:
+        """Those that sent readings and that the estate file does not name."""
+        plans = {hub: HubPlan.of(self._estate, hub) for hub in self.sensors}
+        return [
+            state for hub, states in self.sensors.items() for state in states if not is_named(plans[hub], state.sensor)
+        ]
 
     @cached_property
     def _sensors_now(self) -> SensorsNow:
