@@ -63,6 +63,9 @@ def compare(
             other = parsed("--against", DateRange.parse, against)
     settings = load_settings(data=data, estate=estate)
     with _asking(settings, hub, asked, other) as (queries, known):
+        for each in (asked, other):
+            if each.first > queries.today(hub):
+                refuse(f"{each.name} is still to come: ask for a period that has begun")
         if counter_error is None:
             with AuditFile(settings.audits_folder) as file:
                 errors = errors_by_hub(known, file.all(), asked.last)
@@ -122,6 +125,8 @@ def visits(
 
     asked = parsed("--period", DateRange.parse, period)
     with _asking(load_settings(data=data, estate=estate), hub, asked) as (queries, known):
+        if asked.first > queries.today(hub):
+            refuse(f"--period {asked.name} is still to come: ask for one that has begun")
         found = list(visits_of_hubs(queries, known, asked.first, asked.last, hub=hub))
     if as_json:
         print(json.dumps([visits_as_json(each, asked.name) for each in found], indent=2))

@@ -117,6 +117,9 @@ def target_as_text(state: TargetState) -> str:
 def visits_as_text(found: Visits, period: str) -> Iterator[str]:
     """The waterfall."""
     yield f"{found.hub} {period}{_missing(found)}"
+    if found.people is None:
+        yield "     unknown  visits: nobody was counted, which is not zero"
+        return
     for line in found.lines:
         yield f"  {line.people:>+10,}  {line.what}{_missing(found) if line.people > 0 else ''}"
     bounds = (
@@ -140,7 +143,7 @@ def visits_as_json(found: Visits, period: str) -> dict[str, Any]:
     return {
         "hub": found.hub,
         "period": period,
-        "entries": counted.people,
+        "entries": None if found.people is None else counted.people,
         "days_missing": found.days_missing,
         "steps": [asdict(line) for line in others],
         **dict(zip(VISITS, found.told(), strict=True)),

@@ -40,12 +40,13 @@ class Visits:
 
     hub: str
     lines: tuple[Line, ...]
-    people: int
+    people: int | None
+    """None where nobody was counted and nothing can be told of it."""
     low: int | None
     high: int | None
     days_missing: int
 
-    def told(self) -> tuple[int, int | None, int | None]:
+    def told(self) -> tuple[int | None, int | None, int | None]:
         """As `VISITS` names them."""
         return self.people, self.low, self.high
 
@@ -74,6 +75,8 @@ def visits(rules: Sequence[VisitRule], hub: str, rows: Sequence[Figures], missed
     low, high = (
         None if bound is None else waterfall.left(counted, counted + bound) for bound in (missed.low, missed.high)
     )
+    if all(row["entries"] is None for row in rows) and not missed.people:
+        return Visits(hub, tuple(lines), None, None, None, missing)
     return Visits(hub, tuple(lines), sum(line.people for line in lines), low, high, missing)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from schemas.errors import HubpulseError
@@ -86,6 +87,11 @@ class Accounts:
             return Account(ADMIN, Role.ADMIN)
         return next((account for account in self.all() if account.name == name), None)
 
+    def stamp(self, name: str) -> str:
+        """What changes with an account's password; "" where there is none of that name."""
+        known = self._admin_password if name == ADMIN and self._admin_password else self._password_of(name)
+        return "" if known is None else hashlib.sha256(known.encode()).hexdigest()
+
     def signed_in(self, name: str, password: str) -> Account | None:
         """The account that the password is of. Takes as long for a name that nobody has."""
         from argon2 import PasswordHasher  # noqa: PLC0415 - only who signs in needs it
@@ -96,9 +102,8 @@ class Accounts:
             return Account(ADMIN, Role.ADMIN) if is_right else None
         stored = self._password_of(name)
         with _hashing:
-            hasher = PasswordHasher()
             try:
-                hasher.verify(stored or hasher.hash(secrets.token_hex()), password)
+                PasswordHasher().verify(stored or _nobodys_password(), password)
             except (Argon2Error, InvalidHashError):
                 return None
         return self.find(name)
@@ -187,6 +192,14 @@ class Accounts:
             read_only=read_only,
             pragmas={"foreign_keys": 1},
         )
+
+
+@cache
+def _nobodys_password() -> str:
+    """A hash that takes as long to verify as one that is somebody's."""
+    from argon2 import PasswordHasher  # noqa: PLC0415 - only who signs in needs it
+
+    return PasswordHasher().hash(secrets.token_hex())
 
 
 def _account(name: str, role: str, hubs: str | None) -> Account:

@@ -11,6 +11,7 @@ anybody else                       signs in (pages) or is refused (API)
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,7 +30,12 @@ OPEN_FOLDERS = ("/static/", "/audit/")
 """Below /audit/ each address is a secret of its own."""
 _READ_ONLY = ("GET", "HEAD")
 _LOCALHOST = ("localhost", "127.0.0.1", "::1")
-_FORWARDED = ("forwarded", "via", "x-real-ip", "x-script-name")
+_FORWARDED = re.compile(
+    r"forwarded|via|x[-_](forwarded|real|script|client|original|envoy|cluster).*|.*(client|connecting)[-_]ip"
+)
+"""What proxies say of whom they ask for."""
+_OLD_HTTP = "1.0"
+"""Browsers have long spoken 1.1; proxies that say nothing have not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,12 @@ class Gate:
                 self._accounts.of_token(token.strip(), int(self._clock_s())) if scheme.lower() == "bearer" else None
             )
             return None if account is None else Visitor(account.name, account.role, account.hubs)
-        name = self._sessions.account(request.cookies.get(COOKIE, ""))
-        # Looked up each time: who was removed, or has another role by now, has it at once.
-        if name is not None and (account := self._accounts.find(name)) is not None:
-            return Visitor(account.name, account.role, account.hubs)
+        session = self._sessions.account(request.cookies.get(COOKIE, ""))
+        # Looked up each time: who was removed, or has another role or password by now, has it at once.
+        if session is not None and session[1] == self._accounts.stamp(session[0]):
+            account = self._accounts.find(session[0])
+            if account is not None:
+                return Visitor(account.name, account.role, account.hubs)
         return _HERE if request.method in _READ_ONLY and is_here(request) else None
 
 
@@ -104,7 +112,9 @@ def is_here(request: Request) -> bool:
         request.client is not None
         and _is_loopback(request.client.host)
         and host in _LOCALHOST
-        and not any(name in _FORWARDED or name.startswith("x-forwarded") for name in names)
+        and request.scope.get("http_version")
+        != "1.0"  # browsers have long spoken 1.1; proxies that say nothing have not
+        and not any(_FORWARDED.fullmatch(name) for name in names)
         and not request.scope.get("root_path")
     )
 

@@ -23,24 +23,24 @@ class Sessions:
     def __init__(self, clock_s: Callable[[], float]) -> None:
         self._clock_s = clock_s
         self._lock = threading.Lock()
-        self._open: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._open: OrderedDict[bytes, tuple[str, str, float]] = OrderedDict()
 
-    def begin(self, account: str) -> str:
-        """A new session's secret. Beyond the bound the oldest session ends."""
+    def begin(self, account: str, stamp: str) -> str:
+        """A new session's secret; `stamp` is that of the password. Beyond the bound the oldest session ends."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._open[_digest(secret)] = account, self._clock_s() + SESSION_S
+            self._open[_digest(secret)] = account, stamp, self._clock_s() + SESSION_S
             while len(self._open) > SESSIONS_MAX:
                 self._open.popitem(last=False)
         return secret
 
-    def account(self, secret: str) -> str | None:
-        """Whose session it is, while it lasts."""
+    def account(self, secret: str) -> tuple[str, str] | None:
+        """Whose session it is, and with which password it was begun, while it lasts."""
         if not secret:
             return None
         with self._lock:
-            account, until_s = self._open.get(_digest(secret), ("", 0.0))
-        return account if self._clock_s() < until_s else None
+            account, stamp, until_s = self._open.get(_digest(secret), ("", "", 0.0))
+        return (account, stamp) if self._clock_s() < until_s else None
 
     def end(self, secret: str) -> None:
         """End a session."""
@@ -74,8 +74,8 @@ class Throttle:
             for each in of:
                 tries = self._tries.pop(each, None) or _Tries()
                 tries.failed += 1
-                beyond = tries.failed - TRIES_FREE
-                tries.until_s = self._clock_s() + (min(WAIT_MAX_S, 2.0**beyond) if beyond >= 0 else 0.0)
+                beyond = min(tries.failed - TRIES_FREE, WAIT_MAX_S.bit_length())
+                tries.until_s = self._clock_s() + (min(WAIT_MAX_S, 2**beyond) if beyond >= 0 else 0.0)
                 self._tries[each] = tries
             while len(self._tries) > _TRACKED_MAX:
                 self._tries.popitem(last=False)

@@ -48,8 +48,10 @@ class Days(OfHub):
 
 
 class Periods(Days):
-    """Weeks, months... of the days."""
+    """Weeks, months... of days that have to be said: a month that they cut short has the figures of those."""
 
+    first: Annotated[date, Field(alias="from", description="First local day.")]
+    last: Annotated[date, Field(alias="to", description="Last local day.")]
     per: Annotated[Period, Field(description="What days are added up to.")] = Period.MONTH
 
 

@@ -141,5 +141,6 @@ class _Api:
                 if hub is not None:
                     queries.hubs(hub)
             except UnknownHubError as error:
-                raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
+                sees_all = visitor_of(request).hubs is None
+                raise HTTPException(HTTPStatus.NOT_FOUND, str(error) if sees_all else f"no hub {hub!r}") from error
             yield queries

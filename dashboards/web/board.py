@@ -132,13 +132,14 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         snapshot = source.get().of(visitor.hubs)
         if snapshot.empty:
             return pages.render("empty.html", snapshot=snapshot, visitor=visitor)
+        whose = "all" if visitor.hubs is None else "your"
         return pages.render(
             "estate.html",
             snapshot=snapshot,
             visitor=visitor,
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
-            chart=charts.entries(snapshot.days, snapshot.now.date(), "People entering, all hubs"),
+            chart=charts.entries(snapshot.days, snapshot.now.date(), f"People entering, {whose} hubs"),
             days=tables.estate_day_rows(snapshot),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),

@@ -1,6 +1,8 @@
 """Who sees what: on this machine, from elsewhere, with an account, of some hubs, with a token."""
 
+import asyncio
 import re
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,10 +10,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from httpx2 import ASGITransport, AsyncClient
 
 from dashboards.access import Accounts, Role
-from dashboards.access.sessions import SESSION_S, SESSIONS_MAX, TRIES_FREE, Sessions
+from dashboards.access.sessions import SESSION_S, SESSIONS_MAX, TRIES_FREE, Sessions, Throttle
 from dashboards.web.board import create_board
+from dashboards.web.server import BoardServer
 from schemas.localtime import NS_A_SECOND, to_ns
 from tests.dashboards.conftest import ESTATE, NOW, Filled
 from tests.dashboards.here import browser_of
@@ -73,7 +77,10 @@ def test_a_browser_on_this_machine_sees_everything_without_an_account(door: Door
         ("127.0.0.1", "127.0.0.2", {}),
         *(
             ("127.0.0.1", "localhost", {name: "x"})
-            for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Real-IP", "Via", "X-Script-Name")
+            for name in (
+                *("Forwarded", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Real-IP", "Via", "X-Script-Name"),
+                *("CF-Connecting-IP", "True-Client-IP", "X-Client-IP", "X-Original-Host", "X_Forwarded_For"),
+            )
         ),
     ],
 )
@@ -116,6 +123,7 @@ def test_every_route_answers_each_role_as_it_should(door: Door) -> None:
     of_the_whole_estate = {"/api/v1/ledger", "/api/v1/quarantine"}
     for path in paths(door.board):
         query = "?hub=armley&kind=co2" if path.endswith("/readings") else ""
+        query = "?from=2026-11-01&to=2026-11-20" if path.endswith("/periods") else query
         for name, visitor in visitors.items():
             status = visitor.get(path + query).status_code
             expected = 200
@@ -148,7 +156,7 @@ def test_no_secret_can_be_read_out_of_the_file_or_the_memory(door: Door) -> None
     assert b"$argon2id$" in stored
     assert door.accounts.path.stat().st_mode & 0o077 == 0
     sessions = Sessions(lambda: 0.0)
-    assert sessions.begin("ada") not in repr(vars(sessions))
+    assert sessions.begin("ada", "") not in repr(vars(sessions))
 
 
 @pytest.mark.claim("S-93")
@@ -183,6 +191,42 @@ def test_a_wait_doubles_and_ends(door: Door) -> None:
         assert guess() == 401
 
 
+def test_many_guesses_at_once_are_slowed_down_like_one_after_the_other(door: Door) -> None:
+    async def guess_at_once() -> list[int]:
+        transport = ASGITransport(door.board, client=ELSEWHERE)
+        async with AsyncClient(transport=transport, base_url=ORIGIN) as visitor:
+            form, own = {"name": "ada", "password": "a wrong password"}, {"Origin": ORIGIN}
+            answers = await asyncio.gather(*(visitor.post("/login", data=form, headers=own) for _ in range(20)))
+            return [answer.status_code for answer in answers]
+
+    statuses = asyncio.run(guess_at_once())
+    assert statuses.count(401) <= TRIES_FREE
+    assert statuses.count(429) >= 20 - TRIES_FREE
+
+
+def test_nobody_is_locked_out_by_what_others_try_from_elsewhere() -> None:
+    throttle = Throttle(lambda: 0.0)
+    for _ in range(2_000):
+        throttle.failed("account ada from 192.0.2.66")
+    assert throttle.wait_s("account ada from 192.0.2.66") == 900
+    assert throttle.wait_s("account ada from 198.51.100.9", "address 198.51.100.9") == 0
+
+
+def test_a_proxy_that_says_nothing_is_told_by_its_http(door: Door) -> None:
+    with BoardServer(door.board, port=0) as server:
+        port = int(server.url.rsplit(":", 1)[1])
+        for version, status in (("1.0", b"401"), ("1.1", b"200")):
+            asked = f"GET /api/v1/hubs HTTP/{version}\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(asked.encode())
+                assert connection.recv(4096).split(b" ")[1] == status
+
+
+def test_a_form_with_too_many_fields_is_refused(door: Door) -> None:
+    form = {f"field-{number}": "x" for number in range(20)}
+    assert door.stranger().post("/login", data=form, headers={"Origin": ORIGIN}).status_code == 400
+
+
 @pytest.mark.claim("S-94")
 def test_a_page_of_somebody_else_signs_nobody_in_or_out_and_sends_nobody_elsewhere(door: Door) -> None:
     form = {"name": "ada", "password": PASSWORD}
@@ -206,6 +250,8 @@ def test_what_changes_about_an_account_holds_at_once(door: Door) -> None:
     vera, token = door.sign_in("vera"), door.with_token("vera", days=1)
     assert vera.get("/api/v1/hubs").status_code == token.get("/api/v1/hubs").status_code == 200
     door.accounts.add("vera", PASSWORD, Role.VIEWER, ["otley"])
+    assert vera.get("/api/v1/hubs").status_code == 401  # another password ends the sessions begun with the one before
+    vera = door.sign_in("vera")
     for visitor in (vera, token):
         assert [row["hub"] for row in visitor.get("/api/v1/hubs").json()["rows"]] == ["otley"]
     door.now_ns += 2 * 86400 * NS_A_SECOND
@@ -257,9 +303,9 @@ def test_a_form_that_is_too_large_is_not_read_to_its_end(door: Door) -> None:
 def test_sessions_are_bounded_and_the_oldest_goes_first() -> None:
     now_s = 0.0
     sessions = Sessions(lambda: now_s)
-    first, *others = [sessions.begin("ada") for _ in range(SESSIONS_MAX + 1)]
+    first, *others = [sessions.begin("ada", "stamp") for _ in range(SESSIONS_MAX + 1)]
     assert sessions.account(first) is None
-    assert sessions.account(others[0]) == "ada"
+    assert sessions.account(others[0]) == ("ada", "stamp")
     now_s = SESSION_S
     assert sessions.account(others[-1]) is None
 

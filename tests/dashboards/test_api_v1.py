@@ -28,7 +28,8 @@ from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_li
 Browse = Callable[..., TestClient]
 
 TABLES = (
-    "hubs", "sensors", "usage/daily", "usage/hourly", "usage/periods", "readings?hub=armley&kind=footfall", "ledger",
+    "hubs", "sensors", "usage/daily", "usage/hourly", "usage/periods?from=2026-10-21&to=2026-11-20",
+    "readings?hub=armley&kind=footfall", "ledger",
     "changes", "quarantine",
 )  # fmt: skip
 
@@ -164,7 +165,8 @@ def test_head_answers_as_get_does_without_the_body(told: Filled, browse: Browse,
         ("usage/daily?limit=10001", 400),
         ("usage/daily?limit=0", 400),
         ("usage/hourly?from=2026-01-01&to=2026-11-01", 400),
-        ("usage/periods?per=decade", 400),
+        ("usage/periods?per=decade&from=2026-11-01&to=2026-11-20", 400),
+        ("usage/periods?per=month", 400),
         ("usage/periods?from=2020-01-01&to=2026-11-01", 400),
         ("readings?hub=armley&kind=noise", 400),
         ("readings?kind=co2", 400),

@@ -221,6 +221,17 @@ def test_a_number_that_was_shown_before_is_not_hidden_any_more() -> None:
     assert (later["small"]["hidden"], later["small"]["told"]) == ([], [["hub-0", "2026-09-01"]])
 
 
+def test_a_number_that_was_otherwise_when_it_was_shown_is_hidden() -> None:
+    plain = publication(_days([0, 50, 60, 50], [70, 80, 40, 90]), "2026-09", below=None)
+    later = publication(_days([3, 50, 60, 50], [70, 80, 40, 90]), "2026-09", earlier=(plain,))
+    assert later["small"]["told"] == []
+    assert ["hub-0", "2026-09-01"] in later["small"]["hidden"]
+    assert attack([release_of(later)]).recovered == ()
+    shown = {(cell["hub"], cell["period"]): cell["entries"] for cell in release_of(later)["cells"]}
+    # The other days were shown as they are now: what holds the small one can't be shown beside them.
+    assert {shown["hub-0", name] for name in ("2026-09-01", "2026-09")} == {"*"}
+
+
 def test_a_hub_alone_with_few_people_is_hidden_whole() -> None:
     counts = {("a", date(2026, 9, day)): (2, 2, 2) for day in (1, 2)}
     found = hide(counts, Grid(("a",), date(2026, 9, 1), date(2026, 9, 30)), BELOW)

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
+from usage.calendar import dates
 from usage.publishing.cells import Base, Cell, Counts, Grid, days_of, total
 
 _DAYS_TRIED = 7
@@ -35,10 +36,19 @@ Exchange = Sequence[tuple[Base, int]]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published before: its cells, and those of them that it hides."""
+    """What was published before: its cells, what was counted then, and those of the cells that it hides."""
 
     grid: Grid
     hidden: frozenset[Cell] = frozenset()
+    counts: Mapping[Base, Counts] = field(default_factory=dict)
+
+    def shown(self, counts: Mapping[Base, Counts]) -> Iterator[Cell]:
+        """The cells that it shows as they are now: what was restated since, nobody knows by it."""
+        for scope, name in self.grid.cells():
+            bases = [(hub, day) for hub in self.grid.scopes[scope] for day in dates(*days_of(name))]
+            then, now = (total([known[base] for base in bases if base in known]) for known in (self.counts, counts))
+            if (scope, name) not in self.hidden and then == now:
+                yield scope, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ def hide(counts: Mapping[Base, Counts], grid: Grid, below: int, earlier: Iterabl
     """What to hide of a publication; `counts` are of its days and of those of earlier ones that share days with it."""
     before = _linked(grid, earlier)
     hiding = _Hiding(counts, [grid, *(each.grid for each in before)], below)
-    hiding.shown = {cell for each in before for cell in each.grid.cells() if cell not in each.hidden}
+    hiding.shown = {cell for each in before for cell in each.shown(counts)}
     hiding.hidden = {cell for each in before for cell in each.hidden} - hiding.shown
     small = {cell for cell in grid.cells() if hiding.is_small(cell)}
     told = small & hiding.shown

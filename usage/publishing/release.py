@@ -41,8 +41,9 @@ def hidden_part(
     before = []
     for content in earlier:
         grid = grid_of(content)
-        before.append(Published(grid, frozenset(_hidden(content, grid))))
-        known = {(day.hub, day.date): _counts(day.figures) for day in published_days(content)} | known
+        counted = {(day.hub, day.date): _counts(day.figures) for day in published_days(content)}
+        before.append(Published(grid, frozenset(_hidden(content, grid)), counted))
+        known = counted | known
     grid = Grid(tuple(sorted(hubs)), *span)
     found, own = hide(known, grid, below, before), set(grid.cells())
     bases = {_base(cell) for each in before for cell in each.hidden} - {None}
