@@ -106,9 +106,10 @@ def target_as_text(state: TargetState) -> str:
     """A hub's month against its target, in a line."""
     counted = f"{state.counted:,} counted until {state.until}"
     if state.days_missing:
-        counted += f", {state.days_missing} days missing or incomplete"
+        counted += f", {state.days_missing} day{'s' if state.days_missing > 1 else ''} missing or incomplete"
     if state.expected is None:
-        return f"{state.hub} {state.month}: {state.course}: {counted}; too little history to tell of the rest"
+        told = f"{state.hub} {state.month}: {state.course}: {counted}, target {state.target:,}"
+        return told if state.course is Course.REACHED else f"{told}; too little history to tell of the rest"
     whole = f"{state.expected:,} ({state.low:,} to {state.high:,} in nine of ten cases)"
     lead = "in all" if state.course in (Course.REACHED, Course.MISSED) else "expected"
     return f"{state.hub} {state.month}: {state.course}: {counted}; {lead} {whole}, target {state.target:,}"

@@ -74,7 +74,7 @@ def _state(queries: Queries, estate: Estate, month: DateRange, hub: str, target:
     to_come = _to_come(queries, estate, hub, max(until + timedelta(days=1), month.first), month.last)
     expected, low, high = _added(counted, missed, to_come)
     missing = sum(day.figures["people_state"] in (PeopleState.PARTIAL, PeopleState.NONE) for day in days)
-    course = _course(target, low, high, is_over=until == month.last)
+    course = Course.REACHED if counted >= target else _course(target, low, high, is_over=until == month.last)
     return TargetState(hub, month.name, target, until, counted, missing, expected, low, high, course)
 
 

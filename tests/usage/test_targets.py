@@ -47,13 +47,20 @@ def test_a_missing_day_is_in_what_is_expected_and_said(store: Store) -> None:
     put_rows(store, days_of(without(date(2026, 2, 5)), ["armley"], [day for day in DAYS if day <= date(2026, 2, 10)]))
     found = state(store, WHOLE + 100, "2026-02-11T07:00")
     assert (found.expected, found.days_missing) == (WHOLE, 1)
-    assert target_as_text(found).startswith("armley 2026-02: behind: 820 counted until 2026-02-10, 1 days missing")
+    assert target_as_text(found).startswith("armley 2026-02: behind: 820 counted until 2026-02-10, 1 day missing")
 
 
 def test_a_hub_without_history_can_not_be_said(store: Store) -> None:
     put_rows(store, days_of(usual, ["armley"], [date(2026, 2, 9), date(2026, 2, 10)]))
-    found = state(store, 1, "2026-02-11T07:00")
+    found = state(store, WHOLE, "2026-02-11T07:00")
     assert (found.expected, found.course) == (None, Course.UNSAID)
+    assert f"target {WHOLE:,}; too little history" in target_as_text(found)
+
+
+def test_a_target_that_was_passed_is_reached_however_little_is_known(store: Store) -> None:
+    put_rows(store, days_of(usual, ["armley"], [date(2026, 2, 9), date(2026, 2, 10)]))
+    found = state(store, 1, "2026-02-11T07:00")
+    assert (found.expected, found.course) == (None, Course.REACHED)
 
 
 @pytest.mark.parametrize("target, course", [(WHOLE, Course.REACHED), (WHOLE + 1, Course.MISSED)])
