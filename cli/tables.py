@@ -40,6 +40,12 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+def format_of(output: Path | None) -> Format:
+    """The format that a file's name says; CSV where it says none."""
+    suffix = "" if output is None else output.suffix.lower().removeprefix(".")
+    return Format(suffix) if suffix in list(Format) else Format.CSV
+
+
 def write_table(rows: Iterable[Row], names: Sequence[str], form: Format, output: Path | None = None) -> None:
     """Write a table with these columns to a file, or to where the command prints.
 

@@ -28,7 +28,7 @@ from cli.context import (
     progress_bar,
     store_of,
 )
-from cli.tables import Format, Row, write_table
+from cli.tables import Format, Row, format_of, write_table
 
 if TYPE_CHECKING:
     from schemas import Estate
@@ -80,7 +80,10 @@ def export(
     small: Annotated[
         bool, typer.Option("--suppress-small", help="For publication: 1-7 people become *, more the nearest 5.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="csv, json, xlsx or parquet.")] = Format.CSV,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="csv, json, xlsx or parquet.", show_default="by the name of --output, else csv"),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", help="A file to write instead of printing.")] = None,
     data: DataOption = None,
     estate: EstateOption = None,
@@ -91,6 +94,7 @@ def export(
     from usage.audits.corrections import CORRECTED
     from usage.publishing.suppression import suppress_small
 
+    form = form or format_of(output)
     if hourly and per is not Per.DAY:
         refuse(f"--hourly and --per {per} contradict each other: leave one of them out")
     if by_door and by_zone:

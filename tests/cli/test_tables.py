@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.tables import Format, write_table
+from cli.tables import Format, format_of, write_table
 from schemas.errors import HubpulseError
 
 NAMES = ["hub", "date", "entries", "co2_mean_ppm", "final", "people_state"]
@@ -43,6 +43,15 @@ def test_csv_and_json_go_to_a_file_as_they_are_printed(tmp_path: Path, capsys: p
         write_table(ROWS, NAMES, form, tmp_path / "file")
         assert (tmp_path / "file").read_text() == capsys.readouterr().out
     assert json.loads((tmp_path / "file").read_text()) == ROWS
+
+
+@pytest.mark.parametrize(
+    "name, form",
+    [("x.xlsx", Format.XLSX), ("x.PARQUET", Format.PARQUET), ("x.json", Format.JSON), ("x.txt", Format.CSV)],
+)
+def test_a_files_name_says_its_format(name: str, form: Format) -> None:
+    assert format_of(Path(name)) is form
+    assert format_of(None) is Format.CSV
 
 
 def test_csv_has_empty_cells_for_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
