@@ -13,7 +13,7 @@ import structlog
 
 from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
-from dashboards.access import Accounts
+from dashboards.access.accounts import Accounts
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
 from dashboards.web.audit_page import audit_routes

@@ -17,7 +17,7 @@ from schemas import HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND, rfc3339
 
 if TYPE_CHECKING:
-    from dashboards.access import Accounts
+    from dashboards.access.accounts import Accounts
 
 _DAY_S = 86_400
 
@@ -116,7 +116,7 @@ def token(
 
 
 def _accounts(settings: Settings) -> Accounts:
-    from dashboards.access import Accounts
+    from dashboards.access.accounts import Accounts
 
     return Accounts(settings.data_dir)
 

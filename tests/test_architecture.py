@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, DictLoader
 
 import schemas.measures
-from dashboards.access import visitor_of
+from dashboards.access.gate import visitor_of
 from dashboards.web import pages
 from dashboards.web.board import create_board
 from dashboards.web.snapshot import SnapshotSource

@@ -5,8 +5,3 @@ r"""Who may see what on the board and in the API.
 
 Sessions live in the board's memory: after a restart everybody signs in again.
 """
-
-from dashboards.access.accounts import Account, Accounts, Role
-from dashboards.access.gate import Gate, Visitor, visitor_of
-
-__all__ = ["Account", "Accounts", "Gate", "Role", "Visitor", "visitor_of"]

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards.access import visitor_of
+from dashboards.access.gate import visitor_of
 
 Row = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from dashboards.access import Role, visitor_of
-from dashboards.access.gate import require
+from dashboards.access.accounts import Role
+from dashboards.access.gate import require, visitor_of
 from dashboards.api import rows
 from dashboards.api.answers import Asked, answer
 from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfHub, Periods, Readings

@@ -24,7 +24,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from dashboards.access import Accounts, Gate, visitor_of
+from dashboards.access.accounts import Accounts
+from dashboards.access.gate import Gate, visitor_of
 from dashboards.access.hosts import is_host_of_board
 from dashboards.access.sessions import Sessions
 from dashboards.api import PREFIX, add_api

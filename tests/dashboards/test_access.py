@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx2 import ASGITransport, AsyncClient
 
-from dashboards.access import Accounts, Role
+from dashboards.access.accounts import Accounts, Role
 from dashboards.access.sessions import SESSION_S, SESSIONS_MAX, TRIES_FREE, Sessions, Throttle
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer

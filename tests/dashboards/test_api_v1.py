@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from dashboards.access import Accounts, Role
+from dashboards.access.accounts import Accounts, Role
 from dashboards.web.board import create_board
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, midnight_ns, to_ns
