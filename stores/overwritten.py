@@ -16,8 +16,8 @@ from stores.lines import Value, field_text, parse
 from stores.protocol import Overwritten
 
 SUSPECT = "suspect"
-RECENT_MAX = 100_000
-"""How many readings are remembered, at most: a day and a half of 22 hubs with ten sensors each, every five minutes."""
+RECENT_MAX = 75_000
+"""How many readings are remembered, at most: more than a day of 22 hubs with ten sensors each, every five minutes."""
 _READINGS = tuple(f"{kind.value},".encode() for kind in KINDS)
 
 

@@ -34,7 +34,7 @@ class Overwritten(NamedTuple):
 class Accepted:
     """Every line of the batch is stored. `overwritten` has the readings that it gave other values, in order.
 
-    SQLite knows all of them, InfluxDB those among the latest 100,000 that this process wrote.
+    SQLite knows all of them, InfluxDB those among the latest 75,000 that this process wrote.
     """
 
     overwritten: Sequence[Overwritten] = field(default=(), compare=False)
