@@ -9,7 +9,6 @@ import hashlib
 import os
 import secrets
 import sqlite3
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,21 +24,14 @@ ADMIN = "admin"
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 12, 256
 NAME_PATTERN = r"[a-z0-9][a-z0-9._@-]{0,63}"
 _TOKEN_PREFIX = "hp_"  # noqa: S105 - what a token begins with, so that a lost one is recognised
-_hashing = threading.Lock()
-"""A hash takes 64 MB: one at a time, however many try to sign in."""
 
 
 class Role(StrEnum):
-    """What somebody may do; each may do what those before it may."""
+    """What somebody may do. The board only shows so far, so that each sees the same."""
 
     VIEWER = "viewer"
     MANAGER = "manager"
     ADMIN = "admin"
-
-    def includes(self, other: Role) -> bool:
-        """Whether it may do what the other may."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +93,10 @@ class Accounts:
             is_right = secrets.compare_digest(password.encode(), self._admin_password.encode())
             return Account(ADMIN, Role.ADMIN) if is_right else None
         stored = self._password_of(name)
-        with _hashing:
-            try:
-                PasswordHasher().verify(stored or _nobodys_password(), password)
-            except (Argon2Error, InvalidHashError):
-                return None
+        try:
+            PasswordHasher().verify(stored or _nobodys_password(), password)
+        except (Argon2Error, InvalidHashError):
+            return None
         return self.find(name)
 
     def of_token(self, token: str, now_s: int) -> Account | None:

@@ -15,12 +15,12 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.access.gate import visitor_of
+from schemas.csv_cells import csv_cell
 
 Row = Mapping[str, Any]
 
 ROWS_DEFAULT, ROWS_MAX = 1_000, 10_000
 OFFSET_MAX = 10_000_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Form(StrEnum):
@@ -76,12 +76,5 @@ def _csv(names: Sequence[str], rows: Iterable[Row]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(names)
-    table.writerows([_cell(row[name]) for name in names] for row in rows)
+    table.writerows([csv_cell(row[name]) for name in names] for row in rows)
     return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula; yes and no as JSON writes them."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from dashboards.access.accounts import Role
-from dashboards.access.gate import require, visitor_of
+from dashboards.access.gate import require_all_hubs, visitor_of
 from dashboards.api import rows
 from dashboards.api.answers import Asked, answer
 from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfHub, Periods, Readings
@@ -117,7 +116,7 @@ class _Api:
 
     def ledger(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
         with self._asking(request) as queries:
-            require(request, Role.VIEWER)
+            require_all_hubs(request)
             return answer(request, asked, rows.LEDGER.names, rows.ledger(queries.ingests()))
 
     def changes(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
@@ -127,7 +126,7 @@ class _Api:
 
     def quarantine(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
         with self._asking(request) as queries:
-            require(request, Role.VIEWER)
+            require_all_hubs(request)
             return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
 
     @contextmanager

@@ -54,6 +54,11 @@ def test_a_files_name_says_its_format(name: str, form: Format) -> None:
     assert format_of(None) is Format.CSV
 
 
+def test_no_cell_of_a_csv_is_a_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(ROWS, NAMES, Format.CSV)
+    assert [row["hub"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == ["'=1+1", "'@beeston"]
+
+
 def test_csv_has_empty_cells_for_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(ROWS, NAMES, Format.CSV)
     first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))

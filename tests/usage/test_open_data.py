@@ -160,7 +160,10 @@ def test_a_funder_gets_baseline_and_evidence(call: Callable[..., Result], tmp_pa
 
 def cell(**changed: object) -> dict[str, object]:
     people = {"entries": 1680, "entries_estimated": 80, "entries_low": 1740, "entries_high": 1775}
-    return {"days": 30, "days_missing": 1, "method": "weekday_sister", **people, **changed}
+    return {"days": 30, "days_counted": 25, "days_missing": 1, "method": "weekday_sister", **people, **changed}
+
+
+CLOSED = {"entries_estimated": 0, "days_counted": 0, "days_missing": 0}
 
 
 COUNTED = "1,680 people counted by door counters"
@@ -178,6 +181,13 @@ ESTIMATED = f"{COUNTED} and 80 estimated, since on 1 of 30 days not everybody wa
         (cell(entries_estimated="*"), f"{MISSING}, and the estimate of the others is withheld."),
         (cell(entries="*"), "Not shown: counts below 5, and whatever would tell them, are withheld."),
         (cell(entries=None, entries_estimated=0), "Nobody was counted; nothing was estimated."),
+        (cell(entries=0, **CLOSED), "Closed, and nobody was counted."),
+        (cell(entries=3, **CLOSED), "3 people counted by door counters; nothing was estimated."),
+        (
+            cell(entries=0, entries_estimated=0, days_missing=0),
+            "0 people counted by door counters; nothing was estimated.",
+        ),
+        (cell(entries=None, days=0, **CLOSED), "Nothing is known of it."),
     ],
 )
 def test_each_figure_says_truly_how_it_came_about(found: dict[str, object], told: str) -> None:

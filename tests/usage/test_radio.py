@@ -126,6 +126,17 @@ def test_readings_that_still_wait_are_missing_since_the_store_was_away(store: St
     assert found.sensors[0].missing == {Missing.STORE: 44}
 
 
+def test_what_waits_since_today_is_not_missing_from_days_before(store: Store) -> None:
+    now_ns = START_NS + 2 * DAY_NS
+    put_air(store, heard(0, 99))
+    waiting = {"readings_pending": 400, "buffer_oldest_s": 900.0, "balanced": True, "connected": True}
+    put_lines(store, [encode("pipeline_status", {"ingest": "x"}, waiting, now_ns)])
+
+    found = Queries(store, KNOWN, now_ns=now_ns).why("armley", DATE)
+    assert found is not None
+    assert Missing.STORE not in found.sensors[0].missing
+
+
 def test_the_status_of_a_sensor_has_its_losses_of_a_day_as_jobs_counted_them(store: Store) -> None:
     now_ns = START_NS + DAY_NS
     put_air(store, heard(0, 143, *range(50, 86)))

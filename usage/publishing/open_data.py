@@ -65,6 +65,8 @@ def statement(cell: Cell, release: Mapping[str, Any]) -> str:
 def _how(cell: Cell, below: int | None) -> str:
     if cell["entries"] == SUPPRESSED:
         return f"Not shown: counts below {below}, and whatever would tell them, are withheld."
+    if not (cell["entries"] or cell["days_counted"] or cell["days_missing"]):
+        return "Closed, and nobody was counted." if cell["days"] else "Nothing is known of it."
     missing = f"on {cell['days_missing']} of {cell['days']} days not everybody was counted"
     counted = (
         "Nobody was counted" if cell["entries"] is None else f"{cell['entries']:,} people counted by door counters"

@@ -29,6 +29,11 @@ class IngestState:
     silent: bool
     """Whether its last report is more than five minutes old."""
 
+    @property
+    def waiting_since_ns(self) -> int:
+        """Since when the oldest reading has waited."""
+        return self.reported_ns - int(self.waiting_s * NS_A_SECOND)
+
 
 def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
     """Every ingest that reported within a week, in order of their names. Raises StoreError."""

@@ -129,7 +129,10 @@ def why(
     (shown,) = known.days(day, day)
     expected = expectations(readings, local, plan)
     frames = read_frames(store, local.span, hub=hub)
-    waits = any(one.waiting_s > _WAITING_S and not one.silent for one in ingest_states(store, now_ns))
+    waits = any(
+        one.waiting_s > _WAITING_S and not one.silent and one.waiting_since_ns < local.span.stop_ns
+        for one in ingest_states(store, now_ns)
+    )
     overwritten = read_overwritten(store, local.span, hub)
     counters = tuple(_counters(rollup, readings))
     raw_is_gone = has_data(shown.figures) and not has_data(rollup.figures)
