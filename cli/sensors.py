@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _SHOWN_MAX = 5
 _PAUSE_S = 0.01
+_LINE_CHARS = 250
 
 _HELP = "Sensors: how each one is, devices that wait to be adopted, spreadsheets of many, those that somebody made up."
 
@@ -79,7 +80,8 @@ def list_sensors(
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in _cells(row)))
-    out.console.print(table, markup=False)
+    # Who reads it line by line, as grep does, gets a sensor a line.
+    out.console.print(table, markup=False, width=None if out.console.is_terminal else _LINE_CHARS)
 
 
 def _state_row(state: SensorState, frames: Frames | None) -> dict[str, Any]:

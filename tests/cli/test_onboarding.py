@@ -95,7 +95,20 @@ def test_sensors_are_listed_with_what_the_radio_lost(hubpulse: CommandLine) -> N
     assert (door["frames_received"], door["frames_lost"], door["lost_share"]) == (2, 1, 1 / 3)
     (quiet,) = hubpulse.run("sensors", "list", "--hub", "armley", "--json").json
     assert (quiet["frames_received"], quiet["frames_lost"], quiet["lost_share"]) == (None, None, None)
-    assert "33.3%" in hubpulse.run("sensors", "list", "--day", "2026-05-12").out
+    (line,) = hubpulse.run("sensors", "list", "--day", "2026-05-12").out.splitlines()[1:]
+    assert line.split() == [
+        "armley/door-1",
+        "2026-05-12",
+        "04:00,",
+        "silent",
+        "80",
+        "%",
+        "-97",
+        "dBm",
+        "9",
+        "2",
+        "33.3%",
+    ]
 
 
 def test_a_device_is_seen_adopted_and_its_messages_taken(hubpulse: CommandLine) -> None:
