@@ -182,7 +182,7 @@ class Ingest:
             writer.start()
             parts.callback(self._stop_writer, writer, buffer)
             parts.callback(subscriber.close)
-            if not self._estate.is_alive():
+            if self._estate.ident is None:  # it ends by itself, and starts once
                 self._estate.start()
             with closing(self._make_decoding(subscriber, buffer)) as decoding:
                 self._receive(_Way(subscriber, decoding, buffer, writer, session, self._make_intake(buffer)))

@@ -177,6 +177,37 @@ def test_ingest_goes_on_with_what_is_whole(mosquitto: Mosquitto, tmp_path: Path,
         assert reader.ledger.read().balanced
 
 
+@pytest.mark.needs("mosquitto")
+def test_ingest_that_is_stopped_while_it_salvages_ends_cleanly(
+    mosquitto: Mosquitto, tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "estate.yaml").write_text(ESTATE)
+    settings = Settings(
+        data_dir=tmp_path,
+        estate=tmp_path / "estate.yaml",
+        mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port),
+        store="sqlite",
+    )
+    (tmp_path / FILE_NAME).write_bytes(whole)
+    ingest = Running(settings)
+    watching, salvage = ingest.ingest._estate, ingest.ingest._salvage
+
+    def stopped_meanwhile() -> None:
+        ingest.ingest.stop()
+        wait_until(lambda: not watching.is_alive(), DEADLINE_S, "the watch on the estate to end")
+        salvage()
+
+    monkeypatch.setattr(ingest.ingest, "_salvage", stopped_meanwhile)
+    # A page that the writer alone looks at.
+    (tmp_path / FILE_NAME).write_bytes(overwritten(whole, len(whole) // PAGE // 2, 3))
+    ingest.thread.start()
+    ingest.thread.join(DEADLINE_S)
+
+    assert not ingest.thread.is_alive()
+    assert ingest.error is None
+    assert salvages(tmp_path)
+
+
 def test_a_refusal_that_is_not_as_it_was_kept_is_taken_out_and_named(tmp_path: Path, open_buffer: OpenBuffer) -> None:
     """A damaged page in the middle of one: its reason is none of ours."""
     with closing(open_buffer(tmp_path)) as buffer:
