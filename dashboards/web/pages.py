@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
+from schemas import texts
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
 
@@ -19,8 +20,9 @@ _ENVIRONMENT = Environment(
     finalize=lambda value: printable(value, keep="\n\t") if type(value) is str else value,
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
 )
-
+_ENVIRONMENT.install_gettext_callables(texts._, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # of the extension
 
 _ENVIRONMENT.globals.update(
     asset=assets.address,

@@ -172,7 +172,8 @@ class BufferMachine(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """What a kill leaves on the disk: the file and its log as they are."""
-        self.folders.append(Path(shutil.copytree(self.folders[-1], Path(tempfile.mkdtemp(prefix="buffer-")) / "copy")))
+        left = Path(tempfile.mkdtemp(prefix="buffer-"))
+        self.folders.append(Path(shutil.copytree(self.folders[-1], left, dirs_exist_ok=True)))
         self.buffer.close()
         self.buffer = self.open(PLENTY)
 
