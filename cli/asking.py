@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated, NoReturn
 
 import typer
 
 from cli.context import err
+
+_YEARS = range(1990, 2200)
+"""Beyond them a local midnight may be no instant that can be computed with."""
 
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
 
@@ -28,3 +32,22 @@ def refuse(message: str) -> NoReturn:
     """End the command with one line and exit code 2."""
     err.print(f"error: {message}")
     raise typer.Exit(2)
+
+
+def a_range(first: str, last: str) -> tuple[date, date]:
+    """The days from --from to --to."""
+    begin, end = a_date("--from", first), a_date("--to", last)
+    if end < begin:
+        refuse(f"--to {last} is before --from {first}: swap the two")
+    return begin, end
+
+
+def a_date(option: str, text: str) -> date:
+    """The day that an option names."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
+    if day.year not in _YEARS:
+        refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
+    return day

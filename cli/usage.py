@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import HubOption, refuse, wrong_usage
+from cli.asking import HubOption, a_date, a_range, refuse, wrong_usage
 from cli.attention import attention, witnesses
 from cli.comparing import compare, targets, visits
 from cli.context import (
@@ -28,6 +28,7 @@ from cli.context import (
     progress_bar,
     store_of,
 )
+from cli.notes import note, notes
 from cli.tables import Format, Row, format_of, write_table
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ app.command(epilog="Example: hubpulse usage visits --period 2026-10 --hub armley
 app.command(epilog="Example: hubpulse usage witnesses --hub armley")(witnesses)
 app.command(epilog="Example: hubpulse usage attention")(attention)
 
+app.command(epilog='Example: hubpulse usage note armley 2026-10-20 "boiler repaired"')(note)
+app.command(epilog="Example: hubpulse usage notes --hub armley")(notes)
+
 FromOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First local day, such as 2026-10-01.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="DATE", help="Last local day, this one included.")]
-
-_YEARS = range(1990, 2200)
-"""Beyond them a local midnight may be no instant that can be computed with."""
 
 
 class Per(StrEnum):
@@ -103,7 +104,7 @@ def export(
         refuse("--suppress-small and --format parquet contradict each other: a * is no number, take csv or xlsx")
     if (by_door or by_zone) and (hourly or per is not Per.DAY):
         refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
-    begin, end = _range(first, last)
+    begin, end = a_range(first, last)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
@@ -213,7 +214,7 @@ def why(
     from cli.usage_views import why_as_json, why_as_text
     from usage import Queries
 
-    asked = _date("--date", day)
+    asked = a_date("--date", day)
     settings = load_settings(data=data, estate=estate)
     with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
@@ -247,8 +248,8 @@ def changes(
     with closing(store_of(settings)) as store, wrong_usage():
         queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
         end = last or queries.today(hub).isoformat()
-        begin = first or (_date("--to", end) - timedelta(days=31)).isoformat()
-        found = list(queries.changes(*_range(begin, end), hub=hub))
+        begin = first or (a_date("--to", end) - timedelta(days=31)).isoformat()
+        found = list(queries.changes(*a_range(begin, end), hub=hub))
     if as_json:
         print(json.dumps([change_as_json(day, change) for day, change in found], indent=2))
         return
@@ -271,7 +272,7 @@ def recompute(
     from usage.calendar import dates
     from usage.estimates.stored import write_estimates
 
-    begin, end = _range(first, last)
+    begin, end = a_range(first, last)
     settings = load_settings(data=data, estate=estate)
     now_ns = time.time_ns()
     days = list(dates(begin, end))
@@ -297,20 +298,3 @@ def recompute(
     left = len(days) * len(hubs) - done
     if left:
         out.print(f"{left} left as they are: to come, or older than the readings that are stored")
-
-
-def _range(first: str, last: str) -> tuple[date, date]:
-    begin, end = _date("--from", first), _date("--to", last)
-    if end < begin:
-        refuse(f"--to {last} is before --from {first}: swap the two")
-    return begin, end
-
-
-def _date(option: str, text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
-    if day.year not in _YEARS:
-        refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
-    return day

@@ -12,6 +12,7 @@ from schemas.localtime import from_ns, rfc3339
 from schemas.measures import USAGE_MEASURES, named
 from usage.estimates import Estimate, in_words
 from usage.journal import Change
+from usage.notes import Note
 from usage.queries import Why
 from usage.queries.why import CounterDay, SensorDay
 from usage.queries.words import sentence
@@ -32,6 +33,7 @@ def why_as_text(found: Why) -> Iterator[str]:
     yield f"  people {state}{share}; revision {figures['revision']}, {status}"
     if missed := _missed(found.missed):
         yield f"  {missed}"
+    yield from (f"  note: {note_as_text(note)}" for note in found.notes)
     yield from (f"  in doubt: {doubt.sentence(found.day.date)}" for doubt in found.doubts)
     yield f"  readings received of those expected, of all sensors: {_shown(figures['completeness'])}"
     for change in found.changes:
@@ -135,6 +137,7 @@ def why_as_json(found: Why) -> dict[str, Any]:
         "closed": not found.day.open,
         "figures": named(found.figures),
         "missed": asdict(found.missed),
+        "notes": [note_as_json(note) for note in found.notes],
         "doubts": [doubt_as_json(doubt) for doubt in found.doubts],
         "sensors": [
             {
@@ -177,6 +180,22 @@ def why_as_json(found: Why) -> dict[str, Any]:
             for counter in found.counters
         ],
         "changes": [change_as_json(found.day.date, change) for change in found.changes],
+    }
+
+
+def note_as_text(note: Note) -> str:
+    """What somebody wrote, and who: `boiler repaired (mia)`."""
+    return f"{note.text} ({note.author})" if note.author else note.text
+
+
+def note_as_json(note: Note) -> dict[str, Any]:
+    """A note for programs."""
+    return {
+        "hub": note.hub,
+        "date": note.date.isoformat(),
+        "text": note.text,
+        "author": note.author or None,
+        "made": rfc3339(note.made_ns),
     }
 
 

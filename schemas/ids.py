@@ -1,4 +1,4 @@
-"""The shape of every id: hubs, sensors, zones."""
+"""The shape of every id: hubs, sensors, zones; and of text where only ids can stand."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from schemas.errors import shown
 
 ID_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 _ID = re.compile(ID_PATTERN)
+_ENCODED = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2}){1,4096}")
 
 
 def is_id(text: str) -> bool:
     """Whether `text` may be a hub, sensor or zone id."""
     return _ID.fullmatch(text) is not None
+
+
+def is_encoded(text: str) -> bool:
+    """Whether `text` is percent-encoded (RFC 3986), so that nothing in it ends a tag or a line."""
+    return _ENCODED.fullmatch(text) is not None
 
 
 def nearest_id(text: str) -> str:

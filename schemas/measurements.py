@@ -37,6 +37,8 @@ class Measurement:
     tags: tuple[str, ...]
     fields: Mapping[str, FieldType]
     policy: Policy = Policy.RAW
+    texts: tuple[str, ...] = ()
+    """The tags that hold percent-encoded text; the others hold ids."""
 
 
 _TYPES = {int: FieldType.INTEGER, float: FieldType.FLOAT, bool: FieldType.BOOLEAN}
@@ -81,6 +83,10 @@ _USAGE_SILENCES = {
 }
 """How well a month (time = its first midnight) can be stated, now and from `then_ns` on, where a door's counter is
 silent or sends in part: half of the 90 % interval as a share, and in people."""
+
+_USAGE_NOTES = {"made_ns": _I, "removed": _B}
+"""What people wrote about a hub's day: time = the date's midnight in UTC, whatever the zone. A store keeps no text
+but in tags: `note` and `author` are percent-encoded. `removed` where it was taken back."""
 
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
@@ -168,6 +174,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_estimates", ("hub",), _USAGE_ESTIMATES, Policy.USAGE),
         Measurement("usage_doubts", ("hub", "sensor"), _USAGE_DOUBTS, Policy.USAGE),
         Measurement("usage_silences", ("hub", "sensor"), _USAGE_SILENCES, Policy.USAGE),
+        Measurement("usage_notes", ("author", "hub", "note"), _USAGE_NOTES, Policy.USAGE, ("author", "note")),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),

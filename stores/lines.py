@@ -1,7 +1,8 @@
 """Line protocol, the subset that Hubpulse writes: ids as tags, numbers and booleans as fields, nanoseconds.
 
-`measurement,tag=id,... field=1i,field=2.5,field=true time_ns`. Ids need no escaping (see `schemas.ids`), and every
-field is a number or a boolean, so a line has exactly two spaces. Grammar: InfluxDB's line protocol reference.
+`measurement,tag=id,... field=1i,field=2.5,field=true time_ns`. Ids, and text that is percent-encoded, need no escaping
+(see `schemas.ids`), and every field is a number or a boolean, so a line has exactly two spaces. Grammar:
+InfluxDB's line protocol reference.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import methodcaller
 
 from schemas import MEASUREMENTS, FieldType, Measurement
-from schemas.ids import is_id
+from schemas.ids import is_encoded, is_id
 from schemas.kinds import INT64_MAX
 
 FLOAT_MAX = sys.float_info.max
@@ -186,7 +186,8 @@ class LineReader:
             raise _not_ours(line, f"{name!r} is not a measurement of ours")
         tags = dict(pair.partition("=")[::2] for pair in pairs)
         unknown = set(tags) - set(measurement.tags)
-        if unknown or len(tags) < len(pairs) or not all(map(is_id, tags.values())):
+        fits = all(is_id(value) or (tag in measurement.texts and is_encoded(value)) for tag, value in tags.items())
+        if unknown or len(tags) < len(pairs) or not fits:
             raise _not_ours(line, f"the tags of {name} are {', '.join(measurement.tags)}, each an id and there once")
         text = ",".join(f"{tag}={tags[tag]}" for tag in measurement.tags if tag in tags)
         # Tags in another order are the same series, and must share its state.

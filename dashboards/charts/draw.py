@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from dashboards.charts.model import Band, Bars, Chart, Dots, Fill, Layer, Limit, Line, Marks, Shape
+from dashboards.charts.heatmap import Heatmap, draw_heatmap, heatmap_legend
+from dashboards.charts.model import Band, Bars, Chart, Dots, Fill, Layer, Limit, Line, Marks, Pattern, Shade, Shape
 from dashboards.charts.scale import Scale, values_of
-from schemas.printable import printable
+from dashboards.charts.svg import SWATCH_PX, number_text, swatch, text
 
 HEIGHT_PX: Final = 200
 _ABOVE_PX, _BELOW_PX, _LABEL_PX = 10, 26, 18
@@ -26,28 +27,22 @@ _SHAPES: Final = {
     Shape.RING: "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
     Shape.CROSS: "M-3.5 -3.5l7 7m0 -7l-7 7",
     Shape.DIAMOND: "M0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z",
+    Shape.FLAG: "M-3 5v-9.5l7 3l-7 3",
 }
-_SWATCH_PX = (16, 12)
 
 
-def draw(chart: Chart) -> Markup:
+def draw(chart: Chart | Heatmap) -> Markup:
     """The SVG element of a chart."""
+    if isinstance(chart, Heatmap):
+        return draw_heatmap(chart)
     return Markup("".join(_Drawing(chart).parts()))  # noqa: S704 - every text in it went through _text
 
 
-def legend(chart: Chart) -> list[tuple[Markup, str]]:
+def legend(chart: Chart | Heatmap) -> list[tuple[Markup, str]]:
     """What each layer is called, with a sample of how it is drawn."""
-    width, height = _SWATCH_PX
-    opening = f'<svg class="swatch" width="{width}" height="{height}" aria-hidden="true">'
-    return [
-        (Markup(f"{opening}{_sample(layer)}</svg>"), layer.name)  # noqa: S704 - made of numbers and classes alone
-        for layer in chart.layers
-        if _is_drawn(layer)
-    ]
-
-
-def _text(words: str) -> str:
-    return str(escape(printable(words, keep="\n")))
+    if isinstance(chart, Heatmap):
+        return heatmap_legend(chart)
+    return [(swatch(_sample(layer)), layer.name) for layer in chart.layers if _is_drawn(layer)]
 
 
 def _is_drawn(layer: Layer) -> bool:
@@ -58,12 +53,18 @@ def _is_drawn(layer: Layer) -> bool:
             return any(value is not None for _, value in points)
         case Marks(slots=slots):
             return bool(slots)
+        case Shade(spans=spans):
+            return bool(spans)
     return True
 
 
 def _fill(tone: str, fill: Fill) -> str:
     """A bar's class; the hatching is a pattern of the page."""
     return f'class="bar {fill} t-{tone}"' + (' fill="url(#hatch)"' if fill is Fill.HATCHED else "")
+
+
+def _stroke(pattern: Pattern) -> str:
+    return "line" if pattern is Pattern.SOLID else f"line {pattern}"
 
 
 def _number(value: float) -> str:
@@ -82,16 +83,16 @@ class _Drawing:
 
     def parts(self) -> Iterator[str]:
         height = HEIGHT_PX + _ABOVE_PX + _BELOW_PX
-        name = f"c-{_text(self.chart.id)}"
+        name = f"c-{text(self.chart.id)}"
         yield f'<svg class="chart" width="100%" height="{height}" role="img" aria-labelledby="{name}-t {name}-d">'
-        yield f'<title id="{name}-t">{_text(self.chart.title)}, {_text(self.chart.unit)}</title>'
-        yield f'<desc id="{name}-d">{_text(self.chart.summary)}</desc>'
+        yield f'<title id="{name}-t">{text(self.chart.title)}, {text(self.chart.unit)}</title>'
+        yield f'<desc id="{name}-d">{text(self.chart.summary)}</desc>'
         for layer in self.layers:
-            if isinstance(layer, Band):
-                yield from self._layer(layer)
+            if isinstance(layer, Band | Shade):
+                yield from self._ground(layer)
         yield from self._axis()
         for layer in self.layers:
-            if not isinstance(layer, Band):
+            if not isinstance(layer, Band | Shade):
                 yield f"<g>{''.join(self._layer(layer))}</g>"
         yield from self._slots()
         yield "</svg>"
@@ -105,19 +106,21 @@ class _Drawing:
     def _axis(self) -> Iterator[str]:
         foot = _ABOVE_PX + HEIGHT_PX
         for value in self.scale.ticks:
-            y, label = self._y(value), f"{value:,.{self.scale.decimals}f}".replace(",", "\u202f").replace("-", "\u2212")
+            y, label = self._y(value), number_text(value, self.scale.decimals)
             yield f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
             yield f'<text class="value" x="-6" y="{y + 4}">{label}</text>'
         for tick in self.chart.ticks:
             x, spare = self._x(tick.at), " spare" if tick.spare else ""
             yield f'<line class="grid" x1="{x}" x2="{x}" y1="{foot}" y2="{foot + 4}"/>'
-            yield f'<text class="tick{spare}" x="{x}" y="{foot + _LABEL_PX}">{_text(tick.text)}</text>'
+            yield f'<text class="tick{spare}" x="{x}" y="{foot + _LABEL_PX}">{text(tick.text)}</text>'
 
     def _slots(self) -> Iterator[str]:
         """What the pointer meets: the whole height of each slot."""
         width = self._x(1)
         for place, slot in enumerate(self.chart.slots):
-            words = _text("\n".join(slot.words))
+            if not slot.words:
+                continue
+            words = text("\n".join(slot.words))
             yield (
                 f'<rect class="slot" x="{self._x(place)}" y="0" width="{width}" height="{HEIGHT_PX + _ABOVE_PX}">'
                 f"<title>{words}</title></rect>"
@@ -136,14 +139,19 @@ class _Drawing:
                         f'<circle class="dot{hollow} t-{layer.tone}" cx="{self._x(place + 0.5)}" '
                         f'cy="{self._y(value)}" r="{_DOT_PX}"/>'
                     )
+            case Band() | Limit() | Shade():
+                yield from self._ground(layer)
             case Marks():
-                foot = _ABOVE_PX + HEIGHT_PX - _MARK_PX
+                foot = _ABOVE_PX + _MARK_PX if layer.at_top else _ABOVE_PX + HEIGHT_PX - _MARK_PX
                 for place in layer.slots:
                     # A path knows no shares: an svg element that hangs at one carries it.
                     yield (
                         f'<svg x="{self._x(place + 0.5)}" y="{foot}" class="mark-at">'
                         f'<path class="shape t-{layer.tone}" d="{_SHAPES[layer.shape]}"/></svg>'
                     )
+
+    def _ground(self, layer: Band | Limit | Shade) -> Iterator[str]:
+        match layer:
             case Limit():
                 y = self._y(layer.value)
                 yield f'<line class="limit t-{layer.tone}" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
@@ -152,6 +160,12 @@ class _Drawing:
                 yield (
                     f'<rect class="band t-{layer.tone}" x="0" width="100%" y="{top}" height="{_number(bottom - top)}"/>'
                 )
+            case Shade():
+                for start, stop in layer.spans:
+                    yield (
+                        f'<rect class="shade t-{layer.tone}" x="{self._x(start)}" width="{self._x(stop - start)}" '
+                        f'y="{_ABOVE_PX}" height="{HEIGHT_PX}"/>'
+                    )
 
     def _bars(self, layer: Bars) -> Iterator[str]:
         width = self._x(layer.width)
@@ -172,22 +186,22 @@ class _Drawing:
                 steps = (
                     f"{_number(_LINE_UNITS * at / slots)} {self._y(value)}" for at, value in run if value is not None
                 )
-                path.append("M" + "L".join(steps))
-        dashed = " dashed" if layer.dashed else ""
+                # One value alone is a line of no length, which its round ends make a dot.
+                path.append("M" + "L".join(steps) + "h0")
         yield (
             f'<svg width="100%" height="{height}" viewBox="0 0 {_LINE_UNITS} {height}" preserveAspectRatio="none">'
-            f'<path class="line{dashed} t-{layer.tone}" d="{"".join(path)}"/></svg>'
+            f'<path class="{_stroke(layer.pattern)} t-{layer.tone}" d="{"".join(path)}"/></svg>'
         )
 
 
 def _sample(layer: Layer) -> str:
-    width, height = _SWATCH_PX
+    width, height = SWATCH_PX
     middle = height / 2
     match layer:
         case Bars():
             return f'<rect {_fill(layer.tone, layer.fill)} x="2" y="1" width="12" height="10"/>'
         case Line() | Limit():
-            kind = "limit" if isinstance(layer, Limit) else "line dashed" if layer.dashed else "line"
+            kind = "limit" if isinstance(layer, Limit) else _stroke(layer.pattern)
             return f'<line class="{kind} t-{layer.tone}" x1="0" x2="{width}" y1="{middle}" y2="{middle}"/>'
         case Dots():
             hollow = " hollow" if layer.hollow and layer.hollow >= layer.values.keys() else ""
@@ -197,3 +211,5 @@ def _sample(layer: Layer) -> str:
             return f'<svg {place} class="mark-at"><path class="shape t-{layer.tone}" d="{_SHAPES[layer.shape]}"/></svg>'
         case Band():
             return f'<rect class="band t-{layer.tone}" x="0" y="2" width="{width}" height="8"/>'
+        case Shade():
+            return f'<rect class="shade t-{layer.tone}" x="3" y="0" width="10" height="{height}"/>'

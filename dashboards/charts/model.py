@@ -41,6 +41,17 @@ class Shape(StrEnum):
     RING = "ring"
     CROSS = "cross"
     DIAMOND = "diamond"
+    FLAG = "flag"
+
+
+class Pattern(StrEnum):
+    """How a line is drawn, so that several on one chart are told apart without their colours."""
+
+    SOLID = "solid"
+    DASHED = "dashed"
+    DOTTED = "dotted"
+    LONG = "long"
+    MIXED = "mixed"
 
 
 class Slot(NamedTuple):
@@ -78,7 +89,7 @@ class Line:
     name: str
     tone: Tone
     points: Sequence[tuple[float, float | None]]
-    dashed: bool = False
+    pattern: Pattern = Pattern.SOLID
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +104,13 @@ class Dots:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The same shape at the foot of each slot named."""
+    """The same shape at the foot of each slot named, or at its top."""
 
     name: str
     tone: Tone
     shape: Shape
     slots: Sequence[int]
+    at_top: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,16 @@ class Band:
     high: float
 
 
-Layer = Bars | Line | Dots | Marks | Limit | Band
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """The ground between positions, from top to foot: the times that something holds for."""
+
+    name: str
+    tone: Tone
+    spans: Sequence[tuple[float, float]]
+
+
+Layer = Bars | Line | Dots | Marks | Limit | Band | Shade
 
 
 @dataclass(frozen=True, slots=True)

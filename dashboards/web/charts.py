@@ -18,6 +18,7 @@ from dashboards.charts import (
     Limit,
     Line,
     Marks,
+    Pattern,
     Shape,
     Slot,
     Tick,
@@ -84,7 +85,7 @@ def hours(of: Sequence[Hour]) -> Chart:
         [Tick(i + 0.5, labels[i], spare=i % 2 == 1) for i in range(0, len(of), _HOURS_A_TICK)],
         (
             Bars("today, so far", Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
-            Line("a week ago", Tone.QUIET, week_ago, dashed=True),
+            Line("a week ago", Tone.QUIET, week_ago, Pattern.DASHED),
         ),
     )
 

@@ -75,6 +75,8 @@ OTHER_COMMANDS = {
     *("sensors list", "sensors new"),
     *(
         "usage recompute",
+        "usage note",
+        "usage notes",
         "usage attention",
         "usage witnesses",
         "verify",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -52,6 +53,13 @@ def test_a_run_has_a_column_for_every_field(store: Store) -> None:
 
     assert set(run.columns) == set(MEASUREMENTS["footfall"].fields)
     assert list(run.columns["exits"]) == [None]
+
+
+def test_text_in_a_tag_comes_back_as_it_was_encoded(store: Store) -> None:
+    text = quote("boiler, door=1 & 'lift' \\ \"50 %\"\n\u00e9\u2014\U0001f525", safe="")
+    note = Point("usage_notes", {"hub": "armley", "note": text}, 5, {"made_ns": 3, "removed": False})
+    write(store, [note])
+    assert read(store, "usage_notes") == [note]
 
 
 @pytest.mark.parametrize("count", [INT64_MAX, -INT64_MAX - 1, 2**53 + 1, 0])

@@ -15,6 +15,7 @@ from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.journal import Change, read_changes
+from usage.notes import Note, read_notes
 from usage.plan import HubPlan
 from usage.queries.figures import (
     CLOCK_SLACK_NS,
@@ -107,7 +108,16 @@ class Queries:
         """How a day's figures came about; None for a day that is still to come."""
         self.hubs(hub)
         doubts = self.stored_doubts(day, day, hub=hub)
-        return why(self._store, self._estate, hub, day, now_ns=self._now_ns, estimate=self.estimates, doubts=doubts)
+        return why(
+            self._store,
+            self._estate,
+            hub,
+            day,
+            now_ns=self._now_ns,
+            estimate=self.estimates,
+            doubts=doubts,
+            notes=self.notes(day, day, hub=hub),
+        )
 
     def changes(self, first: date, last: date, *, hub: str | None = None) -> Iterator[tuple[date, Change]]:
         """The changes of the days, with their day, in the order in which they were made."""
@@ -117,6 +127,10 @@ class Queries:
             day = HubCalendar(self._estate, change.hub).date_of(change.midnight_ns)
             if first <= day <= last:
                 yield day, change
+
+    def notes(self, first: date, last: date, *, hub: str | None = None) -> list[Note]:
+        """What people wrote about the days, by hub and day."""
+        return read_notes(self._store, first, last, hub)
 
     def ingests(self) -> list[IngestState]:
         """Every ingest that wrote to the store lately, as it last reported."""

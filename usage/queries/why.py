@@ -25,6 +25,7 @@ from usage.journal import (
     read_corrections,
     read_overwritten,
 )
+from usage.notes import Note
 from usage.people import Count
 from usage.plan import HubPlan
 from usage.profile import UsualOpening
@@ -106,6 +107,8 @@ class Why:
     """The people whom nobody counted."""
     doubts: tuple[Doubt, ...]
     """What the counters' witnesses say against them."""
+    notes: tuple[Note, ...] = ()
+    """What people wrote about the day."""
 
 
 def why(
@@ -117,6 +120,7 @@ def why(
     now_ns: int,
     estimate: Callable[[Collection[DayFigures]], Estimates],
     doubts: Sequence[Doubt] = (),
+    notes: Sequence[Note] = (),
 ) -> Why | None:
     """Explain a day of a hub; None for one that is still to come. Raises StoreError."""
     calendar, plan = HubCalendar(estate, hub), HubPlan.of(estate, hub)
@@ -162,6 +166,7 @@ def why(
         raw_is_gone,
         estimate([shown])(hub, [day]),
         tuple(doubts),
+        tuple(notes),
     )
 
 
