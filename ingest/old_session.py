@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mqtt.connection import Connection, State, connect
+from mqtt.connection import Connection, connect
 from mqtt.messages import Message
+from mqtt.protocol import State
 from schemas.errors import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 

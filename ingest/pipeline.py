@@ -228,7 +228,8 @@ class Ingest:
             way.writer.raise_failure()
             if not subscriber.connected:
                 self._finish(way)  # what a connection gave is committed before there is another one
-            if not (self._take(_received(way), way) and self._take_held(way)):
+            timeout_s = 0 if way.decoding.is_busy else _RECEIVE_TIMEOUT_S
+            if not (self._take(_received(way, timeout_s), way) and self._take_held(way)):
                 return
             if subscriber.subscribed:
                 self.ready.set()
@@ -250,6 +251,7 @@ class Ingest:
             )
             if subscriber.connected and (is_time or not is_as_noted):
                 session.touch()
+        self._take(_received(way, 0), way)  # what was being gathered
         self._finish(way)
 
     def _take(self, work: Work | None, way: _Way) -> bool:
@@ -380,10 +382,10 @@ def _can_be_salvaged(error: BaseException | None) -> bool:
     return False
 
 
-def _received(way: _Way) -> Work | None:
+def _received(way: _Way, timeout_s: float) -> Work | None:
     """What came; what was committed before is taken out, and what may have been is told apart."""
     in_doubt = way.subscriber.in_doubt
-    messages = way.subscriber.receive(0 if way.decoding.is_busy else _RECEIVE_TIMEOUT_S)
+    messages = way.subscriber.receive(timeout_s)
     if not messages:
         return None
     came = way.buffer.sort(messages)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
-from mqtt.connection import Connection, State, connect
+from mqtt.connection import Connection, connect
+from mqtt.protocol import State
 from schemas.errors import HubpulseError
 from schemas.settings import MqttSettings
 

@@ -14,7 +14,6 @@ import select
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import Enum, auto
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -27,7 +26,7 @@ from mqtt.client import client_class, tls_context
 from mqtt.messages import Message
 from mqtt.packets import PAYLOAD_BYTES_MAX
 from mqtt.probe import LOCALHOST, place_of, unreachable
-from mqtt.protocol import Ending, ProtocolFallback
+from mqtt.protocol import MAY_FOLLOW, Ending, ProtocolFallback, State
 from schemas.errors import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings
 
@@ -39,26 +38,6 @@ _MAINTAIN_EVERY_S = 1.0
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
-class State(Enum):
-    """Where in its life a connection is."""
-
-    DISCONNECTED = auto()
-    CONNECTING = auto()
-    CONNECTED = auto()
-    SUBSCRIBED = auto()
-    """The broker took every subscription."""
-    CLOSING = auto()
-    CLOSED = auto()
-
-
-_MAY_FOLLOW = {
-    State.DISCONNECTED: {State.CONNECTING, State.CLOSED},
-    State.CONNECTING: {State.CONNECTED, State.CLOSED},
-    State.CONNECTED: {State.SUBSCRIBED, State.CLOSING, State.CLOSED},
-    State.SUBSCRIBED: {State.CONNECTED, State.CLOSING, State.CLOSED},
-    State.CLOSING: {State.CLOSED},
-    State.CLOSED: frozenset[State](),
-}
 _PACKET_BYTES_UNLIMITED = PAYLOAD_BYTES_MAX + 5
 
 
@@ -156,6 +135,17 @@ class Connection:
             place = place_of(self._settings)
             problem = f"what listens at {place} does not answer in MQTT within {self._timeout_s:g} s"
             self._end(Ending.SILENT, f"{problem}: check host and port")
+
+    @property
+    def waiting(self) -> int:
+        """How many messages came that were not taken."""
+        return len(self._client.inbox.messages)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is read until what came is taken."""
+        inbox = self._client.inbox
+        return len(inbox.messages) >= self._messages_max or inbox.messages_bytes >= self._bytes_max
 
     def take_messages(self) -> list[Message]:
         """What came since the last call; `acknowledge` answers it."""
@@ -286,14 +276,14 @@ class Connection:
 
     def _read(self) -> None:
         client, inbox = self._client, self._client.inbox
-        while len(inbox.messages) < self._messages_max and inbox.messages_bytes < self._bytes_max:
+        while not self.is_full:
             before = len(inbox.messages), len(inbox.answers)
             if client.loop_read() or before == (len(inbox.messages), len(inbox.answers)):
                 break
 
     def _go(self, state: State) -> None:
         """The one place where the state changes."""
-        if state not in _MAY_FOLLOW[self.state]:
+        if state not in MAY_FOLLOW[self.state]:
             raise RuntimeError(f"a connection can't go from {self.state.name} to {state.name}")
         before, self.state = self.state, state
         self._answer_by_s = math.inf

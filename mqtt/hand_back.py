@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State, connect
+from mqtt.connection import Connection, connect
 from mqtt.messages import Message
 from mqtt.probe import place_of
+from mqtt.protocol import State
 from mqtt.publisher import Publisher
 from schemas.errors import HubpulseError
 from schemas.settings import MqttSettings

@@ -1,8 +1,31 @@
-"""Which version of MQTT to speak, learnt from how connections end."""
+"""Where in its life a connection is, how it ended, and which version of MQTT to speak, learnt from that."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
+
+
+class State(Enum):
+    """Where in its life a connection is."""
+
+    DISCONNECTED = auto()
+    CONNECTING = auto()
+    CONNECTED = auto()
+    SUBSCRIBED = auto()
+    """The broker took every subscription."""
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+MAY_FOLLOW = {
+    State.DISCONNECTED: {State.CONNECTING, State.CLOSED},
+    State.CONNECTING: {State.CONNECTED, State.CLOSED},
+    State.CONNECTED: {State.SUBSCRIBED, State.CLOSING, State.CLOSED},
+    State.SUBSCRIBED: {State.CONNECTED, State.CLOSING, State.CLOSED},
+    State.CLOSING: {State.CLOSED},
+    State.CLOSED: frozenset[State](),
+}
+"""The states that may come after each."""
 
 
 class Ending(Enum):

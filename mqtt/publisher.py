@@ -17,8 +17,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from mqtt.connection import Connection, State, connect
+from mqtt.connection import Connection, connect
 from mqtt.probe import place_of
+from mqtt.protocol import State
 from mqtt.reconnecting import connect_again
 from mqtt.window import Outgoing, Report, Window
 from schemas.errors import HubpulseError

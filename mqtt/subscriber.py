@@ -15,11 +15,12 @@ from functools import partial
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State
+from mqtt.connection import Connection
 from mqtt.copies import Copies
+from mqtt.gathering import IN_FLIGHT_3_1_1, Gathering
 from mqtt.messages import Message
 from mqtt.probe import place_of
-from mqtt.protocol import Ending, ProtocolFallback
+from mqtt.protocol import Ending, ProtocolFallback, State
 from schemas.backoff import Backoff
 from schemas.settings import IngestSettings, MqttSettings
 
@@ -62,6 +63,8 @@ class Subscriber:
         self._on_new_session = on_new_session
         self._on_session_resumed = on_session_resumed
         self._monotonic_s = monotonic_s
+        self._gathering = Gathering(ingest_settings.commit_every_s)
+        self._enough = min(mqtt_settings.receive_max, ingest_settings.batch_messages_max)
         self._backoff = Backoff(ingest_settings.backoff_first_s, ingest_settings.backoff_max_s, rng)
         self._protocol = ProtocolFallback(closed_max=_CLOSED_MAX)
         self._wait_until_s = self._connected_at_s = self._subscribed_at_s = 0.0
@@ -108,12 +111,17 @@ class Subscriber:
         return place_of(self._settings)
 
     def receive(self, timeout_s: float) -> list[Message]:
-        """The messages that came, waiting up to `timeout_s` for the first; [] where none did."""
+        """The messages that came, waiting up to `timeout_s` for the first, and a little for more; [] where none did.
+
+        With 0, what is there is taken at once.
+        """
         connection = self._connection
         if connection.state in _NOT_OPEN:
             self._connect(timeout_s)
             return []
         connection.turn(timeout_s)
+        if timeout_s and connection.waiting and not self._has_gathered(connection, timeout_s):
+            return []
         if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:
             self._subscribe()
         if connection.state is State.SUBSCRIBED and not connection.is_unsubscribing:
@@ -159,6 +167,21 @@ class Subscriber:
     def close(self) -> None:
         """Send what is still queued and disconnect; the session stays with the broker."""
         self._connection.close()
+
+    def _has_gathered(self, connection: Connection, timeout_s: float) -> bool:
+        """Wait a little for more; whether what came is to be taken now."""
+        enough = self._enough if self._protocol.version_5 else IN_FLIGHT_3_1_1
+        waited_s = 0.0
+        while connection.is_open:
+            wait_s = self._gathering.wait_s(connection.waiting, enough=enough)
+            if not wait_s or connection.is_full:
+                return True
+            if waited_s >= timeout_s:
+                return False
+            select.poll().poll(1000 * wait_s)
+            connection.turn(0)
+            waited_s += wait_s
+        return True
 
     def _acknowledge(self, connection: Connection, taken: int) -> None:
         self._did_good = connection.acknowledge(taken) or self._did_good

@@ -180,8 +180,11 @@ class IngestSettings(_SettingsPart):
     # An array of the shortest readings takes a hundred times its bytes once it is decoded.
     held_bytes_max: int = Field(default=2 * 1024**2, ge=1024**2, le=8 * 1024**2)
     batch_messages_max: int = Field(default=5000, ge=1, le=65535)
+    commit_every_s: float = Field(default=0.05, ge=0, le=60)
+    """How long messages are gathered for a commit; a broker that waits for answers is not made to wait."""
+
     flush_lines_max: int = Field(default=5000, ge=1, le=100_000)
-    flush_age_s: float = Field(default=0.5, ge=0, le=60)
+    flush_age_s: float = Field(default=0.1, ge=0, le=60)
     backoff_first_s: float = Field(default=0.5, gt=0, le=3600)
     backoff_max_s: float = Field(default=30, gt=0, le=3600)
     stop_deadline_s: float = Field(default=8, gt=0, le=60)

@@ -54,7 +54,7 @@ _EXPONENT = re.compile(rb"[+-][0-9]")
 
 _ESCAPE = re.compile(
     rb"%([0-9A-Fa-f]{2})|\\+(?:u00|x)([0-9A-Fa-f]{2})|&#[xX]0{,6}([0-9A-Fa-f]{2});|(&#0{,6}[0-9]{2,3};|&[a-z]{3,8};)"
-    rb'|\\+[nrtbf"/]|\0'
+    rb'|\\+(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[nrtbf"/])|\0'
 )
 _ESCAPING = re.compile(rb"[%\\&\0]")
 _ESCAPES_DEEP = 3

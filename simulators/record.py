@@ -17,9 +17,10 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection import Connection, State, connect
+from mqtt.connection import Connection, connect
 from mqtt.messages import Message
 from mqtt.probe import place_of
+from mqtt.protocol import State
 from mqtt.reconnecting import connect_again
 from schemas import HubpulseError
 from schemas.settings import IngestSettings, MqttSettings

@@ -102,8 +102,8 @@ class Proxy:
 def _pump(source: socket.socket, target: socket.socket, record: bytearray, over: threading.Event) -> None:
     try:
         while data := source.recv(65_536):
+            record += data  # first: whoever sees what came of it finds it here
             target.sendall(data)
-            record += data
     except OSError:
         pass
     over.set()

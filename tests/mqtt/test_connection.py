@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 from paho.mqtt.enums import MQTTErrorCode
 
-from mqtt.connection import Connection, State
-from mqtt.protocol import Ending
+from mqtt.connection import Connection
+from mqtt.protocol import Ending, State
 from schemas.settings import MqttSettings
 from tests.mqtt.fake_broker import CONNECT, Conversation, FakeBroker, closes_at_once, normal
 from tests.mqtt.packets import CONNACK_5

@@ -162,7 +162,7 @@ def test_a_secret_given_twice_is_refused(env: Environment) -> None:
             "'influx:8086' is not of the right form: write for example http://127.0.0.1:8086",
         ),
         ("INFLUX__BUCKET", "my hubs", "'my hubs' is not of the right form: write for example hubs"),
-        ("INGEST__FLUSH_AGE_S", "nan", "'nan' is not a number: write for example 0.5"),
+        ("INGEST__FLUSH_AGE_S", "nan", "'nan' is not a number: write for example 0.1"),
         ("INGEST__BACKOFF_MAX_S", "0", "'0' is too small: write more than 0"),
         ("INGEST__BUFFER_BYTES_MAX", "4GB", "'4GB' is not a whole number: write for example 4294967296"),
         ("BOARD", "8080", "8080 is not a mapping of keys to values: write its keys, as in `host: ...`"),

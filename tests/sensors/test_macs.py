@@ -67,7 +67,9 @@ def test_no_address_survives_in_any_spelling(spelling: str, before: str, address
 
 
 @pytest.mark.parametrize("text", ["a4c1380b1c2d", "A4C1380B1C2D", "0xa4c1380b1c2d", "001122334455", "00163e123456"])
-@pytest.mark.parametrize("before", ["", "hubs/", "phone-", "ap_", '{"mac":"', "a\\n", "wifi.client."])
+@pytest.mark.parametrize(
+    "before", ["", "hubs/", "phone-", "ap_", '{"mac":"', "a\\n", "wifi.client.", "\\ud7fc", "\\\\u20ac", "\\U0001f6aa"]
+)
 def test_a_bare_address_is_found_where_it_stands_alone(before: str, text: str) -> None:
     assert mask_macs(f"{before}{text}".encode()) == f"{before}{re.sub('[0-9a-fA-F]', '*', text)}".encode()
 

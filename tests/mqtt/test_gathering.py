@@ -1,0 +1,91 @@
+"""How long more messages are waited for before those that came are taken."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mqtt.gathering import Gathering
+from tests.mqtt.receiving import DEADLINE_S, numbers, payloads, publish, ready, receive, subscribing
+from tests.servers import Mosquitto
+from tests.waiting import wait_until
+
+WINDOW_S = 0.05
+
+
+def gather(window_s: float, came: Callable[[float], int], *, enough: int = 5000) -> tuple[float, int]:
+    """After how long what `came` until then is taken, and in how many looks."""
+    gathering = Gathering(window_s)
+    age_s, looks = 0.0, 1
+    while wait_s := gathering.wait_s(came(age_s), enough=enough):
+        age_s += wait_s
+        looks += 1
+    return age_s, looks
+
+
+def burst(size: int) -> Callable[[float], int]:
+    return lambda _age_s: size
+
+
+def steady(rate: float) -> Callable[[float], int]:
+    return lambda age_s: 1 + int(rate * age_s)
+
+
+def test_a_few_wait_for_the_whole_window() -> None:
+    assert gather(WINDOW_S, burst(3))[0] == pytest.approx(WINDOW_S)
+
+
+@pytest.mark.parametrize("rate", [10, 100, 1000, 10_000])
+def test_what_comes_evenly_is_taken_by_the_window(rate: int) -> None:
+    assert gather(WINDOW_S, steady(rate))[0] == pytest.approx(WINDOW_S)
+
+
+def test_as_many_as_are_enough_wait_for_nothing() -> None:
+    assert gather(WINDOW_S, burst(20), enough=20) == (0, 1)
+
+
+@pytest.mark.parametrize("size", [10, 32, 100])
+def test_a_burst_that_ends_waits_for_a_moment_alone(size: int) -> None:
+    assert gather(60, burst(size))[0] < 0.01
+
+
+def test_a_long_window_costs_few_looks() -> None:
+    age_s, looks = gather(60, burst(1))
+    assert age_s == pytest.approx(60)
+    assert looks < 400
+
+
+def test_each_window_begins_anew() -> None:
+    gathering = Gathering(WINDOW_S)
+    for _ in range(3):
+        total_s = 0.0
+        while wait_s := gathering.wait_s(2, enough=5000):
+            total_s += wait_s
+        assert total_s == pytest.approx(WINDOW_S)
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_broker_that_sends_twenty_at_a_time_is_not_made_to_wait(mosquitto: Mosquitto) -> None:
+    count = 200
+    with subscribing(mosquitto.port, limits={"commit_every_s": DEADLINE_S}, receive_max=20) as subscriber:
+        ready(subscriber)
+        publish(mosquitto.port, numbers(0, count))
+        received: list[bytes] = []
+
+        def take() -> bool:
+            received.extend(payloads(subscriber.receive(0.02)))
+            subscriber.acknowledge()
+            return len(received) == count
+
+        wait_until(take, DEADLINE_S, "all of them, which a window for each twenty would not give", poll_s=0)
+
+
+@pytest.mark.needs("mosquitto")
+def test_what_is_being_gathered_is_taken_at_once_by_who_is_in_a_hurry(mosquitto: Mosquitto) -> None:
+    with subscribing(mosquitto.port, limits={"commit_every_s": 60}) as subscriber:
+        ready(subscriber)
+        publish(mosquitto.port, numbers(0, 3))
+        wait_until(
+            lambda: subscriber.receive(0.01) == [] and subscriber._connection.waiting == 3, DEADLINE_S, "three to wait"
+        )
+        assert payloads(subscriber.receive(0)) == numbers(0, 3)
+        assert receive(subscriber, 0) == []
