@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from dashboards.web import views, wording
-from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
-from dashboards.web.snapshot import HubNow, Snapshot
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, Total, total
+from dashboards.web.snapshot import DAYS, HubNow, Snapshot
 from schemas import MEASURES, Kind
 from schemas.measures import SHARE
+from schemas.texts import _
 from usage.queries import IngestState, SensorState
 
 
@@ -85,6 +86,24 @@ def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
         )
         for day in reversed(snapshot.days)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class TotalRow:
+    """The foot of a table of days: what the whole days of it add up to, and what is missing from that."""
+
+    label: str
+    entries: str
+    missing: str
+
+
+def total_row(hubs: Sequence[HubNow]) -> TotalRow:
+    """The days until yesterday of one hub or several; a dash where none of them was counted."""
+    found = Total.of([total(hub.days[:-1]) for hub in hubs])
+    label = _("{days} days until yesterday").format(days=DAYS)
+    return TotalRow(
+        label, wording.number(found.entries) if found.counted_days else wording.NO_FIGURE, views.missing(found)
+    )
 
 
 @dataclass(frozen=True, slots=True)

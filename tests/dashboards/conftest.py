@@ -11,14 +11,18 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from dashboards.web.board import create_board
+from dashboards.web.server import BoardServer
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
 from schemas.measures import PeopleState
 from stores.lines import Value, encode
 from stores.protocol import Accepted
 from stores.sqlite_store import SqliteStore
+from tests.dashboards import walked
+from tests.dashboards.browsing import Browser
 from tests.dashboards.here import browser_of
 from tests.dashboards.month import Month, load
+from tests.dashboards.walk import Walk
 from tests.real_parts import require
 from tests.servers import Influxd
 
@@ -170,3 +174,12 @@ def month(_shared_influxd: Influxd | None, tmp_path_factory: pytest.TempPathFact
     assert _shared_influxd is not None
     yield load(_shared_influxd, "grafana_month", tmp_path_factory.mktemp("month"))
     _shared_influxd.query('DROP DATABASE "grafana_month"')
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """A simulated estate, its board and a browser: nobody writes to them."""
+    require("chromium")
+    estate = walked.make(tmp_path_factory.mktemp("walked"))
+    with BoardServer(estate.board(), port=0) as server, Browser() as browser:
+        yield Walk(estate, browser, server.url)

@@ -1,0 +1,142 @@
+"""Sixty days of a small estate with faults in the embedded store, as ingest and jobs leave them, and the truth of it.
+
+simulated messages -> decoder -> lines -> SQLite -> jobs -> roll-ups; the board over it stands still at NOW
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from dashboards.web.audit_page import audit_routes
+from dashboards.web.board import create_board
+from ingest.decoder import Decoder
+from mqtt.messages import Message
+from schemas import Estate
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, midnight_ns, to_ns
+from sensors.registry import Registry
+from simulators.demo_faults import demo_faults
+from simulators.scenarios import estate_document
+from simulators.simulation import Simulation
+from simulators.transmissions import Transmission
+from simulators.truth.record import TruthRecord
+from simulators.truth.verify import Truth, read_truth
+from stores.lines import encode
+from stores.sqlite_store import SqliteStore
+from tests.usage.given import put_lines, run_jobs
+from usage.audits import Audit, AuditFile
+from usage.jobs import Jobs
+
+IS_YEAR = os.environ.get("CAMPAIGN") == "1"
+"""`make campaigns` walks 22 hubs and a year."""
+ZONE = ZoneInfo("Europe/London")
+NOW = datetime(2026, 11, 20, 14, 5, tzinfo=ZONE)
+"""A Friday. The clocks went back 26 days before."""
+TODAY = NOW.date()
+DAYS = 365 if IS_YEAR else 60
+HUBS = ("armley", "bramley", "kirkstall", "otley")
+SILENT_DOOR = "kirkstall"
+"""Its only door counter fell silent 30 hours before NOW."""
+SILENT_ROOM = ("bramley", "air-library")
+"""This sensor of a hub fell silent four days before NOW."""
+STALE_ROOM, STALE_PPM = ("otley", "air-hall"), 1600.0
+EVERY = "30m"
+BATCH = 20_000
+
+
+def document() -> dict[str, Any]:
+    """The estate file: hubs of the model estate, each sensor with two readings an hour, so that it is made quickly."""
+    whole = estate_document(None)
+    if IS_YEAR:
+        return whole
+    hubs = [hub for hub in whole["hubs"] if hub["id"] in HUBS]
+    for hub in hubs:
+        hub["sensors"] = [sensor | {"every": EVERY} for sensor in hub["sensors"]]
+        hub["targets"] = {"entries_month": 2000}
+    hubs[0]["visits"] = [{"rule": "staff", "entries_day": 6}]
+    return whole | {"hubs": hubs}
+
+
+@dataclass(frozen=True)
+class WalkedEstate:
+    """Where its store and files are, and what is true of it."""
+
+    folder: Path
+    estate: Estate
+    truth: Truth
+    audit_code: str
+    """The secret of a count by hand that is open at NOW."""
+
+    def open(self) -> SqliteStore:
+        return SqliteStore(self.folder / "store.db")
+
+    def board(self) -> FastAPI:
+        """Its board, with all that the one of `hubpulse board` has."""
+        board = create_board(open_store=self.open, estate=lambda: self.estate, clock_ns=lambda: to_ns(NOW), max_age_s=0)
+        board.include_router(audit_routes(self.folder, lambda: self.estate, lambda: to_ns(NOW)))
+        return board
+
+    def entries(self, hub: str, day: date) -> int:
+        """The people who must be shown for a whole day."""
+        return int(self.truth.days[hub, day]["entries"] or 0)
+
+
+def make(folder: Path) -> WalkedEstate:
+    """Simulate it, and let jobs do their work."""
+    now_ns = to_ns(NOW)
+    first = TODAY - timedelta(days=DAYS)
+    run = Simulation(
+        document(),
+        spans=[(first, TODAY)],
+        seed=11,
+        faults=("counter-reset-reboot:0.2",),
+        disturb=_faults(now_ns),
+        window=Span(midnight_ns(first, ZONE), now_ns),
+    )
+    store = SqliteStore(folder / "store.db")
+    with closing(store):
+        store.prepare()
+        text = StringIO()
+        for lines in _ingested(run, now_ns, text):
+            put_lines(store, lines)
+        jobs = Jobs(lambda: store, lambda: run.estate, lambda: now_ns)
+        run_jobs(jobs, now_ns + 60 * NS_A_SECOND)
+    path = folder / "truth.jsonl"
+    path.write_text(text.getvalue())
+    audit = Audit("a1", HUBS[0], "door-1", now_ns - NS_AN_HOUR, now_ns + NS_AN_HOUR, 0.05, 181, 3, 300, "")
+    with AuditFile(folder) as file:
+        code = file.start(audit)[1]
+    return WalkedEstate(folder, run.estate, read_truth(path), code)
+
+
+def _ingested(run: Simulation, now_ns: int, truth: StringIO) -> Iterator[list[str]]:
+    record = TruthRecord(truth, run.estate, run.header())
+    decoder = Decoder(Registry(run.estate), clock_ns=lambda: now_ns)
+    messages = run.messages(readings_max=lambda _day: 144, truth=record)
+    marks = set()
+    while some := list(islice(messages, BATCH)):
+        batch = decoder.decode([Message(message.topic.encode(), message.payload) for message in some])
+        marks |= batch.marks
+        yield batch.lines
+    record.close()
+    yield [encode("day_marks", {"hub": mark.hub}, {"marked_ns": now_ns}, mark.midnight_ns) for mark in sorted(marks)]
+
+
+def _faults(now_ns: int) -> Any:
+    of_demo = demo_faults(now_ns)
+
+    def disturb(transmissions: list[Transmission]) -> list[Transmission]:
+        first = transmissions[0]
+        if (first.hub, first.sensor.id) == STALE_ROOM and first.kind == "co2":
+            return [t.with_fields(co2_ppm=t.observation.fields["co2_ppm"] + STALE_PPM) for t in transmissions]
+        return of_demo(transmissions)
+
+    return disturb
