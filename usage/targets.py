@@ -18,9 +18,9 @@ from schemas import Estate
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
 from usage.calendar import HubCalendar, dates
-from usage.comparing.date_ranges import DateRange
 from usage.estimates import Estimate, missing_share
 from usage.queries import DayFigures, Period, Queries
+from usage.queries.date_ranges import DateRange
 from usage.rollup import Figures
 
 

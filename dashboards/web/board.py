@@ -132,12 +132,12 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         visitor = visitor_of(request)
         snapshot = source.get().of(visitor.hubs)
         if snapshot.empty:
-            return pages.render("empty.html", snapshot=snapshot, visitor=visitor)
+            return pages.page(request, "empty.html", snapshot=snapshot)
         whose = "all" if visitor.hubs is None else "your"
-        return pages.render(
+        return pages.page(
+            request,
             "estate.html",
             snapshot=snapshot,
-            visitor=visitor,
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
             chart=charts.entries(snapshot.days, snapshot.now.date(), f"People entering, {whose} hubs"),
@@ -156,10 +156,10 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         if hub is None:
             raise HTTPException(404, "There is no hub of that name here.")
         at = snapshot.hubs.index(hub)
-        return pages.render(
+        return pages.page(
+            request,
             "hub.html",
             snapshot=snapshot,
-            visitor=visitor,
             hub=hub,
             row=views.hub_row(hub),
             charts=views.hub_charts(hub),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashboards.access.gate import visitor_of
 from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
+from dashboards.web.navigation import navigation
 from schemas import texts
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
@@ -32,6 +35,11 @@ _ENVIRONMENT.globals.update(
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
 )
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """A page of the board, of a template that extends `board.html`: with who asks, and the way to the other pages."""
+    return render(template, status=status, visitor=visitor_of(request), navigation=navigation(request), **values)
 
 
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:

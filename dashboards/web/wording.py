@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from schemas import MEASURES
 from schemas.localtime import from_ns
+from schemas.texts import N_, _
 from usage.queries import Opening
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
@@ -52,6 +53,22 @@ def day(value: date, today: date) -> str:
     """`Tue 3 Nov`; with the year where that is not this year's."""
     text = f"{value:%a} {value.day} {value:%b}"
     return text if value.year == today.year else f"{text} {value.year}"
+
+
+_MONTHS = (
+    *(N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August")),
+    *(N_("September"), N_("October"), N_("November"), N_("December")),
+)
+
+
+def month_name(number: int) -> str:
+    """`October` for 10."""
+    return _(_MONTHS[number - 1])
+
+
+def month(day: date) -> str:
+    """The month of a day: `October 2026`."""
+    return f"{month_name(day.month)} {day.year}"
 
 
 def clock(moment: datetime) -> str:

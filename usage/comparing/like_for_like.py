@@ -19,7 +19,6 @@ import numpy as np
 
 from schemas import Estate
 from usage.calendar import dates
-from usage.comparing.date_ranges import DateRange
 from usage.comparing.pairs import (
     Days,
     LeftOut,
@@ -32,6 +31,7 @@ from usage.comparing.pairs import (
 )
 from usage.comparing.variation import HISTORY_WEEKS, SEED, Numbers, Verdict, size_of, usual_size, verdict
 from usage.queries import DayFigures, Queries
+from usage.queries.date_ranges import DateRange
 from usage.rollup import Figures
 
 _WEEK = 7

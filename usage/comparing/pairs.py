@@ -17,7 +17,7 @@ from enum import StrEnum
 from schemas import Estate
 from schemas.measures import PeopleState
 from usage.calendar import HubCalendar, dates
-from usage.comparing.date_ranges import DateRange
+from usage.queries.date_ranges import DateRange
 from usage.rollup import Figures
 
 Pair = tuple[date, date]

@@ -10,6 +10,7 @@ Rules that stand here and nowhere else: when a sensor is silent and was last see
 data (`usage.rollup.has_data`).
 """
 
+from usage.queries.date_ranges import DateRange
 from usage.queries.figures import DayFigures, DoorFigures, HourFigures, UnknownHubError, ZoneFigures
 from usage.queries.hubs import HubState, Opening
 from usage.queries.ingests import IngestState, Waiting
@@ -19,6 +20,7 @@ from usage.queries.sensors import SensorState
 from usage.queries.why import Why
 
 __all__ = [
+    "DateRange",
     "DayFigures",
     "DoorFigures",
     "HourFigures",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas import HubpulseError
-from usage.queries import Period
+from usage.queries.periods import Period
 
 _FREE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.\.([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _YEARS = range(1990, 2200)
@@ -50,6 +50,12 @@ class DateRange:
         if self.kind is not None:
             return DateRange.of(self.kind, self.first - timedelta(days=1))
         return self._earlier(timedelta(days=_WEEK * -(-self.days // _WEEK)))
+
+    def after(self) -> DateRange:
+        """The period after; of any days the same weekdays just after them."""
+        if self.kind is not None:
+            return DateRange.of(self.kind, self.last + timedelta(days=1))
+        return self._earlier(-timedelta(days=_WEEK * -(-self.days // _WEEK)))
 
     def year_before(self) -> DateRange:
         """The same period of the year before; of any days the same weekdays 52 weeks before."""
