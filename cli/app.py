@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "usage",
         "Daily usage of each hub: export the figures, ask why they are what they are, compute them again.",
     ),
+    "report": (
+        "report",
+        "Report a period: findings first, then totals, hubs, comparisons, building health, data quality and method.",
+    ),
     "audit": (
         "audit",
         "Counters checked by hand: is a door's counter within 5 % of what somebody counts who stands there?",

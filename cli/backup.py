@@ -30,12 +30,12 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.context import DataOption, EstateOption, load_settings, new_app, out
-from cli.publications import PUBLICATIONS
 from dashboards.access.accounts import ACCOUNTS_FILE
 from ingest.buffer_file import OURS
 from schemas import HubpulseError
 from schemas.localtime import rfc3339
 from usage.audits.records import FILE_NAME as AUDITS
+from usage.publishing.folder import PUBLICATIONS
 
 ESTATE = "estate.yaml"
 _CONTENTS = "backup.json"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import DataOption, err, load_settings, new_app, out
-from cli.publications import all_publications, read_publication
 from cli.tables import Format, write_table
 from schemas.errors import HubpulseError
+from usage.publishing.folder import all_publications, read_publication
 
 if TYPE_CHECKING:
     from usage.publishing.open_data import Table

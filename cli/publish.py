@@ -25,7 +25,7 @@ from cli.context import (
     parsed,
     store_of,
 )
-from cli.publications import RELEASES, all_publications, file_of, read_publication, write_whole
+from usage.publishing.folder import RELEASES, all_publications, file_of, read_publication, write_whole
 
 if TYPE_CHECKING:
     from usage.publishing.attack import Attack

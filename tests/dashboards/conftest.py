@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from dashboards.reports.model import Report
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
 from schemas import Estate
@@ -22,6 +23,8 @@ from tests.dashboards import walked
 from tests.dashboards.browsing import Browser
 from tests.dashboards.here import browser_of
 from tests.dashboards.month import Month, load
+from tests.dashboards.report_month import ReportMonth
+from tests.dashboards.report_month import load as load_report_month
 from tests.dashboards.walk import Walk
 from tests.real_parts import require
 from tests.servers import Influxd
@@ -183,3 +186,14 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     estate = walked.make(tmp_path_factory.mktemp("walked"))
     with BoardServer(estate.board(), port=0) as server, Browser() as browser:
         yield Walk(estate, browser, server.url)
+
+
+@pytest.fixture(scope="session")
+def report_month(tmp_path_factory: pytest.TempPathFactory) -> ReportMonth:
+    """Nine weeks with faults in an embedded store, for questions alone: nobody writes to them."""
+    return load_report_month(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def october(report_month: ReportMonth) -> Report:
+    return report_month.report()

@@ -64,6 +64,7 @@ COMMANDS_OF_FIGURES: dict[str, list[tuple[str, ...]]] = {
     "usage compare": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
     "usage targets": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
     "usage visits": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
+    "report": [("--period", "2026-10", "--format", "csv")],
     "publish": [("--period", "2026-10"), ("--period", "2026-10", "--json")],
 }
 """What prints people of a past day or period, with the words that make it do so."""

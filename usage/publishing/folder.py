@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from schemas.errors import HubpulseError
-
-if TYPE_CHECKING:
-    from usage.publishing.publication_file import Content
+from usage.publishing.publication_file import Content, read
 
 PUBLICATIONS = "publication-*.json"
 """The files of a data folder, by their code."""
@@ -38,8 +35,6 @@ def found(folder: Path, which: str) -> Path:
 
 def read_publication(folder: Path, which: str) -> Content:
     """A publication by its code or its file. Raises HubpulseError."""
-    from usage.publishing.publication_file import read
-
     file = found(folder, which)
     return read(file.read_text("utf-8", errors="replace"), str(file))
 

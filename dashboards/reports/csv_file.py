@@ -1,0 +1,63 @@
+"""A report as CSV: a figure a line, so that every table of it fits into one file.
+
+section,item,figure,value,unit,days_missing
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+
+from dashboards.reports.document import Cell, Column, Document, Heading, Points, Shown
+from schemas.csv_cells import csv_cell
+
+COLUMNS = ("section", "item", "figure", "value", "unit", "days_missing")
+_TEXT_COLUMNS = 2
+"""Where the second column is a text too, both name the row."""
+
+
+def to_csv(document: Document) -> bytes:
+    """The findings, each beside all days missing, then each table's figures. Empty is unknown; shares are of one."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    heading = ""
+    missing = max((row.missing for _, found in document.tables() for row in found.rows if row.is_total), default=0)
+    for section in document.sections[:1]:
+        for part in section.parts:
+            match part:
+                case Heading(text=heading):
+                    pass
+                case Points(items=items):
+                    table.writerows(
+                        map(csv_cell, (section.id, heading, "finding", item, "", missing)) for item in items
+                    )
+    for _, found in document.tables():
+        for row in found.rows:
+            names = _names(found.columns, row.cells)
+            for column, cell in list(zip(found.columns, row.cells, strict=True))[names:]:
+                item = " ".join([row.key or _value(row.cells[0]), *map(_value, row.cells[1:names])])
+                cells = (found.id, item, column.id, _value(cell), _unit(column), row.missing)
+                table.writerow(map(csv_cell, cells))
+    return text.getvalue().encode()
+
+
+def _names(columns: tuple[Column, ...], cells: tuple[Cell, ...]) -> int:
+    """How many of the first cells name the row."""
+    both = len(columns) > _TEXT_COLUMNS and all(
+        column.shown in (Shown.TEXT, Shown.DATE) and cell is not None
+        for column, cell in zip(columns[:_TEXT_COLUMNS], cells, strict=False)
+    )
+    return _TEXT_COLUMNS if both else 1
+
+
+def _unit(column: Column) -> str:
+    return "share" if column.shown in (Shown.CHANGE, Shown.SHARE) else column.unit
+
+
+def _value(cell: Cell) -> str:
+    """A cell as programs read it."""
+    if cell is None:
+        return ""
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
