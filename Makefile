@@ -15,8 +15,11 @@ PYTEST_ARGS ?=
 CHAOS_ARGS ?=
 HOSTILE_ARGS ?=
 FUZZ_ARGS ?=
+LANGUAGE ?=
+# What marks a text in the code, besides gettext and ngettext.
+KEYWORDS := --keyword=_ --keyword=N_ --keyword=plural:2,3
 
-.PHONY: help install run test lint coverage hours seeds campaigns chaos hostile endurance fuzz bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns chaos hostile endurance fuzz texts bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -71,6 +74,14 @@ endurance: install ## a day of 22 hubs at speed, 12.6 million readings: memory f
 hostile: install ## one hub's password against the shipped broker for 5 minutes (HOSTILE_ARGS="--seconds 60 --rate 2000")
 	@.ci/real-parts
 	$(BIN)/python -m tests.hostile $(HOSTILE_ARGS)
+
+texts: install ## write every text that people read to messages.pot, and bring LANGUAGE.po up to date (make texts LANGUAGE=de)
+	@$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml $(KEYWORDS) --no-location --sort-output \
+	    --project hubpulse --output-file messages.pot schemas usage dashboards
+	[ -z "$(LANGUAGE)" ] || [ -e "$(LANGUAGE).po" ] \
+	    || $(BIN)/pybabel --quiet init --input-file messages.pot --locale "$(LANGUAGE)" --output-file "$(LANGUAGE).po"
+	[ -z "$(LANGUAGE)" ] || $(BIN)/pybabel --quiet update --input-file messages.pot --locale "$(LANGUAGE)" \
+	    --output-file "$(LANGUAGE).po" --ignore-pot-creation-date
 
 bench: install ## measure ingest, stores and roll-ups on this machine
 	@for benchmark in $(filter-out benchmarks/side_by_side.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done

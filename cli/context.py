@@ -85,10 +85,12 @@ def load_settings(*, data: Path | None = None, estate: Path | None = None, **cha
     Where none of them names an estate file, it is the one in the data folder, else the one that the folder's readings
     were taken in with, if there is one: figures follow its time zone and its opening hours.
     """
+    from schemas import texts
     from schemas.settings import ESTATE_FILE, read_settings
 
     given = {"data_dir": data, "estate": estate, **changes}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    texts.speak(settings.language, settings.data_dir / "texts")
     if settings.estate is not None:
         return settings
     own, remembered = settings.data_dir / ESTATE_FILE, settings.data_dir / ESTATE_IN_FORCE

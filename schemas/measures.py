@@ -13,6 +13,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from schemas.texts import N_
+
 STORED_DECIMALS: Final = 3
 """How many decimals of a figure are stored; people are shown fewer."""
 
@@ -158,42 +160,42 @@ _FROST = "usual setting of a frost thermostat (heathack.org)"
 _CIBSE = "CIBSE Guide A"
 
 _AIR = (
-    Band(None, "well ventilated", Tone.GOOD),
-    Band(CO2_FAIR_PPM, "fair air", Tone.WARN, _VENTILATION),
-    Band(CO2_POOR_PPM, "poor air", Tone.ALARM, _VENTILATION),
+    Band(None, N_("well ventilated"), Tone.GOOD),
+    Band(CO2_FAIR_PPM, N_("fair air"), Tone.WARN, _VENTILATION),
+    Band(CO2_POOR_PPM, N_("poor air"), Tone.ALARM, _VENTILATION),
 )
 _WARMTH = (
-    Band(None, "cold", Tone.COLD),
-    Band(WORKROOM_MIN_C, "comfortable", Tone.GOOD, _WORKROOM),
-    Band(COMFORT_MAX_C, "warm", Tone.WARN, f"{_CIBSE}: offices in summer"),
+    Band(None, N_("cold"), Tone.COLD),
+    Band(WORKROOM_MIN_C, N_("comfortable"), Tone.GOOD, _WORKROOM),
+    Band(COMFORT_MAX_C, N_("warm"), Tone.WARN, f"{_CIBSE}: offices in summer"),
 )
 _HUMIDITY = (
-    Band(None, "dry", Tone.WARN),
-    Band(COMFORT_MIN_PCT, "comfortable", Tone.GOOD, _CIBSE),
-    Band(COMFORT_MAX_PCT, "humid", Tone.WARN, _CIBSE),
+    Band(None, N_("dry"), Tone.WARN),
+    Band(COMFORT_MIN_PCT, N_("comfortable"), Tone.GOOD, _CIBSE),
+    Band(COMFORT_MAX_PCT, N_("humid"), Tone.WARN, _CIBSE),
 )
-_BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, "poor air", Tone.ALARM))
-_BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "damp", Tone.WARN, _MOULD))
-_BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, "frost", Tone.COLD, _FROST))
+_BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, N_("poor air"), Tone.ALARM))
+_BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("damp"), Tone.WARN, _MOULD))
+_BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("frost"), Tone.COLD, _FROST))
 _BANDS_OF_MOULD = (
     Band(None, "", Tone.GOOD),
-    Band(MOULD_GROWS, "mould likely to begin", Tone.WARN, _MOULD),
-    Band(MOULD_ALARM, "mould likely", Tone.ALARM, "alert level of VILPE"),
+    Band(MOULD_GROWS, N_("mould likely to begin"), Tone.WARN, _MOULD),
+    Band(MOULD_ALARM, N_("mould likely"), Tone.ALARM, "alert level of VILPE"),
 )
 _BANDS_OF_COMPLETENESS = (
-    Band(None, "mostly missing", Tone.ALARM),
-    Band(MOSTLY_COMPLETE_MIN, "incomplete", Tone.POOR),
-    Band(COMPLETE_MIN, "complete", Tone.GOOD),
+    Band(None, N_("mostly missing"), Tone.ALARM),
+    Band(MOSTLY_COMPLETE_MIN, N_("incomplete"), Tone.POOR),
+    Band(COMPLETE_MIN, N_("complete"), Tone.GOOD),
 )
 _BANDS_OF_DOORS = (
-    Band(None, "mostly missing", Tone.ALARM),
-    Band(MOSTLY_COMPLETE_MIN, "counted in part", Tone.POOR),
-    Band(COUNTED_MIN, "counted", Tone.GOOD),
+    Band(None, N_("mostly missing"), Tone.ALARM),
+    Band(MOSTLY_COMPLETE_MIN, N_("counted in part"), Tone.POOR),
+    Band(COUNTED_MIN, N_("counted"), Tone.GOOD),
 )
 _BANDS_OF_BATTERY = (
-    Band(None, "flat", Tone.ALARM),
-    Band(BATTERY_LOW_PCT, "low", Tone.WARN),
-    Band(BATTERY_GOOD_PCT, "good", Tone.GOOD),
+    Band(None, N_("flat"), Tone.ALARM),
+    Band(BATTERY_LOW_PCT, N_("low"), Tone.WARN),
+    Band(BATTERY_GOOD_PCT, N_("good"), Tone.GOOD),
 )
 
 # ------------------------------------------------------------------------------------------------------- the catalogue
@@ -201,6 +203,9 @@ _BANDS_OF_BATTERY = (
 _OVER = "while at least one sensor was strictly over the limit"
 _DAMP = "while at least one humidity sensor found the air damp enough for mould"
 _AT_SEA_LEVEL = "at sea level where the hub's `altitude_m` is known, else at the station"
+_DOORS_COVER = "share of the usual people whose time the doors' readings cover"
+_WIFI_COVERS = "share of the opening time that access points cover"
+_ROOMS_COVER = "share of the opening time that sensors cover, by zone and kind"
 _BY_TIME = "weighted by time, all zones alike"
 _OPEN, _CLOSED = Covers.OPENING_HOURS, Covers.CLOSED_HOURS
 _SUM, _MIN, _MAX, _WEIGHTED = Aggregation.SUM, Aggregation.MIN, Aggregation.MAX, Aggregation.MEAN_BY_OPENING
@@ -215,31 +220,31 @@ _minutes = partial(_room, unit=MINUTES, over_days=_SUM)
 _share = partial(Measure, unit=SHARE, covers=_OPEN, over_days=_WEIGHTED)
 
 _DAILY = (
-    _people("entries", "People entering", "people counted in", over_days=_SUM),
-    _people("exits", "People leaving", "people counted out", over_days=_SUM),
-    _people("entries_open", "Entering while open", "people counted in while open", covers=_OPEN, over_days=_SUM),
+    _people("entries", N_("People entering"), "people counted in", over_days=_SUM),
+    _people("exits", N_("People leaving"), "people counted out", over_days=_SUM),
+    _people("entries_open", N_("Entering while open"), "people counted in while open", covers=_OPEN, over_days=_SUM),
     _people(
         "entries_shared",
-        "Shared out",
+        N_("Shared out"),
         "of the people counted in, those shared out over a midnight: a total told of them only after a gap",
         over_days=_SUM,
     ),
     _people(
         "peak_occupancy",
-        "Most at once",
+        N_("Most at once"),
         "most people inside at once: entries less exits since midnight, the day's drift spread over its exits, never "
         "below 0",
         over_days=_MAX,
     ),
     _people(
         "occupancy_drift",
-        "Occupancy drift",
+        N_("Occupancy drift"),
         "entries less exits at the day's end: how far the counters are apart, may be negative",
         over_days=_SUM,
     ),
     _wifi(
         "wifi_peak_clients",
-        "Wi-Fi peak",
+        N_("Wi-Fi peak"),
         "most clients at once, all access points together",
         number=int,
         unit=CLIENTS,
@@ -247,7 +252,7 @@ _DAILY = (
     ),
     _wifi(
         "wifi_mean_clients",
-        "Wi-Fi mean",
+        N_("Wi-Fi mean"),
         "clients on average, all access points together",
         unit=CLIENTS,
         covers=_OPEN,
@@ -255,100 +260,85 @@ _DAILY = (
     ),
     _wifi(
         "wifi_devices",
-        "Wi-Fi devices",
+        N_("Wi-Fi devices"),
         "most devices in one interval, the sum of what each access point saw: one that two of them saw counts twice; "
         "how many different ones came over the day cannot be known",
         number=int,
         unit=DEVICES,
         over_days=_MAX,
     ),
-    _wifi("wifi_bytes", "Wi-Fi traffic", "received and sent", number=int, unit=BYTES, over_days=_SUM),
-    _temperature("temperature_mean_c", "Temperature", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _wifi("wifi_bytes", N_("Wi-Fi traffic"), "received and sent", number=int, unit=BYTES, over_days=_SUM),
+    _temperature("temperature_mean_c", N_("Temperature"), _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
     _temperature(
         "temperature_coldest_zone_c",
-        "Temperature, coldest zone",
+        N_("Temperature, coldest zone"),
         "the lowest of the zones' own means: a cold room is not averaged away",
         covers=_OPEN,
         over_days=_MIN,
     ),
-    _temperature("temperature_min_c", "Temperature, lowest", "of all readings", over_days=_MIN),
-    _temperature("temperature_max_c", "Temperature, highest", "of all readings", over_days=_MAX),
-    _humidity("relative_humidity_mean_pct", "Humidity", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
-    _pressure("pressure_mean_hpa", "Pressure", _AT_SEA_LEVEL, covers=_OPEN, over_days=_WEIGHTED),
-    _co2("co2_mean_ppm", "CO₂ mean", _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
-    _co2("co2_max_ppm", "CO₂ highest", "of all readings", over_days=_MAX),
-    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", f"CO₂ over {CO2_FAIR_PPM} ppm", _OVER, covers=_OPEN),
+    _temperature("temperature_min_c", N_("Temperature, lowest"), "of all readings", over_days=_MIN),
+    _temperature("temperature_max_c", N_("Temperature, highest"), "of all readings", over_days=_MAX),
+    _humidity("relative_humidity_mean_pct", N_("Humidity"), _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _pressure("pressure_mean_hpa", N_("Pressure"), _AT_SEA_LEVEL, covers=_OPEN, over_days=_WEIGHTED),
+    _co2("co2_mean_ppm", N_("CO₂ mean"), _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
+    _co2("co2_max_ppm", N_("CO₂ highest"), "of all readings", over_days=_MAX),
+    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", N_("CO₂ over 800 ppm"), _OVER, covers=_OPEN),
     _minutes(
         f"co2_minutes_over_{CO2_POOR_PPM}",
-        f"CO₂ over {CO2_POOR_PPM} ppm",
+        N_("CO₂ over 1500 ppm"),
         _OVER,
         covers=_OPEN,
         bands=_BANDS_OF_POOR_AIR_MINUTES,
     ),
-    _minutes("damp_minutes", "Damp", _DAMP, covers=_OPEN, bands=_BANDS_OF_DAMP_MINUTES),
-    _minutes("damp_minutes_closed", "Damp while closed", _DAMP, covers=_CLOSED, bands=_BANDS_OF_DAMP_MINUTES),
+    _minutes("damp_minutes", N_("Damp"), _DAMP, covers=_OPEN, bands=_BANDS_OF_DAMP_MINUTES),
+    _minutes("damp_minutes_closed", N_("Damp while closed"), _DAMP, covers=_CLOSED, bands=_BANDS_OF_DAMP_MINUTES),
     _minutes(
         "frost_minutes_closed",
-        f"Under {FROST_C} °C while closed",
+        N_("Under 5 °C while closed"),
         f"while at least one thermometer was under {FROST_C} °C: pipes may freeze",
         covers=_CLOSED,
         bands=_BANDS_OF_FROST_MINUTES,
     ),
     Measure(
         "open_minutes",
-        "Open",
+        N_("Open"),
         "how long the hub was to be open: opening hours less closures and bank holidays",
         unit=MINUTES,
         over_days=_SUM,
     ),
     Measure(
         "completeness",
-        "Completeness",
+        N_("Completeness"),
         "readings received of those expected, rounded down",
         unit=SHARE,
         over_days=Aggregation.MEAN,
         bands=_BANDS_OF_COMPLETENESS,
     ),
-    *(
-        _share(f"{judge}_completeness", f"{label} covered", what, bands=bands)
-        for judge, label, what, bands in (
-            (
-                Judge.FOOTFALL,
-                "Doors",
-                "share of the usual people whose time the doors' readings cover",
-                _BANDS_OF_DOORS,
-            ),
-            (Judge.WIFI, "Wi-Fi", "share of the opening time that access points cover", _BANDS_OF_COMPLETENESS),
-            (
-                Judge.ENVIRONMENT,
-                "Rooms",
-                "share of the opening time that sensors cover, by zone and kind",
-                _BANDS_OF_COMPLETENESS,
-            ),
-        )
-    ),
+    _share("footfall_completeness", N_("Doors covered"), _DOORS_COVER, bands=_BANDS_OF_DOORS),
+    _share("wifi_completeness", N_("Wi-Fi covered"), _WIFI_COVERS, bands=_BANDS_OF_COMPLETENESS),
+    _share("environment_completeness", N_("Rooms covered"), _ROOMS_COVER, bands=_BANDS_OF_COMPLETENESS),
     _share(
         "transfer_share",
-        "By another door?",
+        N_("By another door?"),
         "share of the usual people whose door was not heard while another one was: they may have used that one",
     ),
     Measure(
         "final",
-        "Final",
+        N_("Final"),
         "two days after its end, when late readings are rare, unless a silent total may yet tell of it",
         number=bool,
         over_days=_MIN,
     ),
     Measure(
         "revision",
-        "Revision",
+        N_("Revision"),
         "0 until two hours after the day's end, then 1, and one more for each change",
         number=int,
         over_days=_MAX,
     ),
     Measure(
         "people_state",
-        "People",
+        N_("People"),
         f"`counted` where the doors cover {COUNTED_MIN:.0%} of the day or more and at most {SHARED_MAX:.0%} "
         "was shared out over a midnight; `partial`; `none` where no opening time is covered; `closed`",
         number=int,
@@ -358,7 +348,7 @@ _DAILY = (
 
 _MOULD_INDEX = _room(
     "mould_index",
-    "Mould index",
+    N_("Mould index"),
     "0 to 6 at the day's end, of what the air would let grow on bare pine: an indicator, as the air is not the wall",
     decimals=1,
     over_days=_MAX,
@@ -367,14 +357,14 @@ _MOULD_INDEX = _room(
 )
 
 _LIVE = (
-    _people("people", "People in view"),
-    _wifi("clients", "Wi-Fi clients", number=int, unit=CLIENTS),
-    _wifi("devices", "Wi-Fi devices", number=int, unit=DEVICES),
-    _temperature("temperature_c", "Temperature"),
-    _humidity("relative_humidity_pct", "Humidity"),
-    _pressure("pressure_hpa", "Pressure"),
-    _co2("co2_ppm", "CO₂"),
-    Measure("battery_pct", "Battery", unit=PERCENT, bands=_BANDS_OF_BATTERY),
+    _people("people", N_("People in view")),
+    _wifi("clients", N_("Wi-Fi clients"), number=int, unit=CLIENTS),
+    _wifi("devices", N_("Wi-Fi devices"), number=int, unit=DEVICES),
+    _temperature("temperature_c", N_("Temperature")),
+    _humidity("relative_humidity_pct", N_("Humidity")),
+    _pressure("pressure_hpa", N_("Pressure")),
+    _co2("co2_ppm", N_("CO₂")),
+    Measure("battery_pct", N_("Battery"), unit=PERCENT, bands=_BANDS_OF_BATTERY),
 )
 
 USAGE_MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _DAILY})

@@ -227,6 +227,9 @@ class Settings(BaseModel):
     figures_retention_days: int | None = Field(default=None, ge=400, le=36500, examples=[3650])
     """How long figures are kept; for ever where it is not set. Profiles look back 53 weeks."""
 
+    language: str = Field(default="en", pattern="^[a-z]{2,3}(_[A-Za-z]{2,8})?$", examples=["de"])
+    """What pages, charts, reports and notices are in: English, or that of a catalogue `texts/LANGUAGE.po`."""
+
     log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = "info"
     log_format: Literal["console", "json"] = "console"
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from schemas import Estate
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
+from schemas.texts import N_
 from usage.calendar import HubCalendar, dates
 from usage.estimates import Estimate, missing_share
 from usage.queries import DayFigures, Period, Queries
@@ -27,11 +28,11 @@ from usage.rollup import Figures
 class Course(StrEnum):
     """How a month stands against its target; the last two once it is over."""
 
-    ON_COURSE = "on course"
-    BEHIND = "behind"
-    UNSAID = "can't be said"
-    REACHED = "reached"
-    MISSED = "missed"
+    ON_COURSE = N_("on course")
+    BEHIND = N_("behind")
+    UNSAID = N_("can't be said")
+    REACHED = N_("reached")
+    MISSED = N_("missed")
 
 
 @dataclass(frozen=True, slots=True)

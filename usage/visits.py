@@ -14,6 +14,7 @@ from datetime import date
 
 from schemas import Estate
 from schemas.measures import PeopleState
+from schemas.texts import N_, _, ngettext
 from schemas.visits import Rule, VisitRule
 from usage.estimates import Estimate, missing_share
 from usage.queries import Queries
@@ -62,11 +63,15 @@ def visits(rules: Sequence[VisitRule], hub: str, rows: Sequence[Figures], missed
     states = [row["people_state"] for row in rows]
     missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
     waterfall = _Waterfall(rules, rows, is_estimated=missed.people is not None)
-    lines = [Line("counted", counted)]
+    lines = [Line(_("counted"), counted)]
     if missed.people:
         lines.append(
             Line(
-                f"estimated for what {missing} day{'s miss' if missing > 1 else ' misses'} ({missed.method})",
+                ngettext(
+                    "estimated for what {days} day misses ({method})",
+                    "estimated for what {days} days miss ({method})",
+                    missing,
+                ).format(days=missing, method=missed.method),
                 missed.people,
             )
         )
@@ -90,6 +95,16 @@ def visits_of_hubs(
     for name, of_hub in days.items():
         rows = [day.figures for day in of_hub]
         yield visits(rules_of(estate, name), name, rows, missed(name, [day.date for day in of_hub]))
+
+
+_RULES = {
+    Rule.STAFF: N_("staff"),
+    Rule.VOLUNTEERS: N_("volunteers"),
+    Rule.CONTRACTORS: N_("contractors"),
+    Rule.DELIVERIES: N_("deliveries"),
+    Rule.HIRE: N_("hire"),
+}
+"""Who is taken off by a number for each day."""
 
 
 class _Waterfall:
@@ -132,10 +147,12 @@ class _Waterfall:
     def _words(self, rule: VisitRule) -> str:
         match rule.rule:
             case Rule.HALVE:
-                return "halve: a visit crosses the gate twice"
+                return _("halve: a visit crosses the gate twice")
             case Rule.OUTSIDE_OPENING:
-                return "outside_opening: counted while the hub was closed"
-        return f"{rule.rule}: {rule.entries_day:g} on each of {self._open_days:.4g} open days"
+                return _("outside_opening: counted while the hub was closed")
+        words = _("{rule}: {people} on each of {days} open days")
+        people, days = f"{rule.entries_day:g}", f"{self._open_days:.4g}"
+        return words.format(rule=_(_RULES[rule.rule]), people=people, days=days)
 
 
 def _outside_opening(row: Figures) -> int:

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from dashboards.web import pages
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas.texts import N_, _
 from usage.audits import Audit, AuditFile
 from usage.audits.records import AuditError, Press, What
 
@@ -28,7 +29,7 @@ SENT_MAX = 400
 _NS_A_MILLISECOND = NS_A_SECOND // 1000
 _MS_MAX = 1 << 50
 _EARLY_NS = 24 * NS_AN_HOUR
-_GONE = "This link is not good, or not any more: ask for a new one (hubpulse audit start)."
+_GONE = N_("This link is not good, or not any more: ask for a new one (hubpulse audit start).")
 
 PressId = Annotated[str, Field(pattern="^[a-z0-9-]{8,40}$")]
 
@@ -75,6 +76,7 @@ def audit_routes(folder: Path, estate: Callable[[], Estate], clock_ns: Callable[
             hub_name=names.get(audit.hub) or audit.hub,
             counted=counted,
             sent_max=SENT_MAX,
+            words=_words(),
         )
 
     @routes.post("/audit/{code}/presses")
@@ -84,12 +86,36 @@ def audit_routes(folder: Path, estate: Callable[[], Estate], clock_ns: Callable[
     return routes
 
 
+def _words() -> dict[str, str]:
+    """What the page's script says."""
+    return {
+        "begin": _("Press Start when you stand at the door."),
+        "counting": _("Counting. Go on without a network, too."),
+        "stopped": _("Stopped before enough have come in: press Start to go on."),
+        "enoughStop": _("Enough have come in: press Stop."),
+        "enough": _("Enough have come in. Thank you."),
+        "goal": _("{people} of {target} in"),
+        "start": _("Start"),
+        "stop": _("Stop"),
+        "undo": _("Undo"),
+        "undoIn": _("Undo In"),
+        "undoOut": _("Undo Out"),
+        "allSent": _("All sent"),
+        "notSent": _("{presses} not sent yet, kept in this phone"),
+        "notTaken": _("Not taken: {why}."),
+        "gone": _("This link is not good any more. What is not sent stays in this phone."),
+        "keepsNothing": _("This browser keeps nothing: do not close the page before all is sent."),
+    }
+
+
 async def _taken(request: Request, folder: Path, code: str, clock_ns: Callable[[], int]) -> Response:
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > BODY_BYTES_MAX:
-            return JSONResponse({"error": f"more than {BODY_BYTES_MAX} bytes at once"}, status_code=413)
+            return JSONResponse(
+                {"error": _("more than {bytes} bytes at once").format(bytes=BODY_BYTES_MAX)}, status_code=413
+            )
     now_ns = clock_ns()
     return await run_in_threadpool(_keep, folder, code, bytes(body), now_ns)
 
@@ -101,7 +127,7 @@ def _keep(folder: Path, code: str, body: bytes, now_ns: int) -> Response:
             sent = Sent.model_validate_json(body)
             counted = file.take(audit.id, list(_presses(sent, audit, now_ns)))
         except ValidationError:
-            return JSONResponse({"error": "these are no presses of the page"}, status_code=400)
+            return JSONResponse({"error": _("these are no presses of the page")}, status_code=400)
         except AuditError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
     return JSONResponse({"entries": counted.entries, "exits": counted.exits, "counting": counted.is_counting})
@@ -120,5 +146,5 @@ def _presses(sent: Sent, audit: Audit, now_ns: int) -> Iterator[Press]:
     for press in sent.presses:
         time_ns = press.time_ms * _NS_A_MILLISECOND - ahead_ns
         if not audit.made_ns - _EARLY_NS <= time_ns <= now_ns:
-            raise AuditError("a press is of another day: the phone's clock was changed while you counted")
+            raise AuditError(_("a press is of another day: the phone's clock was changed while you counted"))
         yield Press(press.id, press.what, time_ns, press.undoes)

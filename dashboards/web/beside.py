@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.web import wording
 from schemas import Estate
+from schemas.texts import _, ngettext
 from stores.protocol import Store
 from usage import Queries
 from usage.queries import Period
@@ -89,37 +90,46 @@ def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
     for visits in visits_of_hubs(queries, estate, month.first, month.last, hub=hub):
         missing = f", {_missing(visits.days_missing)}" if visits.days_missing else ""
         steps = [(f"{line.what}{missing}", wording.number(line.people)) for line in visits.lines]
-        steps.append((f"visits{missing}", wording.number(visits.people)))
-        return Beside(tuple(rows), target, f"From entries to visits in {month.name}", tuple(steps))
+        steps.append((f"{_('visits')}{missing}", wording.number(visits.people)))
+        title = _("From entries to visits in {month}").format(month=month.name)
+        return Beside(tuple(rows), target, title, tuple(steps))
     return Beside(tuple(rows), target)
 
 
 def _row(month: DateRange, other: DateRange, found: LikeForLike) -> ComparisonRow:
-    days = wording.plural(found.days, "day") + (
-        f", {wording.number(found.days_missing)} not counted" if found.days_missing else ""
-    )
-    change = wording.change(found.now.entries, found.before.entries).removesuffix(" than").removesuffix(" as")
+    days = wording.plural(found.days, "day", "days")
+    if found.days_missing:
+        days += _(", {days} not counted").format(days=wording.number(found.days_missing))
+    now, before = found.now.entries, found.before.entries
+    against = _("{one} against {other}")
     return ComparisonRow(
-        f"{month.name} against {other.name}",
-        f"{wording.number(found.now.entries)} against {wording.number(found.before.entries)}",
-        change or wording.NO_FIGURE,
+        against.format(one=month.name, other=other.name),
+        against.format(one=wording.number(now), other=wording.number(before)),
+        wording.change_alone(now, before) or wording.NO_FIGURE,
         days,
-        found.verdict.value,
+        _(found.verdict.value),
     )
 
 
 def _target(state: TargetState) -> str:
     missing = f", {_missing(state.days_missing)}" if state.days_missing else ""
     expected = (
-        "too little history to tell of the rest"
+        _("too little history to tell of the rest")
         if state.expected is None
-        else f"{wording.number(state.expected)} expected ({wording.number(state.low)} to {wording.number(state.high)})"
+        else _("{people} expected ({low} to {high})").format(
+            people=wording.number(state.expected), low=wording.number(state.low), high=wording.number(state.high)
+        )
     )
-    return (
-        f"{state.course.capitalize()}: {wording.number(state.counted)} of {wording.number(state.target)} people of "
-        f"{state.month} counted until yesterday{missing}; {expected}"
+    return _("{course}: {people} of {target} people of {month} counted until yesterday{missing}; {expected}").format(
+        course=_(state.course).capitalize(),
+        people=wording.number(state.counted),
+        target=wording.number(state.target),
+        month=state.month,
+        missing=missing,
+        expected=expected,
     )
 
 
 def _missing(days: int) -> str:
-    return f"{wording.plural(days, 'day')} missing or incomplete"
+    words = ngettext("{days} day missing or incomplete", "{days} days missing or incomplete", days)
+    return words.format(days=wording.number(days))

@@ -39,6 +39,7 @@ from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
 from schemas import MEASURES, Estate
 from schemas.localtime import NS_A_SECOND
+from schemas.texts import N_, _
 from stores.protocol import Store, StoreError
 
 log = structlog.get_logger()
@@ -120,7 +121,7 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
         response = await call_next(request)
     except Exception:
         log.exception("board_page_failed", path=request.url.path)
-        response = _problem(request, 500, "This page could not be made", "The reason is in the board's log.")
+        response = _problem(request, 500, _("This page could not be made"), _("The reason is in the board's log."))
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -133,14 +134,14 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         snapshot = source.get().of(visitor.hubs)
         if snapshot.empty:
             return pages.page(request, "empty.html", snapshot=snapshot)
-        whose = "all" if visitor.hubs is None else "your"
+        title = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
         return pages.page(
             request,
             "estate.html",
             snapshot=snapshot,
             facts=views.facts(snapshot),
             notices=views.notices(snapshot),
-            chart=charts.entries(snapshot.days, snapshot.now.date(), f"People entering, {whose} hubs"),
+            chart=charts.entries(snapshot.days, snapshot.now.date(), title),
             days=tables.estate_day_rows(snapshot),
             total=tables.total_row(snapshot.hubs),
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
@@ -154,7 +155,7 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
         snapshot = source.get().of(visitor.hubs)
         hub = snapshot.hub(hub_id)
         if hub is None:
-            raise HTTPException(404, "There is no hub of that name here.")
+            raise HTTPException(404, _("There is no hub of that name here."))
         at = snapshot.hubs.index(hub)
         return pages.page(
             request,
@@ -165,9 +166,9 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             charts=views.hub_charts(hub),
             days=tables.day_rows(hub.days, hub.state.now.date()),
             total=tables.total_row([hub]),
-            day_columns=tables.DAY_COLUMNS,
+            day_columns=[_(label) for label in tables.DAY_COLUMNS],
             zones=tables.zone_rows(hub),
-            zone_columns=[MEASURES[name].label for name in tables.ZONE_COLUMNS],
+            zone_columns=[_(MEASURES[name].label) for name in tables.ZONE_COLUMNS],
             sensors=tables.sensor_rows(hub),
             remarks=views.remarks(hub),
             beside=source.beside.get(hub_id),
@@ -195,7 +196,7 @@ def _add_files(app: FastAPI) -> None:
         try:
             found = assets.load(name)
         except KeyError:
-            raise HTTPException(404, "There is no file of that name here.") from None
+            raise HTTPException(404, _("There is no file of that name here.")) from None
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(
@@ -204,23 +205,27 @@ def _add_files(app: FastAPI) -> None:
         return Response(found.content, media_type=found.media_type, headers=headers)
 
 
+_UNKNOWN_ADDRESSES = (N_("Not Found"), N_("Method Not Allowed"))
+"""What the framework says of them."""
+
+
 def _add_errors(app: FastAPI) -> None:
     """Everything foreseeable is said plainly: on a page to a person, as JSON to a program."""
 
     @app.exception_handler(StoreError)
     def store_unreachable(request: Request, error: StoreError) -> Response:
-        return _problem(request, 503, "The figures can't be read at the moment", str(error), retry_after_s=10)
+        return _problem(request, 503, _("The figures can't be read at the moment"), str(error), retry_after_s=10)
 
     @app.exception_handler(HTTPException)
     def not_found(request: Request, error: HTTPException) -> Response:
-        title = "There is no such page" if error.status_code == HTTPStatus.NOT_FOUND else "That can't be answered"
-        return _problem(request, error.status_code, title, str(error.detail))
+        title = _("There is no such page") if error.status_code == HTTPStatus.NOT_FOUND else _("That can't be answered")
+        return _problem(request, error.status_code, title, _(str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> Response:
         names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
-        detail = f"{names}: not known here, or can't be read; write dates as 2026-11-03 and hubs by their id"
-        return _problem(request, 400, "That can't be answered", detail)
+        detail = _("{names}: not known here, or can't be read; write dates as 2026-11-03 and hubs by their id")
+        return _problem(request, 400, _("That can't be answered"), detail.format(names=names))
 
 
 def _problem(request: Request, status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> Response:

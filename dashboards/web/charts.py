@@ -28,14 +28,15 @@ from dashboards.web import wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
 from dashboards.web.snapshot import Hour
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
+from schemas.texts import N_, _
 
 AnyDay = Day | EstateDay
 
 _MARKS = {
-    DayState.CLOSED: (Shape.DASH, Tone.QUIET, "closed"),
-    DayState.ZERO: (Shape.RING, Tone.ENTRIES, "no visitors"),
-    DayState.SILENT: (Shape.CROSS, Tone.ALARM, "no data"),
-    DayState.PARTIAL: (Shape.DIAMOND, Tone.ENTRIES, "incomplete, nobody counted"),
+    DayState.CLOSED: (Shape.DASH, Tone.QUIET, N_("closed")),
+    DayState.ZERO: (Shape.RING, Tone.ENTRIES, N_("no visitors")),
+    DayState.SILENT: (Shape.CROSS, Tone.ALARM, N_("no data")),
+    DayState.PARTIAL: (Shape.DIAMOND, Tone.ENTRIES, N_("incomplete, nobody counted")),
 }
 """What stands at the foot of a day that has no bar."""
 _MONDAYS_MAX = 9
@@ -43,7 +44,7 @@ _HOURS_A_TICK = 3
 _RANGE_WIDTH = 0.55
 
 
-def entries(days: Sequence[AnyDay], now: date, title: str = "People entering") -> Chart:
+def entries(days: Sequence[AnyDay], now: date, title: str) -> Chart:
     """Entries per day. Solid: counted. Hatched: incomplete. Pale: so far. A mark where there is nobody to draw."""
     bars = {i: day for i, day in enumerate(days) if day.entries and day.state not in WITHOUT_COUNT}
 
@@ -55,16 +56,16 @@ def entries(days: Sequence[AnyDay], now: date, title: str = "People entering") -
         }
 
     layers: list[Layer] = [
-        Bars("counted", Tone.ENTRIES, counts(DayState.COUNTED)),
-        Bars("incomplete", Tone.ENTRIES, counts(DayState.PARTIAL), Fill.HATCHED),
-        Bars("today, so far", Tone.ENTRIES, counts(today=True), Fill.PALE),
+        Bars(_("counted"), Tone.ENTRIES, counts(DayState.COUNTED)),
+        Bars(_("incomplete"), Tone.ENTRIES, counts(DayState.PARTIAL), Fill.HATCHED),
+        Bars(_("today, so far"), Tone.ENTRIES, counts(today=True), Fill.PALE),
         *(
-            Marks(name, tone, shape, [i for i, day in enumerate(days) if day.state is state and i not in bars])
+            Marks(_(name), tone, shape, [i for i, day in enumerate(days) if day.state is state and i not in bars])
             for state, (shape, tone, name) in _MARKS.items()
         ),
     ]
     slots = [Slot(_hover(day, now)) for day in days]
-    return Chart("entries", title, "people a day", _entries_summary(days), slots, _mondays(days, now), layers)
+    return Chart("entries", title, _("people a day"), _entries_summary(days), slots, _mondays(days, now), layers)
 
 
 def hours(of: Sequence[Hour]) -> Chart:
@@ -75,17 +76,23 @@ def hours(of: Sequence[Hour]) -> Chart:
     week_ago = [(i + edge, hour.week_ago) for i, hour in enumerate(of) for edge in (0, 1)]
     return Chart(
         "hours",
-        "Today by the hour",
-        "people entering",
+        _("Today by the hour"),
+        _("people entering"),
         _hours_summary(of),
         [
-            Slot((label, f"{_people(hour.entries)} today", f"{_people(hour.week_ago)} a week ago"))
+            Slot(
+                (
+                    label,
+                    _("{people} today").format(people=_people(hour.entries)),
+                    _("{people} a week ago").format(people=_people(hour.week_ago)),
+                )
+            )
             for label, hour in zip(labels, of, strict=True)
         ],
         [Tick(i + 0.5, labels[i], spare=i % 2 == 1) for i in range(0, len(of), _HOURS_A_TICK)],
         (
-            Bars("today, so far", Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
-            Line("a week ago", Tone.QUIET, week_ago, Pattern.DASHED),
+            Bars(_("today, so far"), Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
+            Line(_("a week ago"), Tone.QUIET, week_ago, Pattern.DASHED),
         ),
     )
 
@@ -94,14 +101,14 @@ def wifi(days: Sequence[Day], now: date) -> Chart:
     """The most Wi-Fi clients connected at once, and the mean over opening hours."""
     return _measure(
         "wifi",
-        ("Wi-Fi", "clients connected"),
+        (_("Wi-Fi"), _("clients connected")),
         days,
         now,
-        {"most at once": "wifi_peak_clients", "mean while open": "wifi_mean_clients"},
+        {_("most at once"): "wifi_peak_clients", _("mean while open"): "wifi_mean_clients"},
         (
             _line("", days, "wifi_peak_clients", Tone.WIFI),
-            _dots("most at once", days, "wifi_peak_clients", Tone.WIFI),
-            Dots("mean while open", Tone.WIFI, _values(days, "wifi_mean_clients"), frozenset(range(len(days)))),
+            _dots(_("most at once"), days, "wifi_peak_clients", Tone.WIFI),
+            Dots(_("mean while open"), Tone.WIFI, _values(days, "wifi_mean_clients"), frozenset(range(len(days)))),
         ),
         from_zero=True,
     )
@@ -111,14 +118,18 @@ def temperature(days: Sequence[Day], now: date) -> Chart:
     """Each day's range and mean, beside the lowest temperature for a workroom."""
     return _measure(
         "temperature",
-        ("Temperature", "°C"),
+        (_("Temperature"), "°C"),
         days,
         now,
-        {"mean while open": "temperature_mean_c", "lowest": "temperature_min_c", "highest": "temperature_max_c"},
+        {
+            _("mean while open"): "temperature_mean_c",
+            _("lowest"): "temperature_min_c",
+            _("highest"): "temperature_max_c",
+        },
         (
-            _range("lowest to highest", days, ("temperature_min_c", "temperature_max_c"), Tone.HEAT),
-            _dots("mean while open", days, "temperature_mean_c", Tone.HEAT),
-            Limit(f"{WORKROOM_MIN_C} °C, the least for a workroom", Tone.COLD, WORKROOM_MIN_C),
+            _range(_("lowest to highest"), days, ("temperature_min_c", "temperature_max_c"), Tone.HEAT),
+            _dots(_("mean while open"), days, "temperature_mean_c", Tone.HEAT),
+            Limit(_("{limit} °C, the least for a workroom").format(limit=WORKROOM_MIN_C), Tone.COLD, WORKROOM_MIN_C),
         ),
     )
 
@@ -128,14 +139,14 @@ def humidity(days: Sequence[Day], now: date) -> Chart:
     low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
     return _measure(
         "humidity",
-        ("Relative humidity", "%"),
+        (_("Relative humidity"), "%"),
         days,
         now,
-        {"mean while open": "relative_humidity_mean_pct"},
+        {_("mean while open"): "relative_humidity_mean_pct"},
         (
-            Band(f"comfort, {low} to {high} %", Tone.GOOD, low, high),
+            Band(_("comfort, {low} to {high} %").format(low=low, high=high), Tone.GOOD, low, high),
             _line("", days, "relative_humidity_mean_pct", Tone.DAMP),
-            _dots("mean while open", days, "relative_humidity_mean_pct", Tone.DAMP),
+            _dots(_("mean while open"), days, "relative_humidity_mean_pct", Tone.DAMP),
         ),
     )
 
@@ -147,12 +158,12 @@ def co2(days: Sequence[Day], now: date) -> Chart:
         ("CO₂", "ppm"),
         days,
         now,
-        {"mean while open": "co2_mean_ppm", "highest": "co2_max_ppm"},
+        {_("mean while open"): "co2_mean_ppm", _("highest"): "co2_max_ppm"},
         (
-            _range("mean to highest", days, ("co2_mean_ppm", "co2_max_ppm"), Tone.AIR),
-            _dots("mean while open", days, "co2_mean_ppm", Tone.AIR),
-            Limit(f"{CO2_FAIR_PPM} ppm, well ventilated below", Tone.QUIET, CO2_FAIR_PPM),
-            Limit(f"{wording.number(CO2_POOR_PPM)} ppm, poor above", Tone.ALARM, CO2_POOR_PPM),
+            _range(_("mean to highest"), days, ("co2_mean_ppm", "co2_max_ppm"), Tone.AIR),
+            _dots(_("mean while open"), days, "co2_mean_ppm", Tone.AIR),
+            Limit(_("{limit} ppm, well ventilated below").format(limit=CO2_FAIR_PPM), Tone.QUIET, CO2_FAIR_PPM),
+            Limit(_("{limit} ppm, poor above").format(limit=wording.number(CO2_POOR_PPM)), Tone.ALARM, CO2_POOR_PPM),
         ),
     )
 
@@ -161,13 +172,13 @@ def pressure(days: Sequence[Day], now: date, unit: str) -> Chart:
     """Each day's mean; `unit` says of which altitude it is."""
     return _measure(
         "pressure",
-        ("Pressure", unit),
+        (_("Pressure"), unit),
         days,
         now,
-        {"mean": "pressure_mean_hpa"},
+        {_("mean"): "pressure_mean_hpa"},
         (
             _line("", days, "pressure_mean_hpa", Tone.AIR_MASS),
-            _dots("mean", days, "pressure_mean_hpa", Tone.AIR_MASS),
+            _dots(_("mean"), days, "pressure_mean_hpa", Tone.AIR_MASS),
         ),
     )
 
@@ -222,35 +233,39 @@ def _mondays(days: Sequence[AnyDay], now: date) -> list[Tick]:
 
 
 def _people(count: int | None) -> str:
-    return "no count" if count is None else f"{wording.plural(count, 'person', 'people')} in"
+    if count is None:
+        return _("no count")
+    return _("{people} in").format(people=wording.plural(count, "person", "people"))
 
 
 def _hover(day: AnyDay, now: date) -> tuple[str, ...]:
-    first = WORDS[day.state] if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
+    first = _(WORDS[day.state]) if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
     rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
     return _heading(day, now), first, *rest
 
 
 def _heading(day: AnyDay, now: date) -> str:
-    return wording.day(day.date, now) + (" so far" if day.today else "")
+    named = wording.day(day.date, now)
+    return _("{day} so far").format(day=named) if day.today else named
 
 
 def _caveats(day: Day) -> list[str]:
     caveats = []
     if day.state is DayState.PARTIAL and not day.today:
-        caveats.append(f"incomplete: {day.covered}")
+        caveats.append(_("incomplete: {why}").format(why=day.covered))
     if day.door_silent:
-        caveats.append("door counter silent now")
+        caveats.append(_("door counter silent now"))
     if day.provisional and day.figures:
-        caveats.append("provisional")
+        caveats.append(_("provisional"))
     return caveats
 
 
 def _entries_summary(days: Sequence[AnyDay]) -> str:
     counts = [day.entries for day in days if day.entries is not None and not day.today and _is_whole(day)]
     if not counts:
-        return "No day was counted in full yet."
-    return f"{wording.number(min(counts))} to {wording.number(max(counts))} people a day over the last 30 days."
+        return _("No day was counted in full yet.")
+    low, high = wording.number(min(counts)), wording.number(max(counts))
+    return _("{low} to {high} people a day over the last 30 days.").format(low=low, high=high)
 
 
 def _is_whole(day: AnyDay) -> bool:
@@ -261,13 +276,15 @@ def _is_whole(day: AnyDay) -> bool:
 def _hours_summary(of: Sequence[Hour]) -> str:
     counted = [hour for hour in of if hour.entries]
     if not counted:
-        return "Nobody was counted yet today."
+        return _("Nobody was counted yet today.")
     busiest = max(counted, key=lambda hour: hour.entries or 0)
-    return f"Busiest so far from {wording.clock(busiest.start)}, with {wording.number(busiest.entries)} people."
+    start, people = wording.clock(busiest.start), wording.number(busiest.entries)
+    return _("Busiest so far from {time}, with {people} people.").format(time=start, people=people)
 
 
 def _summary(days: Sequence[Day], field: str) -> str:
     values = [value for day in days if (value := day.figure(field)) is not None]
     if not values:
-        return "No day was measured yet."
-    return f"{wording.measure(min(values), field)} to {wording.measure(max(values), field)} over the last 30 days."
+        return _("No day was measured yet.")
+    low, high = wording.measure(min(values), field), wording.measure(max(values), field)
+    return _("{low} to {high} over the last 30 days.").format(low=low, high=high)

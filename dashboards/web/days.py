@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from dashboards.web import wording
 from schemas.measures import COUNTED_MIN, PeopleState
+from schemas.texts import N_, _
 from stores.protocol import Number
 
 
@@ -28,12 +29,12 @@ class DayState(StrEnum):
 
 
 WORDS: Mapping[DayState, str] = {
-    DayState.COUNTED: "counted",
-    DayState.PARTIAL: "incomplete",
-    DayState.ZERO: "no visitors",
-    DayState.CLOSED: "closed",
-    DayState.SILENT: "no data",
-    DayState.BEFORE: "not yet measured",
+    DayState.COUNTED: N_("counted"),
+    DayState.PARTIAL: N_("incomplete"),
+    DayState.ZERO: N_("no visitors"),
+    DayState.CLOSED: N_("closed"),
+    DayState.SILENT: N_("no data"),
+    DayState.BEFORE: N_("not yet measured"),
 }
 
 WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
@@ -69,8 +70,8 @@ class Day:
         """What of the day its door counters covered, in words."""
         share = self.figures.get("footfall_completeness")
         if share is not None and share >= COUNTED_MIN:
-            return "partly shared out over a midnight"
-        return f"{wording.percent(share)} of the day covered"
+            return _("partly shared out over a midnight")
+        return _("{share} of the day covered").format(share=wording.percent(share))
 
     @property
     def provisional(self) -> bool:
@@ -108,7 +109,7 @@ class Day:
         """The day's entries in as few words as are true: `318`, `0`, `closed`, `40 (71 % of the day covered)`."""
         state = self.state
         if state in WITHOUT_COUNT:
-            return WORDS[state]
+            return _(WORDS[state])
         if state is DayState.PARTIAL and not self.today:
             return f"{wording.number(self.entries)} ({self.covered})"
         return wording.number(self.entries)
@@ -149,8 +150,10 @@ class EstateDay:
         return self._hubs(DayState.PARTIAL, DayState.SILENT)
 
     def _hubs(self, *states: DayState) -> str:
-        shown = [(hubs, WORDS[state]) for state in states if (hubs := self.states[state])]
-        return ", ".join(f"{hubs if i else wording.plural(hubs, 'hub')} {word}" for i, (hubs, word) in enumerate(shown))
+        shown = [(hubs, _(WORDS[state])) for state in states if (hubs := self.states[state])]
+        return ", ".join(
+            f"{hubs if i else wording.plural(hubs, 'hub', 'hubs')} {word}" for i, (hubs, word) in enumerate(shown)
+        )
 
 
 def add_up(days: Sequence[Day]) -> EstateDay:

@@ -17,14 +17,15 @@ from dashboards.access.accounts import NAME_PATTERN, PASSWORD_LENGTH_MAX, Accoun
 from dashboards.access.gate import COOKIE, is_own
 from dashboards.access.sessions import SESSION_S, Sessions, Throttle
 from dashboards.web import pages
+from schemas.texts import N_, _
 
 log = structlog.get_logger()
 
 FORM_BYTES_MAX = 4096
 _HASHING = ThreadPoolExecutor(1, "login")
 """A hash takes 64 MB and a tenth of a second: one at a time, and in no thread that pages need."""
-_STRANGE = "This form came from a page of somebody else's."
-_WRONG = "That name and password do not fit together."
+_STRANGE = N_("This form came from a page of somebody else's.")
+_WRONG = N_("That name and password do not fit together.")
 
 
 def add_login(app: FastAPI, accounts: Accounts, sessions: Sessions, clock_s: Callable[[], float]) -> None:
@@ -48,16 +49,15 @@ def add_login(app: FastAPI, accounts: Accounts, sessions: Sessions, clock_s: Cal
         address = request.client.host if request.client else ""
         of = f"account {name[:100]} from {address}", f"address {address}"
         if wait_s := throttle.wait_s(*of):
-            answer = page(
-                target, f"Too many wrong passwords: try again in {wait_s:.0f} s.", HTTPStatus.TOO_MANY_REQUESTS
-            )
+            problem = _("Too many wrong passwords: try again in {seconds} s.").format(seconds=f"{wait_s:.0f}")
+            answer = page(target, problem, HTTPStatus.TOO_MANY_REQUESTS)
             answer.headers["Retry-After"] = str(int(wait_s) + 1)
             return answer
         throttle.failed(*of)  # until it turns out to be right: who tries many at once has tried each
         account = await _checked(accounts, name, password)
         if account is None:
             log.warning("login_failed", account=name[:64])
-            return page(target, _WRONG, HTTPStatus.UNAUTHORIZED)
+            return page(target, _(_WRONG), HTTPStatus.UNAUTHORIZED)
         throttle.succeeded(*of)
         log.info("login", account=account.name)
         secret = sessions.begin(account.name, accounts.stamp(account.name))
@@ -92,11 +92,11 @@ async def _form(request: Request) -> dict[str, str]:
     async for part in request.stream():
         body += part
         if len(body) > FORM_BYTES_MAX:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large.")
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, N_("The form is too large."))
     try:
         fields = parse_qs(body.decode(errors="replace"), max_num_fields=10)
     except ValueError as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The form has too many fields.") from error
+        raise HTTPException(HTTPStatus.BAD_REQUEST, N_("The form has too many fields.")) from error
     return {name: values[0] for name, values in fields.items()}
 
 

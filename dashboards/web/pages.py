@@ -32,6 +32,8 @@ _ENVIRONMENT.globals.update(
     draw=draw,
     legend=legend,
     wording=wording,
+    plural=wording.plural,
+    language=texts.language,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
 )

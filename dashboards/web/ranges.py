@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from dashboards.web import wording
 from schemas import HubpulseError
-from schemas.texts import _
+from schemas.texts import _, month_name
 from usage.queries import DateRange, Period
 
 
@@ -55,9 +55,7 @@ def label(days: DateRange, today: date) -> str:
         case Period.MONTH:
             return wording.month(days.first)
         case Period.QUARTER | Period.HALF:
-            return _("{first} to {last}").format(
-                first=wording.month_name(days.first.month), last=wording.month(days.last)
-            )
+            return _("{first} to {last}").format(first=month_name(days.first.month), last=wording.month(days.last))
         case Period.YEAR:
             return str(days.first.year)
     return first if days.first == days.last else _("{first} to {last}").format(first=first, last=last)

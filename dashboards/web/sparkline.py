@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dashboards.web import wording
 from dashboards.web.days import WORDS, Day, DayState
+from schemas.texts import _
 
 STEP_PX = 6
 HEIGHT_PX = 34
@@ -55,10 +56,13 @@ def _mark(day: Day, index: int, busiest: int, base: int) -> Mark:
 def _words(days: Sequence[Day]) -> str:
     counts = [day.entries for day in days if day.begun and day.entries is not None]
     states = [day.state for day in days]
-    parts = [f"{wording.number(min(counts))} to {wording.number(max(counts))} entries a day"] if counts else []
+    parts = []
+    if counts:
+        low, high = wording.number(min(counts)), wording.number(max(counts))
+        parts.append(_("{low} to {high} entries a day").format(low=low, high=high))
     parts += [
-        f"{wording.plural(states.count(state), 'day')} {WORDS[state]}"
+        f"{wording.plural(states.count(state), 'day', 'days')} {_(WORDS[state])}"
         for state in (DayState.CLOSED, DayState.ZERO, DayState.PARTIAL, DayState.SILENT)
         if state in states
     ]
-    return ", ".join(parts) or "nothing measured yet"
+    return ", ".join(parts) or _("nothing measured yet")

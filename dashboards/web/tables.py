@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from dashboards.web import views, wording
-from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, Total, total
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, EstateDay, Total, total
 from dashboards.web.snapshot import DAYS, HubNow, Snapshot
 from schemas import MEASURES, Kind
 from schemas.measures import SHARE
-from schemas.texts import _
+from schemas.texts import N_, _
 from usage.queries import IngestState, SensorState
 
 
@@ -46,12 +46,13 @@ def day_rows(days: Sequence[Day], now: date) -> list[DayRow]:
 
 def _day_row(day: Day, now: date) -> DayRow:
     low, high = day.figure("temperature_min_c"), day.figure("temperature_max_c")
-    spans = (
-        {"temperature_mean_c": f" ({wording.number(low, 1)} to {wording.number(high, 1)})"} if low is not None else {}
-    )
-    tags = ["so far"] if day.today else []
+    spans = {}
+    if low is not None:
+        span = _(" ({low} to {high})").format(low=wording.number(low, 1), high=wording.number(high, 1))
+        spans["temperature_mean_c"] = span
+    tags = [_("so far")] if day.today else []
     if day.provisional and day.figures:
-        tags.append("provisional")
+        tags.append(_("provisional"))
     return DayRow(
         date=day.date,
         label=wording.day(day.date, now),
@@ -80,12 +81,22 @@ def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
         EstateDayRow(
             date=day.date,
             label=wording.day(day.date, now),
-            tags=("so far",) if day.today else ("provisional",) if day.provisional and day.entries is not None else (),
-            entries=wording.number(day.entries) if day.state not in WITHOUT_COUNT else WORDS[day.state],
+            tags=(_("so far"),)
+            if day.today
+            else (_("provisional"),)
+            if day.provisional and day.entries is not None
+            else (),
+            entries=wording.number(day.entries) if day.state not in WITHOUT_COUNT else _(WORDS[day.state]),
             hubs=day.hubs_text,
         )
         for day in reversed(snapshot.days)
     ]
+
+
+def _tags_of(day: EstateDay) -> tuple[str, ...]:
+    if day.today:
+        return (_("so far"),)
+    return (_("provisional"),) if day.provisional and day.entries is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +172,22 @@ class SensorRow:
 
 
 _MEASURES = {
-    Kind.TEMPERATURE: "temperature",
-    Kind.HUMIDITY: "humidity",
-    Kind.PRESSURE: "pressure",
-    Kind.CO2: "CO₂",
-    Kind.FOOTFALL: "people",
-    Kind.WIFI: "Wi-Fi",
-    Kind.DEVICE: "its own battery and signal",
+    Kind.TEMPERATURE: N_("temperature"),
+    Kind.HUMIDITY: N_("humidity"),
+    Kind.PRESSURE: N_("pressure"),
+    Kind.CO2: N_("CO₂"),
+    Kind.FOOTFALL: N_("people"),
+    Kind.WIFI: N_("Wi-Fi"),
+    Kind.DEVICE: N_("its own battery and signal"),
 }
 _COUNTED = {
-    "entries": "in",
-    "exits": "out",
-    "entries_total": "in on the counter",
-    "exits_total": "out on the counter",
-    "people": "in view",
-    "clients": "clients",
-    "devices": "devices",
+    "entries": N_("in"),
+    "exits": N_("out"),
+    "entries_total": N_("in on the counter"),
+    "exits_total": N_("out on the counter"),
+    "people": N_("in view"),
+    "clients": N_("clients"),
+    "devices": N_("devices"),
 }
 _MEASURED = ("temperature_c", "relative_humidity_pct", "co2_ppm", "pressure_hpa")
 
@@ -187,7 +198,7 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
         SensorRow(
             id=sensor.sensor,
             zone=sensor.zone or wording.NO_FIGURE,
-            measures=", ".join(_MEASURES[kind] for kind in Kind if kind in sensor.kinds) or wording.NO_FIGURE,
+            measures=", ".join(_(_MEASURES[kind]) for kind in Kind if kind in sensor.kinds) or wording.NO_FIGURE,
             values=", ".join(_values(sensor)) or wording.NO_FIGURE,
             last_seen=wording.seen(sensor.last_seen_ns, hub.state.now),
             silent=sensor.silent,
@@ -198,11 +209,11 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
 
 def _values(sensor: SensorState) -> Iterator[str]:
     yield from (
-        f"{wording.number(sensor.values[name])} {what}" for name, what in _COUNTED.items() if name in sensor.values
+        f"{wording.number(sensor.values[name])} {_(what)}" for name, what in _COUNTED.items() if name in sensor.values
     )
     yield from (wording.measure(sensor.values[name], name) for name in _MEASURED if name in sensor.values)
     if sensor.lost_share is not None:
-        yield f"{sensor.lost_share:.0%} of its radio messages lost in 24 hours"
+        yield _("{share} of its radio messages lost in 24 hours").format(share=f"{sensor.lost_share:.0%}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +235,8 @@ def ingest_rows(ingests: Sequence[IngestState], now: datetime) -> list[IngestRow
         IngestRow(one.name, _counts([one]), wording.seen(one.reported_ns, now), _state_of_ingest(one))
         for one in ingests
     ]
-    balance = "balances" if all(one.balanced for one in ingests) else "does not balance"
-    return [*rows, IngestRow("All", _counts(ingests), "", balance)]
+    balance = _("balances") if all(one.balanced for one in ingests) else _("does not balance")
+    return [*rows, IngestRow(_("All"), _counts(ingests), "", balance)]
 
 
 def _counts(ingests: Sequence[IngestState]) -> tuple[str, ...]:
@@ -234,7 +245,7 @@ def _counts(ingests: Sequence[IngestState]) -> tuple[str, ...]:
 
 def _state_of_ingest(ingest: IngestState) -> str:
     if not ingest.balanced:
-        return "does not balance: see `hubpulse ledger` there"
+        return _("does not balance: see `hubpulse ledger` there")
     if ingest.silent:
-        return "no report: see `hubpulse doctor` there"
-    return "balances" if ingest.connected else "not connected: see `hubpulse doctor` there"
+        return _("no report: see `hubpulse doctor` there")
+    return _("balances") if ingest.connected else _("not connected: see `hubpulse doctor` there")

@@ -14,6 +14,7 @@ from dashboards.web.snapshot import HubNow, Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND
+from schemas.texts import N_, _, ngettext
 from usage.attention.silences import Silence
 
 WEEK = 7
@@ -28,20 +29,20 @@ class Level:
     tone: str
 
 
-_POOR_AIR = Level("poor air", "■", "alarm")
-_COLD = Level("cold", "▼", "alarm")
-_MOULD = Level("mould likely", "■", "alarm")
+_POOR_AIR = Level(N_("poor air"), "■", "alarm")
+_COLD = Level(N_("cold"), "▼", "alarm")
+_MOULD = Level(N_("mould likely"), "■", "alarm")
 _LEVELS = {
     level.word: level
     for level in (
         _POOR_AIR,
         _COLD,
-        Level("fair air", "▲", "warn"),
-        Level("dry", "▽", "warn"),
-        Level("humid", "△", "warn"),
-        Level("damp", "△", "warn"),
-        Level("frost", "▼", "alarm"),
-        Level("mould likely to begin", "▲", "warn"),
+        Level(N_("fair air"), "▲", "warn"),
+        Level(N_("dry"), "▽", "warn"),
+        Level(N_("humid"), "△", "warn"),
+        Level(N_("damp"), "△", "warn"),
+        Level(N_("frost"), "▼", "alarm"),
+        Level(N_("mould likely to begin"), "▲", "warn"),
         _MOULD,
     )
 }
@@ -110,9 +111,9 @@ def hub_row(hub: HubNow) -> HubRow:
 
 def _today_note(day: Day) -> str:
     if day.state is DayState.PARTIAL:
-        return "counter silent"
+        return _("counter silent")
     if day.state in (DayState.COUNTED, DayState.ZERO):
-        return "so far"
+        return _("so far")
     return ""
 
 
@@ -121,34 +122,34 @@ def week_ago(day: Day | EstateDay, now: date) -> str:
     if isinstance(day, Day):
         shown = day.text
     else:
-        shown = WORDS[day.state] if day.state in WITHOUT_COUNT else wording.number(day.entries)
+        shown = _(WORDS[day.state]) if day.state in WITHOUT_COUNT else wording.number(day.entries)
         shown += f" ({day.lacking})" if day.lacking and day.entries is not None else ""
-    return f"{wording.day(day.date, now)}, whole day: {shown}"
+    return _("{day}, whole day: {people}").format(day=wording.day(day.date, now), people=shown)
 
 
 def missing(of: Total) -> str:
     """`1 day no data, 2 days incomplete: about 40 more people`; empty where nothing is missing."""
     states = ((of.silent_days, DayState.SILENT), (of.partial_days, DayState.PARTIAL))
-    days = ", ".join(f"{wording.plural(days, 'day')} {WORDS[state]}" for days, state in states if days)
+    days = ", ".join(f"{wording.plural(days, 'day', 'days')} {_(WORDS[state])}" for days, state in states if days)
     return days and f"{days}{missed(of)}"
 
 
 def missed(of: Total) -> str:
     """`: about 40 more people`, those whom nobody counted, where that can be told."""
-    return f": about {wording.number(of.missed)} more people" if of.missed else ""
+    return _(": about {people} more people").format(people=wording.number(of.missed)) if of.missed else ""
 
 
 def cells(hub: HubNow) -> tuple[Cell, ...]:
     """Wi-Fi and the air: now, and the day so far."""
     days = {
-        "clients": _so_far(hub, "peak", "wifi_peak_clients"),
+        "clients": _so_far(hub, _("peak"), "wifi_peak_clients"),
         "temperature_c": _span(hub.today, "temperature_min_c", "temperature_max_c"),
-        "relative_humidity_pct": _so_far(hub, "mean", "relative_humidity_mean_pct"),
-        "co2_ppm": _so_far(hub, "highest", "co2_max_ppm"),
-        "pressure_hpa": _so_far(hub, "sea level" if hub.state.sea_level else "mean", "pressure_mean_hpa"),
+        "relative_humidity_pct": _so_far(hub, _("mean"), "relative_humidity_mean_pct"),
+        "co2_ppm": _so_far(hub, _("highest"), "co2_max_ppm"),
+        "pressure_hpa": _so_far(hub, _("sea level") if hub.state.sea_level else _("mean"), "pressure_mean_hpa"),
     }
     return tuple(
-        Cell(MEASURES[name].label, wording.measure(hub.state.value(name), name), day, _level(hub, name))
+        Cell(_(MEASURES[name].label), wording.measure(hub.state.value(name), name), day, _level(hub, name))
         for name, day in days.items()
     )
 
@@ -162,7 +163,7 @@ def _so_far(hub: HubNow, what: str, name: str) -> str:
 def _span(day: Day, low: str, high: str) -> str:
     if day.figure(low) is None:
         return ""
-    return f"{wording.number(day.figure(low), 1)} to {wording.number(day.figure(high), 1)}"
+    return _("{low} to {high}").format(low=wording.number(day.figure(low), 1), high=wording.number(day.figure(high), 1))
 
 
 def _level(hub: HubNow, name: str) -> Level | None:
@@ -170,7 +171,9 @@ def _level(hub: HubNow, name: str) -> Level | None:
     if name != "temperature_c":
         return level(name, hub.state.value(name))
     cold = _cold_zone(hub)
-    return replace(_COLD, word=f"cold {cold[0]}".rstrip()) if cold is not None else None
+    if cold is None:
+        return None
+    return replace(_COLD, word=_("cold {zone}").format(zone=cold[0])) if cold[0] else _COLD
 
 
 def _cold_zone(hub: HubNow) -> tuple[str, float] | None:
@@ -193,14 +196,14 @@ def _silent_text(hub: HubNow) -> str:
     if not silent:
         return ""
     if len(silent) == len(hub.state.sensors):
-        return "all sensors silent"
-    return f"{wording.plural(len(silent), 'sensor')} silent"
+        return _("all sensors silent")
+    return ngettext("{count} sensor silent", "{count} sensors silent", len(silent)).format(count=len(silent))
 
 
-_SILENT = Level("silent", "✕", "alarm")
-_IN_PART = Level("in part", "◐", "warn")
-_IN_DOUBT = Level("in doubt", "◇", "warn")
-_OTHER_DAYS = Level("other days", "✕", "alarm")
+_SILENT = Level(N_("silent"), "✕", "alarm")
+_IN_PART = Level(N_("in part"), "◐", "warn")
+_IN_DOUBT = Level(N_("in doubt"), "◇", "warn")
+_OTHER_DAYS = Level(N_("other days"), "✕", "alarm")
 
 
 def notices(snapshot: Snapshot) -> list[Notice]:
@@ -208,12 +211,12 @@ def notices(snapshot: Snapshot) -> list[Notice]:
 
     That is: other silent sensors, counters in doubt, poor air, cold rooms while open.
     """
-    other_days = (
-        "stored days begin at other midnights than those of {}: is this the estate file they were computed with?"
+    other_days = _(
+        "stored days begin at other midnights than those of {zone}: is this the estate file they were computed with?"
     )
     return [
         *(
-            Notice(hub, other_days.format(hub.state.now.tzinfo), _OTHER_DAYS)
+            Notice(hub, other_days.format(zone=hub.state.now.tzinfo), _OTHER_DAYS)
             for hub in snapshot.hubs
             if hub.state.id in snapshot.on_other_midnights
         ),
@@ -229,15 +232,18 @@ def _sensor_notices(hub: HubNow) -> Iterator[Notice]:
     state = hub.state
     silent = state.silent_sensors
     if silent and len(silent) == len(state.sensors):
-        seen = wording.seen(state.last_seen_ns, state.now)
-        words = "no reading ever" if seen == wording.NEVER else f"no reading since {seen}"
+        words = _("no reading ever")
+        if state.last_seen_ns is not None:
+            words = _("no reading since {time}").format(time=wording.seen(state.last_seen_ns, state.now))
         yield _costing(Notice(hub, words, _SILENT), hub.silences[:1])
     else:
         for sensor in silent:
-            seen = wording.seen(sensor.last_seen_ns, state.now)
-            words = "never seen" if seen == wording.NEVER else f"last seen {seen}"
+            words = _("{sensor} never seen").format(sensor=sensor.sensor)
+            if sensor.last_seen_ns is not None:
+                seen = wording.seen(sensor.last_seen_ns, state.now)
+                words = _("{sensor} last seen {time}").format(sensor=sensor.sensor, time=seen)
             costs = [silence for silence in hub.silences if silence.door == sensor.sensor]
-            yield _costing(Notice(hub, f"{sensor.sensor} {words}", _SILENT), costs)
+            yield _costing(Notice(hub, words, _SILENT), costs)
     for silence in hub.silences:
         if not silence.is_silent:
             yield Notice(hub, silence.sentence(state.now.date()), _IN_PART, silence.cost)
@@ -250,15 +256,17 @@ def _air_notices(hub: HubNow) -> Iterator[Notice]:
     state = hub.state
     if _level(hub, "co2_ppm") is _POOR_AIR:
         co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
-        yield Notice(hub, f"CO₂ {co2}: open windows or raise ventilation", _POOR_AIR)
+        yield Notice(hub, _("CO₂ {value}: open windows or raise ventilation").format(value=co2), _POOR_AIR)
     cold = _cold_zone(hub)
     if cold is not None:
-        yield Notice(hub, f"{cold[0]} {wording.measure(cold[1], 'temperature_c')} while open".lstrip(), _COLD)
+        value = f"{cold[0]} {wording.measure(cold[1], 'temperature_c')}".lstrip()
+        yield Notice(hub, _("{value} while open").format(value=value), _COLD)
     for zone in hub.zones:
         mould = level("mould_index", zone.figures["mould_index"])
         if mould is _MOULD:
             index = wording.measure(zone.figures["mould_index"], "mould_index")
-            yield Notice(hub, f"{zone.zone} mould index {index}: air and heat it, look for mould on cold walls", mould)
+            words = _("{zone} mould index {index}: air and heat it, look for mould on cold walls")
+            yield Notice(hub, words.format(zone=zone.zone, index=index), mould)
 
 
 def _costing(notice: Notice, costs: Sequence[Silence]) -> Notice:
@@ -303,22 +311,29 @@ def facts(snapshot: Snapshot) -> Facts:
         week_note=". ".join(
             part
             for part in (
-                f"{change} the 7 days before" if change else "",
-                f"{wording.plural(gaps, 'hub day')} missing or incomplete{missed(week)}" if gaps else "",
+                _("{change} the 7 days before").format(change=change) if change else "",
+                _missing_days(gaps) + missed(week) if gaps else "",
             )
             if part
         ),
-        open_hubs=f"{sum(hub.state.opening.is_open for hub in snapshot.hubs)} of {len(snapshot.hubs)}",
-        open_note=f"{closed} closed all day" if closed else "none closed all day",
+        open_hubs=_("{open} of {hubs}").format(
+            open=sum(hub.state.opening.is_open for hub in snapshot.hubs), hubs=len(snapshot.hubs)
+        ),
+        open_note=_("{hubs} closed all day").format(hubs=closed) if closed else _("none closed all day"),
     )
+
+
+def _missing_days(days: int) -> str:
+    words = ngettext("{days} hub day missing or incomplete", "{days} hub days missing or incomplete", days)
+    return words.format(days=wording.number(days))
 
 
 def hub_charts(hub: HubNow) -> list[Chart]:
     """A hub's month, a chart for each measure, and its day by the hour."""
     days, now = hub.days, hub.state.now.date()
-    hpa = "hPa, at sea level" if hub.state.sea_level else "hPa, at the hub's altitude"
+    hpa = _("hPa, at sea level") if hub.state.sea_level else _("hPa, at the hub's altitude")
     return [
-        charts.entries(days, now),
+        charts.entries(days, now, _("People entering")),
         charts.hours(hub.hours),
         *(draw(days, now) for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity)),
         charts.pressure(days, now, hpa),

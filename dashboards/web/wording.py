@@ -6,22 +6,19 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from schemas import MEASURES
 from schemas.localtime import from_ns
-from schemas.texts import N_, _
+from schemas.texts import N_, _, month_name, month_short, ngettext, number_text, weekday_short
 from usage.queries import Opening
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
-NEVER = "never"
-_THIN_SPACE = "\u202f"
+NEVER = N_("never")
 _SPACE = "\u00a0"
-_MINUS = "\u2212"
 
 
 def number(value: float | None, decimals: int = 0) -> str:
     """`1204` as `1 204`, `-0.04` with one decimal as `0.0`; a dash where there is no value."""
     if value is None:
         return NO_FIGURE
-    text = f"{round(value, decimals) + 0.0:,.{decimals}f}"
-    return text.replace(",", _THIN_SPACE).replace("-", _MINUS)
+    return number_text(round(value, decimals) + 0.0, decimals)
 
 
 def measure(value: float | None, name: str) -> str:
@@ -41,34 +38,36 @@ def change(now: float, before: float) -> str:
     if before <= 0:
         return ""
     share = round((now - before) / before * 100)
-    return f"{abs(share)}{_SPACE}% {'more' if share > 0 else 'less'} than" if share else "about as many as"
+    if not share:
+        return _("about as many as")
+    return (_("{share} more than") if share > 0 else _("{share} less than")).format(share=f"{abs(share)}{_SPACE}%")
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 hub`, `22 hubs`."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+def change_alone(now: float, before: float) -> str:
+    """The same without what it is compared with: `4 % more`, `12 % less`, `about as many`."""
+    if before <= 0:
+        return ""
+    share = round((now - before) / before * 100)
+    if not share:
+        return _("about as many")
+    return (_("{share} more") if share > 0 else _("{share} less")).format(share=f"{abs(share)}{_SPACE}%")
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """`1 hub`, `22 hubs`; both forms are texts of the catalogue."""
+    return f"{number(count)} {ngettext(one, many, count)}"
 
 
 def day(value: date, today: date) -> str:
     """`Tue 3 Nov`; with the year where that is not this year's."""
-    text = f"{value:%a} {value.day} {value:%b}"
-    return text if value.year == today.year else f"{text} {value.year}"
-
-
-_MONTHS = (
-    *(N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August")),
-    *(N_("September"), N_("October"), N_("November"), N_("December")),
-)
-
-
-def month_name(number: int) -> str:
-    """`October` for 10."""
-    return _(_MONTHS[number - 1])
+    names = {"weekday": weekday_short(value), "day": value.day, "month": month_short(value), "year": value.year}
+    text = _("{weekday} {day} {month}") if value.year == today.year else _("{weekday} {day} {month} {year}")
+    return text.format(**names)
 
 
 def month(day: date) -> str:
     """The month of a day: `October 2026`."""
-    return f"{month_name(day.month)} {day.year}"
+    return _("{month} {year}").format(month=month_name(day.month), year=day.year)
 
 
 def clock(moment: datetime) -> str:
@@ -84,36 +83,36 @@ def ago(moment: datetime, now: datetime) -> str:
     # In UTC: Python subtracts two times of one zone by their wall clocks, which is an hour off over a clock change.
     age_s = (now.astimezone(UTC) - moment.astimezone(UTC)).total_seconds()
     if age_s < 60:  # noqa: PLR2004 - a minute
-        return "just now"
+        return _("just now")
     if age_s < 3600:  # noqa: PLR2004 - an hour
-        return f"{int(age_s // 60)}{_SPACE}min ago"
+        return _("{minutes} min ago").format(minutes=int(age_s // 60)).replace(" ", _SPACE, 1)
     if moment.date() == now.date():
         return clock(moment)
     if moment.date() == now.date() - timedelta(days=1):
-        return f"yesterday {clock(moment)}"
+        return _("yesterday {time}").format(time=clock(moment))
     return f"{day(moment.date(), now.date())} {clock(moment)}"
 
 
 def seen(time_ns: int | None, now: datetime) -> str:
     """When a sensor was last seen, in UTC nanoseconds, as people at `now` say it; `never` where it was not."""
-    return NEVER if time_ns is None else ago(from_ns(time_ns).astimezone(now.tzinfo), now)
+    return _(NEVER) if time_ns is None else ago(from_ns(time_ns).astimezone(now.tzinfo), now)
 
 
 def opening(now: Opening) -> str:
     """`open until 17:00`, `opens 09:00`, `closed since 13:00`, `closed today`."""
     if now.all_day:
-        return "open all day"
+        return _("open all day")
     if now.is_open:
-        return f"open until {_closing(now)}"
+        return _("open until {time}").format(time=_closing(now))
     if now.until is not None:
-        return f"opens {clock(now.until)}"
+        return _("opens {time}").format(time=clock(now.until))
     if now.since is not None:
-        return f"closed since {clock(now.since)}"
-    return "closed today" + (" (holiday)" if now.by_closure else "")
+        return _("closed since {time}").format(time=clock(now.since))
+    return _("closed today (holiday)") if now.by_closure else _("closed today")
 
 
 def _closing(now: Opening) -> str:
     until, since = now.until, now.since
     if until is None or since is None:
-        return "midnight"
+        return _("midnight")
     return "24:00" if until.date() > since.date() and until.time() == time() else clock(until)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from schemas.texts import N_, _, day_and_month
+
 SURE_MIN = 2
 """So many witnesses have to agree until a counter is said to be wrong."""
 
@@ -58,27 +60,44 @@ class Doubt:
     def sentence(self, today: date) -> str:
         """`door-1 probably counts 30 % too few since 3 November`."""
         name, share = self.door or self.hub, f"{abs(self.change):.0%}".replace("%", " %")
-        fewer, few = ("fewer", "few") if self.change < 0 else ("more", "many")
-        when = f"since {_day(self.since, today)}"
+        since = day_and_month(self.since, today)
+        when = _("since {day}").format(day=since)
         if self.until is not None:
-            when = f"from {_day(self.since, today)} until {_day(self.until, today)}"
-        if self.moved:
-            return f"{name} counts {share} {fewer} people {when}, the hub does not: they may use another door"
-        if self.is_sure:
-            return f"{name} probably counts {share} too {few} {when}"
-        return f"{name} counts {share} {fewer} people {_ALONE[self.witnesses[0]].format(when)}"
+            when = _("from {day} until {until}").format(day=since, until=day_and_month(self.until, today))
+        fewer, more = _MOVED if self.moved else _SURE if self.is_sure else _ALONE[self.witnesses[0]]
+        return _(fewer if self.change < 0 else more).format(name=name, share=share, when=when)
 
 
+_MOVED = (
+    N_("{name} counts {share} fewer people {when}, the hub does not: they may use another door"),
+    N_("{name} counts {share} more people {when}, the hub does not: they may use another door"),
+)
+_SURE = (N_("{name} probably counts {share} too few {when}"), N_("{name} probably counts {share} too many {when}"))
 _ALONE = {
-    Witness.WIFI: "for its Wi-Fi {}: entries or Wi-Fi changed",
-    Witness.EXITS: "in than out {}, compared with before: entries or exits changed",
-    Witness.SISTERS: "than the other hubs let expect {}: the counter, or the number of people, changed",
-    Witness.CO2: "for its CO2 {}: entries or air changed",
+    Witness.WIFI: (
+        N_("{name} counts {share} fewer people for its Wi-Fi {when}: entries or Wi-Fi changed"),
+        N_("{name} counts {share} more people for its Wi-Fi {when}: entries or Wi-Fi changed"),
+    ),
+    Witness.EXITS: (
+        N_("{name} counts {share} fewer people in than out {when}, compared with before: entries or exits changed"),
+        N_("{name} counts {share} more people in than out {when}, compared with before: entries or exits changed"),
+    ),
+    Witness.SISTERS: (
+        N_(
+            "{name} counts {share} fewer people than the other hubs let expect {when}: "
+            "the counter, or the number of people, changed"
+        ),
+        N_(
+            "{name} counts {share} more people than the other hubs let expect {when}: "
+            "the counter, or the number of people, changed"
+        ),
+    ),
+    Witness.CO2: (
+        N_("{name} counts {share} fewer people for its CO2 {when}: entries or air changed"),
+        N_("{name} counts {share} more people for its CO2 {when}: entries or air changed"),
+    ),
 }
-
-
-def _day(day: date, today: date) -> str:
-    return f"{day.day} {day:%B}" + ("" if day.year == today.year else f" {day.year}")
+"""What is said where one witness speaks alone: of fewer people, of more."""
 
 
 def bits_of(witnesses: Iterable[Witness]) -> int:

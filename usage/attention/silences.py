@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from math import ceil, inf
 
+from schemas.texts import _, day_and_month, month_name, weekday
+
 _A_WEEK = 7
 
 
@@ -37,16 +39,19 @@ class Silence:
 
     def sentence(self, today: date) -> str:
         """`door-1 silent since Tuesday 11:10; from Friday on November can only be stated within 6 %`."""
-        what = "sends only in part"
+        what = _("{door} sends only in part")
         if self.is_silent:
-            what = "silent" if self.since is None else f"silent since {_since(self.since, today)}"
-        return f"{self.door} {what}; {self.consequence()}"
+            what = _("{door} silent") if self.since is None else _("{door} silent since {time}")
+        time = "" if self.since is None else _since(self.since, today)
+        return f"{what.format(door=self.door, time=time)}; {self.consequence()}"
 
     def consequence(self) -> str:
         """`from Friday on November can only be stated within 6 %`."""
+        month = month_name(self.month.month)
         if self.within_then is None:
-            return f"too little history to tell how far off {self.month:%B} will be"
-        return f"from {self.then:%A} on {self.month:%B} can only be stated within {percent(self.within_then)}"
+            return _("too little history to tell how far off {month} will be").format(month=month)
+        words = _("from {weekday} on {month} can only be stated within {share}")
+        return words.format(weekday=weekday(self.then), month=month, share=percent(self.within_then))
 
 
 def ranked(silences: Iterable[Silence]) -> list[Silence]:
@@ -61,5 +66,5 @@ def percent(share: float) -> str:
 
 def _since(moment: datetime, today: date) -> str:
     if (today - moment.date()).days < _A_WEEK:
-        return f"{moment:%A %H:%M}"
-    return f"{moment.day} {moment:%B}" + ("" if moment.year == today.year else f" {moment.year}")
+        return _("{weekday} {time}").format(weekday=weekday(moment), time=f"{moment:%H:%M}")
+    return day_and_month(moment, today)

@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.texts import N_
+
 HISTORY_WEEKS = 156
 SEED = 1971
 USUAL_SHARE = 0.95
@@ -35,9 +37,9 @@ Flags = NDArray[np.bool_]
 class Verdict(StrEnum):
     """What a change is beside those of the past."""
 
-    USUAL = "within the usual variation"
-    UNUSUAL = "more than 19 of 20 such weeks"
-    UNKNOWN = "too little history"
+    USUAL = N_("within the usual variation")
+    UNUSUAL = N_("more than 19 of 20 such weeks")
+    UNKNOWN = N_("too little history")
 
 
 def size_of(now: float, before: float) -> float:

@@ -7,6 +7,7 @@ const UNDO_MAX = 200;
 const page = document.getElementById("main");
 const key = `hubpulse-audit-${page.dataset.audit}`;
 const target = Number(page.dataset.target);
+const words = JSON.parse(page.dataset.words); // what is said, in the page's language
 const byId = (id) => document.getElementById(id);
 
 // What the board has, as it last said; and what it has not, with the presses of this phone that can be taken back.
@@ -18,6 +19,8 @@ let board = {
 const kept = { unsent: [], undoable: [], ...load() };
 let trouble = "";
 let sending = false;
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function load() {
   try {
@@ -31,7 +34,7 @@ function save() {
   try {
     localStorage.setItem(key, JSON.stringify(kept));
   } catch {
-    trouble = "This browser keeps nothing: do not close the page before all is sent.";
+    trouble = words.keepsNothing;
   }
 }
 
@@ -65,23 +68,23 @@ function show() {
   const now = shown();
   byId("entries").textContent = now.entries;
   byId("exits").textContent = now.exits;
-  byId("goal").textContent = `${now.entries} of ${target} in`;
+  byId("goal").textContent = fill(words.goal, { people: now.entries, target });
   byId("progress").value = now.entries;
   byId("in").disabled = byId("out").disabled = !now.counting;
   const last = kept.undoable.at(-1);
   byId("undo").disabled = !now.counting || !last;
-  byId("undo").textContent = last ? `Undo ${last.what === "in" ? "In" : "Out"}` : "Undo";
-  byId("run").textContent = now.counting ? "Stop" : "Start";
-  byId("sent").textContent = kept.unsent.length ? `${kept.unsent.length} not sent yet, kept in this phone` : "All sent";
+  byId("undo").textContent = last ? (last.what === "in" ? words.undoIn : words.undoOut) : words.undo;
+  byId("run").textContent = now.counting ? words.stop : words.start;
+  byId("sent").textContent = kept.unsent.length ? fill(words.notSent, { presses: kept.unsent.length }) : words.allSent;
   byId("sent").classList.toggle("waits", kept.unsent.length > 0);
   byId("note").textContent = trouble || advice(now);
   byId("note").classList.toggle("alarm", trouble !== "");
 }
 
 function advice({ entries, counting }) {
-  if (entries >= target) return counting ? "Enough have come in: press Stop." : "Enough have come in. Thank you.";
-  if (counting) return "Counting. Go on without a network, too.";
-  return entries ? "Stopped before enough have come in: press Start to go on." : "Press Start when you stand at the door.";
+  if (entries >= target) return counting ? words.enoughStop : words.enough;
+  if (counting) return words.counting;
+  return entries ? words.stopped : words.begin;
 }
 
 async function send() {
@@ -116,8 +119,8 @@ async function sendSome() {
   if (answer.status >= 500) throw new Error(`status ${answer.status}`);
   trouble =
     answer.status === 404
-      ? "This link is not good any more. What is not sent stays in this phone."
-      : `Not taken: ${(await answer.json()).error}.`;
+      ? words.gone
+      : fill(words.notTaken, { why: (await answer.json()).error });
   return false;
 }
 
