@@ -3,7 +3,6 @@
 simulated messages -> decoder -> lines -> SQLite -> jobs -> roll-ups; the board over it stands still at NOW
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,23 +30,20 @@ from simulators.truth.record import TruthRecord
 from simulators.truth.verify import Truth, read_truth
 from stores.lines import encode
 from stores.sqlite_store import SqliteStore
+from tests.campaigns import IS_CAMPAIGN
 from tests.usage.given import put_lines, run_jobs
 from usage.audits import Audit, AuditFile
 from usage.jobs import Jobs
 
-IS_YEAR = os.environ.get("CAMPAIGN") == "1"
-"""`make campaigns` walks 22 hubs and a year."""
 ZONE = ZoneInfo("Europe/London")
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=ZONE)
 """A Friday. The clocks went back 26 days before."""
 TODAY = NOW.date()
-DAYS = 365 if IS_YEAR else 60
+DAYS = 365 if IS_CAMPAIGN else 60
+"""`make campaigns` walks a year of 22 hubs."""
 HUBS = ("armley", "bramley", "kirkstall", "otley")
-SILENT_DOOR = "kirkstall"
-"""Its only door counter fell silent 30 hours before NOW."""
-SILENT_ROOM = ("bramley", "air-library")
-"""This sensor of a hub fell silent four days before NOW."""
-STALE_ROOM, STALE_PPM = ("otley", "air-hall"), 1600.0
+STALE_ROOM, STALE_PPM = ("otley", "air-it-suite"), 1600.0
+"""An air sensor in a room without ventilation, besides what is wrong at the demo's estate."""
 EVERY = "30m"
 BATCH = 20_000
 
@@ -55,9 +51,7 @@ BATCH = 20_000
 def document() -> dict[str, Any]:
     """The estate file: hubs of the model estate, each sensor with two readings an hour, so that it is made quickly."""
     whole = estate_document(None)
-    if IS_YEAR:
-        return whole
-    hubs = [hub for hub in whole["hubs"] if hub["id"] in HUBS]
+    hubs = [hub for hub in whole["hubs"] if IS_CAMPAIGN or hub["id"] in HUBS]
     for hub in hubs:
         hub["sensors"] = [sensor | {"every": EVERY} for sensor in hub["sensors"]]
         hub["targets"] = {"entries_month": 2000}
@@ -96,7 +90,7 @@ def make(folder: Path) -> WalkedEstate:
     run = Simulation(
         document(),
         spans=[(first, TODAY)],
-        seed=11,
+        seed=12,
         faults=("counter-reset-reboot:0.2",),
         disturb=_faults(now_ns),
         window=Span(midnight_ns(first, ZONE), now_ns),

@@ -63,7 +63,7 @@ async function refresh() {
     if (!answer.ok) throw new Error(String(answer.status));
     bringIn(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    status.textContent = "not refreshed: the board can't be reached, or can't read its store; figures are of the time shown";
+    status.textContent = status.dataset.trouble;
     status.classList.add("stale");
   }
 }
