@@ -12,7 +12,7 @@ import typer
 
 from cli.asking import HubOption, refuse, wrong_usage
 from cli.context import DataOption, EstateOption, estate_of, load_settings, new_app, out, parsed, store_of
-from dashboards.reports.formats import Format
+from dashboards.reports.files import Format
 
 app = new_app()
 

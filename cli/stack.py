@@ -16,6 +16,8 @@ from cli.supervision import Supervision, supervised
 from dashboards.access.accounts import Accounts
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
+from dashboards.reports.desk import ReportFolders
+from dashboards.reports.job import report_work
 from dashboards.web.audit_page import audit_routes
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
@@ -69,6 +71,7 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
             settings.data_dir,
             admin_password=admin.get_secret_value() if (admin := settings.board.admin_password) else None,
         ),
+        reports=ReportFolders(settings.data_dir, settings.audits_folder),
     )
     app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
@@ -91,6 +94,7 @@ class JobsService:
             retention_days=settings.retention_days,
             figures_retention_days=settings.figures_retention_days,
         )
+        self.jobs.also(report_work(settings.data_dir, settings.audits_folder))
         self.part = JobsPart(settings, self.jobs.runs)
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)

@@ -32,6 +32,7 @@ from schemas.kinds import INT64_MAX, Kind
 from schemas.opening import ClosureInFile, OpeningInFile, TermInFile
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
+from schemas.report_plans import ReportPlan
 from schemas.sources import Source, TopicFilter
 from schemas.time_zones import TimeZone
 from schemas.visits import VisitRule
@@ -290,6 +291,9 @@ class Estate(_EstatePart):
     hubs: tuple[Hub, ...] = ()
     """The buildings. Messages of any other hub are kept in the quarantine as `unknown_hub`."""
 
+    reports: tuple[ReportPlan, ...] = Field(default=(), max_length=20)
+    """Reports that are made by themselves, once a period is over and its figures are final."""
+
     open: SkipJsonSchema[StrictBool] = Field(default=False, exclude=True)
     """Whether every hub id is accepted, for want of an estate file. No file may say so: its values are text."""
 
@@ -310,6 +314,10 @@ class Estate(_EstatePart):
                         f"sensor {sensor.id} of hub {hub.id}: source {shown(sensor.source)} is not one of `sources`"
                     )
                     raise ValueError(f"{problem}: write the topic of one of them, or leave it out")
+        named = sorted(hub.id for hub in self.hubs)
+        for plan in self.reports:
+            if plan.hub is not None and plan.hub not in named:
+                raise ValueError(f"reports: there is no hub {plan.hub} in this file: write one of {choices(named)}")
         topics = ((source.topic, ("sources", index, "topic")) for index, source in enumerate(self.sources))
         refuse(
             repeats(hubs, "hub {name} is there twice: give each hub its own id")

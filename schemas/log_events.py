@@ -68,6 +68,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "jobs_taking_over": LogEvent("This process does the work from now on."),
     "jobs_waiting": LogEvent("A job could not be done; it is tried again at its next time.", ("work", "error")),
     "library_logged": LogEvent("A library that Hubpulse uses has logged this.", ("library", "error")),
+    "report_made": LogEvent("A report of the estate file's plan was made.", ("period", "hub", "version", "files")),
     "sensors_left_out": LogEvent(
         "More sensors of a hub send readings than are counted: the estate file does not name them.", ("hub", "count")
     ),

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, timedelta
 from threading import Event
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 from apscheduler.executors.pool import BasePoolExecutor
@@ -60,6 +60,14 @@ MARKS_MAX_S = 30
 """How long one run goes on with marked days, so that a long replay never holds up today's figures."""
 
 
+class Work(NamedTuple):
+    """Periodic work of another room, done by the jobs: `run(store, estate, now_ns)`."""
+
+    name: str
+    every_s: int
+    run: Callable[[Store, Estate, int], object]
+
+
 class Jobs:
     """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
 
@@ -79,6 +87,7 @@ class Jobs:
         figures_retention_days: int | None = None,
         holder: int | None = None,
     ) -> None:
+        self._others: list[Work] = []
         self._open_store, self._estate, self._clock = open_store, estate, clock
         self._retention_days, self._figures_retention_days = retention_days, figures_retention_days
         self._lease = Lease(secrets.randbits(62) if holder is None else holder)
@@ -92,6 +101,10 @@ class Jobs:
         self._frames: Mapping[tuple[str, str], Frames] = NO_FRAMES
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
+
+    def also(self, other: Work) -> None:
+        """Do this, too, once started."""
+        self._others.append(other)
 
     def start(self) -> None:
         """Start the schedule. The first run comes at once."""
@@ -117,6 +130,9 @@ class Jobs:
             self.runs.expect(work.__name__, every_s)
             self._thread.submit(self._guarded, work)
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
+        for other in self._others:
+            self.runs.expect(other.name, other.every_s)
+            self._scheduler.add_job(self._guarded_other, "interval", (other,), seconds=other.every_s, id=other.name)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -291,18 +307,22 @@ class Jobs:
 
     # --------------------------------------------------------------------------------------------------- the schedule
 
-    def _guarded(self, work: Callable[[int], object]) -> None:
+    def _guarded_other(self, other: Work) -> None:
+        self._guarded(lambda now_ns: other.run(self._opened(), self._estate(), now_ns), other.name)
+
+    def _guarded(self, work: Callable[[int], object], name: str = "") -> None:
+        name = name or work.__name__
         began_s = self.runs.begin()
         try:
             if not self._stopping.is_set() and self._may_work():
                 work(self._clock())
-                self.runs.succeeded(work.__name__, began_s)
+                self.runs.succeeded(name, began_s)
         except HubpulseError as error:
-            log.warning("jobs_waiting", work=work.__name__, error=str(error))
-            self.runs.failed(work.__name__, began_s, str(error))
+            log.warning("jobs_waiting", work=name, error=str(error))
+            self.runs.failed(name, began_s, str(error))
         except Exception as error:  # noqa: BLE001 - nothing may end the schedule
-            log.error("jobs_failed", work=work.__name__, error=repr(error))  # noqa: TRY400 - one line
-            self.runs.failed(work.__name__, began_s, f"a fault: {error!r}: please report it")
+            log.error("jobs_failed", work=name, error=repr(error))  # noqa: TRY400 - one line
+            self.runs.failed(name, began_s, f"a fault: {error!r}: please report it")
 
     def _may_work(self) -> bool:
         """Whether the lease is ours; says so where that has changed."""

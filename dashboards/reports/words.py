@@ -10,23 +10,14 @@ from schemas.texts import N_, _, ngettext
 from usage.comparing import DateRange
 from usage.queries import Period
 
-_MONTHS = (
-    *(N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August")),
-    *(N_("September"), N_("October"), N_("November"), N_("December")),
-)
 WEEKDAYS = (
     *(N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")),
 )
 
 
-def month(number: int) -> str:
-    """A month's name; January is 1."""
-    return _(_MONTHS[number - 1])
-
-
 def day(value: date) -> str:
     """`3 November 2026`."""
-    return f"{value.day} {month(value.month)} {value.year}"
+    return f"{value.day} {wording.month(value)}"
 
 
 def weekday(value: date) -> str:
@@ -38,10 +29,10 @@ def period(kind: Period | None, first: date, last: date) -> str:
     """`October 2026`, `July to September 2026`, `week 44 of 2026 (26 October to 1 November 2026)`, `2026`."""
     match kind:
         case Period.MONTH:
-            return f"{month(first.month)} {first.year}"
+            return wording.month(first)
         case Period.QUARTER | Period.HALF:
             return _("{first} to {last} {year}").format(
-                first=month(first.month), last=month(last.month), year=last.year
+                first=wording.month_name(first.month), last=wording.month_name(last.month), year=last.year
             )
         case Period.YEAR:
             return str(first.year)
@@ -65,7 +56,7 @@ def days(first: date, last: date) -> str:
 
 
 def _day_in_year(first: date, last: date) -> str:
-    return f"{first.day} {month(first.month)}" if first.year == last.year else day(first)
+    return f"{first.day} {wording.month_name(first.month)}" if first.year == last.year else day(first)
 
 
 def runs(wanted: Iterable[date]) -> list[str]:

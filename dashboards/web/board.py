@@ -31,10 +31,12 @@ from dashboards.access.sessions import Sessions
 from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
+from dashboards.reports.desk import ReportDesk, ReportFolders
 from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
 from dashboards.web.login import add_login
+from dashboards.web.reports_page import add_reports_page
 from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
 from schemas import MEASURES, Estate
@@ -57,7 +59,7 @@ _HEADERS = {
 }
 
 
-def create_board(
+def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may give
     *,
     open_store: Callable[[], Store],
     estate: Callable[[], Estate],
@@ -67,6 +69,7 @@ def create_board(
     told: Told | None = None,
     health: ServiceHealth | None = None,
     accounts: Accounts | None = None,
+    reports: ReportFolders | None = None,
 ) -> FastAPI:
     """The board as an application.
 
@@ -75,7 +78,7 @@ def create_board(
     browsers may ask for it. `told` is
     told beside the figures. `health` is that of the whole process; without it, the board
     needs the store alone. `accounts` are those who may sign in; without any, nobody but a browser on this machine sees
-    anything.
+    anything. `reports` are the folders that reports stand on beside the figures.
     """
     app = FastAPI(
         title="Hubpulse",
@@ -99,7 +102,9 @@ def create_board(
     app.middleware("http")(partial(_for_our_host, hosts))
     app.add_middleware(HeadAnswers)
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
+    app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
     _add_pages(app, source)
+    add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
     add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))

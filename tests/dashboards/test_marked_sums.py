@@ -90,8 +90,16 @@ OTHER_COMMANDS = {
     "rehearse",  # of people who are made up, beside the truth
     *("users add", "users list", "users remove", "users token"),
 }
+REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}
+"""Their figures are those of `hubpulse report`."""
 PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
-OTHER_ROUTES = {"/static/{name}", "/healthz", "/readyz", "/login", "/logout"}
+OTHER_ROUTES = {"/reports", "/reports/file", "/reports/made/{name}"} | {
+    "/static/{name}",
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/logout",
+}
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"

@@ -16,7 +16,8 @@ import typst
 from openpyxl import load_workbook
 
 from dashboards.reports.csv_file import COLUMNS
-from dashboards.reports.formats import Format, write
+from dashboards.reports.files import Format
+from dashboards.reports.formats import write
 from dashboards.reports.model import Report
 from dashboards.reports.pdf import data_of
 from dashboards.reports.sections import document

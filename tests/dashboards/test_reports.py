@@ -12,7 +12,8 @@ import pytest
 from dashboards.reports import words
 from dashboards.reports.document import Document
 from dashboards.reports.evidence import Evidence
-from dashboards.reports.formats import Format, write
+from dashboards.reports.files import Format
+from dashboards.reports.formats import write
 from dashboards.reports.gather import NotBegunError
 from dashboards.reports.model import Report, Since
 from dashboards.reports.sections import document

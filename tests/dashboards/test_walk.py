@@ -14,12 +14,13 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 PAGES = {
     "/": "/",
     "/hubs/{hub_id}": "/hubs/otley",
+    "/reports": "/reports",
     "/login": "/login",
     "/logout": "/logout",
     "/audit/{code}": "/audit/CODE",
 }
 """Every page by its route, with the address that is walked."""
-NO_PAGES = {"/healthz", "/readyz", "/static/{name}"}
+NO_PAGES = {"/healthz", "/readyz", "/static/{name}", "/reports/file", "/reports/made/{name}"}
 OTHERS = ("/nowhere", "/hubs/kirkstall")
 """Further addresses: what is said of a page that is not there, and a hub whose door is silent."""
 NEEDS_SCRIPT = {"/audit/CODE"}
