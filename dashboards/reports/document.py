@@ -9,6 +9,7 @@ from enum import StrEnum
 from dashboards.charts import Chart
 from dashboards.reports import words
 from dashboards.web import wording
+from schemas.texts import weekday
 
 HIDDEN = "*"
 """Stands for a number of people that is withheld."""
@@ -49,7 +50,7 @@ class Column:
         if isinstance(cell, str):
             return cell
         if isinstance(cell, date):
-            return f"{words.weekday(cell)}, {words.day(cell)}"
+            return f"{weekday(cell)}, {words.day(cell)}"
         if self.shown is Shown.NUMBER:
             return wording.number(cell, self.decimals)
         text = words.percent(cell)

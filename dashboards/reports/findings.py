@@ -12,7 +12,7 @@ from dashboards.reports import words
 from dashboards.reports.model import HubPart, People, Report
 from dashboards.web import wording
 from schemas.measures import CO2_POOR_PPM, FROST_C, MEASURES
-from schemas.texts import _, ngettext
+from schemas.texts import _, ngettext, weekday
 from usage.comparing import Compared, LikeForLike, Verdict
 from usage.estimates.estimate import in_words
 from usage.targets import Course
@@ -184,7 +184,7 @@ def _busiest(report: Report) -> Iterator[str]:
     if known:
         best = max(known, key=lambda day: (day.counted or 0, day.date))
         yield _("The busiest day was {weekday}, {day}, with {people}{marked}.").format(
-            weekday=words.weekday(best.date),
+            weekday=weekday(best.date),
             day=words.day(best.date),
             people=words.people(best.counted or 0),
             marked=_(" (some hubs not counted)") if best.hubs_missing else "",
@@ -192,7 +192,7 @@ def _busiest(report: Report) -> Iterator[str]:
     if report.hours:
         hour = max(report.hours, key=lambda each: each.people)
         yield _("The busiest hour of the week is {weekday}, {start} to {stop}.").format(
-            weekday=_(words.WEEKDAYS[hour.weekday]), start=f"{hour.hour:02}:00", stop=f"{hour.hour + 1:02}:00"
+            weekday=words.weekday_name(hour.weekday), start=f"{hour.hour:02}:00", stop=f"{hour.hour + 1:02}:00"
         )
 
 

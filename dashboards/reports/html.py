@@ -32,9 +32,8 @@ def to_html(document: Document, own: Path | None = None) -> bytes:
     )
     environment.install_gettext_callables(texts._, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension's
     environment.filters["kind"] = lambda part: type(part).__name__.lower()
-    environment.globals.update(
-        draw=draw, legend=legend, board_style=assets.load("board.css").content.decode(), style=style
-    )
+    board_style = assets.load("board.css").content.decode()
+    environment.globals.update(draw=draw, legend=legend, language=texts.language, board_style=board_style, style=style)
     try:
         return environment.get_template(_TEMPLATE).render(document=document).encode()
     except TemplateSyntaxError as error:

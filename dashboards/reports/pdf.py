@@ -18,7 +18,7 @@ from dashboards.charts.standalone import standalone
 from dashboards.reports import templates
 from dashboards.reports.document import Document, Heading, Part, Picture, Points, Table, Words
 from schemas.printable import printable
-from schemas.texts import _
+from schemas.texts import _, language
 
 _TEMPLATE = "report.typ"
 _STANDARD: Final = "ua-1"
@@ -88,7 +88,7 @@ def data_of(document: Document) -> dict[str, Any]:
         "title": _text(document.title),
         "subtitle": _text(document.subtitle),
         "made": _text(document.made),
-        "lang": "en",
+        "lang": language().partition("_")[0],
         "page": _("Page"),
         "sections": [
             {"id": section.id, "heading": _text(section.heading), "parts": list(_parts(section.parts))}

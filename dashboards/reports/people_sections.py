@@ -200,7 +200,7 @@ def _hours(report: Report) -> Iterator[Part]:
         tuple(
             Row(
                 (
-                    f"{_(words.WEEKDAYS[hour.weekday])} {hour.hour:02}:00–{hour.hour + 1:02}:00",  # noqa: RUF001 - a span of time
+                    f"{words.weekday_name(hour.weekday)} {hour.hour:02}:00–{hour.hour + 1:02}:00",  # noqa: RUF001 - a span of time
                     hour.people,
                     hour.hours,
                 )

@@ -72,7 +72,7 @@ def hours(report: Report) -> Chart:
     ]
     best = max(report.hours, key=lambda each: each.people)
     summary = _("Most people come on {weekday} from {start}.").format(
-        weekday=_(words.WEEKDAYS[best.weekday]), start=f"{best.hour:02}:00"
+        weekday=words.weekday_name(best.weekday), start=f"{best.hour:02}:00"
     )
     return Chart(
         "hours",

@@ -6,23 +6,21 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from dashboards.web import wording
-from schemas.texts import N_, _, ngettext
+from schemas.texts import _, month_name, ngettext, weekday
 from usage.comparing import DateRange
 from usage.queries import Period
 
-WEEKDAYS = (
-    *(N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")),
-)
+_A_MONDAY = date(2024, 1, 1)
+
+
+def weekday_name(number: int) -> str:
+    """`Tuesday` for 1."""
+    return weekday(_A_MONDAY + timedelta(days=number))
 
 
 def day(value: date) -> str:
     """`3 November 2026`."""
     return f"{value.day} {wording.month(value)}"
-
-
-def weekday(value: date) -> str:
-    """`Tuesday`."""
-    return _(WEEKDAYS[value.weekday()])
 
 
 def period(kind: Period | None, first: date, last: date) -> str:
@@ -32,7 +30,7 @@ def period(kind: Period | None, first: date, last: date) -> str:
             return wording.month(first)
         case Period.QUARTER | Period.HALF:
             return _("{first} to {last} {year}").format(
-                first=wording.month_name(first.month), last=wording.month_name(last.month), year=last.year
+                first=month_name(first.month), last=month_name(last.month), year=last.year
             )
         case Period.YEAR:
             return str(first.year)
@@ -56,7 +54,7 @@ def days(first: date, last: date) -> str:
 
 
 def _day_in_year(first: date, last: date) -> str:
-    return f"{first.day} {wording.month_name(first.month)}" if first.year == last.year else day(first)
+    return f"{first.day} {month_name(first.month)}" if first.year == last.year else day(first)
 
 
 def runs(wanted: Iterable[date]) -> list[str]:
