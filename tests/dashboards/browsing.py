@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from unittest import mock
 
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, Playwright, sync_playwright
@@ -87,14 +88,12 @@ class Browser:
         self._thread.shutdown()
 
     def _start(self) -> None:
-        self._playwright = sync_playwright().start()
-        self._chromium = self._playwright.chromium.launch(
-            executable_path=self._program,
-            args=list(SETTINGS),
-            timeout=DEADLINE_MS,
-            # A clock preloaded into the tests (.ci/at-hours) stops it; pages get their time from the server.
-            env={**os.environ, "LD_PRELOAD": ""},
-        )
+        # A clock preloaded into the tests (.ci/at-hours) stops both; pages get their time from the server.
+        with mock.patch.dict(os.environ, LD_PRELOAD=""):
+            self._playwright = sync_playwright().start()
+            self._chromium = self._playwright.chromium.launch(
+                executable_path=self._program, args=list(SETTINGS), timeout=DEADLINE_MS
+            )
 
     def _stop(self) -> None:
         if self._chromium is not None:
