@@ -112,7 +112,7 @@ class Deliveries:
         packet_ids = array("H", [message.packet_id for message in messages])
         if not any(packet_ids):
             return
-        digests = array("I", [message.digest() for message in messages])
+        digests = array("I", map(Message.digest, messages))
         _put(self._current, packet_ids, digests)
         query = "INSERT INTO deliveries (received, packet_ids, digests) SELECT messages_received, ?, ? FROM ledger"
         db.execute(query, (packet_ids.tobytes(), digests.tobytes()))
