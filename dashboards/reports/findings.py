@@ -163,7 +163,7 @@ def _missed(report: Report) -> Iterator[str]:
     lead = _("{missing} missing or incomplete, of {days}").format(
         missing=missing, days=wording.number(total.days_counted + total.days_missing)
     )
-    if total.hidden:
+    if total.hides_estimate:
         yield f"{lead}."
     elif total.estimated is None:
         yield _("{lead}; what is missing can't be estimated, for want of history, of {hubs}.").format(

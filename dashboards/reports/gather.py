@@ -11,6 +11,7 @@ from importlib.metadata import version
 from dashboards.reports import words
 from dashboards.reports.evidence import Evidence
 from dashboards.reports.model import CaseLine, HubPart, People, Quality, Report, Restatement, Since
+from dashboards.reports.withheld import withheld
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
 from usage.audits import Audit
@@ -48,10 +49,14 @@ def gather(
 ) -> Report:
     """Gather a report of a period, such as `2026-10`, of one hub or all of them.
 
+    Where the period was published with small numbers hidden, so are they in the report.
+
     Raises HubpulseError for what is no period, NotBegunError, UnknownHubError and StoreError.
     """
-    found = _Period(queries, estate, period, hub, now_ns, evidence or Evidence())
-    return replace(found.report(), since=since)
+    evidence = evidence or Evidence()
+    report = replace(_Period(queries, estate, period, hub, now_ns, evidence).report(), since=since)
+    content = publication_of(evidence.publications, period, hub)
+    return withheld(report, content) if content is not None and content["small"] else report
 
 
 class _Period:

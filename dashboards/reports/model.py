@@ -31,6 +31,8 @@ class People:
     days_counted: int
     days_missing: int
     hidden: bool = False
+    hides_estimate: bool = False
+    """Whether the estimate and the bounds are withheld."""
 
     @property
     def days_closed(self) -> int:

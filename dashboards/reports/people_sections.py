@@ -48,10 +48,16 @@ def _people_columns() -> tuple[Column, ...]:
 
 
 def _cells(people: People) -> tuple[Cell, ...]:
-    numbers: tuple[Cell, ...] = (people.counted, people.estimated, people.low, people.high)
-    if people.hidden:
-        numbers = (HIDDEN,) * len(numbers)
-    return (*numbers, people.days_counted, people.days_missing, people.days_closed)
+    estimate: tuple[Cell, ...] = (people.estimated, people.low, people.high)
+    if people.hides_estimate:
+        estimate = (HIDDEN,) * len(estimate)
+    return (
+        HIDDEN if people.hidden else people.counted,
+        *estimate,
+        people.days_counted,
+        people.days_missing,
+        people.days_closed,
+    )
 
 
 def _totals(report: Report) -> Iterator[Part]:

@@ -1,7 +1,10 @@
 """A report of a simulated month against its truth, and each format of it."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from statistics import fmean
@@ -26,7 +29,8 @@ from tests.dashboards.report_month import (
     NOW,
     ReportMonth,
 )
-from usage.publishing.publications import publish
+from usage.publishing.publications import SmallNumbers, publish
+from usage.publishing.release import release_of
 from usage.queries import Period, UnknownHubError
 from usage.together import hours_of_week
 
@@ -254,6 +258,28 @@ def test_what_was_published_is_held_against_what_is_known_now(report_month: Repo
         _row(report_month, "otley", date(2026, 10, 2))["entries"],
     )
     assert "1 day of a hub is otherwise than it was published on 2026-11-04" in str(document(changed).sections[0])
+
+
+def test_a_report_of_a_period_published_without_small_numbers_tells_none(report_month: ReportMonth) -> None:
+    below = 120
+    with closing(report_month.open()) as store:
+        queries = report_month.queries(store)
+        content = publish(
+            queries, report_month.estate, "2026-10", now_ns=to_ns(NOW), small=SmallNumbers(below, "a" * 32)
+        )
+    found = report_month.report(evidence=Evidence(publications=[content]))
+    assert found.small_below == below
+    cells = {(cell["hub"], cell["period"]): cell["entries"] for cell in release_of(content)["cells"]}
+    assert found.total.counted == cells["all hubs", "2026-10"]
+    assert {day for day in DAYS if cells["all hubs", f"{day}"] == "*"} == found.hidden_days
+    assert found.hidden_days
+    rows = list(csv.DictReader(io.StringIO(write(found, Format.CSV).content.decode())))
+    days = {row["item"]: row["value"] for row in rows if (row["section"], row["figure"]) == ("days", "entries")}
+    assert days == {f"{day}": str(cells["all hubs", f"{day}"]) for day in DAYS}
+    assert {row["section"] for row in rows} == {"findings", "totals", "hubs", "days", "air"}
+    assert not {row["figure"] for row in rows} & {"peak_occupancy", "wifi_peak_clients", "entries_mean"}
+    assert "below 120" in str(document(found).sections)
+    assert write(found, Format.PDF).content.startswith(b"%PDF")
 
 
 def test_a_new_version_says_what_changed(october: Report) -> None:
