@@ -184,7 +184,7 @@ def in_german(tmp_path: Path) -> Iterator[None]:
 def test_a_language_is_a_file_in_a_folder(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "store.db")) as store:
         store.prepare()
-    estate = WalkedEstate(tmp_path, Estate(name="Leeds"), truth=None, audit_code="")  # type: ignore[arg-type] # unused
+    estate = WalkedEstate(tmp_path, Estate(name="Leeds"), truth=None, audit_code="")
     page = client_of(estate).get("/login").text
     assert '<html lang="de">' in page
     assert "<h1>Anmelden</h1>" in page

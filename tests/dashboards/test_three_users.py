@@ -113,6 +113,7 @@ def test_the_developer_gets_every_figure_of_the_truth_from_the_api(walk: Walk) -
         assert tab.console == []
         return rows
 
+    assert walk.estate.truth is not None
     shown = [(row["hub"], date.fromisoformat(row["date"]), row) for row in walk.browser.run(ask)]
     found = [
         each for each in differences(walk.estate.truth, shown) if each.date < TODAY and each.field != "people_state"

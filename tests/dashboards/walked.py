@@ -65,7 +65,7 @@ class WalkedEstate:
 
     folder: Path
     estate: Estate
-    truth: Truth
+    truth: Truth | None
     audit_code: str
     """The secret of a count by hand that is open at NOW."""
 
@@ -79,7 +79,8 @@ class WalkedEstate:
         return board
 
     def entries(self, hub: str, day: date) -> int:
-        """The people who must be shown for a whole day."""
+        """The people who must be shown for a day."""
+        assert self.truth is not None
         return int(self.truth.days[hub, day]["entries"] or 0)
 
 
