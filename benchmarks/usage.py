@@ -58,11 +58,9 @@ class Asked(SqliteStore):
         self.questions: Counter[str] = Counter()
         self.points: Counter[str] = Counter()
 
-    def read(
-        self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[SeriesChunk]:
+    def read(self, measurement: str, **options: Any) -> Iterator[SeriesChunk]:
         self.questions[measurement] += 1
-        for run in super().read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where):
+        for run in super().read(measurement, **options):
             self.points[measurement] += len(run.times_ns)
             yield run
 

@@ -6,8 +6,8 @@ The raw measurements follow from the kinds; the roll-ups are written back to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from schemas.kinds import KINDS, RAW_FIELDS
@@ -39,6 +39,12 @@ class Measurement:
     policy: Policy = Policy.RAW
     texts: tuple[str, ...] = ()
     """The tags that hold percent-encoded text; the others hold ids."""
+
+    def of(self, fields: Collection[str] | None) -> Measurement:
+        """The same with these fields alone; None for all of them."""
+        if fields is None:
+            return self
+        return replace(self, fields={name: kind for name, kind in self.fields.items() if name in fields})
 
 
 _TYPES = {int: FieldType.INTEGER, float: FieldType.FLOAT, bool: FieldType.BOOLEAN}

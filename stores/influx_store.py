@@ -107,9 +107,15 @@ class InfluxStore:
         return Accepted()
 
     def read(
-        self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
+        self,
+        measurement: str,
+        *,
+        start_ns: int,
+        stop_ns: int,
+        where: Mapping[str, str] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[SeriesChunk]:
-        known = MEASUREMENTS[measurement]
+        known = MEASUREMENTS[measurement].of(fields)
         return self._chunks(known, influxql.select(known, influxql.between(start_ns, stop_ns), where))
 
     def latest(

@@ -102,11 +102,13 @@ class Store(Protocol):
         start_ns: int,
         stop_ns: int,
         where: Mapping[str, str] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[SeriesChunk]:
         """Yield the points with start_ns <= time < stop_ns, series by series, each in order of time.
 
         Series come in order of their tags (those of `schemas.MEASUREMENTS`, a missing one before all others). `where`
-        keeps the series whose tags equal it. Only fields of the schema come back, with their types. A store that
+        keeps the series whose tags equal it; with `fields`, chunks have these alone, and points that have none of them
+        may be left out. Only fields of the schema come back, with their types. A store that
         nobody has prepared yet has no points. Raises StoreError.
         """
 

@@ -107,11 +107,17 @@ class SqliteStore:
             ) from error
 
     def read(
-        self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
+        self,
+        measurement: str,
+        *,
+        start_ns: int,
+        stop_ns: int,
+        where: Mapping[str, str] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[SeriesChunk]:
         first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
         with self._reader.translated_errors():
-            for series in self._series(measurement, where):
+            for series in self._series(measurement, where, fields):
                 from_ns = first_ns
                 while rows := series.rows("time_ns >= ? AND time_ns < ? ORDER BY time_ns", from_ns, stop_ns):
                     yield series.chunk(rows)
@@ -234,14 +240,16 @@ class SqliteStore:
             _prepare_table(db, measurement)
         watch(db)
 
-    def _series(self, measurement: str, where: Mapping[str, str] | None) -> Iterator[_Series]:
+    def _series(
+        self, measurement: str, where: Mapping[str, str] | None, fields: Collection[str] | None = None
+    ) -> Iterator[_Series]:
         """Yield the series whose tags equal `where`, in order of their tags; none from a file that has none.
 
         They are read a page at a time, in the order of their texts, which is that of the tags: what follows an id there
         is a comma or nothing, and every sign of an id comes after the comma. So those whose first tags are asked for
         stand together.
         """
-        known = MEASUREMENTS[measurement]
+        known = MEASUREMENTS[measurement].of(fields)
         if not self._is_there():
             return
         db = self._reader.connection()
@@ -249,8 +257,8 @@ class SqliteStore:
         if not columns:
             return
         # A file that an earlier version wrote lacks the fields that only this one knows.
-        fields = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
-        points = f'SELECT time_ns, {", ".join(fields)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - of the schema
+        asked_for = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
+        points = f'SELECT time_ns, {", ".join(asked_for)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - of the schema
         asked = where or {}
         start = ",".join(f"{tag}={asked[tag]}" for tag in itertools.takewhile(asked.get, known.tags))
         stop = f"{start}-" if start else "~"

@@ -85,24 +85,7 @@ class Profiles:
     # ------------------------------------------------------------------------------------------------------- freezing
 
     def _frozen(self, monday: date) -> tuple[Profile | None, int]:
-        """A week's profile as it is stored, and its version; None and 0 where it is not."""
-        start_ns = midnight_ns(monday, self._calendar.zone)
-        where = {"hub": self._hub}
-        points = [
-            (int(version or 0), chunk.tags["sensor"], time_ns - start_ns, rate)
-            for chunk in self._store.read(PROFILES, start_ns=start_ns, stop_ns=start_ns + _WEEK_HOURS, where=where)
-            for time_ns, version, rate in zip(
-                chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"], strict=True
-            )
-        ]
-        latest = max((version for version, *_ in points), default=0)
-        rates: dict[str, dict[int, int]] = {}
-        for version, door, hour, rate in points:
-            if version == latest:
-                by_hour = rates.setdefault(door, {})
-                if rate is not None:
-                    by_hour[hour] = round(rate * PERSON)
-        return (Profile(rates) if rates else None), latest
+        return read_profile(self._store, self._hub, midnight_ns(monday, self._calendar.zone))
 
     def _lines(self, monday: date, profile: Profile, version: int) -> Iterator[str]:
         start_ns = midnight_ns(monday, self._calendar.zone)
@@ -193,6 +176,25 @@ class Profiles:
         if hour.is_direct:
             of_week = hour_of_week(hour.start_ns, self._calendar.zone)
             insort(self._values.setdefault(door, {}).setdefault(of_week, []), (hour.start_ns, hour.rate))
+
+
+def read_profile(store: Store, hub: str, monday_ns: int) -> tuple[Profile | None, int]:
+    """A week's profile as it is stored, and its version; None and 0 where it is not."""
+    points = [
+        (int(version or 0), chunk.tags["sensor"], time_ns - monday_ns, rate)
+        for chunk in store.read(PROFILES, start_ns=monday_ns, stop_ns=monday_ns + _WEEK_HOURS, where={"hub": hub})
+        for time_ns, version, rate in zip(
+            chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"], strict=True
+        )
+    ]
+    latest = max((version for version, *_ in points), default=0)
+    rates: dict[str, dict[int, int]] = {}
+    for version, door, hour, rate in points:
+        if version == latest:
+            by_hour = rates.setdefault(door, {})
+            if rate is not None:
+                by_hour[hour] = round(rate * PERSON)
+    return (Profile(rates) if rates else None), latest
 
 
 def _monday(day: date) -> date:

@@ -1,6 +1,7 @@
 r"""The web board: what the estate is doing, on pages that any browser on the network can read.
 
-    browser -> routes (here) -> SnapshotSource -> store        /, /hubs/{id}
+    browser -> routes (here) -> SnapshotSource -> store        /
+    browser -> hub_page -> HubRange -> Queries -> store        /hubs/{id}
     program -> dashboards.api -> Queries -------> store       /api/v1
 
 What it is told (`audit_page`), whoever runs it adds: without that it takes nothing in.
@@ -35,11 +36,12 @@ from dashboards.reports.desk import ReportDesk, ReportFolders
 from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
+from dashboards.web.hub_page import add_hub_page
 from dashboards.web.login import add_login
 from dashboards.web.reports_page import add_reports_page
 from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
-from schemas import MEASURES, Estate
+from schemas import Estate
 from schemas.localtime import NS_A_SECOND
 from schemas.texts import N_, _
 from stores.protocol import Store, StoreError
@@ -97,7 +99,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     )
     known, sessions = accounts or Accounts(None), Sessions(lambda: clock_ns() / NS_A_SECOND)
     app.add_middleware(Gate, accounts=known, sessions=sessions, clock_s=lambda: clock_ns() / NS_A_SECOND)
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
     app.add_middleware(HeadAnswers)
@@ -105,6 +107,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
     _add_pages(app, source)
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
+    add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))
@@ -152,33 +155,6 @@ def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
             rows=[views.hub_row(hub) for hub in snapshot.hubs],
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
             beside=source.beside.get() if visitor.hubs is None else Beside(()),
-        )
-
-    @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
-    def hub_page(request: Request, hub_id: str) -> HTMLResponse:
-        visitor = visitor_of(request)
-        snapshot = source.get().of(visitor.hubs)
-        hub = snapshot.hub(hub_id)
-        if hub is None:
-            raise HTTPException(404, _("There is no hub of that name here."))
-        at = snapshot.hubs.index(hub)
-        return pages.page(
-            request,
-            "hub.html",
-            snapshot=snapshot,
-            hub=hub,
-            row=views.hub_row(hub),
-            charts=views.hub_charts(hub),
-            days=tables.day_rows(hub.days, hub.state.now.date()),
-            total=tables.total_row([hub]),
-            day_columns=[_(label) for label in tables.DAY_COLUMNS],
-            zones=tables.zone_rows(hub),
-            zone_columns=[_(MEASURES[name].label) for name in tables.ZONE_COLUMNS],
-            sensors=tables.sensor_rows(hub),
-            remarks=views.remarks(hub),
-            beside=source.beside.get(hub_id),
-            before=snapshot.hubs[at - 1],
-            after=snapshot.hubs[(at + 1) % len(snapshot.hubs)],
         )
 
 

@@ -5,7 +5,7 @@ Texts under the pointer are worded here: a chart and its table say the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from dashboards.charts import (
@@ -40,6 +40,8 @@ _MARKS = {
 }
 """What stands at the foot of a day that has no bar."""
 _MONDAYS_MAX = 9
+HOVER_DAYS_MAX = 100
+"""Of more days no words lie under the pointer: a day is two or three pixels wide, and its figures are in the table."""
 _HOURS_A_TICK = 3
 _RANGE_WIDTH = 0.55
 
@@ -64,7 +66,8 @@ def entries(days: Sequence[AnyDay], now: date, title: str) -> Chart:
             for state, (shape, tone, name) in _MARKS.items()
         ),
     ]
-    slots = [Slot(_hover(day, now)) for day in days]
+    layers.append(noted(days))
+    slots = _slots(days, [_hover(day, now) for day in days] if len(days) <= HOVER_DAYS_MAX else ())
     return Chart("entries", title, _("people a day"), _entries_summary(days), slots, _mondays(days, now), layers)
 
 
@@ -74,6 +77,7 @@ def hours(of: Sequence[Hour]) -> Chart:
     today = {i: float(hour.entries) for i, hour in enumerate(of) if hour.entries is not None}
     # A line in steps: each hour's value from its beginning to its end.
     week_ago = [(i + edge, hour.week_ago) for i, hour in enumerate(of) for edge in (0, 1)]
+    usual = [(i + edge, hour.usual) for i, hour in enumerate(of) for edge in (0, 1)]
     return Chart(
         "hours",
         _("Today by the hour"),
@@ -85,6 +89,7 @@ def hours(of: Sequence[Hour]) -> Chart:
                     label,
                     _("{people} today").format(people=_people(hour.entries)),
                     _("{people} a week ago").format(people=_people(hour.week_ago)),
+                    *_usual(hour),
                 )
             )
             for label, hour in zip(labels, of, strict=True)
@@ -92,14 +97,20 @@ def hours(of: Sequence[Hour]) -> Chart:
         [Tick(i + 0.5, labels[i], spare=i % 2 == 1) for i in range(0, len(of), _HOURS_A_TICK)],
         (
             Bars(_("today, so far"), Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
+            Line(_("usual at this weekday and hour"), Tone.ENTRIES, usual),
             Line(_("a week ago"), Tone.QUIET, week_ago, Pattern.DASHED),
         ),
     )
 
 
+def _usual(hour: Hour) -> Iterator[str]:
+    if hour.usual is not None:
+        yield _("usually {people}").format(people=wording.number(hour.usual, 1))
+
+
 def wifi(days: Sequence[Day], now: date) -> Chart:
     """The most Wi-Fi clients connected at once, and the mean over opening hours."""
-    return _measure(
+    return measured(
         "wifi",
         (_("Wi-Fi"), _("clients connected")),
         days,
@@ -116,7 +127,7 @@ def wifi(days: Sequence[Day], now: date) -> Chart:
 
 def temperature(days: Sequence[Day], now: date) -> Chart:
     """Each day's range and mean, beside the lowest temperature for a workroom."""
-    return _measure(
+    return measured(
         "temperature",
         (_("Temperature"), "°C"),
         days,
@@ -137,7 +148,7 @@ def temperature(days: Sequence[Day], now: date) -> Chart:
 def humidity(days: Sequence[Day], now: date) -> Chart:
     """Each day's mean, beside the comfort band."""
     low, high = COMFORT_MIN_PCT, COMFORT_MAX_PCT
-    return _measure(
+    return measured(
         "humidity",
         (_("Relative humidity"), "%"),
         days,
@@ -153,7 +164,7 @@ def humidity(days: Sequence[Day], now: date) -> Chart:
 
 def co2(days: Sequence[Day], now: date) -> Chart:
     """Each day's mean and maximum, beside the two guide values."""
-    return _measure(
+    return measured(
         "co2",
         ("CO₂", "ppm"),
         days,
@@ -170,7 +181,7 @@ def co2(days: Sequence[Day], now: date) -> Chart:
 
 def pressure(days: Sequence[Day], now: date, unit: str) -> Chart:
     """Each day's mean; `unit` says of which altitude it is."""
-    return _measure(
+    return measured(
         "pressure",
         (_("Pressure"), unit),
         days,
@@ -183,7 +194,7 @@ def pressure(days: Sequence[Day], now: date, unit: str) -> Chart:
     )
 
 
-def _measure(
+def measured(
     id_: str,
     title: tuple[str, str],
     days: Sequence[Day],
@@ -194,17 +205,30 @@ def _measure(
     from_zero: bool = False,
 ) -> Chart:
     """A chart of days: `said` are the figures that stand under the pointer, the last of them in the summary."""
-    slots = [
-        Slot(
-            (
-                _heading(day, now),
-                *(f"{name}: {wording.measure(day.figure(field), field)}" for name, field in said.items()),
-            )
+    words = [
+        (
+            _heading(day, now),
+            *(f"{name}: {wording.measure(day.figure(field), field)}" for name, field in said.items()),
+            *_note_words(day),
         )
-        for day in days
+        for day in (days if len(days) <= HOVER_DAYS_MAX else ())
     ]
     summary = _summary(days, list(said.values())[-1])
-    return Chart(id_, *title, summary, slots, _mondays(days, now), layers, from_zero=from_zero)
+    layers = (*layers, noted(days))
+    return Chart(id_, *title, summary, _slots(days, words), _mondays(days, now), layers, from_zero=from_zero)
+
+
+def _slots(days: Sequence[AnyDay], words: Sequence[tuple[str, ...]]) -> list[Slot]:
+    return [Slot(each) for each in words] or [Slot(())] * len(days)
+
+
+def noted(days: Sequence[AnyDay]) -> Marks:
+    """A flag at the top of each day that somebody wrote about."""
+    return Marks(_("note"), Tone.QUIET, Shape.FLAG, [i for i, day in enumerate(days) if day.notes], at_top=True)
+
+
+def _note_words(day: AnyDay) -> Iterator[str]:
+    return (_("note: {text}").format(text=text) for text in day.notes)
 
 
 def _values(days: Sequence[Day], field: str) -> dict[int, float]:
@@ -241,7 +265,7 @@ def _people(count: int | None) -> str:
 def _hover(day: AnyDay, now: date) -> tuple[str, ...]:
     first = _(WORDS[day.state]) if day.entries is None or day.state in WITHOUT_COUNT else _people(day.entries)
     rest = day.hubs_text.split(", ") if isinstance(day, EstateDay) else _caveats(day)
-    return _heading(day, now), first, *rest
+    return _heading(day, now), first, *rest, *_note_words(day)
 
 
 def _heading(day: AnyDay, now: date) -> str:
@@ -265,7 +289,7 @@ def _entries_summary(days: Sequence[AnyDay]) -> str:
     if not counts:
         return _("No day was counted in full yet.")
     low, high = wording.number(min(counts)), wording.number(max(counts))
-    return _("{low} to {high} people a day over the last 30 days.").format(low=low, high=high)
+    return _("{low} to {high} people a day over these days.").format(low=low, high=high)
 
 
 def _is_whole(day: AnyDay) -> bool:
@@ -287,4 +311,4 @@ def _summary(days: Sequence[Day], field: str) -> str:
     if not values:
         return _("No day was measured yet.")
     low, high = wording.measure(min(values), field), wording.measure(max(values), field)
-    return _("{low} to {high} over the last 30 days.").format(low=low, high=high)
+    return _("{low} to {high} over these days.").format(low=low, high=high)

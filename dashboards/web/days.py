@@ -55,6 +55,10 @@ class Day:
     figures: Mapping[str, Number | None] = field(default_factory=dict)
     missed: int | None = None
     """How many people nobody counted, estimated; None where that can't be told."""
+    bounds: tuple[int, int] | None = None
+    """Low and high of all people of the day, counted and estimated together, with nine chances in ten."""
+    notes: tuple[str, ...] = ()
+    """What people wrote about the day."""
 
     def figure(self, name: str) -> float | None:
         """A field of `usage_daily`, or None."""
@@ -124,6 +128,8 @@ class EstateDay:
     entries: int | None
     states: Mapping[DayState, int]
     provisional: bool
+    notes: tuple[str, ...] = ()
+    """What people wrote about the day at any hub, with the hub's name."""
 
     @property
     def state(self) -> DayState:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from urllib.parse import parse_qs
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -17,11 +16,11 @@ from dashboards.access.accounts import NAME_PATTERN, PASSWORD_LENGTH_MAX, Accoun
 from dashboards.access.gate import COOKIE, is_own
 from dashboards.access.sessions import SESSION_S, Sessions, Throttle
 from dashboards.web import pages
+from dashboards.web.forms import form_of
 from schemas.texts import N_, _
 
 log = structlog.get_logger()
 
-FORM_BYTES_MAX = 4096
 _HASHING = ThreadPoolExecutor(1, "login")
 """A hash takes 64 MB and a tenth of a second: one at a time, and in no thread that pages need."""
 _STRANGE = N_("This form came from a page of somebody else's.")
@@ -42,7 +41,7 @@ def add_login(app: FastAPI, accounts: Accounts, sessions: Sessions, clock_s: Cal
 
     @app.post("/login", include_in_schema=False)
     async def login(request: Request) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         target, name, password = (form.get(field, "") for field in ("next", "name", "password"))
         if not is_own(request):
             raise HTTPException(HTTPStatus.FORBIDDEN, _STRANGE)
@@ -84,20 +83,6 @@ async def _checked(accounts: Accounts, name: str, password: str) -> Account | No
     if re.fullmatch(NAME_PATTERN, name) is None or len(password) > PASSWORD_LENGTH_MAX:
         return None
     return await asyncio.get_running_loop().run_in_executor(_HASHING, accounts.signed_in, name, password)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_BYTES_MAX:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, N_("The form is too large."))
-    try:
-        fields = parse_qs(body.decode(errors="replace"), max_num_fields=10)
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, N_("The form has too many fields.")) from error
-    return {name: values[0] for name, values in fields.items()}
 
 
 def _inside(target: str) -> str:

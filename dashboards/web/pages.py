@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from dashboards.access.gate import visitor_of
 from dashboards.charts import draw, legend
@@ -27,6 +31,14 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.install_gettext_callables(texts._, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # of the extension
 
+
+def cells(values: Iterable[str]) -> Markup:
+    """Figures as the cells of a row: a table of a year has thousands, and each expression of a template costs."""
+    text = "</td><td>".join(escape(value) for value in values)
+    return Markup(f"<td>{printable(text)}</td>")  # noqa: S704 - each value is escaped
+
+
+_ENVIRONMENT.filters["cells"] = cells
 _ENVIRONMENT.globals.update(
     asset=assets.address,
     draw=draw,
@@ -42,6 +54,13 @@ _ENVIRONMENT.globals.update(
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page of the board, of a template that extends `board.html`: with who asks, and the way to the other pages."""
     return render(template, status=status, visitor=visitor_of(request), navigation=navigation(request), **values)
+
+
+class Heading(NamedTuple):
+    """What stands over every page: the estate's name, and the time that its figures are of."""
+
+    name: str
+    now: datetime
 
 
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:

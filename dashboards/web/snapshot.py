@@ -40,6 +40,8 @@ class Hour:
     start: datetime
     entries: int | None
     week_ago: int | None
+    usual: float | None = None
+    """How many usually come in the hour, by the profile; None where it knows of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ class DayRow:
     tags: tuple[str, ...]
     entries: str
     state: str
+    estimate: str
+    """All people of the day with those whom nobody counted, where that is estimated: `about 32 (28 to 40)`."""
     values: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 _FIGURES = (
@@ -35,6 +38,8 @@ _FIGURES = (
     "co2_mean_ppm",
     "co2_max_ppm",
     "pressure_mean_hpa",
+    "wifi_mean_clients",
+    "peak_occupancy",
 )
 DAY_COLUMNS = tuple(MEASURES[name].label for name in ("entries", *_FIGURES))
 
@@ -59,8 +64,18 @@ def _day_row(day: Day, now: date) -> DayRow:
         tags=tuple(tags),
         entries=day.text,
         state=day.state.value,
+        estimate=_estimate(day),
         values=tuple(wording.measure(day.figure(name), name) + spans.get(name, "") for name in _FIGURES),
+        notes=day.notes,
     )
+
+
+def _estimate(day: Day) -> str:
+    if not day.missed or day.bounds is None:
+        return ""
+    low, high = (wording.number(bound) for bound in day.bounds)
+    people = wording.number((day.entries or 0) + day.missed)
+    return _("about {people} with those not counted, {low} to {high}").format(people=people, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,18 @@ class TotalRow:
     label: str
     entries: str
     missing: str
+
+
+def range_total(days: Sequence[Day]) -> TotalRow:
+    """The days of a range that are over."""
+    over = [day for day in days if not day.today]
+    found = total(over)
+    label = _("{days} days until yesterday") if len(over) < len(days) else _("{days} days")
+    return TotalRow(
+        label.format(days=len(over)),
+        wording.number(found.entries) if found.counted_days else wording.NO_FIGURE,
+        views.missing(found),
+    )
 
 
 def total_row(hubs: Sequence[HubNow]) -> TotalRow:
@@ -169,6 +196,11 @@ class SensorRow:
     values: str
     last_seen: str
     silent: bool
+    battery: str
+    battery_level: views.Level | None
+    signal: str
+    lost: str
+    """How much the radio lost in the last 24 hours."""
 
 
 _MEASURES = {
@@ -202,6 +234,10 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
             values=", ".join(_values(sensor)) or wording.NO_FIGURE,
             last_seen=wording.seen(sensor.last_seen_ns, hub.state.now),
             silent=sensor.silent,
+            battery=wording.measure(sensor.battery_pct, "battery_pct"),
+            battery_level=views.level("battery_pct", sensor.battery_pct),
+            signal=_signal(sensor),
+            lost=wording.NO_FIGURE if sensor.lost_share is None else f"{sensor.lost_share:.0%}",
         )
         for sensor in hub.state.sensors
     ]
@@ -212,8 +248,17 @@ def _values(sensor: SensorState) -> Iterator[str]:
         f"{wording.number(sensor.values[name])} {_(what)}" for name, what in _COUNTED.items() if name in sensor.values
     )
     yield from (wording.measure(sensor.values[name], name) for name in _MEASURED if name in sensor.values)
-    if sensor.lost_share is not None:
-        yield _("{share} of its radio messages lost in 24 hours").format(share=f"{sensor.lost_share:.0%}")
+
+
+def _signal(sensor: SensorState) -> str:
+    """`\u221297 dBm, SNR 5.5 dB`: how well its gateway hears it."""
+    parts = [(_("{value} dBm"), "rssi_dbm", 0), (_("SNR {value} dB"), "snr_db", 1)]
+    known = (
+        text.format(value=wording.number(sensor.values[name], decimals))
+        for text, name, decimals in parts
+        if name in sensor.values
+    )
+    return ", ".join(known) or wording.NO_FIGURE
 
 
 @dataclass(frozen=True, slots=True)

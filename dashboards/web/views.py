@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from operator import attrgetter
 
-from dashboards.charts import Chart
-from dashboards.web import charts, wording
+from dashboards.web import wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
 from dashboards.web.snapshot import HubNow, Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
@@ -43,6 +42,8 @@ _LEVELS = {
         Level(N_("damp"), "△", "warn"),
         Level(N_("frost"), "▼", "alarm"),
         Level(N_("mould likely to begin"), "▲", "warn"),
+        Level(N_("low"), "▽", "warn"),
+        Level(N_("flat"), "▼", "alarm"),
         _MOULD,
     )
 }
@@ -326,15 +327,3 @@ def facts(snapshot: Snapshot) -> Facts:
 def _missing_days(days: int) -> str:
     words = ngettext("{days} hub day missing or incomplete", "{days} hub days missing or incomplete", days)
     return words.format(days=wording.number(days))
-
-
-def hub_charts(hub: HubNow) -> list[Chart]:
-    """A hub's month, a chart for each measure, and its day by the hour."""
-    days, now = hub.days, hub.state.now.date()
-    hpa = _("hPa, at sea level") if hub.state.sea_level else _("hPa, at the hub's altitude")
-    return [
-        charts.entries(days, now, _("People entering")),
-        charts.hours(hub.hours),
-        *(draw(days, now) for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity)),
-        charts.pressure(days, now, hpa),
-    ]

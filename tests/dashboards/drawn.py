@@ -48,7 +48,7 @@ class Drawn:
 def charts_of(html: str) -> dict[str, Drawn]:
     """A page's charts by their id."""
     found = re.findall(
-        r'<ul class="legend">(.*?)</ul>\s*<div class="plot" id="plot-([a-z0-9]+)">(<svg class="chart".*?)</div>',
+        r'<ul class="legend">(.*?)</ul>\s*<div class="plot" id="plot-([a-z0-9-]+)">(<svg class="chart".*?)</div>',
         html,
         flags=re.DOTALL,
     )

@@ -106,7 +106,10 @@ def paths(board: FastAPI) -> list[str]:
     """Every address of the board, with a hub and a file that are there."""
     found = {route.path for route in board.routes if isinstance(route, APIRoute)}
     assert len(found) > 12
-    return [path.replace("{hub_id}", "armley").replace("{name}", "board.css") for path in sorted(found)]
+    return [
+        path.replace("{hub_id}", "armley").replace("{name}", "board.css").replace("{chart_file}", "entries.csv")
+        for path in sorted(found)
+    ]
 
 
 ROLES = ("elsewhere", "here", "arthur", "vera", "mia", "ada")

@@ -182,7 +182,10 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     known = Estate.model_validate(ESTATE)
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
-    assert routes == OTHER_ROUTES | {"/", "/hubs/{hub_id}"} | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
+    assert (
+        routes
+        == OTHER_ROUTES | {"/", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"} | API_OF_SUMS.keys() | OTHER_API
+    ), "a new page: walk it here"
     browser = browser_of(board)
     seen = 0
     for path in PAGES:

@@ -83,7 +83,8 @@ def test_every_page_shows_its_charts(known: Filled, browse: Browse) -> None:
     client = browse(known)
     assert [*charts_of(client.get("/").text)] == ["entries"]
     hub_charts = charts_of(client.get("/hubs/armley").text)
-    assert [*hub_charts] == ["entries", "hours", "wifi", "temperature", "co2", "humidity", "pressure"]
+    names = ["entries", "hours", "week", "occupancy", "wifi", "temperature", "co2", "humidity", "pressure"]
+    assert [*hub_charts] == [*names, "day-temperature", "day-co2", "day-humidity", "day-pressure", "day-wifi"]
     assert all(chart.slots for chart in hub_charts.values())
 
 
@@ -327,7 +328,7 @@ def test_todays_hours_stand_beside_those_of_a_week_ago(known: Filled, browse: Br
     assert [slot[1] for slot in chart.slots] == [*(f"{words(n)} today" for n in range(15)), *["no count today"] * 9]
     assert [slot[2] for slot in chart.slots] == [f"{words(hour * 10)} a week ago" for hour in range(24)]
     assert chart.at("bar") == [*range(1, 15)]
-    assert " 09:00 9 90 10:00 10 100 " in text_of(page)
+    assert " 09:00 9 90 – 10:00 10 100 – " in text_of(page)  # noqa: RUF001 - nothing is known to be usual
 
 
 def test_a_week_after_the_clocks_changed_hours_are_compared_by_the_clock(filled: Filled) -> None:

@@ -55,6 +55,14 @@ def test_a_run_has_a_column_for_every_field(store: Store) -> None:
     assert list(run.columns["exits"]) == [None]
 
 
+def test_only_the_fields_asked_for_are_read(store: Store) -> None:
+    write(
+        store, [Point("footfall", {"hub": "armley", "sensor": "door"}, 5, {"entries": 3, "exits": 2, "suspect": True})]
+    )
+    (chunk,) = store.read("footfall", start_ns=0, stop_ns=INT64_MAX, fields=("suspect", "entries"))
+    assert {name: list(column) for name, column in chunk.columns.items()} == {"entries": [3], "suspect": [True]}
+
+
 def test_text_in_a_tag_comes_back_as_it_was_encoded(store: Store) -> None:
     text = quote("boiler, door=1 & 'lift' \\ \"50 %\"\n\u00e9\u2014\U0001f525", safe="")
     note = Point("usage_notes", {"hub": "armley", "note": text}, 5, {"made_ns": 3, "removed": False})

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -218,7 +219,7 @@ def test_no_other_hub_is_looked_at_once_it_was_told_to_stop(store: Store, path: 
 
     class Stopping(SqliteStore):
         def read(
-            self, measurement: str, *, where: Mapping[str, str] | None = None, **rest: int
+            self, measurement: str, *, where: Mapping[str, str] | None = None, **rest: Any
         ) -> Iterator[SeriesChunk]:
             asked.append((where or {}).get("hub", ""))
             jobs.stop()

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,9 @@ class Asked(SqliteStore):
         self.latests: Counter[str] = Counter()
         self.points = 0
 
-    def read(
-        self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None
-    ) -> Iterator[SeriesChunk]:
+    def read(self, measurement: str, **options: Any) -> Iterator[SeriesChunk]:
         self.reads[measurement] += 1
-        for run in super().read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where):
+        for run in super().read(measurement, **options):
             self.points += len(run.times_ns)
             yield run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -57,6 +57,17 @@ Estimates = Callable[[str, Sequence[date]], Estimate]
 """Tells what is missing from a hub's days."""
 
 UNKNOWN = Estimate(None, None, None)
+
+
+METHOD_NUMBERS: Mapping[Method, int] = {method: number for number, method in enumerate(Method)}
+"""How a day's method is stored; with `TRANSFER`, the last, its number is the sum of both."""
+
+
+def method_of(number: int) -> str:
+    """The method that a stored number stands for."""
+    methods = list(Method)
+    transfer = METHOD_NUMBERS[Method.TRANSFER]
+    return methods[number] if number <= transfer else f"{methods[number - transfer]}+{Method.TRANSFER}"
 
 
 def in_words(method: str) -> str:

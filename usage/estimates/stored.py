@@ -13,12 +13,9 @@ from schemas import Estate
 from schemas.localtime import NS_A_SECOND, Span, day_span
 from stores import Store
 from stores.lines import encode
-from usage.estimates.estimate import Method
+from usage.estimates.estimate import METHOD_NUMBERS, Method
 from usage.queries import Queries
 from usage.rows import ESTIMATES, read_estimates, write
-
-_METHODS = {method: number for number, method in enumerate(Method)}
-"""A day has one of them; with `TRANSFER`, the last, its number is the sum of both."""
 
 
 def write_estimates(store: Store, estate: Estate, first: date, last: date, *, now_ns: int) -> int:
@@ -37,7 +34,7 @@ def write_estimates(store: Store, estate: Estate, first: date, last: date, *, no
                     "entries_estimate": missed.people,
                     "entries_low": counted + missed.low,
                     "entries_high": counted + missed.high,
-                    "method": sum(_METHODS[Method(method)] for method in missed.method.split("+")),
+                    "method": sum(METHOD_NUMBERS[Method(method)] for method in missed.method.split("+")),
                 }
         span = Span(day_span(first, zone).start_ns, day_span(last, zone).stop_ns)
         stored = read_estimates(store, span, hub).get(hub, {})

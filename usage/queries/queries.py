@@ -14,6 +14,7 @@ from usage.attention.rows import read_doubts, read_silences, silences_span
 from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
+from usage.estimates.estimate import method_of
 from usage.journal import Change, read_changes
 from usage.notes import Note, read_notes
 from usage.plan import HubPlan
@@ -26,6 +27,7 @@ from usage.queries.figures import (
     UnknownHubError,
     ZoneFigures,
 )
+from usage.queries.hours_of_week import HoursOfWeek, read_hours_of_week, read_usual_hours
 from usage.queries.hubs import HubState, hub_state
 from usage.queries.ingests import IngestState, Waiting, ingest_states, refusals
 from usage.queries.periods import Period, PeriodFigures, periods
@@ -184,6 +186,27 @@ class Queries:
                 if day is not None and first <= day <= last:
                     yield from (ZoneFigures(name, zone, day, figures) for zone, figures in sorted(zones.items()))
 
+    def stored_before(self, day: date, hub: str) -> bool:
+        """Whether a day of the hub before this one has a roll-up: it was measured by then."""
+        before_ns = midnight_ns(day, self._estate.zone_of(hub))
+        return any(self._store.latest(DAILY, before_ns=before_ns, where={"hub": hub}))
+
+    def stored_day_estimates(self, first: date, last: date, hub: str) -> dict[date, Estimate]:
+        """What jobs last estimated of a hub's missed days; `low` and `high` are of all people, those counted too."""
+        return {
+            day: Estimate(row["entries_estimate"], row["entries_low"], row["entries_high"], method_of(row["method"]))
+            for time_ns, row in read_estimates(self._store, _around(first, last), hub).get(hub, {}).items()
+            if (day := self._day_of_row(hub, time_ns)) is not None and first <= day <= last
+        }
+
+    def hours_of_week(self, first: date, last: date, hub: str) -> HoursOfWeek:
+        """How many people come in each hour of the week, by the stored hours of the days that are over."""
+        return read_hours_of_week(self._store, HubCalendar(self._estate, hub), hub, first, last, self._now_ns)
+
+    def usual_hours(self, day: date, hub: str) -> dict[int, float]:
+        """How many people usually come in each clock hour of a day, by its start, where the stored profile knows it."""
+        return read_usual_hours(self._store, HubCalendar(self._estate, hub), hub, day)
+
     def stored_estimates(self, first: date, last: date) -> dict[tuple[str, date], int]:
         """How many people days missed, by hub and day, as jobs last estimated it; a day that can't be told has none."""
         return {
@@ -227,10 +250,12 @@ class Queries:
                 if first <= time.date() <= last:
                     yield HourFigures(name, time, figures)
 
-    def readings(self, hub: str, kind: Kind, span: Span, *, sensor: str | None = None) -> Iterator[SeriesChunk]:
+    def readings(
+        self, hub: str, kind: Kind, span: Span, *, sensor: str | None = None, fields: Collection[str] | None = None
+    ) -> Iterator[SeriesChunk]:
         """A hub's readings as they are stored, sensor by sensor."""
         where = {"hub": hub} | ({} if sensor is None else {"sensor": sensor})
-        return self._store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where)
+        return self._store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields)
 
     def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
         """The hours' roll-ups as they stand, by hub and the hour's start in UTC nanoseconds."""
@@ -276,6 +301,12 @@ class Queries:
             hub_state(self._estate, hub, self.sensors.get(hub, ()), self._now_ns, left_out=left_out.get(hub, 0))
             for hub in (*named, *others)
         ]
+
+    def hub_state(self, hub: str) -> HubState:
+        """One hub now, read without the others."""
+        found = read_sensors(self._store, self._estate, self._now_ns, only=hub)
+        left_out = found.left_out.get(hub, 0)
+        return hub_state(self._estate, hub, found.by_hub.get(hub, ()), self._now_ns, left_out=left_out)
 
     def hubs(self, hub: str | None = None) -> list[str]:
         """The id of the hub asked for, or of all. Raises UnknownHubError for one that nothing is known of."""

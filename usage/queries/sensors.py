@@ -27,6 +27,9 @@ SILENT_UNKNOWN_NS = 24 * NS_AN_HOUR
 GONE_NS = 30 * 24 * NS_AN_HOUR
 """A sensor that the estate file does not name is gone after this."""
 
+_Where = Mapping[str, str] | None
+"""The tags of what is read; None for all."""
+
 _STATUS_EVERY_NS = 600 * NS_A_SECOND
 
 
@@ -69,15 +72,18 @@ class SensorsNow(NamedTuple):
     left_out: Mapping[str, int]
 
 
-def read_sensors(store: Store, estate: Estate, now_ns: int) -> SensorsNow:
+def read_sensors(store: Store, estate: Estate, now_ns: int, only: str | None = None) -> SensorsNow:
     """Every sensor by hub: those that the estate file names in its order, then the others by id, up to a limit.
 
-    Beyond it the ones that were there before go first.
+    With `only`, of that hub alone. Beyond the limit the ones that were there before go first.
     """
-    before = _read_before(store, now_ns)
-    off_line = _read_off_line(store, now_ns)
-    latest = _read_latest(store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), before.seen, hub, now_ns))
-    hubs = [hub.id for hub in estate.hubs]
+    where = None if only is None else {"hub": only}
+    before = _read_before(store, now_ns, where)
+    off_line = _read_off_line(store, now_ns, where)
+    latest = _read_latest(
+        store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), before.seen, hub, now_ns), where
+    )
+    hubs = [hub.id for hub in estate.hubs if only in (None, hub.id)]
     return SensorsNow(
         {
             hub: tuple(
@@ -130,10 +136,12 @@ class _HubLatest:
         return self._now_ns - max(one.time_ns for one in self.sensors[sensor]) > GONE_NS
 
 
-def _read_latest(store: Store, now_ns: int, new_hub: Callable[[str], _HubLatest]) -> dict[str, _HubLatest]:
+def _read_latest(
+    store: Store, now_ns: int, new_hub: Callable[[str], _HubLatest], where: _Where
+) -> dict[str, _HubLatest]:
     found: dict[str, _HubLatest] = {}
     for kind in KINDS:
-        for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
+        for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS, where=where):
             values = {} if _is_suspect(chunk) else _values(chunk)
             latest = _Latest(min(chunk.times_ns[0], now_ns), kind, chunk.tags.get("zone"), values)
             hub = chunk.tags["hub"]
@@ -165,10 +173,10 @@ class _Before(NamedTuple):
     lost_shares: dict[tuple[str, str], float]
 
 
-def _read_before(store: Store, now_ns: int) -> _Before:
+def _read_before(store: Store, now_ns: int, where: _Where) -> _Before:
     before = _Before(set(), {}, {})
     for measurement in (SENSOR_STATUS, Kind.DEVICE):
-        for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS):
+        for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS, where=where):
             sensor = chunk.tags["hub"], chunk.tags["sensor"]
             if measurement == SENSOR_STATUS:
                 before.seen.add(sensor)
@@ -181,11 +189,11 @@ def _read_before(store: Store, now_ns: int) -> _Before:
     return before
 
 
-def _read_off_line(store: Store, now_ns: int) -> dict[tuple[str, str], int]:
+def _read_off_line(store: Store, now_ns: int, where: _Where) -> dict[tuple[str, str], int]:
     """The sensors whose device said last that it is off line, or whose broker did, and when, in UTC nanoseconds."""
     return {
         (chunk.tags["hub"], chunk.tags["sensor"]): chunk.times_ns[0]
-        for chunk in store.latest(AVAILABILITY, before_ns=now_ns + CLOCK_SLACK_NS)
+        for chunk in store.latest(AVAILABILITY, before_ns=now_ns + CLOCK_SLACK_NS, where=where)
         if not chunk.columns["online"][0]
     }
 

@@ -56,7 +56,9 @@ document.addEventListener("click", (event) => {
 });
 
 async function refresh() {
-  if (document.hidden) return;
+  // What somebody is writing stays: the page is brought in once it is sent or left empty.
+  const written = [...document.getElementById("main").querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
+  if (document.hidden || written) return;
   const status = document.getElementById("refresh");
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20_000) });

@@ -1,0 +1,27 @@
+"""What a browser sends from a form of the board."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from fastapi import HTTPException, Request
+
+from schemas.texts import N_
+
+FORM_BYTES_MAX = 4096
+_FIELDS_MAX = 10
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a small form. Raises HTTPException for one that is too large."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES_MAX:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, N_("The form is too large."))
+    try:
+        fields = parse_qs(body.decode(errors="replace"), max_num_fields=_FIELDS_MAX)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, N_("The form has too many fields.")) from error
+    return {name: values[0] for name, values in fields.items()}

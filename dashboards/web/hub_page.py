@@ -1,0 +1,234 @@
+"""A hub's page: any range of its days, its sensors, the readings of one day, and the notes that people keep on days.
+
+GET  /hubs/{hub}?from=&to= or ?period=, &day=        the page
+GET  /hubs/{hub}/charts/{chart}.csv|xlsx             what one of its charts shows, for the same range
+POST /hubs/{hub}                                     a note is kept or taken back, by a manager
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from dashboards.access.accounts import Role
+from dashboards.access.gate import Visitor, visitor_of
+from dashboards.charts import Chart, Heatmap, to_csv, to_xlsx
+from dashboards.web import charts, hub_charts, hub_tables, pages, ranges, tables, views, wording
+from dashboards.web.beside import BesideSource
+from dashboards.web.days import total
+from dashboards.web.forms import form_of
+from dashboards.web.hub_range import FIELD_OF, HubRange
+from dashboards.web.hub_tables import Grid
+from dashboards.web.ranges import asked_range
+from dashboards.web.snapshot import DAYS
+from schemas import MEASURES, Estate
+from schemas.texts import _
+from stores.protocol import Store
+from usage import Queries, UnknownHubError
+from usage.notes import CHARACTERS_MAX, NoteError, add_note, remove_note
+from usage.queries import DateRange, Period
+
+MAY_NOTE = (Role.MANAGER, Role.ADMIN)
+_TYPES = {
+    "csv": (to_csv, "text/csv; charset=utf-8"),
+    "xlsx": (to_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A chart with its own table, if it has one: days have a table for all of their charts."""
+
+    chart: Chart | Heatmap
+    grid: Grid | None = None
+    wide: bool = False
+
+
+def add_hub_page(
+    app: FastAPI,
+    open_store: Callable[[], Store],
+    estate: Callable[[], Estate],
+    clock_ns: Callable[[], int],
+    beside: BesideSource,
+) -> None:
+    """Add a hub's page, its files and its form to an application."""
+    looks = _Looks(open_store, estate, clock_ns)
+
+    @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
+    def hub_page(request: Request, hub_id: str) -> HTMLResponse:
+        with looks.ranged(request, hub_id) as of:
+            return _page(request, of, estate(), beside)
+
+    @app.get("/hubs/{hub_id}/charts/{chart_file}", include_in_schema=False)
+    def chart_file(request: Request, hub_id: str, chart_file: str) -> Response:
+        name, _dot, form = chart_file.rpartition(".")
+        if name not in hub_tables.FILES or form not in _TYPES:
+            raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no file of that name here."))
+        write, media_type = _TYPES[form]
+        with looks.ranged(request, hub_id) as of:
+            content = write(hub_tables.FILES[name](of))
+            days = str(of.day.date) if name.startswith("day-") else f"{of.first}-{of.last}"
+        headers = {"Content-Disposition": f'attachment; filename="{hub_id}-{name}-{days}.{form}"'}
+        return Response(content, media_type=media_type, headers=headers)
+
+    @app.post("/hubs/{hub_id}", include_in_schema=False)
+    async def take_note(request: Request, hub_id: str) -> Response:
+        visitor = visitor_of(request)
+        if visitor.role not in MAY_NOTE:
+            raise HTTPException(HTTPStatus.FORBIDDEN, _("Notes are kept by managers: sign in as one."))
+        form = await form_of(request)
+        await run_in_threadpool(looks.keep_note, visitor, hub_id, form)
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/hubs/{quote(hub_id)}{query}#notes", HTTPStatus.SEE_OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Opens the store for each look at a hub, and for each note."""
+
+    open_store: Callable[[], Store]
+    estate: Callable[[], Estate]
+    clock_ns: Callable[[], int]
+
+    @contextmanager
+    def ranged(self, request: Request, hub_id: str) -> Iterator[HubRange]:
+        """What was asked of a hub, as long as its store is open. Raises HTTPException, StoreError."""
+        with self._of_hub(visitor_of(request), hub_id) as (_store, queries):
+            today = queries.today(hub_id)
+            latest = DateRange.parse(f"{today - timedelta(days=DAYS)}..{today}")
+            days = asked_range(request.query_params, today, latest)
+            day = _day(request, days.last, today)
+            yield HubRange(queries, self.estate(), hub_id, days, day, self.clock_ns())
+
+    def keep_note(self, visitor: Visitor, hub_id: str, form: Mapping[str, str]) -> None:
+        """Keep the note of a form, or take it back. Raises HTTPException, StoreError."""
+        with self._of_hub(visitor, hub_id) as (store, queries):
+            day, text = _date(form.get("day", "")), form.get("text", "")
+            if day > queries.today(hub_id):
+                raise HTTPException(HTTPStatus.BAD_REQUEST, _("That day is still to come."))
+            try:
+                if "remove" in form:
+                    remove_note(store, hub_id, day, text)
+                else:
+                    add_note(store, hub_id, day, text, author=visitor.name, now_ns=self.clock_ns())
+            except NoteError as error:
+                raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+    @contextmanager
+    def _of_hub(self, visitor: Visitor, hub_id: str) -> Iterator[tuple[Store, Queries]]:
+        with closing(self.open_store()) as store:
+            queries = Queries(store, self.estate(), now_ns=self.clock_ns())
+            try:
+                is_known = visitor.sees(hub_id) and bool(queries.hubs(hub_id))
+            except UnknownHubError:
+                is_known = False
+            if not is_known:
+                raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no hub of that name here."))
+            yield store, queries
+
+
+def _day(request: Request, last: date, today: date) -> date:
+    """The day whose readings are shown: the one asked for, else the last of the range that has begun."""
+    asked = request.query_params.get("day")
+    return min(last if asked is None else _date(asked), today)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, _("Write a day as 2026-11-03.")) from None
+
+
+def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) -> HTMLResponse:
+    today, visitor = of.today, visitor_of(request)
+    hubs = [hub for hub in estate.hubs if visitor.sees(hub.id)]
+    at = next((n for n, hub in enumerate(hubs) if hub.id == of.hub), 0)
+    return pages.page(
+        request,
+        "hub.html",
+        snapshot=pages.Heading(estate.name, of.state.now),
+        of=of,
+        hub=of.now,
+        row=views.hub_row(of.now),
+        sum_words=sum_words(of),
+        panels=list(_panels(of)),
+        day_panels=list(_day_panels(of)),
+        doors=hub_tables.doors_grid(of),
+        days=tables.day_rows(of.days, today),
+        total=tables.range_total(of.days),
+        day_columns=[_(label) for label in tables.DAY_COLUMNS],
+        zones=tables.zone_rows(of.now),
+        zone_columns=[_(MEASURES[name].label) for name in tables.ZONE_COLUMNS],
+        sensors=tables.sensor_rows(of.now),
+        remarks=views.remarks(of.now),
+        notes=of.notes,
+        may_note=visitor.role in MAY_NOTE,
+        note_characters_max=CHARACTERS_MAX,
+        label=ranges.label(of.range, today),
+        query=ranges.query_of(of.range),
+        steps=[(ranges.query_of(days), ranges.label(days, today)) for days in _neighbours(of.range, today)],
+        periods=list(_periods(today)),
+        day_before=of.day.date - timedelta(days=1),
+        day_after=of.day.date + timedelta(days=1) if of.day.date < today else None,
+        beside=beside.get(of.hub),
+        before=hubs[at - 1] if hubs else None,
+        after=hubs[(at + 1) % len(hubs)] if hubs else None,
+    )
+
+
+def _neighbours(days: DateRange, today: date) -> Iterator[DateRange]:
+    steps = ranges.Steps.of(days, today)
+    yield steps.before
+    yield steps.year_before
+    if steps.after is not None:
+        yield steps.after
+
+
+def _periods(today: date) -> Iterator[tuple[str, str]]:
+    """The ranges that are a click away, by their names."""
+    month = DateRange.of(Period.MONTH, today)
+    yield DateRange.of(Period.WEEK, today).name, _("this week")
+    yield DateRange.of(Period.WEEK, today).before().name, _("last week")
+    yield month.name, _("this month")
+    yield month.before().name, _("last month")
+    yield DateRange.of(Period.QUARTER, today).name, _("this quarter")
+    yield DateRange.of(Period.YEAR, today).name, _("this year")
+    yield DateRange.of(Period.YEAR, today).before().name, _("last year")
+
+
+def sum_words(of: HubRange) -> str:
+    """`4 812 people counted in; 2 days no data: about 40 more people`: the range in a line, with what it lacks."""
+    found = total(of.days)
+    if not found.counted_days:
+        return _("Nobody was counted on these days.")
+    text = _("{people} people counted in").format(people=wording.number(found.entries))
+    return "; ".join(filter(None, (text, views.missing(found))))
+
+
+def _panels(of: HubRange) -> Iterator[Panel]:
+    days, now = of.days, of.today
+    yield Panel(charts.entries(days, now, _("People entering")), wide=True)
+    yield Panel(charts.hours(of.now.hours), hub_tables.hours_grid(of))
+    yield Panel(hub_charts.week(of.week), hub_tables.week_grid(of))
+    yield Panel(hub_charts.occupancy(days, now))
+    for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity):
+        yield Panel(draw(days, now))
+    hpa = _("hPa, at sea level") if of.state.sea_level else _("hPa, at the hub's altitude")
+    yield Panel(charts.pressure(days, now, hpa))
+
+
+def _day_panels(of: HubRange) -> Iterator[Panel]:
+    """The curves of the day, of what any sensor measured on it."""
+    for kind in FIELD_OF:
+        curves = of.curves(kind)
+        if curves:
+            yield Panel(hub_charts.curve(of, kind, curves), hub_tables.curve_grid(of, kind, curves))
