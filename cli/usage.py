@@ -28,6 +28,7 @@ from cli.context import (
     progress_bar,
     store_of,
 )
+from cli.health import health
 from cli.notes import note, notes
 from cli.tables import Format, Row, format_of, write_table
 
@@ -45,6 +46,7 @@ app.command(epilog="Example: hubpulse usage targets")(targets)
 app.command(epilog="Example: hubpulse usage visits --period 2026-10 --hub armley")(visits)
 app.command(epilog="Example: hubpulse usage witnesses --hub armley")(witnesses)
 app.command(epilog="Example: hubpulse usage attention")(attention)
+app.command(epilog="Example: hubpulse usage health --hub armley")(health)
 
 app.command(epilog='Example: hubpulse usage note armley 2026-10-20 "boiler repaired"')(note)
 app.command(epilog="Example: hubpulse usage notes --hub armley")(notes)

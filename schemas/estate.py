@@ -40,6 +40,10 @@ from schemas.visits import VisitRule
 CounterBits = Literal[8, 16, 24, 32, 48, 64]
 
 
+OUTDOOR = "outdoor"
+"""The zone of sensors that measure the weather, not the building."""
+
+
 class _EstatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -119,7 +123,8 @@ class Sensor(_EstatePart):
     """What it measures."""
 
     zone: Id | None = None
-    """The part of the building that it watches, such as entrance or cafe."""
+    """The part of the building that it watches, such as entrance or cafe; `outdoor`: the weather outside, which is part
+    of no figure of the building and tells what is too hot inside, also in hubs without a sensor outdoors."""
 
     every_s: EveryS | None = Field(default=None, alias="every", examples=["5m", "30s", "1h", "change"])
     """How often it reports, or `change`: only when something changes. Coverage and "silent" follow from it."""
@@ -185,6 +190,16 @@ class Targets(_EstatePart):
     """People counted in, each month."""
 
 
+class Limits(_EstatePart):
+    """A hub's own limits of healthy air, in place of the usual ones. Past days go by them once they are recomputed."""
+
+    co2_ppm: float | None = Field(default=None, ge=400, le=10_000, allow_inf_nan=False, examples=[1200])
+    """CO2 while open: at most this."""
+
+    temperature_min_c: float | None = Field(default=None, ge=0, le=30, allow_inf_nan=False, examples=[18])
+    """Temperature while open: at least this."""
+
+
 class Hub(_EstatePart):
     """A building. Only its id must be there."""
 
@@ -211,6 +226,9 @@ class Hub(_EstatePart):
 
     targets: Targets | None = None
     """What was promised of it: `hubpulse usage targets` says whether it is on course."""
+
+    limits: Limits | None = None
+    """Its own limits of healthy air: of its cases of cold and CO2."""
 
     visits: tuple[VisitRule, ...] = Field(default=(), examples=[[{"rule": "staff", "entries_day": 12}]])
     """What is left out of its entries on the way to visits, step by step."""

@@ -57,6 +57,25 @@ _USAGE_DAILY_ZONE = {name: _TYPES[measure.number] for name, measure in ZONE_MEAS
 """The air of a zone on a day. `mould_dry_hours` is with the index what the next day goes on from: for how long it has
 been too dry for mould to grow, at most a little more than a day."""
 
+_USAGE_HOT_HOURS = {"temperature_mean_c": _F, "open_minutes": _F}
+"""The occupied hours of May to September of which CIBSE TM52 may find that they were too hot, by zone: what is too hot
+follows from the weather before, which may come in later than they do."""
+
+_USAGE_CASES = {
+    "until_ns": _I,
+    "latest_ns": _I,
+    "value": _F,
+    "limit": _F,
+    "minutes": _F,
+    "people": _F,
+    "last_data_ns": _I,
+}
+"""Cases of building health by kind; time = the midnight of their first day, `until_ns` that of the first day on which
+it was over, absent while a case is open, `latest_ns` that of the day which the other figures are of."""
+
+_USAGE_CASE_NOTES = {"closes": _B}
+"""What people noted of the case that was open then, and whether that closed it; tag `note` is the text."""
+
 DOOR_FIELDS: Mapping[str, FieldType] = {
     name: USAGE_FIELDS[name] for name in ("entries", "exits", "footfall_completeness")
 }
@@ -156,6 +175,7 @@ READING_NOTES = frozenset((*READING_FLAGS, *RAW_FIELDS.values()))
 """All that is beside a reading's fields: the flags, and what the device sent of a value that was corrected."""
 
 _READING_TAGS = ("hub", "sensor", "zone")
+_CASE_NOTE_TAGS = ("author", "hub", "kind", "note", "zone")
 _CORRECTION_TAGS = ("cause", "counter", "hub", "sensor")
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -175,6 +195,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
+        Measurement("usage_hot_hours", ("hub", "zone"), _USAGE_HOT_HOURS, Policy.USAGE),
+        Measurement("usage_cases", ("hub", "kind", "zone"), _USAGE_CASES, Policy.USAGE),
+        Measurement("usage_case_notes", _CASE_NOTE_TAGS, _USAGE_CASE_NOTES, Policy.USAGE, ("author", "note")),
         Measurement("usage_daily_door", ("hub", "sensor"), DOOR_FIELDS, Policy.USAGE),
         Measurement("usage_hourly_door", ("hub", "sensor"), _USAGE_HOURLY_DOOR, Policy.USAGE),
         Measurement("usage_estimates", ("hub",), _USAGE_ESTIMATES, Policy.USAGE),

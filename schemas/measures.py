@@ -13,30 +13,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from schemas import units
+from schemas.limits import CIBSE, FROST, HEAT_C, MOULD, MOULD_ALERT, VENTILATION, WORKROOM
 from schemas.texts import N_
 
 STORED_DECIMALS: Final = 3
 """How many decimals of a figure are stored; people are shown fewer."""
-
-
-class Unit(NamedTuple):
-    """A unit's name in a document, what stands behind a number on a page, and its id in Grafana."""
-
-    name: str
-    symbol: str
-    grafana: str
-
-
-PEOPLE = Unit("people", "", "locale")
-CLIENTS, DEVICES = Unit("clients", "", "none"), Unit("devices", "", "none")
-BYTES = Unit("bytes", "B", "bytes")
-CELSIUS = Unit("°C", "°C", "celsius")
-PERCENT = Unit("%", "%", "percent")
-HECTOPASCAL = Unit("hPa", "hPa", "pressurehpa")
-PPM = Unit("ppm", "ppm", "ppm")
-MINUTES = Unit("minutes", "min", "m")
-SHARE = Unit("0 to 1", "", "percentunit")
-NO_UNIT = Unit("", "", "none")
 
 
 class Covers(StrEnum):
@@ -103,7 +85,7 @@ class Measure:
     meaning: str = ""
     number: type[int | float] = float
     """The type of the stored value; `bool` for yes and no."""
-    unit: Unit = NO_UNIT
+    unit: units.Unit = units.NO_UNIT
     decimals: int = 0
     """How many decimals people are shown."""
     covers: Covers = Covers.DAY
@@ -153,34 +135,28 @@ SHARED_MAX = 0.05
 """Of a counted day's people at most this share was shared out over a midnight."""
 BATTERY_LOW_PCT, BATTERY_GOOD_PCT = 15, 30
 
-_VENTILATION = "HSE guide to ventilation, SAGE-EMG 2020; while occupied"
-_WORKROOM = "HSE L24, regulation 7: workrooms at least 16 °C"
-_MOULD = "Hukka and Viitanen 1999"
-_FROST = "usual setting of a frost thermostat (heathack.org)"
-_CIBSE = "CIBSE Guide A"
-
 _AIR = (
     Band(None, N_("well ventilated"), Tone.GOOD),
-    Band(CO2_FAIR_PPM, N_("fair air"), Tone.WARN, _VENTILATION),
-    Band(CO2_POOR_PPM, N_("poor air"), Tone.ALARM, _VENTILATION),
+    Band(CO2_FAIR_PPM, N_("fair air"), Tone.WARN, VENTILATION),
+    Band(CO2_POOR_PPM, N_("poor air"), Tone.ALARM, VENTILATION),
 )
 _WARMTH = (
     Band(None, N_("cold"), Tone.COLD),
-    Band(WORKROOM_MIN_C, N_("comfortable"), Tone.GOOD, _WORKROOM),
-    Band(COMFORT_MAX_C, N_("warm"), Tone.WARN, f"{_CIBSE}: offices in summer"),
+    Band(WORKROOM_MIN_C, N_("comfortable"), Tone.GOOD, WORKROOM),
+    Band(COMFORT_MAX_C, N_("warm"), Tone.WARN, f"{CIBSE}: offices in summer"),
 )
 _HUMIDITY = (
     Band(None, N_("dry"), Tone.WARN),
-    Band(COMFORT_MIN_PCT, N_("comfortable"), Tone.GOOD, _CIBSE),
-    Band(COMFORT_MAX_PCT, N_("humid"), Tone.WARN, _CIBSE),
+    Band(COMFORT_MIN_PCT, N_("comfortable"), Tone.GOOD, CIBSE),
+    Band(COMFORT_MAX_PCT, N_("humid"), Tone.WARN, CIBSE),
 )
 _BANDS_OF_POOR_AIR_MINUTES = (Band(None, "", Tone.GOOD), Band(POOR_AIR_MINUTES, N_("poor air"), Tone.ALARM))
-_BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("damp"), Tone.WARN, _MOULD))
-_BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("frost"), Tone.COLD, _FROST))
+_BANDS_OF_DAMP_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("damp"), Tone.WARN, MOULD))
+_BANDS_OF_FROST_MINUTES = (Band(None, "", Tone.GOOD), Band(1, N_("frost"), Tone.COLD, FROST))
 _BANDS_OF_MOULD = (
     Band(None, "", Tone.GOOD),
-    Band(MOULD_GROWS, N_("mould likely to begin"), Tone.WARN, _MOULD),
-    Band(MOULD_ALARM, N_("mould likely"), Tone.ALARM, "alert level of VILPE"),
+    Band(MOULD_GROWS, N_("mould likely to begin"), Tone.WARN, MOULD),
+    Band(MOULD_ALARM, N_("mould likely"), Tone.ALARM, MOULD_ALERT),
 )
 _BANDS_OF_COMPLETENESS = (
     Band(None, N_("mostly missing"), Tone.ALARM),
@@ -209,15 +185,15 @@ _ROOMS_COVER = "share of the opening time that sensors cover, by zone and kind"
 _BY_TIME = "weighted by time, all zones alike"
 _OPEN, _CLOSED = Covers.OPENING_HOURS, Covers.CLOSED_HOURS
 _SUM, _MIN, _MAX, _WEIGHTED = Aggregation.SUM, Aggregation.MIN, Aggregation.MAX, Aggregation.MEAN_BY_OPENING
-_people = partial(Measure, number=int, unit=PEOPLE, judged_by=Judge.FOOTFALL)
+_people = partial(Measure, number=int, unit=units.PEOPLE, judged_by=Judge.FOOTFALL)
 _wifi = partial(Measure, judged_by=Judge.WIFI)
 _room = partial(Measure, judged_by=Judge.ENVIRONMENT)
-_temperature = partial(_room, unit=CELSIUS, decimals=1, bands=_WARMTH)
-_humidity = partial(_room, unit=PERCENT, bands=_HUMIDITY)
-_pressure = partial(_room, unit=HECTOPASCAL)
-_co2 = partial(_room, unit=PPM, bands=_AIR)
-_minutes = partial(_room, unit=MINUTES, over_days=_SUM)
-_share = partial(Measure, unit=SHARE, covers=_OPEN, over_days=_WEIGHTED)
+_temperature = partial(_room, unit=units.CELSIUS, decimals=1, bands=_WARMTH)
+_humidity = partial(_room, unit=units.PERCENT, bands=_HUMIDITY)
+_pressure = partial(_room, unit=units.HECTOPASCAL)
+_co2 = partial(_room, unit=units.PPM, bands=_AIR)
+_minutes = partial(_room, unit=units.MINUTES, over_days=_SUM)
+_share = partial(Measure, unit=units.SHARE, covers=_OPEN, over_days=_WEIGHTED)
 
 _DAILY = (
     _people("entries", N_("People entering"), "people counted in", over_days=_SUM),
@@ -247,14 +223,14 @@ _DAILY = (
         N_("Wi-Fi peak"),
         "most clients at once, all access points together",
         number=int,
-        unit=CLIENTS,
+        unit=units.CLIENTS,
         over_days=_MAX,
     ),
     _wifi(
         "wifi_mean_clients",
         N_("Wi-Fi mean"),
         "clients on average, all access points together",
-        unit=CLIENTS,
+        unit=units.CLIENTS,
         covers=_OPEN,
         over_days=_WEIGHTED,
     ),
@@ -264,10 +240,10 @@ _DAILY = (
         "most devices in one interval, the sum of what each access point saw: one that two of them saw counts twice; "
         "how many different ones came over the day cannot be known",
         number=int,
-        unit=DEVICES,
+        unit=units.DEVICES,
         over_days=_MAX,
     ),
-    _wifi("wifi_bytes", N_("Wi-Fi traffic"), "received and sent", number=int, unit=BYTES, over_days=_SUM),
+    _wifi("wifi_bytes", N_("Wi-Fi traffic"), "received and sent", number=int, unit=units.BYTES, over_days=_SUM),
     _temperature("temperature_mean_c", N_("Temperature"), _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
     _temperature(
         "temperature_coldest_zone_c",
@@ -290,6 +266,29 @@ _DAILY = (
         covers=_OPEN,
         bands=_BANDS_OF_POOR_AIR_MINUTES,
     ),
+    _minutes(
+        "co2_minutes_over_limit",
+        N_("CO₂ over the limit"),
+        f"{_OVER}: the hub's own (`limits: {{co2_ppm: ...}}`), else {CO2_POOR_PPM} ppm",
+        covers=_OPEN,
+    ),
+    Measure(
+        "person_hours_over_limit",
+        N_("Person-hours over the limit"),
+        "hours that people in the building spent while CO₂ was over that limit anywhere: where fresh air helps most",
+        unit=units.PERSON_HOURS,
+        decimals=1,
+        covers=_OPEN,
+        over_days=_SUM,
+        judged_by=Judge.FOOTFALL,
+    ),
+    _minutes(
+        "cold_minutes",
+        N_("Cold"),
+        f"while a thermometer was below the limit: the hub's own (`temperature_min_c`), else {WORKROOM_MIN_C} °C",
+        covers=_OPEN,
+    ),
+    _minutes("heat_minutes", N_("Hot"), f"while at least one thermometer was over {HEAT_C} °C", covers=_OPEN),
     _minutes("damp_minutes", N_("Damp"), _DAMP, covers=_OPEN, bands=_BANDS_OF_DAMP_MINUTES),
     _minutes("damp_minutes_closed", N_("Damp while closed"), _DAMP, covers=_CLOSED, bands=_BANDS_OF_DAMP_MINUTES),
     _minutes(
@@ -303,14 +302,14 @@ _DAILY = (
         "open_minutes",
         N_("Open"),
         "how long the hub was to be open: opening hours less closures and bank holidays",
-        unit=MINUTES,
+        unit=units.MINUTES,
         over_days=_SUM,
     ),
     Measure(
         "completeness",
         N_("Completeness"),
         "readings received of those expected, rounded down",
-        unit=SHARE,
+        unit=units.SHARE,
         over_days=Aggregation.MEAN,
         bands=_BANDS_OF_COMPLETENESS,
     ),
@@ -358,13 +357,13 @@ _MOULD_INDEX = _room(
 
 _LIVE = (
     _people("people", N_("People in view")),
-    _wifi("clients", N_("Wi-Fi clients"), number=int, unit=CLIENTS),
-    _wifi("devices", N_("Wi-Fi devices"), number=int, unit=DEVICES),
+    _wifi("clients", N_("Wi-Fi clients"), number=int, unit=units.CLIENTS),
+    _wifi("devices", N_("Wi-Fi devices"), number=int, unit=units.DEVICES),
     _temperature("temperature_c", N_("Temperature")),
     _humidity("relative_humidity_pct", N_("Humidity")),
     _pressure("pressure_hpa", N_("Pressure")),
     _co2("co2_ppm", N_("CO₂")),
-    Measure("battery_pct", N_("Battery"), unit=PERCENT, bands=_BANDS_OF_BATTERY),
+    Measure("battery_pct", N_("Battery"), unit=units.PERCENT, bands=_BANDS_OF_BATTERY),
 )
 
 USAGE_MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _DAILY})

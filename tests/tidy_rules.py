@@ -164,8 +164,9 @@ def uses_a_retired_word(path: PurePosixPath, text: str, retired: Sequence[re.Pat
             yield f"{path}:{line}: {found.group()!r} is retired: docs/glossary.md has the word to use"
 
 
-# What people are told of the air: the limits of it stand in the measure catalogue alone.
+# What people are told of the air: the limits of it stand in the measure catalogue alone, and those of cases beside it.
 CATALOGUE = PurePosixPath("schemas/measures.py")
+LIMITS_OF_CASES = PurePosixPath("schemas/limits.py")
 LIMITS_ANYWHERE = frozenset({800, 1500})
 LIMITS_OF_AIR = frozenset({16, 40, 70})
 NAMES_OF_AIR = re.compile(r"(?:^|_)(?:C|PCT|COLD|COMFORT|HUMID\w*|TEMPERATURE|WORKROOM)(?:_|$)", re.IGNORECASE)
@@ -176,7 +177,7 @@ KNOWS_LIMITS = frozenset({"simulators", "tests", "benchmarks"})
 
 def states_a_limit(path: PurePosixPath, source: str) -> Iterator[str]:
     """Limits of CO2, of the workroom's cold and of comfort, as numbers or in words, outside of the catalogue."""
-    if path == CATALOGUE or room_of(path) in KNOWS_LIMITS or room_of(path) not in OURS:
+    if path in (CATALOGUE, LIMITS_OF_CASES) or room_of(path) in KNOWS_LIMITS or room_of(path) not in OURS:
         return
     lines = {source.count("\n", 0, found.start()) + 1 for found in LIMITS_IN_WORDS.finditer(source)}
     if path.suffix == ".py":

@@ -17,6 +17,7 @@ from schemas import Estate, Hub
 from schemas.estate import Holidays
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 
+SATURDAY = 5
 OPENINGS_MAX = 512
 """How many days' opening times a calendar has at hand."""
 
@@ -77,9 +78,14 @@ class HubCalendar:
     def is_closed(self, day: date) -> bool:
         """Whether a closure or a bank holiday keeps the hub shut on that day, whatever its opening hours say."""
         closures = self._hub.closures if self._hub else ()
-        return any(closure.first <= day <= closure.last for closure in closures) or (
-            self._holidays is not None and day in _bank_holidays(self._holidays, day.year)
-        )
+        return any(closure.first <= day <= closure.last for closure in closures) or self._is_bank_holiday(day)
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether offices work on a day: no weekend, no bank holiday of the estate."""
+        return day.weekday() < SATURDAY and not self._is_bank_holiday(day)
+
+    def _is_bank_holiday(self, day: date) -> bool:
+        return self._holidays is not None and day in _bank_holidays(self._holidays, day.year)
 
     def _find_opening(self, day: date) -> tuple[Span, ...]:
         if self.is_closed(day):

@@ -11,6 +11,7 @@ from itertools import accumulate, pairwise
 from operator import itemgetter, mul, sub
 
 from schemas.localtime import Span
+from usage.calendar import clip
 from usage.readings import Number
 
 Piece = tuple[int, int, Number]
@@ -39,6 +40,10 @@ class Times:
     def length_ns(self, spans: Iterable[Span]) -> int:
         """How much of the spans the times cover."""
         return sum(self._until(stop) - self._until(start) for start, stop in spans) if self.starts else 0
+
+    def within(self, spans: Iterable[Span]) -> list[Span]:
+        """The parts of the times that are in the spans."""
+        return [part for span in spans for part in clip(map(Span, self.starts, self.stops), span)]
 
     def _until(self, time_ns: int) -> int:
         i = bisect_right(self.starts, time_ns)
@@ -77,6 +82,10 @@ class Curve:
             length += length_then - length_before
             area += area_then - area_before
         return area / length if length else None
+
+    def area(self, spans: Iterable[Span]) -> float:
+        """The value times the ns that it held, over what is known of the spans."""
+        return sum(self._until(stop)[1] - self._until(start)[1] for start, stop in spans)
 
     def is_known(self, spans: Iterable[Span]) -> bool:
         """Whether any of the spans' time is known."""

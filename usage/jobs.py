@@ -9,6 +9,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> estimate_missed          people of the last weeks whom nobody counted
                                             \-> rank_silences            what silent counters cost this month
                                             \-> hear_witnesses           counters that count otherwise than before
+                                            \-> judge_cases              which buildings are unhealthy
                                             \-> drop_expired             what is older than its retention
 """
 
@@ -31,6 +32,7 @@ from stores import Store
 from usage.counters import Step
 from usage.estimates.stored import write_estimates
 from usage.expiry import DAY_NS, raw_needed_since_ns
+from usage.health.stored import write_cases
 from usage.hub_faults import HubFaults
 from usage.job_runs import JobRuns
 from usage.journal import Change
@@ -49,6 +51,7 @@ LATE_MARKS_EVERY_S = 5
 LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S = 60
+TEN_MINUTES_S = 600
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 ESTIMATED_DAYS = 62
@@ -125,6 +128,7 @@ class Jobs:
             (self.estimate_missed, HOUR_S),
             (self.rank_silences, HOUR_S),
             (self.hear_witnesses, DAY_S),
+            (self.judge_cases, TEN_MINUTES_S),
             (self.drop_expired, HOUR_S),
         ):
             self.runs.expect(work.__name__, every_s)
@@ -269,6 +273,10 @@ class Jobs:
         from usage.attention.stored import write_doubts  # noqa: PLC0415 - numpy is slow to import
 
         write_doubts(self._opened(), self._estate(), now_ns=now_ns)
+
+    def judge_cases(self, now_ns: int) -> None:
+        """Judge which buildings are unhealthy."""
+        write_cases(self._opened(), self._estate(), now_ns=now_ns)
 
     def write_sensor_status(self, now_ns: int) -> None:
         """Write how each sensor is."""

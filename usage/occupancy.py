@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from schemas.localtime import Span
 from usage.calendar import Day, HubCalendar
+from usage.curves import Curve
 from usage.people import Count
 from usage.readings import places
 
@@ -75,6 +76,22 @@ class Occupancy:
             (2 * level + self.went) // (2 * self.went) if begins_ns < stop_ns else None
             for level, (_, stop_ns) in zip(most, spans, strict=True)
         ]
+
+    def curve(self, until_ns: int) -> Curve:
+        """How many people are inside over time, never below 0, from the first one who passes on.
+
+        Empty where either direction was not counted.
+        """
+        if not self.entries.times_ns or not self.exits.times_ns:
+            return Curve(())
+        times_ns = sorted({*self.entries.times_ns, *self.exits.times_ns})
+        stops_ns = [*times_ns[1:], max(times_ns[-1], until_ns)]
+        return Curve(
+            [
+                (start_ns, stop_ns, max(0, self._inside(start_ns + 1)) / self.went)
+                for start_ns, stop_ns in zip(times_ns, stops_ns, strict=True)
+            ]
+        )
 
     def after_each_entry(self) -> list[int]:
         """How many are inside once each of the entries has come, times `went`."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas import Estate, Kind, Sensor
+from schemas.estate import Limits
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas.measures import CO2_POOR_PPM, WORKROOM_MIN_C
 from usage.counters import PLAUSIBLE_PEOPLE, PLAUSIBLE_PEOPLE_NS, CounterRules
 
 EVERY_DEFAULT_NS = 600 * NS_A_SECOND
@@ -26,6 +28,8 @@ class HubPlan:
 
     sensors: Mapping[str, Sensor]
     altitude_m: float | None
+    co2_limit_ppm: float = CO2_POOR_PPM
+    cold_limit_c: float = WORKROOM_MIN_C
 
     @classmethod
     def of(cls, estate: Estate, hub: str) -> HubPlan:
@@ -33,7 +37,13 @@ class HubPlan:
         known = next((known for known in estate.hubs if known.id == hub), None)
         if known is None:
             return cls({}, None)
-        return cls({sensor.id: sensor for sensor in known.sensors}, known.altitude_m)
+        own = known.limits or Limits()
+        return cls(
+            {sensor.id: sensor for sensor in known.sensors},
+            known.altitude_m,
+            CO2_POOR_PPM if own.co2_ppm is None else own.co2_ppm,
+            WORKROOM_MIN_C if own.temperature_min_c is None else own.temperature_min_c,
+        )
 
     def sensor(self, sensor: str) -> Sensor | None:
         """What the file says of a sensor; a counter's further lines are the sensor that they belong to."""

@@ -29,7 +29,7 @@ from usage.profile import UsualOpening
 from usage.readings import LAST_DAYS, HubReadings, SensorReadings
 from usage.shares import Usual
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal, together
-from usage.zones import Environment
+from usage.zones import Environment, Values
 
 _PEOPLE = frozenset(name for name, measure in USAGE_MEASURES.items() if measure.judged_by is Judge.FOOTFALL)
 Figures = dict[str, int | float | bool | None]
@@ -129,6 +129,7 @@ class DayContext:
             "entries_open": map(self._entries.within_all, opening),
             "peak_occupancy": self._in_view.peaks(spans) if self._in_view else self._occupancy.peaks(spans),
             "occupancy_drift": self._occupancy.drifts(spans),
+            "person_hours_over_limit": map(self._person_hours, elapsed_open, air),
             "wifi_peak_clients": self._clients.peaks(spans),
             "wifi_mean_clients": map(self._wifi_mean_clients, elapsed_open),
             "wifi_devices": self._devices.peaks(spans),
@@ -148,6 +149,22 @@ class DayContext:
         for row, share in zip(rows, shares, strict=True):
             row["completeness"] = share
         return self._with_state(rows[0]), tuple(zip(hours, rows[1:], strict=True))
+
+    def _person_hours(self, opening: Sequence[Span], air: Values) -> float | None:
+        """The hours that people in the building spent while CO2 was over the limit; None where one is not known."""
+        if not (minutes := air.get("co2_minutes_over_limit")):
+            return minutes
+        inside = self._inside()
+        over = self.environment.hub.times["over limit"].within(opening)
+        return inside.area(over) / NS_AN_HOUR if inside else None
+
+    def _inside(self) -> Curve:
+        """How many people were inside over time."""
+        stop_ns = min(self._now_ns, self._day.span.stop_ns)
+        if not self._in_view:
+            return self._occupancy.curve(stop_ns)
+        times_ns, people = self._in_view.times_ns, self._in_view.values
+        return Curve([*zip(times_ns, [*times_ns[1:], max(times_ns[-1], stop_ns)], people, strict=True)])
 
     def _with_state(self, found: Figures) -> Figures:
         """The figures of the whole day, with what its people are worth."""

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from schemas import KINDS, Estate, Kind
+from schemas.limits import TM52_MONTHS
 from schemas.localtime import NS_A_MICROSECOND, NS_A_SECOND, NS_AN_HOUR, Span
 from stores import Store
 from usage.calendar import Day, HubCalendar, dates
@@ -39,6 +40,8 @@ from usage.rows import (
     done_line,
     door_lines,
     forget,
+    hot_hour_lines,
+    read_hot_hours,
     read_marks,
     read_parts,
     read_rows,
@@ -156,12 +159,17 @@ class RollupWriter:
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }
         zones, mould_before = chain.rows(rollup.day, rollup.environment)
+        hot_hours = list(rollup.environment.hot_hours())
         doors = {door: of_day.figures for door, of_day in rollup.doors.items()}
         replaced: list[tuple[Mapping[str, object], Mapping[str, object]]] = [
             (old or {}, row),
             *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items()),
             *((was, doors.get(door, {})) for door, was in old_doors.items()),
         ]
+        if rollup.day.date.month in TM52_MONTHS:
+            still_hot = {(hour.zone, hour.start_ns): {"hour": hour} for hour in hot_hours}
+            was_hot = (hour for _, hour in read_hot_hours(self._store, span, self.hub))
+            replaced += [({"hour": hour}, still_hot.get((hour.zone, hour.start_ns), {})) for hour in was_hot]
         hours = list(with_status(rollup.hours, row))
         if old is not None and changes(old, row):
             stored_hours = read_rows(self._store, HOURLY, self.hub, span)
@@ -173,6 +181,7 @@ class RollupWriter:
             *(row_line(HOURLY, self.hub, hour.start_ns, part) for hour, part in hours),
             *chain.lines(rollup.day, zones),
             *(() if goes_on else chain.later_lines(rollup.day, mould_before)),
+            *hot_hour_lines(self.hub, hot_hours),
             *door_lines(self.hub, rollup.day, rollup.doors),
             *profiles.fresh_lines(),
             *change_lines(found),

@@ -6,7 +6,7 @@ reported is left out of the point.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -18,10 +18,11 @@ from stores.lines import encode
 from usage.calendar import Day
 from usage.doors import DoorDay
 from usage.rollup import Figures
+from usage.zones import HotHour
 
 DAILY, HOURLY, ZONES, MARKS = "usage_daily", "usage_hourly", "usage_daily_zone", "day_marks"
 DAILY_DOOR, HOURLY_DOOR, PROFILES = "usage_daily_door", "usage_hourly_door", "usage_profile"
-ESTIMATES = "usage_estimates"
+ESTIMATES, HOT_HOURS = "usage_estimates", "usage_hot_hours"
 PARTS = {DAILY_DOOR: "sensor", ZONES: "zone"}
 """By which tag a hub's days are divided."""
 _OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
@@ -103,6 +104,22 @@ def read_parts(
     return found
 
 
+def hot_hour_lines(hub: str, hours: Iterable[HotHour]) -> Iterator[str]:
+    """Hot hours as lines for the store."""
+    for hour in hours:
+        fields = {"temperature_mean_c": hour.temperature_c, "open_minutes": hour.open_minutes}
+        yield encode(HOT_HOURS, {"hub": hub, "zone": hour.zone}, fields, hour.start_ns)
+
+
+def read_hot_hours(store: Store, span: Span, hub: str | None = None) -> Iterator[tuple[str, HotHour]]:
+    """The stored hot hours within the span, with their hub."""
+    where = None if hub is None else {"hub": hub}
+    for chunk in store.read(HOT_HOURS, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+        columns = (chunk.columns["temperature_mean_c"], chunk.columns["open_minutes"])
+        for time_ns, celsius, minutes in zip(chunk.times_ns, *columns, strict=True):
+            yield chunk.tags["hub"], HotHour(chunk.tags["zone"], time_ns, float(celsius or 0), float(minutes or 0))
+
+
 def read_marks(store: Store, span: Span, hub: str | None = None) -> dict[str, dict[int, Mark]]:
     """The marks of the days that start within the span, by hub and midnight."""
     marks: dict[str, dict[int, Mark]] = {}
@@ -143,13 +160,25 @@ def write(store: Store, lines: list[str]) -> None:
         raise failure(f"the store did not take the roll-ups: {outcome.detail}; they are computed again")
 
 
+def replace_rows(
+    store: Store, measurement: str, span: Span, stored: Iterable[tuple[str, str]], fresh: set[tuple[str, str]]
+) -> None:
+    """Replace all rows of the hubs whose rows are others now: a store takes no single field back from a point."""
+    changed = {hub for hub, _ in set(stored) ^ fresh}
+    for hub in changed:
+        store.delete(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
+    lines = sorted(line for hub, line in fresh if hub in changed)
+    if lines:
+        write(store, lines)
+
+
 def forget(store: Store, hub: str, day: Span, now_ns: int) -> None:
     """Delete a day's roll-ups, which are to be written again: a store takes no single field back from a point.
 
     The day is marked first, and its own row goes last: whoever stops in between leaves what tells to do it again.
     """
     write(store, [encode(MARKS, {"hub": hub}, {"marked_ns": now_ns}, day.start_ns)])
-    for measurement in (HOURLY, ZONES, DAILY_DOOR, HOURLY_DOOR, DAILY):
+    for measurement in (HOURLY, HOT_HOURS, ZONES, DAILY_DOOR, HOURLY_DOOR, DAILY):
         store.delete(measurement, start_ns=day.start_ns, stop_ns=day.stop_ns, where={"hub": hub})
 
 

@@ -3,17 +3,22 @@ r"""The air of a hub and of each of its zones on a day.
     readings -> pieces of each sensor -> curve of its zone (sensors alike) -> curve of the hub (zones alike)
 
 So a room with many sensors, or with one that reports often, weighs no more than another. A sensor without a zone is a
-zone of its own. What is over a limit anywhere counts for its zone and for the hub.
+zone of its own. What is over a limit anywhere counts for its zone and for the hub. The zone `outdoor` is no part of the
+hub: it has figures of its own, of the whole day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from types import MappingProxyType
+from typing import NamedTuple
 
 from schemas import Kind
+from schemas.estate import OUTDOOR
+from schemas.limits import HEAT_C, TM52_HOUR_MIN_C, TM52_MONTHS
 from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR, Span
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, FROST_C, STORED_DECIMALS, ZONE_MEASURES
 from usage import air, mould, signals
@@ -22,7 +27,7 @@ from usage.completeness import every_ns
 from usage.curves import Curve, Piece, Times, average, both, joined
 from usage.mould import NO_MOULD, MouldState
 from usage.plan import EVERY_DEFAULT_NS, HubPlan
-from usage.readings import HubReadings
+from usage.readings import HubReadings, Number
 from usage.signals import CARRY_MAX_NS, HOLD_INTERVALS, Signal
 
 ENVIRONMENT = {
@@ -51,6 +56,10 @@ class _Found:
     """When it was known whether it is damp."""
     damp: list[tuple[int, int]] = field(default_factory=list)
 
+    def times(self, kind: Kind, holds: Callable[[Number], bool]) -> Times:
+        """When something holds of what any sensor of a kind measured."""
+        return Times((a, b) for pieces in self.pieces.get(kind, ()) for a, b, value in pieces if holds(value))
+
 
 class Air:
     """The air of a zone, or of several, over a day."""
@@ -64,15 +73,18 @@ class Air:
         self.curves, self.read, self.times = curves, read, times
 
     @classmethod
-    def of_zone(cls, found: _Found) -> Air:
+    def of_zone(cls, found: _Found, plan: HubPlan) -> Air:
         curves = {kind: Curve(average(pieces)) for kind, pieces in found.pieces.items()}
-        cold = (
-            (a, b) for pieces in found.pieces.get(Kind.TEMPERATURE, ()) for a, b, value in pieces if value < FROST_C
-        )
-        times = {"damp": Times(found.damp), "judged": Times(found.judged), "frost": Times(cold)}
+        times = {
+            "damp": Times(found.damp),
+            "judged": Times(found.judged),
+            "frost": found.times(Kind.TEMPERATURE, lambda celsius: celsius < FROST_C),
+            "cold": found.times(Kind.TEMPERATURE, lambda celsius: celsius < plan.cold_limit_c),
+            "heat": found.times(Kind.TEMPERATURE, lambda celsius: celsius > HEAT_C),
+            "over limit": found.times(Kind.CO2, lambda ppm: ppm > plan.co2_limit_ppm),
+        }
         for limit in _LIMITS_PPM:
-            over = ((a, b) for pieces in found.pieces.get(Kind.CO2, ()) for a, b, ppm in pieces if ppm > limit)
-            times[f"over {limit}"] = Times(over)
+            times[f"over {limit}"] = found.times(Kind.CO2, partial(_is_over, limit))
         return cls(curves, found.signals, times)
 
     @classmethod
@@ -117,7 +129,10 @@ class Air:
             found["pressure_mean_hpa"] = self.mean(Kind.PRESSURE, opening)
             found["co2_mean_ppm"] = self.mean(Kind.CO2, opening)
             found["damp_minutes"] = self._damp_minutes(opening)
-            for limit in _LIMITS_PPM if found["co2_mean_ppm"] is not None else ():
+            if found["temperature_mean_c"] is not None:
+                found["cold_minutes"] = self.times["cold"].length_ns(opening) / NS_A_MINUTE
+                found["heat_minutes"] = self.times["heat"].length_ns(opening) / NS_A_MINUTE
+            for limit in (*_LIMITS_PPM, "limit") if found["co2_mean_ppm"] is not None else ():
                 found[f"co2_minutes_over_{limit}"] = self.times[f"over {limit}"].length_ns(opening) / NS_A_MINUTE
         if closed:
             found["damp_minutes_closed"] = self._damp_minutes(closed)
@@ -131,6 +146,19 @@ class Air:
         if not self.times or not self.times["judged"].length_ns(spans):
             return None
         return self.times["damp"].length_ns(spans) / NS_A_MINUTE
+
+
+def _is_over(limit: float, value: Number) -> bool:
+    return value > limit
+
+
+class HotHour(NamedTuple):
+    """A zone's mean temperature in a clock hour while the hub was open, and for how much of it that was."""
+
+    zone: str
+    start_ns: int
+    temperature_c: float
+    open_minutes: float
 
 
 class Environment:
@@ -153,8 +181,8 @@ class Environment:
         self._hours = clip(day.hours, self._begun)
         self._closed = clip(map(Span, edges_ns[::2], edges_ns[1::2]), self._begun)
         found = self._found(readings)
-        self.zones = {zone: Air.of_zone(found[zone]) for zone in sorted(found)}
-        self.hub = Air.of_zones(list(self.zones.values()))
+        self.zones = {zone: Air.of_zone(found[zone], plan) for zone in sorted(found)}
+        self.hub = Air.of_zones([air for zone, air in self.zones.items() if zone != OUTDOOR])
 
     def rows(self, held: Mapping[str, MouldState]) -> dict[str, Row]:
         """The day's row of each zone that was heard or should have been; `held` is their mould the evening before."""
@@ -162,7 +190,8 @@ class Environment:
         rows: dict[str, Row] = {}
         for zone in sorted(self._shares.keys() | self.zones.keys()):
             here = self.zones.get(zone)
-            (found,) = here.figures([self._day.span], [opening], [self._closed]) if here is not None else ({},)
+            parts = ([self._begun], ()) if zone == OUTDOOR else (opening, self._closed)
+            (found,) = here.figures([self._day.span], *([part] for part in parts)) if here is not None else ({},)
             state = self.mould(zone, held.get(zone))
             found["environment_completeness"] = self._shares.get(zone)
             found["mould_index"] = None if state is None else state.index
@@ -180,7 +209,7 @@ class Environment:
 
     def mould(self, zone: str, held: MouldState | None) -> MouldState | None:
         """The mould of a zone at the day's end, or now; None where nothing is known, ever. Unknown hours hold it."""
-        here = self.zones.get(zone)
+        here = self.zones.get(zone) if zone != OUTDOOR else None
         humidity = here.curves.get(Kind.HUMIDITY) if here is not None else None
         if here is None or humidity is None:
             return held
@@ -203,9 +232,23 @@ class Environment:
         """The hub's figures of each of the spans; `opening` is the opening time in it that has passed."""
         figures = self.hub.figures(spans, opening, [clip(self._closed, span) for span in spans])
         for found, open_ in zip(figures, opening, strict=True):
-            means = (zone.mean(Kind.TEMPERATURE, open_) for zone in self.zones.values() if open_)
+            means = (air.mean(Kind.TEMPERATURE, open_) for zone, air in self.zones.items() if open_ and zone != OUTDOOR)
             found["temperature_coldest_zone_c"] = min((mean for mean in means if mean is not None), default=None)
         return figures
+
+    def hot_hours(self) -> Iterator[HotHour]:
+        """Yield the occupied hours of the season of which CIBSE TM52 may find that they were too hot."""
+        opening = clip(self._day.open, self._begun) if self._day.date.month in TM52_MONTHS else ()
+        for zone, here in self.zones.items():
+            curve = here.curves.get(Kind.TEMPERATURE)
+            if zone == OUTDOOR or curve is None or curve.highest < TM52_HOUR_MIN_C:
+                continue
+            for hour in self._hours:
+                open_ = clip(opening, hour)
+                celsius = curve.mean(open_)
+                if celsius is not None and celsius >= TM52_HOUR_MIN_C:
+                    open_minutes = sum(part.length_ns for part in open_) / NS_A_MINUTE
+                    yield HotHour(zone, hour.start_ns, round(celsius, STORED_DECIMALS), open_minutes)
 
     def _found(self, readings: HubReadings) -> dict[str, _Found]:
         """What was read of each zone."""
@@ -221,8 +264,9 @@ class Environment:
                     signal = Signal(sensor.sensor, zone, track, HOLD_INTERVALS * interval_ns)
                     pieces[kind, signal.sensor] = signal.pieces(self._begun)
                     found.setdefault(zone or signal.sensor, _Found()).signals.setdefault(kind, []).append(signal)
-        thermometers = [signal for each in found.values() for signal in each.signals.get(Kind.TEMPERATURE, ())]
-        for each in found.values():
+        indoors = [each for zone, each in found.items() if zone != OUTDOOR]
+        thermometers = [signal for each in indoors for signal in each.signals.get(Kind.TEMPERATURE, ())]
+        for each in indoors:
             for humidity in each.signals.get(Kind.HUMIDITY, ()):
                 near = _thermometer_near(humidity, thermometers)
                 if near is not None:
@@ -230,6 +274,7 @@ class Environment:
             for pressure in each.signals.get(Kind.PRESSURE, ()) if self._plan.altitude_m is not None else ():
                 key = Kind.PRESSURE, pressure.sensor
                 pieces[key] = self._at_sea_level(pieces[key], _thermometer_near(pressure, thermometers))
+        for each in found.values():
             each.pieces = {kind: [pieces[kind, s.sensor] for s in read] for kind, read in each.signals.items()}
         return found
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from dashboards.reports.document import Column, Part, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report
-from schemas.measures import CO2_POOR_PPM, MEASURES, Unit
+from schemas.measures import CO2_POOR_PPM, MEASURES
 from schemas.texts import _
+from schemas.units import Unit
 
 _FIGURES = (
     *("temperature_mean_c", "temperature_min_c", "temperature_max_c", "relative_humidity_mean_pct"),

@@ -36,6 +36,7 @@ from dashboards.reports.desk import ReportDesk, ReportFolders
 from dashboards.web import assets, charts, pages, tables, views
 from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
+from dashboards.web.health_page import add_health_page
 from dashboards.web.hub_page import add_hub_page
 from dashboards.web.login import add_login
 from dashboards.web.reports_page import add_reports_page
@@ -108,6 +109,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     _add_pages(app, source)
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
+    add_health_page(app, source, open_store, estate, clock_ns)
     add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))

@@ -14,8 +14,9 @@ from dashboards.web.days import WORDS, Day, DayState
 from dashboards.web.hub_range import FIELD_OF, HubRange
 from schemas import MEASURES, Kind
 from schemas.localtime import from_ns
-from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COUNTED_MIN, SHARE, ZONE_MEASURES
+from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COUNTED_MIN, ZONE_MEASURES
 from schemas.texts import _
+from schemas.units import SHARE
 
 _WEEK_HOURS = 7 * 24
 _SHARE_DECIMALS = 3

@@ -10,8 +10,8 @@ from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, EstateDay, Total, total
 from dashboards.web.snapshot import DAYS, HubNow, Snapshot
 from schemas import MEASURES, Kind
-from schemas.measures import SHARE
 from schemas.texts import N_, _
+from schemas.units import SHARE
 from usage.queries import IngestState, SensorState
 
 

@@ -79,6 +79,7 @@ OTHER_COMMANDS = {
         "usage note",
         "usage notes",
         "usage attention",
+        "usage health",
         "usage witnesses",
         "verify",
         "audit start",
@@ -92,14 +93,15 @@ OTHER_COMMANDS = {
 }
 REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}
 """Their figures are those of `hubpulse report`."""
-PAGES = ("/", *(f"/hubs/{name}" for name in HUBS))
 OTHER_ROUTES = {"/reports", "/reports/file", "/reports/made/{name}"} | {
     "/static/{name}",
+    "/health.csv",
     "/healthz",
     "/readyz",
     "/login",
     "/logout",
 }
+PAGES = ("/", "/health", *(f"/hubs/{name}" for name in HUBS))
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"
@@ -182,10 +184,8 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     known = Estate.model_validate(ESTATE)
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
-    assert (
-        routes
-        == OTHER_ROUTES | {"/", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"} | API_OF_SUMS.keys() | OTHER_API
-    ), "a new page: walk it here"
+    walked = {"/", "/health", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"}
+    assert routes == OTHER_ROUTES | walked | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
     browser = browser_of(board)
     seen = 0
     for path in PAGES:

@@ -104,6 +104,7 @@ def make(folder: Path) -> WalkedEstate:
             put_lines(store, lines)
         jobs = Jobs(lambda: store, lambda: run.estate, lambda: now_ns)
         run_jobs(jobs, now_ns + 60 * NS_A_SECOND)
+        jobs.judge_cases(now_ns)
     path = folder / "truth.jsonl"
     path.write_text(text.getvalue())
     audit = Audit("a1", HUBS[0], "door-1", now_ns - NS_AN_HOUR, now_ns + NS_AN_HOUR, 0.05, 181, 3, 300, "")

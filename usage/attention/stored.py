@@ -5,7 +5,6 @@ Nothing of it changes a figure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 from schemas import Estate
@@ -15,7 +14,7 @@ from usage.attention.rows import DOUBTS, SILENCES, doubt_line, read_doubts, read
 from usage.attention.silence_costs import silences
 from usage.attention.witnesses import WATCHED_DAYS, Watched, hear_witnesses
 from usage.queries import Queries
-from usage.rows import write
+from usage.rows import replace_rows
 
 KEPT_DAYS = WATCHED_DAYS // 2
 """Doubts that began longer ago stay as they were found: what came before them is beyond what is looked at."""
@@ -36,7 +35,7 @@ def write_doubts(store: Store, estate: Estate, *, now_ns: int) -> None:
     fresh = {(doubt.hub, doubt_line(doubt, estate.zone_of(doubt.hub))) for doubt in found}
     span = Span(day_span(begin, estate.zone_of("")).start_ns, now_ns)
     stored = {(d.hub, doubt_line(d, estate.zone_of(d.hub))) for d in read_doubts(store, span, estate.zone_of)}
-    _replace(store, DOUBTS, span, stored, fresh)
+    replace_rows(store, DOUBTS, span, stored, fresh)
 
 
 def write_silences(store: Store, estate: Estate, *, now_ns: int) -> None:
@@ -45,16 +44,4 @@ def write_silences(store: Store, estate: Estate, *, now_ns: int) -> None:
     fresh = {(each.hub, silence_line(each, estate.zone_of(each.hub))) for each in found}
     span = silences_span(now_ns)
     stored = {(s.hub, silence_line(s, estate.zone_of(s.hub))) for s in read_silences(store, span, estate.zone_of)}
-    _replace(store, SILENCES, span, stored, fresh)
-
-
-def _replace(
-    store: Store, measurement: str, span: Span, stored: Iterable[tuple[str, str]], fresh: set[tuple[str, str]]
-) -> None:
-    """Replace all rows of the hubs whose rows are others now: a store takes no single field back from a point."""
-    changed = {hub for hub, _ in set(stored) ^ fresh}
-    for hub in changed:
-        store.delete(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": hub})
-    lines = sorted(line for hub, line in fresh if hub in changed)
-    if lines:
-        write(store, lines)
+    replace_rows(store, SILENCES, span, stored, fresh)

@@ -20,21 +20,8 @@ class CaseKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What somebody wrote about the case that was open then; `closes` says that it is dealt with."""
-
-    kind: CaseKind
-    hub: str
-    zone: str
-    by: str
-    at: datetime
-    text: str
-    closes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Something unhealthy in a zone of a hub. Days are the hub's local days."""
+class Judged:
+    """A case as the figures alone tell it. Days are the hub's local days."""
 
     kind: CaseKind
     hub: str
@@ -43,27 +30,54 @@ class Case:
     """The first day of it."""
     until: date | None
     """The first day on which it was over; None while it is open."""
+    latest: date
+    """The last day on which it was so."""
     value: float | None
-    """What it was on the last day with data, in `unit`: what the limit is about."""
+    """What it was on that day, in the unit of `limit`."""
     limit: float
-    unit: str
     minutes: float | None
     """How long it was beyond the limit on that day; None where time does not matter."""
     people: float | None
     """CO2 alone: people in the building, on average, while it was over the limit on that day."""
+    last_data: date
+    """The last day that tells anything of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNote:
+    """What somebody wrote about the case that was open then; `closes` says that it is dealt with."""
+
+    kind: CaseKind
+    hub: str
+    zone: str
+    at: datetime
+    by: str
+    text: str
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Judged):
+    """A case with what people need of it."""
+
+    unit: str
     advice: str
     """What to do, in a sentence."""
     source: str
     """Whose limit it is."""
-    last_data: date
-    """The last day with data: today, or else there has been none since."""
     has_data: bool
-    """Whether yesterday or today gave data: without, nobody knows how it is, and it stays open."""
+    """False where days since `last_data` should have told of it: nobody knows how it is, and it stays open."""
     investigate_by: date | None = None
     """Damp and mould: ten working days after `since`, the clock of Awaab's law, as information."""
-    notes: tuple[Note, ...] = ()
+    notes: tuple[CaseNote, ...] = ()
 
     @property
     def is_open(self) -> bool:
         """Whether it is still so, as far as anybody knows."""
         return self.until is None
+
+    @property
+    def closed_by(self) -> str | None:
+        """Who said that it is dealt with, where that is why it is over."""
+        last = self.notes[-1] if self.notes else None
+        return last.by if last is not None and last.closes and not self.is_open else None

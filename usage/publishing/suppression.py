@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.measures import CLIENTS, DEVICES, PEOPLE, USAGE_MEASURES
+from schemas.measures import USAGE_MEASURES
+from schemas.units import CLIENTS, DEVICES, PEOPLE, PERSON_HOURS
 from usage.estimates import ESTIMATED
 
 SUPPRESSED = "*"
 SMALL_MAX = 7
 NEAREST = 5
 PEOPLE_FIELDS = frozenset(
-    name for name, measure in USAGE_MEASURES.items() if measure.unit in (PEOPLE, CLIENTS, DEVICES)
+    name for name, measure in USAGE_MEASURES.items() if measure.unit in (PEOPLE, PERSON_HOURS, CLIENTS, DEVICES)
 ).union(ESTIMATED)
 """The figures that are of people or of the devices they carry."""
 

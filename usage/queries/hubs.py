@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from schemas import Estate
+from schemas.estate import OUTDOOR
 from schemas.localtime import Span, from_ns
 from usage.calendar import HubCalendar, union
 from usage.queries.sensors import SensorState
@@ -65,13 +66,13 @@ class HubState:
         return sum(values) if name == "clients" else fmean(self.zone_means(name).values())
 
     def zone_means(self, name: str) -> dict[str, float]:
-        """The mean of a reading's field by zone; a sensor without one is a zone of its own."""
+        """The mean of a reading's field by zone, weather apart; a sensor without one is a zone of its own."""
         return {zone: fmean(values) for zone, values in self._by_zone(name).items()}
 
     def _by_zone(self, name: str) -> dict[str, list[float]]:
         values: dict[str, list[float]] = {}
         for sensor in self.sensors:
-            if name in sensor.values and not sensor.silent:
+            if name in sensor.values and not sensor.silent and sensor.zone != OUTDOOR:
                 values.setdefault(sensor.zone or sensor.sensor, []).append(sensor.values[name])
         return values
 

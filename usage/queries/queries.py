@@ -15,6 +15,8 @@ from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
 from usage.estimates.estimate import method_of
+from usage.health.cases import CaseNote, Judged
+from usage.health.rows import read_case_notes, read_cases
 from usage.journal import Change, read_changes
 from usage.notes import Note, read_notes
 from usage.plan import HubPlan
@@ -36,8 +38,9 @@ from usage.queries.sensors import SensorsNow, SensorState, read_sensors
 from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
-from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_parts, read_rows_by_hub
+from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_hot_hours, read_parts, read_rows_by_hub
 from usage.sensor_limit import is_named
+from usage.zones import HotHour
 
 
 class OtherMidnightsError(HubpulseError):
@@ -234,6 +237,20 @@ class Queries:
         """What quiet counters cost this month, as jobs last reckoned it, the one that costs most first."""
         found = read_silences(self._store, silences_span(self._now_ns), self._estate.zone_of)
         return ranked(each for each in found if each.month == self.today(each.hub).replace(day=1))
+
+    def stored_hot_hours(self, first: date, last: date, *, hub: str | None = None) -> Iterator[tuple[str, HotHour]]:
+        """The hours of the days that may have been too hot by CIBSE TM52, each with its hub."""
+        for name, hour in read_hot_hours(self._store, _around(first, last), hub):
+            if first <= local_day(hour.start_ns, self._estate.zone_of(name)) <= last:
+                yield name, hour
+
+    def stored_cases(self, *, hub: str | None = None) -> list[Judged]:
+        """The cases of building health, open and closed, as jobs last judged them; `usage.health` completes them."""
+        return list(read_cases(self._store, Span(0, self._now_ns + 1), self._estate.zone_of, hub))
+
+    def case_notes(self, *, hub: str | None = None) -> list[CaseNote]:
+        """What people noted of cases, in order of time."""
+        return read_case_notes(self._store, Span(0, self._now_ns + 1), hub)
 
     def _day_of_row(self, hub: str, time_ns: int) -> date | None:
         """The day that a row is of; None for one on a midnight of the time zone that the hub was in before."""

@@ -1,0 +1,82 @@
+"""A case in words, the same on pages, in reports, notices and on the command line."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from schemas import texts
+from schemas.texts import N_, _
+from usage.health.cases import Case, CaseKind
+
+_NAMES = {
+    CaseKind.FROST: N_("frost"),
+    CaseKind.MOULD: N_("mould"),
+    CaseKind.CO2: N_("poor air"),
+    CaseKind.COLD: N_("cold"),
+    CaseKind.OVERHEATING: N_("overheating"),
+    CaseKind.HEAT: N_("hot"),
+    CaseKind.DAMP: N_("damp"),
+}
+_HOW_BAD = {
+    CaseKind.FROST: N_("down to {value}, {time} below {limit} while closed"),
+    CaseKind.MOULD: N_("mould index {value}, alert level {limit}"),
+    CaseKind.CO2: N_("CO₂ up to {value}, {time} over {limit} while open"),
+    CaseKind.COLD: N_("{value} on average while open, {time} below {limit}"),
+    CaseKind.OVERHEATING: N_("worst day {value} (limit {limit}), {time} too hot this summer"),
+    CaseKind.HEAT: N_("up to {value}, {time} over {limit} while open"),
+    CaseKind.DAMP: N_("air damp enough for mould for {value} of the day (limit {limit})"),
+}
+_DECIMALS = {CaseKind.CO2: 0}
+
+
+def name_of(kind: CaseKind) -> str:
+    """What a kind of case is called."""
+    return _(_NAMES[kind])
+
+
+def how_bad(case: Case) -> str:
+    """`14.2 °C on average while open, 7 h 40 min below the limit`: as it was on the case's latest day."""
+    text = _(_HOW_BAD[case.kind]).format(
+        value=_measured(case, case.value), limit=f"{case.limit:g}\u00a0{case.unit}".strip(), time=_time(case.minutes)
+    )
+    if case.people is None:
+        return text
+    return _("{text}, about {people:.0f} people in the building meanwhile").format(text=text, people=case.people)
+
+
+def silence(case: Case) -> str:
+    """`no data since 12 November 2026`, where nobody knows how it is now; else empty."""
+    return "" if case.has_data else _("no data since {day}").format(day=_date(case.last_data))
+
+
+def what_to_do(case: Case) -> str:
+    """The advice with, for damp and mould, the clock of Awaab's law."""
+    if case.investigate_by is None or not case.is_open:
+        return _(case.advice)
+    clock = _("Awaab's law, where it applies: investigate by {day}, in an emergency within 24 hours.")
+    return f"{_(case.advice)} {clock.format(day=_date(case.investigate_by))}"
+
+
+def sentence(case: Case) -> str:
+    """`cold since 4 November 2026: 12.0 °C on average while open...`; hub and zone stand before it."""
+    what = _("{name} since {day}: {how_bad}").format(
+        name=name_of(case.kind), day=_date(case.since), how_bad=how_bad(case)
+    )
+    return f"{what}; {silence(case)}" if silence(case) else what
+
+
+def _date(day: date) -> str:
+    return _("{day} {month} {year}").format(day=day.day, month=texts.month_name(day.month), year=day.year)
+
+
+def _measured(case: Case, value: float | None) -> str:
+    if value is None:
+        return _("not known")
+    return f"{value:.{_DECIMALS.get(case.kind, 1)}f}\u00a0{case.unit}".strip()
+
+
+def _time(minutes: float | None) -> str:
+    hours, rest = divmod(round(minutes or 0), 60)
+    parts = [_("{hours}\u00a0h").format(hours=hours)] * bool(hours)
+    parts += [_("{minutes}\u00a0min").format(minutes=rest)] * bool(rest or not hours)
+    return " ".join(parts)
