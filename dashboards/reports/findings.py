@@ -33,7 +33,9 @@ def changes(report: Report) -> list[str]:
     """Rises and falls that are more than the usual change."""
     if report.small_below is not None:
         return [_("Changes are left out of a report that hides small numbers: they could tell them.")]
-    return [sentence for each in report.comparisons for sentence in _compared(report, each)]
+    told = (sentence for each in report.comparisons for sentence in _compared(report, each))
+    # What stood beside a change is said once, against whatever it was one.
+    return list(dict.fromkeys(told))
 
 
 def doubtful(report: Report) -> list[str]:

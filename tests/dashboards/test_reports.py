@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.reports import words
+from dashboards.reports import findings, words
 from dashboards.reports.document import Document
 from dashboards.reports.evidence import Evidence
 from dashboards.reports.files import Format
@@ -29,6 +29,8 @@ from tests.dashboards.report_month import (
     NOW,
     ReportMonth,
 )
+from usage.comparing import Compared, DateRange, LikeForLike, Verdict
+from usage.comparing.like_for_like import Side
 from usage.publishing.publications import SmallNumbers, publish
 from usage.publishing.release import release_of
 from usage.queries import Period, UnknownHubError
@@ -190,13 +192,35 @@ def test_targets_and_visits_follow_from_the_truth(report_month: ReportMonth, oct
 
 
 def test_the_first_page_says_it_in_sentences(october: Report) -> None:
-    (findings, *_) = document(october).sections
-    said = " ".join(" ".join(getattr(part, "items", ())) for part in findings.parts)
+    (first, *_) = document(october).sections
+    said = " ".join(" ".join(getattr(part, "items", ())) for part in first.parts)
     thin = f"{october.total.counted:,}".replace(",", "\u202f")
     assert f"{thin} people were counted coming into 3 hubs, 1 to 31 October 2026." in said
     assert f"{october.total.days_missing} hub days are missing or incomplete" in said
     assert "Like for like, 3 hubs together counted" in said
     assert "caused" not in json.dumps(_texts(document(october)))
+
+
+def test_a_change_beyond_the_usual_is_said_with_what_was_at_the_same_time(october: Report) -> None:
+    def like(hub: str, now: int, before: int, verdict: Verdict) -> LikeForLike:
+        return LikeForLike((hub,), 20, 1, (), Side(now, 100.0), Side(before, 100.0), None, 0.05, verdict)
+
+    hubs = (
+        like("armley", 200, 100, Verdict.UNUSUAL),
+        like("beeston", 50, 100, Verdict.UNUSUAL),
+        like("otley", 104, 100, Verdict.USUAL),
+    )
+    whole = like("armley", 354, 300, Verdict.UNKNOWN)
+    found = Compared(DateRange.parse("2026-10"), DateRange.parse("2026-09"), False, whole, hubs, {})
+    noted = replace(october.hubs[0], notes=("6 October 2026: boiler repaired",))
+    said = findings.changes(replace(october, names={}, comparisons=(found, found), hubs=(noted, *october.hubs[1:])))
+    assert "Risen more than usual against September 2026: armley (100.0\u00a0% more)." in said
+    assert "Fallen more than usual against September 2026: beeston (50.0\u00a0% fewer)." in said
+    (beside,) = [sentence for sentence in said if sentence.startswith("armley: at the same time as that, ")]
+    assert "it was closed 14 to 15 October 2026" in beside
+    assert "somebody noted “6 October 2026: boiler repaired”" in beside
+    assert not [sentence for sentence in said if "otley" in sentence]
+    assert "too little history to say whether that is usual" in said[0]
 
 
 def _texts(laid_out: Document) -> list[str]:
