@@ -152,10 +152,10 @@ def curve(of: HubRange, kind: Kind, curves: Sequence[Curve]) -> Chart:
         _("{unit} at the station").format(unit=unit) if kind is Kind.PRESSURE else unit,
         _curve_summary(curves, field),
         [Slot((label, *_readings_words(curves, at, field))) for at, label in enumerate(hours(of))],
-        [Tick(i + 0.5, label, spare=i % 2 == 1) for i, label in enumerate(hours(of)) if i % _HOURS_A_TICK == 0],
+        [Tick(i, label, spare=i % 2 == 1) for i, label in enumerate(hours(of)) if i % _HOURS_A_TICK == 0],
         (
-            Shade(_("open"), Tone.QUIET, opening),
             *limits(field, [value for each in lines for _at, value in each.points if value is not None]),
+            Shade(_("open"), Tone.QUIET, opening),
             *lines,
             Marks(_("suspect reading, in no figure"), Tone.ALARM, Shape.CROSS, suspect),
         ),
