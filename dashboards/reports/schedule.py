@@ -24,7 +24,7 @@ from dashboards.reports.model import Report, Since
 from dashboards.reports.shelf import BEGUN, Figures, GivenOut, Shelf, give_out
 from dashboards.reports.templates import FOLDER
 from dashboards.web import wording
-from schemas import Estate
+from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
 from schemas.report_plans import ReportPlan
 from schemas.texts import _
@@ -51,15 +51,27 @@ class ReportSchedule:
         self._shelf = Shelf(data_dir)
 
     def make_due(self, store: Store, estate: Estate, now_ns: int) -> None:
-        """Make the next report that is due, if any. Raises HubpulseError; it is tried again at the next time."""
+        """Make the next report that is due, if any. A plan that can't be carried out holds up no other.
+
+        Raises HubpulseError for the first of those; it is tried again at the next time.
+        """
         queries = Queries(store, estate, now_ns=now_ns)
+        failed: list[HubpulseError] = []
         for plan in estate.reports:
-            for period in self._missing(plan, queries, now_ns):
-                if _is_ready(queries, period, plan.hub):
-                    self._make(plan, period, queries, estate, now_ns)
-                    return
-            if self._renew(plan, queries, estate, now_ns):
-                return
+            try:
+                if self._next(plan, queries, estate, now_ns):
+                    break
+            except HubpulseError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _next(self, plan: ReportPlan, queries: Queries, estate: Estate, now_ns: int) -> bool:
+        """Make the next report of a plan; tell whether there was one."""
+        for period in self._missing(plan, queries, now_ns):
+            if _is_ready(queries, period, plan.hub):
+                return self._make(plan, period, queries, estate, now_ns)
+        return self._renew(plan, queries, estate, now_ns)
 
     def _missing(self, plan: ReportPlan, queries: Queries, now_ns: int) -> Iterator[DateRange]:
         """The periods that are over and were not made, the oldest first; of a plan that is new from the last one on."""

@@ -68,6 +68,7 @@ def add_reports_page(app: FastAPI, source: SnapshotSource, desk: ReportDesk) -> 
         visitor = visitor_of(request)
         snapshot = source.get().of(visitor.hubs)
         today = snapshot.now.date()
+        made, problem = _seen_by(visitor, desk)
         names = {hub.state.id: hub.state.name or hub.state.id for hub in snapshot.hubs}
         return pages.page(
             request,
@@ -79,7 +80,8 @@ def add_reports_page(app: FastAPI, source: SnapshotSource, desk: ReportDesk) -> 
             all_hubs=visitor.hubs is None,
             hubs=list(names.items()),
             formats=[(form.value, _(label)) for form, label in _FORMATS.items()],
-            made=[_made(each, names, today) for each in _seen_by(visitor, desk)[:_SHOWN_MAX]],
+            made=[_made(each, names, today) for each in made[:_SHOWN_MAX]],
+            problem=problem,
         )
 
     @app.get(f"{PATH}/file", include_in_schema=False)
@@ -113,7 +115,8 @@ def _made_now(desk: ReportDesk, visitor: Visitor, period: str, hub: str, form: F
 
 
 def _made_before(desk: ReportDesk, visitor: Visitor, name: str) -> Response:
-    files = (Path(file) for each in _seen_by(visitor, desk) for file in each.files)
+    made, _problem = _seen_by(visitor, desk)
+    files = (Path(file) for each in made for file in each.files)
     path = next((file for file in files if file.name == name), None)
     content = path.read_bytes() if path is not None and path.is_file() else None
     if path is None or content is None:
@@ -121,9 +124,14 @@ def _made_before(desk: ReportDesk, visitor: Visitor, name: str) -> Response:
     return _download(content, name, Format(path.suffix[1:]))
 
 
-def _seen_by(visitor: Visitor, desk: ReportDesk) -> list[GivenOut]:
-    """What was given out of hubs that the visitor sees; of all hubs for who sees all."""
-    return [each for each in desk.given_out() if (visitor.hubs is None if each.hub is None else visitor.sees(each.hub))]
+def _seen_by(visitor: Visitor, desk: ReportDesk) -> tuple[list[GivenOut], str]:
+    """What was given out of hubs that the visitor sees, of all hubs for who sees all; and why that can't be told."""
+    try:
+        given_out = desk.given_out()
+    except HubpulseError as error:
+        return [], str(error)
+    seen = [each for each in given_out if (visitor.hubs is None if each.hub is None else visitor.sees(each.hub))]
+    return seen, ""
 
 
 def _download(content: bytes, name: str, form: Format) -> Response:

@@ -138,6 +138,17 @@ def test_a_folder_that_can_t_be_written_to_is_named(stored: Filled) -> None:
     assert Shelf(stored.path.parent).given_out() == []
 
 
+def test_a_plan_that_can_t_be_carried_out_holds_up_no_other(stored: Filled) -> None:
+    (stored.path.parent / "file").write_text("a file")
+    made: list[GivenOut] = []
+    folder, store = stored.path.parent, stored.open()
+    now_ns = to_ns(datetime(2026, 11, 5, 10, tzinfo=UTC))
+    with pytest.raises(HubpulseError, match="no report can be put into"):
+        report_work(folder, folder, made.append).run(store, known(PLAN | {"to": "file"}, PLAN), now_ns)
+    store.close()
+    assert [each.to for each in made] == ["given"]
+
+
 def test_a_report_of_a_hub_is_of_that_hub(stored: Filled) -> None:
     (made,) = tick(stored, "2026-11-05T10:00", known(PLAN | {"hub": "otley", "format": "csv"}))
     assert [Path(file).name for file in made.files] == ["hubpulse-2026-10-otley.csv"]

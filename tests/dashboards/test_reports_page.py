@@ -107,6 +107,15 @@ def test_what_was_made_by_itself_is_listed_and_given_as_it_was(board: FastAPI, t
     assert browser.get("/reports/made/hubpulse-2026-W46.csv").status_code == 404
 
 
+def test_a_list_that_can_t_be_read_is_said_and_the_page_stays(board: FastAPI, tmp_path: Path) -> None:
+    (tmp_path / "reports.json").write_text("[{")
+    browser = browser_of(board)
+    page = browser.get("/reports")
+    assert page.status_code == 200
+    assert "reports.json can&#39;t be read" in page.text
+    assert browser.get("/reports/made/hubpulse-2026-W46.csv").status_code == 404
+
+
 @pytest.mark.usefixtures("made")
 def test_an_account_of_some_hubs_gets_reports_of_those_alone(board: FastAPI) -> None:
     arthur, olga = sign_in(board, "arthur"), sign_in(board, "olga")
