@@ -148,7 +148,7 @@ def curve(of: HubRange, kind: Kind, curves: Sequence[Curve]) -> Chart:
     unit = known.unit.symbol or _(known.unit.name)
     return Chart(
         f"day-{kind}",
-        _(known.label),
+        _("{measure} within the day").format(measure=_(known.label)),
         _("{unit} at the station").format(unit=unit) if kind is Kind.PRESSURE else unit,
         _curve_summary(curves, field),
         [Slot((label, *_readings_words(curves, at, field))) for at, label in enumerate(hours(of))],
