@@ -85,7 +85,8 @@ TAB_STOPS = """() => {
     else window.stops.set(target, `focus is not seen: ${target.outerHTML.slice(0, 120)}`);
   });
   document.activeElement.blur();
-  return stops.length;
+  // A date has a stop for each of its parts, and one for its calendar.
+  return stops.length + 3 * stops.filter((it) => it.type === "date").length;
 }"""
 
 
@@ -154,7 +155,7 @@ FAINT_SHAPES = """() => {
     .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
   const light = (colour) => { const [r, g, b] = channels(colour); return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05; };
   const ground = light(getComputedStyle(document.querySelector(".card")).backgroundColor);
-  return [...document.querySelectorAll(".bar, .line, .limit, .dot, .shape")].filter((it) => {
+  return [...document.querySelectorAll("svg :is(.bar, .line, .limit, .dot, .shape)")].filter((it) => {
     const style = getComputedStyle(it);
     const paints = [style.fill, style.stroke].filter((paint) => paint.startsWith("rgb"));
     return !paints.some((paint) => Math.max(light(paint), ground) / Math.min(light(paint), ground) >= 3);
