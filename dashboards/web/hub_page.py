@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
+from dashboards.api.questions import YEARS
 from dashboards.charts import Chart, Heatmap, to_csv, to_xlsx
 from dashboards.web import charts, hub_charts, hub_tables, pages, ranges, tables, views, wording
 from dashboards.web.beside import BesideSource
@@ -143,9 +144,12 @@ def _day(request: Request, last: date, today: date) -> date:
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, _("Write a day as 2026-11-03.")) from None
+        day = date.min
+    if day.year not in YEARS:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, _("Write a day as 2026-11-03."))
+    return day
 
 
 def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) -> HTMLResponse:

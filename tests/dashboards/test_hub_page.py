@@ -62,7 +62,9 @@ def test_a_range_shows_its_days_and_no_others(known: Filled, browse: Browse, que
     )
 
 
-@pytest.mark.parametrize("query", ["from=2026-11-09&to=2026-11-01", "period=2026-13", "from=x", "day=x", "period=2030"])
+@pytest.mark.parametrize(
+    "query", ["from=2026-11-09&to=2026-11-01", "period=2026-13", "from=x", "day=x", "day=0001-01-01", "period=2030"]
+)
 def test_what_is_no_range_is_refused_in_a_sentence(known: Filled, browse: Browse, query: str) -> None:
     answer = browse(known).get(f"/hubs/armley?{query}")
     assert answer.status_code == 400
