@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "open_data",
         "Write a publication as open data: CSV and Parquet with a description, library visits, a funder's table.",
     ),
+    "alerts": ("alerts", "What is wrong and who was told: list, acknowledge, snooze, resolve; send a test notice."),
     "users": ("users", "Who may sign in to the board, and the tokens of programs."),
     "estate": ("estate", "The estate file: check it, print the JSON Schema for editors."),
     "dashboards": ("dashboards", "Grafana's dashboards: render them, check them, push them."),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,8 @@ import structlog
 from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
 from dashboards.access.accounts import Accounts
+from dashboards.alerts.addresses import addresses_of
+from dashboards.alerts.keeper import AlertKeeper
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
 from dashboards.reports.desk import ReportFolders
@@ -93,6 +96,7 @@ class JobsService:
             time.time_ns,
             retention_days=settings.retention_days,
             figures_retention_days=settings.figures_retention_days,
+            alerts=AlertKeeper(partial(addresses_of, settings), time.time_ns),
         )
         self.jobs.also(report_work(settings.data_dir, settings.audits_folder))
         self.part = JobsPart(settings, self.jobs.runs)

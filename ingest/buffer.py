@@ -284,6 +284,10 @@ class Buffer:
         with self._file.transaction():
             self.ledger.note(name, count)
 
+    def disk_free_bytes(self) -> int:
+        """What is free on its disk. Raises OSError."""
+        return shutil.disk_usage(self._path.parent).free
+
     def used_bytes(self) -> int:
         """Bytes that hold something which the limit bounds: refused messages have quotas of their own."""
         return _used_bytes(self._file, self.quarantine)
@@ -336,7 +340,7 @@ class Buffer:
         needed += sum(len(r.message.topic) + len(r.message.payload) for r in batch.refused)
         # The file keeps the room of what the store took, and fills it first.
         _, reusable = self._file.used_and_reusable_bytes()
-        free = shutil.disk_usage(self._path.parent).free
+        free = self.disk_free_bytes()
         if free + reusable < self._disk_free_bytes_min + needed:
             raise BufferFullError(
                 f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"

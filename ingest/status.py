@@ -62,7 +62,10 @@ class StatusReport:
             "buffer_bytes": buffer.used_bytes(),
             "buffer_oldest_s": max(0.0, (now_ns - oldest_ns) / NS_A_SECOND) if oldest_ns is not None else 0.0,
             "store_errors": self._store_errors,
+            "sessions_lost": ledger.notes.get("sessions_lost", 0),
         }
+        with suppress(OSError):
+            fields["disk_free_bytes"] = buffer.disk_free_bytes()
         if self._lag_ns is not None:
             fields["lag_s"] = max(0.0, self._lag_ns / NS_A_SECOND)
             self._lag_ns = None

@@ -29,6 +29,7 @@ from schemas.devices import NO_CALIBRATION, Calibrations, DeviceId, ModelName
 from schemas.errors import choices, shown
 from schemas.ids import Id
 from schemas.kinds import INT64_MAX, Kind
+from schemas.notices import AlertsInFile
 from schemas.opening import ClosureInFile, OpeningInFile, TermInFile
 from schemas.problems import nearest
 from schemas.repeats import refuse, repeats
@@ -311,6 +312,9 @@ class Estate(_EstatePart):
 
     reports: tuple[ReportPlan, ...] = Field(default=(), max_length=20)
     """Reports that are made by themselves, once a period is over and its figures are final."""
+
+    alerts: AlertsInFile = AlertsInFile()
+    """Who is told of alerts, and when not."""
 
     open: SkipJsonSchema[StrictBool] = Field(default=False, exclude=True)
     """Whether every hub id is accepted, for want of an estate file. No file may say so: its values are text."""

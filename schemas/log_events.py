@@ -60,6 +60,11 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "store_stop_timed_out": LogEvent("The store did not answer before the end; readings stay in the buffer."),
     "writer_stopped": LogEvent("The writer has ended by a fault, and ingest with it.", ("error", "trace")),
     # Jobs
+    "alerts_left_out": LogEvent("More alerts would be open than are kept.", ("count",)),
+    "notice_failed": LogEvent(
+        "A notice did not go to an address; it is tried again for a day.", ("address", "error", "wait_s")
+    ),
+    "notice_sent": LogEvent("A notice went to an address.", ("address", "alerts")),
     "day_changed": LogEvent("The figures of a past day have changed.", ("hub", "date", "revision", "changes")),
     "heartbeat_failed": LogEvent("The jobs could not leave their sign of life.", ("folder", "error")),
     "jobs_failed": LogEvent("A fault in a job; it runs again at its next time.", ("work", "error")),

@@ -113,6 +113,21 @@ _USAGE_NOTES = {"made_ns": _I, "removed": _B}
 """What people wrote about a hub's day: time = the date's midnight in UTC, whatever the zone. A store keeps no text
 but in tags: `note` and `author` are percent-encoded. `removed` where it was taken back."""
 
+_ALERTS = {
+    **dict.fromkeys(("since_ns", "fine_ns", "over_ns", "told_ns", "over_told_ns"), _I),
+    "value": _F,
+    "covered": _B,
+}
+"""An alert; time = when it was raised. `subject` is the sensor, the zone or the ingest. 0 is not yet: it looks well
+since `fine_ns`, is over since `over_ns`; people were told of it, and of its end, in the notices composed at `told_ns`
+and `over_told_ns`. `covered` where it went into the alert of its cause."""
+
+_ALERT_ANSWERS = {"raised_ns": _I, "until_ns": _I}
+"""What somebody did about the alert raised then: tag `answer`; time = when. `author` is percent-encoded."""
+
+_ALERT_NOTICES = {"tries": _I, "next_ns": _I, "sent_ns": _I, "alerts": _I}
+"""A notice to an address, by its place in the list; time = when it was composed. `sent_ns` is 0 until it went."""
+
 _DAY_MARKS = {"marked_ns": _I, "done_ns": _I}
 """Ingest sets `marked_ns` where a reading fell on a past local day (time = its midnight); jobs copies the value that it
 saw to `done_ns` once the day is recomputed. A day whose two differ is due."""
@@ -159,6 +174,8 @@ _PIPELINE_STATUS = {
     "buffer_oldest_s": _F,
     "lag_s": _F,
     "store_errors": _I,
+    "sessions_lost": _I,
+    "disk_free_bytes": _I,
 }
 """One point for each ingest process every ten seconds: its ledger as it stands, whether it is connected, the age of the
 oldest batch that waits, and the longest way from device to store of the live readings since the last point."""
@@ -204,6 +221,11 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement("usage_doubts", ("hub", "sensor"), _USAGE_DOUBTS, Policy.USAGE),
         Measurement("usage_silences", ("hub", "sensor"), _USAGE_SILENCES, Policy.USAGE),
         Measurement("usage_notes", ("author", "hub", "note"), _USAGE_NOTES, Policy.USAGE, ("author", "note")),
+        Measurement("alerts", ("hub", "rule", "subject"), _ALERTS, Policy.USAGE),
+        Measurement(
+            "alert_answers", ("answer", "author", "hub", "rule", "subject"), _ALERT_ANSWERS, Policy.USAGE, ("author",)
+        ),
+        Measurement("alert_notices", ("address",), _ALERT_NOTICES, Policy.USAGE),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),

@@ -27,10 +27,11 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.errors import HubpulseError, choices, shown
+from schemas.notices import address_problem, read_addresses
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
-_SECRETS = ("password", "admin_password", "token", "client_id", "share_group")
+_SECRETS = ("password", "admin_password", "token", "client_id", "share_group", "to")
 _SECRET_BYTES_MAX = 64 * 1024
 _QUOTED_CHARS_MAX = 12
 """No token is as short as that."""
@@ -54,8 +55,19 @@ class _SettingsPart(BaseModel):
                 path = str(found.pop(key))
                 if secret in found:
                     raise _fault(key, f"{secret} is set as well: keep one of the two")
-                found[secret] = _read_secret(key, path)
+                found[secret] = _READERS.get(secret, _read_secret)(key, path)
         return found
+
+
+def _read_addresses(key: str, path: str) -> str:
+    try:
+        return " ".join(read_addresses(Path(path)))
+    except HubpulseError as error:
+        raise _fault(key, str(error)) from error
+
+
+_READERS = {"to": _read_addresses}
+"""Secrets that are more than a line of a file."""
 
 
 def _read_secret(key: str, path: str) -> str:
@@ -208,6 +220,20 @@ class MetricsSettings(_SettingsPart):
     """0 for nowhere. Each service of a machine has its own."""
 
 
+def _addresses(to: SecretStr) -> SecretStr:
+    for number, address in enumerate(to.get_secret_value().split(), start=1):
+        if (problem := address_problem(address)) is not None:
+            raise ValueError(f"address {number} {problem}")
+    return to
+
+
+class NoticesSettings(_SettingsPart):
+    """Where notices of alerts go, in place of the estate file's addresses."""
+
+    to: Annotated[SecretStr, AfterValidator(_addresses)] | None = None
+    """Apprise URLs with spaces between them."""
+
+
 class Settings(BaseModel):
     """Everything that the environment decides; with nothing set, the embedded defaults serve."""
 
@@ -238,6 +264,7 @@ class Settings(BaseModel):
     ingest: IngestSettings = IngestSettings()
     board: BoardSettings = BoardSettings()
     metrics: MetricsSettings = MetricsSettings()
+    notices: NoticesSettings = NoticesSettings()
 
     @property
     def audits_folder(self) -> Path:

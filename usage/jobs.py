@@ -10,6 +10,7 @@ scheduler -> lease (only one process works) -> roll_up_marked           every ma
                                             \-> rank_silences            what silent counters cost this month
                                             \-> hear_witnesses           counters that count otherwise than before
                                             \-> judge_cases              which buildings are unhealthy
+                                            \-> raise_alerts             what is wrong, and who is told (wired by cli)
                                             \-> drop_expired             what is older than its retention
 """
 
@@ -28,7 +29,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from schemas import Estate, HubpulseError, Policy
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, from_ns
-from stores import Store
+from stores import Store, StoreError
+from usage.alerting import Alerts
 from usage.counters import Step
 from usage.estimates.stored import write_estimates
 from usage.expiry import DAY_NS, raw_needed_since_ns
@@ -89,10 +91,12 @@ class Jobs:
         retention_days: int | None = None,
         figures_retention_days: int | None = None,
         holder: int | None = None,
+        alerts: Alerts | None = None,
     ) -> None:
         self._others: list[Work] = []
         self._open_store, self._estate, self._clock = open_store, estate, clock
         self._retention_days, self._figures_retention_days = retention_days, figures_retention_days
+        self._alerts = alerts
         self._lease = Lease(secrets.randbits(62) if holder is None else holder)
         self.runs = JobRuns(clock)
         """How each job goes."""
@@ -130,6 +134,7 @@ class Jobs:
             (self.hear_witnesses, DAY_S),
             (self.judge_cases, TEN_MINUTES_S),
             (self.drop_expired, HOUR_S),
+            (self.raise_alerts, MINUTE_S),
         ):
             self.runs.expect(work.__name__, every_s)
             self._thread.submit(self._guarded, work)
@@ -291,6 +296,11 @@ class Jobs:
                 write(store, list(status_lines(states, now_ns, self._frames)))
         faults.report()
 
+    def raise_alerts(self, now_ns: int) -> None:
+        """Raise alerts, where they are wanted."""
+        if self._alerts is not None:
+            self._alerts.run(self._opened(), self._estate(), now_ns)
+
     def drop_expired(self, now_ns: int) -> None:
         """Let go of what is older than its retention, for a while, where there is one. InfluxDB does so by itself."""
         store, deadline_ns = self._opened(), now_ns + EXPIRY_MAX_S * NS_A_SECOND
@@ -328,9 +338,20 @@ class Jobs:
         except HubpulseError as error:
             log.warning("jobs_waiting", work=name, error=str(error))
             self.runs.failed(name, began_s, str(error))
+            if isinstance(error, StoreError) and name == self.raise_alerts.__name__:
+                self._tell_store_away()
         except Exception as error:  # noqa: BLE001 - nothing may end the schedule
             log.error("jobs_failed", work=name, error=repr(error))  # noqa: TRY400 - one line
             self.runs.failed(name, began_s, f"a fault: {error!r}: please report it")
+
+    def _tell_store_away(self) -> None:
+        """Have people told without the store; by the process that had the lease, where there are several."""
+        if self._alerts is None or self.runs.is_standing_by:
+            return
+        try:
+            self._alerts.store_away(self._estate(), self._clock())
+        except HubpulseError as error:
+            log.warning("jobs_waiting", work=self.raise_alerts.__name__, error=str(error))
 
     def _may_work(self) -> bool:
         """Whether the lease is ours; says so where that has changed."""

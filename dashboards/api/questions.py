@@ -29,6 +29,12 @@ class OfHub(Asked):
     hub: HubOption = None
 
 
+class OfAlerts(OfHub):
+    """Open ones, those that are over, or all."""
+
+    open: Annotated[bool | None, Field(description="Whether only those that are open, or only the others.")] = None
+
+
 class Days(OfHub):
     """Local days, both ends included."""
 

@@ -11,9 +11,10 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from dashboards.access.gate import require_all_hubs, visitor_of
-from dashboards.api import rows
+from dashboards.alerts.history import read_alerts
+from dashboards.api import alerts, rows
 from dashboards.api.answers import Asked, answer
-from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfHub, Periods, Readings
+from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfAlerts, OfHub, Periods, Readings
 from dashboards.api.rows import Table
 from schemas import Estate
 from schemas.localtime import from_ns
@@ -55,6 +56,7 @@ def add_api(
         ("/ledger", rows.LEDGER, api.ledger),
         ("/changes", rows.CHANGES, api.changes),
         ("/quarantine", rows.QUARANTINE, api.quarantine),
+        ("/alerts", alerts.ALERTS, api.alerts),
     ):
         app.add_api_route(
             PREFIX + path,
@@ -128,6 +130,12 @@ class _Api:
         with self._asking(request) as queries:
             require_all_hubs(request)
             return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
+
+    def alerts(self, request: Request, asked: Annotated[OfAlerts, Query()]) -> Response:
+        with self._asking(request, asked.hub), closing(self._open_store()) as store:
+            found = read_alerts(store, self._clock_ns())
+            wanted = (a for a in found if asked.hub in (None, a.key.hub) and asked.open in (None, a.is_open))
+            return answer(request, asked, alerts.ALERTS.names, alerts.rows(wanted, self._estate()))
 
     @contextmanager
     def _asking(self, request: Request, hub: str | None = None) -> Iterator[Queries]:

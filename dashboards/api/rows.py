@@ -44,100 +44,101 @@ class Table(NamedTuple):
         )
 
 
-def _column(kind: Any, says: str) -> tuple[Any, Any]:
+def column(kind: Any, says: str) -> tuple[Any, Any]:
+    """A column of a table: the type of its values, and what they are."""
     return kind, Field(description=says)
 
 
 def _figure(measure: Measure) -> tuple[Any, Any]:
     """A figure; null: no sensor reported a value, which is not zero."""
     unit = f" ({measure.unit.name})" if measure.unit.name else ""
-    return _column(
+    return column(
         (str if measure.words else measure.number) | None, f"{measure.label}{unit}: {measure.meaning}".rstrip(": ")
     )
 
 
 _FIGURES = {name: _figure(measure) for name, measure in USAGE_MEASURES.items()}
-_HUB = _column(str, "The hub's id.")
+_HUB = column(str, "The hub's id.")
 _COUNT = int | None
 
 DAILY = Table("Day", "The figures of each hub and local day, as jobs last rolled them up.", {
-    "hub": _HUB, "date": _column(date, "The local day."), **_FIGURES,
+    "hub": _HUB, "date": column(date, "The local day."), **_FIGURES,
 })  # fmt: skip
 HOURLY = Table("Hour", "The figures of each hub and clock hour, as jobs last rolled them up.", {
-    "hub": _HUB, "time": _column(str, "The hour's start, in the hub's own zone (RFC 3339)."), **_FIGURES,
+    "hub": _HUB, "time": column(str, "The hour's start, in the hub's own zone (RFC 3339)."), **_FIGURES,
 })  # fmt: skip
 PERIODS = Table("Period", "Weeks, months, quarters, halves or years, with an estimate of people whom nobody counted.", {
     "hub": _HUB,
-    "period": _column(str, "2026-W43 (ISO 8601), 2026-10, 2026-Q4, 2026-H2 or 2026."),
-    "days": _column(int, "How many days of it were asked for."),
-    "days_counted": _column(int, "Days on which all people were counted."),
-    "days_missing": _column(int, "Days on which not all of them were counted, or none."),
+    "period": column(str, "2026-W43 (ISO 8601), 2026-10, 2026-Q4, 2026-H2 or 2026."),
+    "days": column(int, "How many days of it were asked for."),
+    "days_counted": column(int, "Days on which all people were counted."),
+    "days_missing": column(int, "Days on which not all of them were counted, or none."),
     **_FIGURES,
-    "entries_estimated": _column(_COUNT, "People added for what is missing; null where that can't be told."),
-    "entries_low": _column(_COUNT, "In nine of ten cases at least so many, counted and estimated together."),
-    "entries_high": _column(_COUNT, "In nine of ten cases at most so many."),
-    "method": _column(str, "How what is missing was estimated."),
+    "entries_estimated": column(_COUNT, "People added for what is missing; null where that can't be told."),
+    "entries_low": column(_COUNT, "In nine of ten cases at least so many, counted and estimated together."),
+    "entries_high": column(_COUNT, "In nine of ten cases at most so many."),
+    "method": column(str, "How what is missing was estimated."),
 })  # fmt: skip
 HUBS = Table("Hub", "Each hub now.", {
     "hub": _HUB,
-    "name": _column(str, "What people call it."),
-    "time": _column(str, "Its local time now (RFC 3339)."),
-    "is_open": _column(bool, "Whether it is open."),
-    "last_seen": _column(str | None, "When any of its sensors last sent a reading (RFC 3339)."),
-    "sensors": _column(int, "How many sensors it has."),
-    "sensors_silent": _column(int, "How many of them are silent."),
+    "name": column(str, "What people call it."),
+    "time": column(str, "Its local time now (RFC 3339)."),
+    "is_open": column(bool, "Whether it is open."),
+    "last_seen": column(str | None, "When any of its sensors last sent a reading (RFC 3339)."),
+    "sensors": column(int, "How many sensors it has."),
+    "sensors_silent": column(int, "How many of them are silent."),
 })  # fmt: skip
 _NOW = ("temperature_c", "relative_humidity_pct", "pressure_hpa", "co2_ppm", "clients")
 SENSORS = Table("Sensor", "Each sensor now.", {
     "hub": _HUB,
-    "sensor": _column(str, "The sensor's id."),
-    "zone": _column(str | None, "The room it is in."),
-    "kinds": _column(str, "What it measures, joined by spaces."),
-    "last_seen": _column(str | None, "When it last sent a reading (RFC 3339)."),
-    "every_s": _column(int | None, "How often it sends, by the estate file, in seconds."),
-    "silent": _column(bool, "Whether it has missed three readings."),
-    "battery_pct": _column(float | None, "Its battery, in per cent."),
+    "sensor": column(str, "The sensor's id."),
+    "zone": column(str | None, "The room it is in."),
+    "kinds": column(str, "What it measures, joined by spaces."),
+    "last_seen": column(str | None, "When it last sent a reading (RFC 3339)."),
+    "every_s": column(int | None, "How often it sends, by the estate file, in seconds."),
+    "silent": column(bool, "Whether it has missed three readings."),
+    "battery_pct": column(float | None, "Its battery, in per cent."),
     **{
-        name: _column(float | None, f"Its latest value: {MEASURES[name].label}, {MEASURES[name].unit.name}.")
+        name: column(float | None, f"Its latest value: {MEASURES[name].label}, {MEASURES[name].unit.name}.")
         for name in _NOW
     },
 })  # fmt: skip
 _RAW_FIELDS = {name: kind for each in KINDS for name, kind in MEASUREMENTS[each].fields.items()}
 READINGS = Table("Reading", "Readings as they are stored, the fields of their kind; others are null.", {
     "hub": _HUB,
-    "sensor": _column(str, "The sensor's id."),
-    "zone": _column(str | None, "The room it was in."),
-    "kind": _column(Kind, "The kind of reading."),
-    "time": _column(str, "When it was taken (RFC 3339, UTC)."),
+    "sensor": column(str, "The sensor's id."),
+    "zone": column(str | None, "The room it was in."),
+    "kind": column(Kind, "The kind of reading."),
+    "time": column(str, "When it was taken (RFC 3339, UTC)."),
     **{
-        name: _column(_TYPES[kind] | None, "A field of the readings: docs/formats.md.")
+        name: column(_TYPES[kind] | None, "A field of the readings: docs/formats.md.")
         for name, kind in _RAW_FIELDS.items()
     },
 })  # fmt: skip
 LEDGER = Table("Ledger", "What each ingest received, and what became of it, since its buffer was made.", {
-    "ingest": _column(str, "The ingest's name."),
-    "reported": _column(str, "When it said so (RFC 3339)."),
-    "messages_received": _column(int, "Messages that the broker delivered."),
-    "readings_accepted": _column(int, "Readings that were taken."),
-    "readings_stored": _column(int, "Of them, those that the store has."),
-    "readings_pending": _column(int, "Of them, those that wait for the store."),
-    "balanced": _column(bool, "Whether everything received is accounted for."),
-    "connected": _column(bool, "Whether it is connected to its broker."),
+    "ingest": column(str, "The ingest's name."),
+    "reported": column(str, "When it said so (RFC 3339)."),
+    "messages_received": column(int, "Messages that the broker delivered."),
+    "readings_accepted": column(int, "Readings that were taken."),
+    "readings_stored": column(int, "Of them, those that the store has."),
+    "readings_pending": column(int, "Of them, those that wait for the store."),
+    "balanced": column(bool, "Whether everything received is accounted for."),
+    "connected": column(bool, "Whether it is connected to its broker."),
 })  # fmt: skip
 CHANGES = Table("Change", "Figures of past days that came out differently later, in the order in which they changed.", {
     "hub": _HUB,
-    "date": _column(date, "The local day."),
-    "figure": _column(str, "Which figure."),
-    "before": _column(float | str | None, "What it was."),
-    "after": _column(float | str | None, "What it is."),
-    "changed": _column(str, "When it changed (RFC 3339)."),
-    "revision": _column(int, "Which revision of the day brought it."),
+    "date": column(date, "The local day."),
+    "figure": column(str, "Which figure."),
+    "before": column(float | str | None, "What it was."),
+    "after": column(float | str | None, "What it is."),
+    "changed": column(str, "When it changed (RFC 3339)."),
+    "revision": column(int, "Which revision of the day brought it."),
 })  # fmt: skip
 QUARANTINE = Table("Refusals", "How many refused messages wait at each ingest, by reason.", {
-    "ingest": _column(str, "The ingest's name."),
-    "reason": _column(str, "Why they were refused."),
-    "waiting": _column(int, "How many wait."),
-    "reported": _column(str, "When the ingest said so (RFC 3339)."),
+    "ingest": column(str, "The ingest's name."),
+    "reason": column(str, "Why they were refused."),
+    "waiting": column(int, "How many wait."),
+    "reported": column(str, "When the ingest said so (RFC 3339)."),
 })  # fmt: skip
 
 

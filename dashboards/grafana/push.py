@@ -120,7 +120,7 @@ def _dashboard(dashboard: Json) -> Part:
     return Part(name, path, {"dashboard": dashboard, "meta": _IN_FOLDER}, body, request, request)
 
 
-def _rule_group(name: str, rules: Iterable[alerts.Rule]) -> Part:
+def _rule_group(name: str, rules: Iterable[alerts.Question]) -> Part:
     path = f"v1/provisioning/folder/{FOLDER_UID}/rule-groups/{name}"
     place = {"folderUID": FOLDER_UID, "ruleGroup": name, "orgID": 1}
     group = {"title": name, **_IN_FOLDER, "interval": 60, "rules": [rule.as_dict() | place for rule in rules]}

@@ -34,6 +34,7 @@ from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.reports.desk import ReportDesk, ReportFolders
 from dashboards.web import assets, charts, pages, tables, views
+from dashboards.web.alerts_page import add_alerts_page
 from dashboards.web.beside import Beside
 from dashboards.web.heads import HeadAnswers
 from dashboards.web.health_page import add_health_page
@@ -110,6 +111,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_health_page(app, source, open_store, estate, clock_ns)
+    add_alerts_page(app, source, open_store, estate, clock_ns)
     add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))

@@ -194,6 +194,8 @@ def _pipeline(now_ns: int) -> Iterator[str]:
         pending = 500 if 1000 < done < 1200 else 0
         fields = {
             "messages_received": done * 10,
+            "sessions_lost": int(step < 60),
+            "disk_free_bytes": 5 * 1024**3,
             "messages_accepted": done * 10 - done // 5,
             "messages_refused": done // 5,
             "readings_accepted": done * 30,

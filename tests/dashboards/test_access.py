@@ -104,7 +104,7 @@ def test_from_elsewhere_nobody_sees_a_figure_without_an_account(
 
 def paths(board: FastAPI) -> list[str]:
     """Every address of the board, with a hub and a file that are there."""
-    found = {route.path for route in board.routes if isinstance(route, APIRoute)}
+    found = {route.path for route in board.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
     assert len(found) > 12
     return [
         path.replace("{hub_id}", "armley").replace("{name}", "board.css").replace("{chart_file}", "entries.csv")

@@ -30,7 +30,7 @@ Browse = Callable[..., TestClient]
 TABLES = (
     "hubs", "sensors", "usage/daily", "usage/hourly", "usage/periods?from=2026-10-21&to=2026-11-20",
     "readings?hub=armley&kind=footfall", "ledger",
-    "changes", "quarantine",
+    "changes", "quarantine", "alerts",
 )  # fmt: skip
 
 
@@ -48,6 +48,7 @@ def told(known: Filled) -> Filled:
         encode("pipeline_status", {"ingest": "i"}, ledger, now_ns),
         encode("quarantine_status", {"ingest": "i", "reason": "bad_schema"}, {"waiting": 3}, now_ns),
         encode("usage_changes", {"hub": "armley", "figure": "entries"}, change, yesterday_ns + 2),
+        encode("alerts", {"hub": "armley", "rule": "battery", "subject": "air-1"}, {"value": 9.0}, yesterday_ns),
         *(
             encode("usage_hourly", {"hub": "armley"}, {"entries": n}, yesterday_ns + n * 3600 * 10**9)
             for n in range(24)

@@ -89,11 +89,14 @@ OTHER_COMMANDS = {
     ),
     "open-data",  # writes files, whose every row says how it came about
     "rehearse",  # of people who are made up, beside the truth
+    *(f"alerts {name}" for name in ("list", "ack", "snooze", "resolve", "test")),
     *("users add", "users list", "users remove", "users token"),
 }
 REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}
 """Their figures are those of `hubpulse report`."""
 OTHER_ROUTES = {"/reports", "/reports/file", "/reports/made/{name}"} | {
+    "/alerts",
+    "/alerts/{alert_id}",
     "/static/{name}",
     "/health.csv",
     "/healthz",
@@ -105,7 +108,17 @@ PAGES = ("/", "/health", *(f"/hubs/{name}" for name in HUBS))
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"
-    for name in ("hubs", "sensors", "usage/daily", "usage/hourly", "readings", "ledger", "changes", "quarantine")
+    for name in (
+        "hubs",
+        "sensors",
+        "usage/daily",
+        "usage/hourly",
+        "readings",
+        "ledger",
+        "changes",
+        "quarantine",
+        "alerts",
+    )
 }
 
 

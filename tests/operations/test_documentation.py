@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dashboards.alerts.rules import RULES
 from dashboards.grafana.alerts import GROUPS
 from tests.project_files import project_files
 from tests.real_parts import REPOSITORY
@@ -38,7 +39,9 @@ def test_every_warning_and_error_has_its_row() -> None:
 
 
 def test_every_alert_has_its_row() -> None:
-    assert {rule.name for rules in GROUPS.values() for rule in rules} - NAMED == set()
+    assert {
+        rule.name for rule in [*RULES.values(), *(q.rule for group in GROUPS.values() for q in group)]
+    } - NAMED == set()
 
 
 @pytest.mark.parametrize("part", ["data folder", "broker", "writer", "buffer", "store", "jobs", "stalled"])

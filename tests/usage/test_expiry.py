@@ -53,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def jobs_on(path: Path, known: Estate | None = None, **retention: int) -> Jobs:
-    return Jobs(lambda: SqliteStore(path), lambda: known or estate(), lambda: NOW_NS, **retention)
+    return Jobs(lambda: SqliteStore(path), lambda: known or estate(), lambda: NOW_NS, **retention)  # type: ignore[arg-type] # of an estate's days
 
 
 def times(store: Store, measurement: str) -> list[int]:

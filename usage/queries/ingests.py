@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
 from stores import Store
+from stores.protocol import Number
 
 _STATUS, _QUARANTINE = "pipeline_status", "quarantine_status"
 _TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
@@ -28,6 +29,12 @@ class IngestState:
     """How long the oldest reading has waited for the store, in seconds; 0 where none waits."""
     silent: bool
     """Whether its last report is more than five minutes old."""
+    refused: int = 0
+    """How many messages it has refused, less those that were redriven."""
+    sessions_lost: int | None = None
+    """How often the broker lost its session; None where it does not say so."""
+    disk_free_bytes: int | None = None
+    """What is free where its buffer is; None where it does not say so."""
 
     @property
     def waiting_since_ns(self) -> int:
@@ -49,7 +56,14 @@ def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
             connected=bool(chunk.columns["connected"][0]),
             waiting_s=float(chunk.columns["buffer_oldest_s"][0] or 0),
             silent=now_ns - reported_ns > _FRESH_NS,
+            refused=int(chunk.columns["messages_refused"][0] or 0),
+            sessions_lost=_whole(chunk.columns["sessions_lost"][0]),
+            disk_free_bytes=_whole(chunk.columns["disk_free_bytes"][0]),
         )
+
+
+def _whole(value: Number | None) -> int | None:
+    return None if value is None else int(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
 from schemas import KINDS, Estate, HubpulseError, Kind
-from schemas.localtime import NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
+from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
 from stores import SeriesChunk, Store
 from usage.attention.doubts import DOUBT_DAYS_MAX, Doubt
 from usage.attention.rows import read_doubts, read_silences, silences_span
@@ -140,6 +140,10 @@ class Queries:
     def ingests(self) -> list[IngestState]:
         """Every ingest that wrote to the store lately, as it last reported."""
         return list(ingest_states(self._store, self._now_ns))
+
+    def ingests_before(self, age_s: int) -> list[IngestState]:
+        """Every ingest as it was so many seconds ago, those that reported in the week before."""
+        return list(ingest_states(self._store, self._now_ns - age_s * NS_A_SECOND))
 
     def refusals(self) -> list[Waiting]:
         """How many refused messages wait at each of them, by reason."""

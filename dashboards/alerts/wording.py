@@ -1,0 +1,65 @@
+"""Alerts in words: in notices, on the page, on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from dashboards.alerts import rules
+from dashboards.alerts.history import Alert, Key
+from schemas import Estate
+from schemas.localtime import from_ns
+from schemas.texts import _, ngettext
+
+_SUBJECTS_MAX = 5
+_SHARES = (rules.QUARANTINE.name, rules.DOUBT.name)
+_GIB = 1024**3
+
+
+def names_of(estate: Estate) -> Mapping[str, str]:
+    """What people call each hub."""
+    return {hub.id: hub.name or hub.id for hub in estate.hubs}
+
+
+def sentence(names: Mapping[str, str], *alerts: Alert) -> str:
+    """What is wrong, of alerts of one rule and hub."""
+    return alerts[0].rule.says(where(names, [alert.key for alert in alerts]))
+
+
+def where(names: Mapping[str, str], keys: Sequence[Key]) -> str:
+    """Where things of one hub are: `door-1, door-2 at Armley`."""
+    hub = names.get(keys[0].hub, keys[0].hub)
+    subjects = [key.subject for key in keys if key.subject]
+    shown = ", ".join(subjects[:_SUBJECTS_MAX])
+    if len(subjects) > _SUBJECTS_MAX:
+        more = len(subjects) - _SUBJECTS_MAX
+        shown = ngettext("{shown} and {more} more", "{shown} and {more} more", more).format(shown=shown, more=more)
+    return _("{subject} at {hub}").format(subject=shown, hub=hub) if shown and hub else shown or hub
+
+
+def value(alert: Alert) -> str:
+    """The figure of an alert as it was raised, where it says something: `12 %`, `0.8 GiB free`."""
+    given, rule = alert.value, alert.rule
+    if given is None:
+        return ""
+    if rule is rules.BATTERY:
+        return _("{level:.0f} %").format(level=given)
+    if rule.name in _SHARES:
+        return _("{share:+.0f} %").format(share=given * 100) if rule is rules.DOUBT else f"{given * 100:.0f} %"
+    if rule is rules.DISK:
+        return _("{free:.1f} GiB free").format(free=given / _GIB)
+    if rule is rules.BUFFER:
+        return _("{minutes:.0f} minutes").format(minutes=given / 60)
+    return ""
+
+
+def moment(time_ns: int, zone: tzinfo) -> str:
+    """`Tue 3 Nov 14:05` of an instant in UTC nanoseconds."""
+    local: datetime = from_ns(time_ns).astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
+
+
+def zone_of(estate: Estate, key: Key) -> ZoneInfo:
+    """The time zone that an alert's times are told in."""
+    return estate.zone_of(key.hub)
