@@ -17,6 +17,7 @@ from ingest.quarantine import QuarantineError
 from schemas import Reason, Refusal
 from schemas.localtime import NS_A_SECOND
 from schemas.printable import printable
+from schemas.refusal_advice import REFUSAL_ADVICE
 
 _AGAIN_SHOWN = 10
 
@@ -56,6 +57,8 @@ def list_refusals(
             escape(printable(refusal.detail)),
         )
     out.console.print(table, markup=False)
+    for name in dict.fromkeys(refusal.reason for refusal in refusals):
+        out.print(f"{name}: {REFUSAL_ADVICE[name]}")
     total = ", ".join(f"{count} {name}" for name, count in counts.items())
     out.print(f"In all: {total}. One whole: hubpulse quarantine show ID")
 

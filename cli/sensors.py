@@ -28,6 +28,7 @@ from schemas import HubpulseError, Settings
 if TYPE_CHECKING:
     from usage.queries import SensorState
     from usage.radio import Frames
+    from usage.sensor_conditions import SensorCondition
 
 _SHOWN_MAX = 5
 _PAUSE_S = 0.01
@@ -55,16 +56,20 @@ def list_sensors(
     Only LoRaWAN devices number their frames; without two numbers to compare the loss is empty, since it is not known.
     """
     from usage import Queries
+    from usage.sensor_conditions import sensor_conditions
 
     settings = load_settings(data=data, estate=estate)
+    known = estate_of(settings)
     with closing(store_of(settings)) as store:
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        queries = Queries(store, known, now_ns=time.time_ns())
         hubs = queries.hubs(hub)
         frames = queries.frames(day.date() if day else None, hub=hub)
+        states = [state for name in hubs for state in queries.sensors.get(name, ())]
+        found = sensor_conditions(known, states, queries.stored_silences())
+        conditions = {(each.state.hub, each.state.sensor): each for each in found}
         rows = [
-            _state_row(state, frames.get((state.hub, state.sensor)))
-            for name in hubs
-            for state in queries.sensors.get(name, ())
+            _condition_row(conditions[state.hub, state.sensor], frames.get((state.hub, state.sensor)))
+            for state in states
         ]
     if as_json:
         print(json.dumps(rows, indent=2))
@@ -82,6 +87,8 @@ def list_sensors(
         table.add_row(*(escape(cell) for cell in _cells(row)))
     # Who reads it line by line, as grep does, gets a sensor a line.
     out.console.print(table, markup=False, width=None if out.console.is_terminal else _LINE_CHARS)
+    for state, advice in {row["state"]: row["advice"] for row in rows if row["state"] != "well"}.items():
+        out.print(f"{state}: {advice}")
 
 
 def _state_row(state: SensorState, frames: Frames | None) -> dict[str, Any]:
@@ -101,6 +108,11 @@ def _state_row(state: SensorState, frames: Frames | None) -> dict[str, Any]:
         "frames_lost": known.lost if known else None,
         "lost_share": known.lost_share if known else None,
     }
+
+
+def _condition_row(each: SensorCondition, frames: Frames | None) -> dict[str, Any]:
+    told = {"state": each.condition.value, "model": each.model, "advice": each.advice}
+    return _state_row(each.state, frames) | told
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

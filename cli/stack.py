@@ -19,6 +19,7 @@ from dashboards.alerts.addresses import addresses_of
 from dashboards.alerts.keeper import AlertKeeper
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
+from dashboards.operations.set_aside import pending, refused
 from dashboards.reports.desk import ReportFolders
 from dashboards.reports.job import report_work
 from dashboards.web.audit_page import audit_routes
@@ -68,6 +69,8 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
         told=Told(
             lambda: [*map(str, salvages(settings.data_dir)), *losses_of(settings.data_dir, now_ns=time.time_ns())],
             lambda: held_back_in(settings.data_dir, now_ns=time.time_ns()),
+            lambda: pending(settings),
+            lambda: refused(settings, time.time_ns()),
         ),
         health=ServiceHealth([store_part(settings)] if parts is None else parts),
         accounts=Accounts(

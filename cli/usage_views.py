@@ -206,7 +206,10 @@ def change_as_text(day: date, change: Change) -> str:
 
 def _change(change: Change) -> str:
     when = f"{from_ns(change.changed_ns):%Y-%m-%d %H:%M} UTC"
-    before, after = _shown(change.before), _shown(change.after)
+    words = USAGE_MEASURES[change.figure]
+    before, after = (
+        str(words.named(v)) if words.words and v is not None else _shown(v) for v in (change.before, change.after)
+    )
     return f"{change.figure} {before} -> {after} (revision {change.revision}, {when})"
 
 

@@ -40,7 +40,9 @@ from dashboards.web.heads import HeadAnswers
 from dashboards.web.health_page import add_health_page
 from dashboards.web.hub_page import add_hub_page
 from dashboards.web.login import add_login
+from dashboards.web.quality_page import add_quality_page
 from dashboards.web.reports_page import add_reports_page
+from dashboards.web.sensors_page import add_sensors_page
 from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
 from schemas import Estate
@@ -108,6 +110,8 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
     _add_pages(app, source)
+    add_sensors_page(app, source, estate)
+    add_quality_page(app, source, open_store, estate, clock_ns)
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_health_page(app, source, open_store, estate, clock_ns)

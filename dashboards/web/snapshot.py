@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from dashboards.operations.set_aside import Refused
 from dashboards.web.beside import BesideSource
 from dashboards.web.days import Day, EstateDay, add_up
+from ingest.onboarding import PendingDevice
 from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from stores.protocol import Store, StoreError
@@ -107,10 +109,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told beside the figures: what damaged files and the broker lost, and which hubs are held back."""
+    """What is told beside the figures: what files and the broker lost, which hubs are held back, what is set aside.
+
+    `pending` and `refused` are None where ingest has its data folder on another host.
+    """
 
     missing: Callable[[], Sequence[str]] = tuple
     held_back: Callable[[], Sequence[str]] = tuple
+    pending: Callable[[], Sequence[PendingDevice] | None] = lambda: None
+    refused: Callable[[], Refused | None] = lambda: None
 
 
 class SnapshotSource:
@@ -130,7 +137,7 @@ class SnapshotSource:
     ) -> None:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
         self.beside = BesideSource(open_store, estate, clock_ns)
-        self._told = told
+        self.told = told
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()
         self._taken_ns: int | None = None
@@ -151,7 +158,7 @@ class SnapshotSource:
         try:
             with closing(self._open_store()) as store:
                 found = take(store, self._estate(), now_ns)
-                return replace(found, missing=tuple(self._told.missing()), held_back=tuple(self._told.held_back()))
+                return replace(found, missing=tuple(self.told.missing()), held_back=tuple(self.told.held_back()))
         except StoreError as error:
             return error
 

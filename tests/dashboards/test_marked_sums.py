@@ -94,7 +94,7 @@ OTHER_COMMANDS = {
 }
 REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}
 """Their figures are those of `hubpulse report`."""
-OTHER_ROUTES = {"/reports", "/reports/file", "/reports/made/{name}"} | {
+OTHER_ROUTES = {"/sensors/file", "/reports", "/reports/file", "/reports/made/{name}"} | {
     "/alerts",
     "/alerts/{alert_id}",
     "/static/{name}",
@@ -104,7 +104,7 @@ OTHER_ROUTES = {"/reports", "/reports/file", "/reports/made/{name}"} | {
     "/login",
     "/logout",
 }
-PAGES = ("/", "/health", *(f"/hubs/{name}" for name in HUBS))
+PAGES = ("/", "/sensors", "/quality", "/quality?period=2026-10", "/health", *(f"/hubs/{name}" for name in HUBS))
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"
@@ -197,7 +197,7 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     known = Estate.model_validate(ESTATE)
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
-    walked = {"/", "/health", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"}
+    walked = {"/", "/health", "/sensors", "/quality", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"}
     assert routes == OTHER_ROUTES | walked | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
     browser = browser_of(board)
     seen = 0

@@ -1,0 +1,137 @@
+"""The page of data quality: the ledger, how complete each day is, what was refused and what changed later.
+
+GET /quality?period=2026-10&measure=people|wifi|air
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse
+
+from dashboards.access.accounts import Role
+from dashboards.access.gate import Visitor, visitor_of
+from dashboards.web import pages, ranges, wording
+from dashboards.web.snapshot import SnapshotSource
+from schemas import MEASURES, Estate, Reason
+from schemas.measures import PeopleState
+from schemas.refusal_advice import REFUSAL_ADVICE
+from schemas.texts import N_, _
+from stores.protocol import Store
+from usage import Queries
+from usage.calendar import dates
+from usage.day_quality import HubDays, Measured, by_hub
+from usage.journal import Change
+from usage.queries import DateRange
+
+PATH = "/quality"
+_DAYS_SHOWN_MAX = 31
+"""A longer range shows each hub's numbers of days alone."""
+_CHANGES_SHOWN_MAX = 100
+_MEASURED = {Measured.PEOPLE: N_("People"), Measured.WIFI: N_("Wi-Fi"), Measured.AIR: N_("Air")}
+STATES = {
+    PeopleState.COUNTED: N_("whole"),
+    PeopleState.PARTIAL: N_("in part"),
+    PeopleState.NONE: N_("none"),
+    PeopleState.CLOSED: N_("closed"),
+}
+
+
+def add_quality_page(
+    app: FastAPI,
+    source: SnapshotSource,
+    open_store: Callable[[], Store],
+    estate: Callable[[], Estate],
+    clock_ns: Callable[[], int],
+) -> None:
+    """Add the page."""
+
+    @app.get(PATH, response_class=HTMLResponse, include_in_schema=False)
+    def quality_page(
+        request: Request, measured: Annotated[Measured, Query(alias="measure")] = Measured.PEOPLE
+    ) -> HTMLResponse:
+        visitor = visitor_of(request)
+        snapshot = source.get().of(visitor.hubs)
+        today = snapshot.now.date()
+        days = ranges.asked_range(request.query_params, today, _fortnight(today))
+        last = min(days.last, today)
+        with closing(open_store()) as store:
+            queries = Queries(store, estate(), now_ns=clock_ns())
+            found = by_hub(day for day in queries.stored_daily(days.first, last) if visitor.sees(day.hub))
+            changes = [each for each in queries.changes(days.first, last) if visitor.sees(each[1].hub)]
+            waiting: Counter[str] = Counter()
+            for each in queries.refusals() if visitor.hubs is None else ():
+                waiting[each.reason] += each.waiting
+        shown = list(dates(days.first, last))
+        names = {hub.state.id: hub.state.name or hub.state.id for hub in snapshot.hubs}
+        return pages.page(
+            request,
+            "quality.html",
+            snapshot=snapshot,
+            names=names,
+            range=ranges.label(days, today),
+            steps=ranges.Steps.of(days, today),
+            query_of=ranges.query_of,
+            first=days.first,
+            last=last,
+            measures=_MEASURED,
+            measured=measured,
+            states=STATES,
+            hubs=[(hub, names[hub], found.get(hub, HubDays(hub, {})).counts(measured)) for hub in names],
+            days=[(f"{day.day}", wording.day(day, today)) for day in shown] if len(shown) <= _DAYS_SHOWN_MAX else [],
+            cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in names},
+            all_hubs=visitor.hubs is None,
+            waiting=[
+                (reason, REFUSAL_ADVICE[Reason(reason)], count) for reason, count in waiting.most_common() if count
+            ],
+            refused=source.told.refused() if visitor.hubs is None else None,
+            may_see_examples=_may_see_examples(visitor),
+            changes=[_change(day, change, names, today) for day, change in reversed(changes[-_CHANGES_SHOWN_MAX:])],
+            changed=len(changes),
+        )
+
+
+def _may_see_examples(visitor: Visitor) -> bool:
+    """A refused message is what somebody's device sent, whatever that was."""
+    return visitor.hubs is None and visitor.role is not Role.VIEWER
+
+
+def _fortnight(today: date) -> DateRange:
+    return DateRange.parse(f"{today - timedelta(days=13)}..{today}")
+
+
+def _cell(hub: HubDays | None, day: date, measured: Measured) -> tuple[str, str]:
+    """A day as the calendar shows it: its state as a class of the style sheet, and in words."""
+    state = None if hub is None else hub.state(day, measured)
+    if hub is None or state is None:
+        return "closed", wording.NO_FIGURE
+    match state:
+        case PeopleState.COUNTED:
+            return "counted", _(STATES[state])
+        case PeopleState.PARTIAL:
+            return "partial", wording.percent(hub.share(day, measured))
+        case PeopleState.NONE:
+            return "silent", _(STATES[state])
+        case PeopleState.CLOSED:
+            return "closed", _(STATES[state])
+
+
+def _change(day: date, change: Change, names: dict[str, str], today: date) -> tuple[str, str, str, str, str, str]:
+    measure = MEASURES[change.figure]
+    before, after = (
+        _(str(measure.named(value))) if measure.words and value is not None else wording.measure(value, change.figure)
+        for value in (change.before, change.after)
+    )
+    return (
+        names.get(change.hub, change.hub),
+        wording.day(day, today),
+        _(measure.label),
+        before,
+        after,
+        str(change.revision),
+    )

@@ -1,0 +1,136 @@
+"""The pages of sensors and of data quality: what they say is what is stored, for those who may see it."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from dashboards.access.accounts import Accounts, Role
+from dashboards.operations.set_aside import Refused, pending, refused
+from dashboards.web.board import create_board
+from dashboards.web.snapshot import Told
+from schemas import Reason, Refusal, Settings
+from schemas.localtime import midnight_ns, to_ns
+from schemas.measures import PeopleState
+from schemas.refusal_advice import REFUSAL_ADVICE
+from stores.lines import encode
+from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line
+from tests.dashboards.here import browser_of
+from tests.dashboards.test_pages import text_of
+from usage import Queries
+from usage.sensor_conditions import ADVICE, Condition, sensor_conditions
+
+PASSWORD = "correct horse battery"
+ORIGIN = "http://board"
+SECRET = "hubs/armley/secret-topic"
+
+
+@pytest.fixture
+def board(known: Filled, tmp_path: Path) -> FastAPI:
+    accounts = Accounts(tmp_path / "accounts")
+    accounts.add("arthur", PASSWORD, Role.VIEWER, ["armley"])
+    accounts.add("vera", PASSWORD, Role.VIEWER)
+    accounts.add("mia", PASSWORD, Role.MANAGER)
+    known.put(
+        encode("quarantine_status", {"ingest": "main", "reason": "unknown_hub"}, {"waiting": 7}, to_ns(NOW)),
+        encode("device", {"hub": "otley", "sensor": "air-1"}, {"battery_pct": 9.0, "rssi_dbm": -101.0}, to_ns(NOW)),
+        encode("device", {"hub": "armley", "sensor": "stray"}, {"battery_pct": 90.0}, to_ns(NOW)),
+    )
+    example = Refusal(
+        id=1, received_at=datetime.now(UTC), topic=SECRET, payload=b"{}", reason=Reason.UNKNOWN_HUB, detail="no hub"
+    )
+    told = Told(refused=lambda: Refused({"unknown_hub": example}, {"unknown_hub": 3}), pending=list)
+    return create_board(
+        open_store=known.open, estate=lambda: ESTATE, clock_ns=lambda: to_ns(NOW), accounts=accounts, told=told
+    )
+
+
+def sign_in(board: FastAPI, name: str) -> TestClient:
+    visitor = TestClient(board, base_url=ORIGIN, client=("192.0.2.7", 50000), follow_redirects=False)
+    visitor.post("/login", data={"name": name, "password": PASSWORD}, headers={"Origin": ORIGIN})
+    return visitor
+
+
+def rows_of(client: TestClient, query: str = "") -> list[list[str]]:
+    lines = list(csv.reader(io.StringIO(client.get(f"/sensors/file?format=csv{query}").text)))
+    return lines[lines.index([]) + 2 :]
+
+
+def test_sensors_stand_in_the_order_of_visits_and_agree_with_the_queries(board: FastAPI, known: Filled) -> None:
+    browser = browser_of(board)
+    store = known.open()
+    queries = Queries(store, ESTATE, now_ns=to_ns(NOW))
+    states = [state for of_hub in queries.sensors.values() for state in of_hub]
+    expected = sensor_conditions(ESTATE, states, queries.stored_silences())
+    store.close()
+    assert [(row[0], row[1]) for row in rows_of(browser)] == [(e.state.hub, e.state.sensor) for e in expected]
+    assert (expected[0].state.sensor, expected[0].condition) == ("air-1", Condition.BATTERY)
+    assert {e.state.sensor for e in expected if e.condition is Condition.NEW} == {"stray"}
+    page = text_of(browser.get("/sensors").text)
+    assert ADVICE[Condition.BATTERY] in page
+    assert ADVICE[Condition.SILENT] not in page
+    assert [row[:2] for row in rows_of(browser, "&state=battery")] == [["otley", "air-1"]]
+    assert {row[0] for row in rows_of(browser, "&hub=armley")} == {"armley"}
+    assert rows_of(browser, "&sort=signal")[0][1] == "air-1"
+    assert browser.get("/sensors?state=odd").status_code == 400
+    assert browser.get("/sensors?hub=nowhere").status_code == 404
+
+
+def test_a_sensor_that_never_sent_is_silent(browse: Callable[..., TestClient], filled: Filled) -> None:
+    page = text_of(browse(filled).get("/sensors").text)
+    assert ADVICE[Condition.SILENT] in page
+    assert "another host" in page
+    assert browse(filled).get("/quality").status_code == 200
+
+
+def test_who_sees_one_hub_sees_nothing_of_the_others(board: FastAPI) -> None:
+    arthur = sign_in(board, "arthur")
+    for path in ("/sensors", "/quality", "/sensors/file?format=csv"):
+        text = arthur.get(path).text.lower()
+        assert "armley" in text
+        assert "otley" not in text
+        assert "unknown_hub" not in text
+    assert arthur.get("/sensors?hub=otley").status_code == 404
+
+
+def test_an_example_of_a_refusal_is_for_managers(board: FastAPI) -> None:
+    for name, sees in (("vera", False), ("mia", True)):
+        page = sign_in(board, name).get("/quality").text
+        assert REFUSAL_ADVICE[Reason.UNKNOWN_HUB] in text_of(page)
+        assert (SECRET in page) is sees
+
+
+def test_every_reason_has_its_advice() -> None:
+    assert REFUSAL_ADVICE.keys() == set(Reason)
+
+
+def test_the_calendar_says_what_each_day_is_worth(board: FastAPI, known: Filled) -> None:
+    day = TODAY - timedelta(days=2)
+    known.put(
+        day_line("armley", day, 80, people_state=int(PeopleState.PARTIAL), footfall_completeness=0.62),
+        encode(
+            "usage_changes",
+            {"hub": "armley", "figure": "people_state"},
+            {"before": 2.0, "after": 1.0, "revision": 2, "changed_ns": to_ns(NOW)},
+            midnight_ns(day, LONDON) + 2,
+        ),
+    )
+    answer = browser_of(board).get(f"/quality?from={day}&to={day}").text
+    assert "62\u00a0%" in answer
+    page = text_of(answer)
+    assert "counted partial" in " ".join(page.split())
+    assert "2 -> 1" not in page
+    year = browser_of(board).get("/quality?period=2026").text
+    assert "31 days or fewer" in text_of(year)
+    assert browser_of(board).get("/quality?period=1").status_code == 400
+
+
+def test_a_folder_without_an_ingest_says_nothing(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    assert pending(settings) is None
+    assert refused(settings, to_ns(NOW)) is None
