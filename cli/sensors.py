@@ -87,8 +87,9 @@ def list_sensors(
         table.add_row(*(escape(cell) for cell in _cells(row)))
     # Who reads it line by line, as grep does, gets a sensor a line.
     out.console.print(table, markup=False, width=None if out.console.is_terminal else _LINE_CHARS)
-    for state, advice in {row["state"]: row["advice"] for row in rows if row["state"] != "well"}.items():
-        out.print(f"{state}: {advice}")
+    if out.console.is_terminal:
+        for state, advice in {row["state"]: row["advice"] for row in rows if row["state"] != "well"}.items():
+            out.print(f"{state}: {advice}")
 
 
 def _state_row(state: SensorState, frames: Frames | None) -> dict[str, Any]:
