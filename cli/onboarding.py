@@ -12,18 +12,14 @@ import typer
 
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, new_app, out
 from cli.replay import HostOption, PortOption
-from schemas import HubpulseError
 
 if TYPE_CHECKING:
     from ingest.onboarding import PendingDevice
     from ingest.redrive import Redriven
-    from schemas import Estate, Settings
+    from schemas import Settings
     from sensors.estate_edit import NewSensor
 
 app = new_app()
-
-_RELOADED_AFTER_S = 8.0
-"""By then a running ingest has the edited file in force: it looks every two seconds, and twice."""
 
 _SHOWN_CHARS, _SAMPLE_CHARS, _MODELS_SHOWN = 60, 100, 6
 
@@ -84,27 +80,15 @@ def adopt(
     Comments, order and spacing of the file stay as they are. A running ingest takes the file within seconds; days that
     the readings belong to are computed again.
     """
-    from ingest.onboarding import pending_devices
-    from schemas.devices import device_key
-    from sensors.estate_edit import NewSensor, add_sensors
+    from ingest.adopting import redrive_until_in_force, sensor_of, waiting_device
+    from sensors.estate_edit import add_sensors
 
     settings = load_settings(data=data, estate=estate)
-    waiting = [found for found in pending_devices(settings) if device_key(found.device) == device_key(device)]
-    if not waiting:
-        raise HubpulseError(f"nothing of device {device!r} waits: `hubpulse sensors pending` lists those that do")
-    found = waiting[0]
-    path, before = _estate_file(settings), estate_of(settings)
-    taken = {known.id for known_hub in before.hubs if known_hub.id == hub for known in known_hub.sensors}
-    values = {
-        "id": sensor or _free_id(found, taken),
-        "device": found.device,
-        "model": model or _only_model(found),
-        "zone": zone,
-        "every": every,
-    }
-    new = NewSensor(hub, {name: value for name, value in values.items() if value})
+    found = waiting_device(settings, device)
+    path = _estate_file(settings)
+    new = sensor_of(found, estate_of(settings), hub, sensor=sensor, model=model, zone=zone, every=every)
     edited = add_sensors(path, [new])
-    results = _redrive_until_in_force(settings, edited, [found.device])
+    results = redrive_until_in_force(settings, edited, [found.device], clock_ns=time.time_ns, wait=time.sleep)
     _report([new], results, path, as_json=as_json)
 
 
@@ -117,6 +101,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Add the devices of a spreadsheet to the estate file: all of them, or none where a line is wrong."""
+    from ingest.adopting import redrive_until_in_force
     from sensors.device_sheet import read_sheet
     from sensors.estate_edit import add_sensors
 
@@ -134,7 +119,7 @@ def import_(
         return
     edited = add_sensors(path, sheet.sensors)
     devices = [str(new.values["device"]) for new in sheet.sensors if "device" in new.values]
-    results = _redrive_until_in_force(settings, edited, devices)
+    results = redrive_until_in_force(settings, edited, devices, clock_ns=time.time_ns, wait=time.sleep)
     _report(sheet.sensors, results, path, as_json=as_json)
 
 
@@ -142,47 +127,6 @@ def _estate_file(settings: Settings) -> Path:
     from schemas.settings import ESTATE_FILE
 
     return settings.estate or ESTATE_FILE
-
-
-def _only_model(device: PendingDevice) -> str:
-    if len(device.models) > 1:
-        names = ", ".join(device.models[:_MODELS_SHOWN])
-        raise HubpulseError(f"device {device.device} may be {names}: say which by --model, as its label has it")
-    return device.models[0] if device.models else ""
-
-
-def _free_id(device: PendingDevice, taken: set[str]) -> str:
-    """An id that says what the device measures, and which one it is."""
-    from schemas.kinds import Kind
-
-    what = "door" if Kind.FOOTFALL in device.kinds else "wifi" if Kind.WIFI in device.kinds else "air"
-    tail = "".join(sign for sign in device.device.lower() if sign.isascii() and sign.isalnum())[-4:] or "1"
-    names = (f"{what}-{tail}{more}" for more in ("", *(f"-{number}" for number in range(2, 1000))))
-    return next(name for name in names if name not in taken)
-
-
-def _redrive_until_in_force(settings: Settings, estate: Estate, devices: list[str]) -> list[Redriven]:
-    """Send again what waits for devices, also what comes before a running ingest has the edited file in force."""
-    from ingest.buffer_file import FILE_NAME
-    from ingest.data_lock import data_lock
-    from ingest.redrive import redrive
-
-    if not (settings.data_dir / FILE_NAME).exists():
-        return []
-
-    def once() -> list[Redriven]:
-        return [
-            result for device in devices for result in redrive(settings, estate, clock_ns=time.time_ns, device=device)
-        ]
-
-    results = once()
-    try:
-        with data_lock(settings.data_dir):
-            return results
-    except HubpulseError:
-        time.sleep(_RELOADED_AFTER_S)
-    again = {result.id for result in results if result.refused_again}
-    return results + [result for result in once() if result.id not in again]
 
 
 def _report(sensors: list[NewSensor], results: list[Redriven], path: Path, *, as_json: bool) -> None:

@@ -15,8 +15,10 @@ import structlog
 from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
 from dashboards.access.accounts import Accounts
+from dashboards.access.oidc import OidcSignIn
 from dashboards.alerts.addresses import addresses_of
 from dashboards.alerts.keeper import AlertKeeper
+from dashboards.edits.writer import EditWriter
 from dashboards.operations.health import Part, ServiceHealth
 from dashboards.operations.parts import BoardPart, IngestPart, JobsPart, StorePart
 from dashboards.operations.set_aside import pending, refused
@@ -24,7 +26,10 @@ from dashboards.reports.desk import ReportFolders
 from dashboards.reports.job import report_work
 from dashboards.web.audit_page import audit_routes
 from dashboards.web.board import create_board
+from dashboards.web.edit_page import Editing, add_edit_page
+from dashboards.web.proxied import BehindProxy
 from dashboards.web.server import BoardServer
+from dashboards.web.share_page import add_share_page
 from dashboards.web.snapshot import Told
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.broker_losses import losses_of
@@ -76,11 +81,27 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
         accounts=Accounts(
             settings.data_dir,
             admin_password=admin.get_secret_value() if (admin := settings.board.admin_password) else None,
+            provider=_provider(settings),
         ),
         reports=ReportFolders(settings.data_dir, settings.audits_folder),
     )
     app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
+    add_edit_page(app, Editing(settings, lambda: open_store(settings), time.time_ns))
+    add_share_page(app, settings.audits_folder, time.time)
+    app.add_middleware(BehindProxy, trusted=settings.board.trusted_proxies)
     return BoardServer(app, host=settings.board.host, port=settings.board.port)
+
+
+def _provider(settings: Settings) -> OidcSignIn | None:
+    if settings.oidc.issuer is None:
+        return None
+    secret = settings.oidc.client_secret
+    return OidcSignIn(
+        settings.oidc.issuer,
+        settings.oidc.client_id.get_secret_value(),
+        secret.get_secret_value() if secret else None,
+        time.time,
+    )
 
 
 def store_part(settings: Settings) -> Part:
@@ -93,9 +114,11 @@ class JobsService:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        estate = CurrentEstate(settings)
+        self._edits = EditWriter(settings, estate, lambda: open_store(settings), time.time_ns)
         self.jobs = Jobs(
             lambda: open_store(settings),
-            CurrentEstate(settings),
+            estate,
             time.time_ns,
             retention_days=settings.retention_days,
             figures_retention_days=settings.figures_retention_days,
@@ -109,6 +132,7 @@ class JobsService:
     def __enter__(self) -> Self:
         make_data_dir(self._settings)
         self.jobs.start()
+        self._edits.start()
         self._pulse.start()
         return self
 
@@ -116,6 +140,7 @@ class JobsService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        self._edits.stop()
         self.jobs.stop()
 
     def _beat(self) -> None:

@@ -34,6 +34,10 @@ def add(
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="A file with the password, - for standard input; else asked.")
     ] = None,
+    oidc_subject: Annotated[
+        str | None,
+        typer.Option("--oidc-subject", help="Who it is at the OpenID Connect provider, instead of a password."),
+    ] = None,
     data: DataOption = None,
     estate: EstateOption = None,
 ) -> None:
@@ -50,10 +54,15 @@ def add(
     unknown = sorted({*(hub or ())} - {known.id for known in estate_of(settings).hubs}) if hub else []
     if unknown:
         raise typer.BadParameter(f"no hub {unknown[0]!r} in the estate file: check --hub")
-    password = _password(password_file)
+    if oidc_subject is not None and settings.oidc.issuer is None:
+        raise HubpulseError("--oidc-subject is somebody at a provider: name it by HUBPULSE_OIDC__ISSUER")
+    password = _password(password_file) if oidc_subject is None else ""
     make_data_dir(settings)
     accounts = _accounts(settings)
-    accounts.add(name, password, Role(role), hub)
+    if oidc_subject is not None and settings.oidc.issuer is not None:
+        accounts.add_identity(name, settings.oidc.issuer, oidc_subject, Role(role), hub)
+    else:
+        accounts.add(name, password, Role(role), hub)
     out.print(f"{name} may sign in as {role}, and sees {', '.join(hub) if hub else 'every hub'}")
 
 

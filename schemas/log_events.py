@@ -81,5 +81,6 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "login": LogEvent("Somebody signed in to the board.", ("account",)),
     "login_failed": LogEvent("Somebody tried to sign in with a wrong name or password.", ("account",)),
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
+    "edit_finished": LogEvent("What was asked for on the board is done or refused.", ("edit", "account", "state")),
     "demo_estate_stopped": LogEvent("The simulated estate sends nothing any more.", ("error",)),
 }

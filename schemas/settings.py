@@ -26,12 +26,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from schemas.addresses import Network, host_name
 from schemas.errors import HubpulseError, choices, shown
 from schemas.notices import address_problem, read_addresses
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"
-_SECRETS = ("password", "admin_password", "token", "client_id", "share_group", "to")
+_SECRETS = ("password", "admin_password", "token", "client_id", "client_secret", "share_group", "to")
 _SECRET_BYTES_MAX = 64 * 1024
 _QUOTED_CHARS_MAX = 12
 """No token is as short as that."""
@@ -90,14 +91,6 @@ def _fault(key: str, text: str) -> PydanticCustomError:
     return PydanticCustomError("in_part", "{key}: {text}", {"key": key, "text": text})
 
 
-def _host(text: str) -> str:
-    if not re.fullmatch(
-        r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,9}\.?|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,8}(%\w+)?", text
-    ):
-        raise ValueError("holds more than a host: write its name or address alone, the port is a setting of its own")
-    return text
-
-
 def _listed(value: object) -> object:
     return tuple(name.lower() for name in re.split("[, ]+", value) if name) if isinstance(value, str) else value
 
@@ -129,7 +122,7 @@ _SecretName = Annotated[SecretStr, AfterValidator(_secret_name)]
 class MqttSettings(_SettingsPart):
     """The broker."""
 
-    host: Annotated[str, AfterValidator(_host)] | None = None
+    host: Annotated[str, AfterValidator(host_name)] | None = None
     """Without it, `up` starts a broker of its own and `ingest` looks on this machine."""
 
     port: int = Field(default=1883, ge=1, le=65535)
@@ -205,12 +198,22 @@ class IngestSettings(_SettingsPart):
 class BoardSettings(_SettingsPart):
     """Where the board listens."""
 
-    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(host_name)] = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Names with a dot by which browsers ask for it, as through a proxy: others could be anybody's."""
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = ("127.0.0.1", "::1")
+    """Addresses or networks of reverse proxies whose word is taken on path prefix, name, scheme and client."""
     admin_password: SecretStr | None = None
     """That of the account `admin`, which needs no `hubpulse users add`."""
+
+
+class OidcSettings(_SettingsPart):
+    """An OpenID Connect provider to sign in by, beside passwords; needs the extra `oidc`."""
+
+    issuer: str | None = Field(default=None, pattern="^https?://")
+    client_id: SecretStr = SecretStr("hubpulse")
+    client_secret: SecretStr | None = None
 
 
 class MetricsSettings(_SettingsPart):
@@ -244,8 +247,7 @@ class Settings(BaseModel):
     """The estate file; estate.yaml where that exists."""
 
     audits_dir: _Path | None = None
-    """Where counts by hand are kept, the one thing that the board writes; the data folder where it is not set."""
-
+    """Where counts by hand, edits and share links are kept: all that the board writes. Else the data folder."""
     store: Literal["sqlite", "influxdb"] = "sqlite"
     retention_days: int | None = Field(default=None, ge=1, le=36500, examples=[365])
     """How long raw readings are kept; for ever where it is not set."""
@@ -265,6 +267,7 @@ class Settings(BaseModel):
     board: BoardSettings = BoardSettings()
     metrics: MetricsSettings = MetricsSettings()
     notices: NoticesSettings = NoticesSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @property
     def audits_folder(self) -> Path:

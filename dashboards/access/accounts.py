@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from dashboards.access.oidc import OidcSignIn
 from schemas.errors import HubpulseError
 from stores.sqlite_file import SqliteFile
 
@@ -53,18 +54,33 @@ def _first_layout(db: sqlite3.Connection) -> None:
     )
 
 
+def _with_identities(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE identities (issuer TEXT NOT NULL, subject TEXT NOT NULL, "
+        "account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE, PRIMARY KEY (issuer, subject)) STRICT"
+    )
+
+
+_LAYOUTS = (_first_layout, _with_identities)
+_NO_PASSWORD = "none"  # noqa: S105 - what stands there for who signs in elsewhere: no hash, and of no password
+
+
 class Accounts:
     """The accounts in a file of the data folder (none without a folder), and that of `admin_password`, in no file."""
 
-    def __init__(self, data_dir: Path | None, *, admin_password: str | None = None) -> None:
+    def __init__(
+        self, data_dir: Path | None, *, admin_password: str | None = None, provider: OidcSignIn | None = None
+    ) -> None:
         self.path = (data_dir or Path(os.devnull)) / ACCOUNTS_FILE
-        self._admin_password = admin_password
+        self.provider = provider
+        """By which people may sign in as well."""
+        self._admin_hash = _hashed(admin_password) if admin_password else None
 
     # ------------------------------------------------------------------------------------------------ to be looked up
 
     def names(self) -> list[str]:
         """Who may sign in."""
-        return sorted({account.name for account in self.all()} | ({ADMIN} if self._admin_password else set()))
+        return sorted({account.name for account in self.all()} | ({ADMIN} if self._admin_hash else set()))
 
     def all(self) -> list[Account]:
         """The accounts of the file."""
@@ -75,29 +91,43 @@ class Accounts:
 
     def find(self, name: str) -> Account | None:
         """The account of that name, if it is still there."""
-        if name == ADMIN and self._admin_password:
+        if name == ADMIN and self._admin_hash:
             return Account(ADMIN, Role.ADMIN)
         return next((account for account in self.all() if account.name == name), None)
 
     def stamp(self, name: str) -> str:
-        """What changes with an account's password; "" where there is none of that name."""
-        known = self._admin_password if name == ADMIN and self._admin_password else self._password_of(name)
-        return "" if known is None else hashlib.sha256(known.encode()).hexdigest()
+        """What changes with an account's password or identities; "" where there is none of that name."""
+        known = self._password_of(name)
+        return "" if known is None else hashlib.sha256(repr((known, self.identities(name))).encode()).hexdigest()
 
     def signed_in(self, name: str, password: str) -> Account | None:
         """The account that the password is of. Takes as long for a name that nobody has."""
         from argon2 import PasswordHasher  # noqa: PLC0415 - only who signs in needs it
         from argon2.exceptions import Argon2Error, InvalidHashError  # noqa: PLC0415 - likewise
 
-        if name == ADMIN and self._admin_password:
-            is_right = secrets.compare_digest(password.encode(), self._admin_password.encode())
-            return Account(ADMIN, Role.ADMIN) if is_right else None
         stored = self._password_of(name)
         try:
-            PasswordHasher().verify(stored or _nobodys_password(), password)
+            PasswordHasher().verify(_nobodys_password() if stored in {None, _NO_PASSWORD} else stored, password)
         except (Argon2Error, InvalidHashError):
             return None
         return self.find(name)
+
+    def of_identity(self, issuer: str, subject: str) -> Account | None:
+        """The account of who signed in at an OpenID Connect provider, where an admin has granted one."""
+        found = [name for name, *identity in self._identities() if identity == [issuer, subject]]
+        return self.find(found[0]) if found else None
+
+    def identities(self, name: str) -> list[tuple[str, str]]:
+        """Issuer and subject of everybody who signs in elsewhere as this account."""
+        return [(issuer, subject) for account, issuer, subject in self._identities() if account == name]
+
+    def _identities(self) -> list[tuple[str, str, str]]:
+        if not self.path.exists():
+            return []
+        with self._reading() as file:
+            if file.layout() < len(_LAYOUTS):
+                return []
+            return [(str(a), str(b), str(c)) for a, b, c in file.all("SELECT account, issuer, subject FROM identities")]
 
     def of_token(self, token: str, now_s: int) -> Account | None:
         """The account that a token is of, unless it has expired."""
@@ -119,8 +149,6 @@ class Accounts:
 
     def add(self, name: str, password: str, role: Role, hubs: Collection[str] | None = None) -> None:
         """Add an account, or give the one of that name another password, role and hubs."""
-        from argon2 import PasswordHasher  # noqa: PLC0415 - slow to import
-
         if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
             raise HubpulseError(
                 f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters: take another"
@@ -129,8 +157,18 @@ class Accounts:
             db.execute(
                 "INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
                 "password = excluded.password, role = excluded.role, hubs = excluded.hubs",
-                (name, PasswordHasher().hash(password), role, None if hubs is None else " ".join(sorted(hubs))),
+                (name, _hashed(password), role, None if hubs is None else " ".join(sorted(hubs))),
             )
+
+    def add_identity(self, name: str, issuer: str, subject: str, role: Role, hubs: Collection[str] | None) -> None:
+        """Let who is that subject at an issuer sign in as an account, which is made, or given that role and hubs."""
+        with self._changing() as db:
+            db.execute(
+                "INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "role = excluded.role, hubs = excluded.hubs",
+                (name, _NO_PASSWORD, role, None if hubs is None else " ".join(sorted(hubs))),
+            )
+            db.execute("INSERT OR REPLACE INTO identities VALUES (?, ?, ?)", (issuer, subject, name))
 
     def remove(self, name: str) -> None:
         """Remove an account and its tokens. Raises HubpulseError where there is none."""
@@ -159,6 +197,8 @@ class Accounts:
         return HubpulseError(f"no account {name!r} in {self.path}; there are: {known}")
 
     def _password_of(self, name: str) -> str | None:
+        if name == ADMIN and self._admin_hash:
+            return self._admin_hash
         if not self.path.exists():
             return None
         with self._reading() as file:
@@ -179,7 +219,7 @@ class Accounts:
         return SqliteFile(
             self.path,
             name="accounts",
-            migrations=[_first_layout],
+            migrations=_LAYOUTS,
             read_only=read_only,
             pragmas={"foreign_keys": 1},
         )
@@ -188,9 +228,13 @@ class Accounts:
 @cache
 def _nobodys_password() -> str:
     """A hash that takes as long to verify as one that is somebody's."""
-    from argon2 import PasswordHasher  # noqa: PLC0415 - only who signs in needs it
+    return _hashed(secrets.token_hex())
 
-    return PasswordHasher().hash(secrets.token_hex())
+
+def _hashed(password: str) -> str:
+    from argon2 import PasswordHasher  # noqa: PLC0415 - slow to import
+
+    return PasswordHasher().hash(password)
 
 
 def _account(name: str, role: str, hubs: str | None) -> Account:

@@ -5,7 +5,7 @@ Authorization: Bearer <token>      the account of the token
 the session's cookie               the account that signed in
 a browser on this machine          looks at everything and changes nothing: a loopback peer that asks for localhost
 itself, through no proxy
-anybody else                       signs in (pages) or is refused (API)
+anybody else                       signs in (pages, forms) or is refused (API)
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.access.accounts import Accounts, Role
 from dashboards.access.sessions import Sessions
+from schemas.texts import _
 
 COOKIE = "hubpulse_session"
-OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout")
-OPEN_FOLDERS = ("/static/", "/audit/")
-"""Below /audit/ each address is a secret of its own."""
+OPEN_PATHS = ("/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/callback", "/logout")
+OPEN_FOLDERS = ("/static/", "/audit/", "/share/")
+"""Below /audit/ and /share/ each address is a secret of its own."""
 _READ_ONLY = ("GET", "HEAD")
 _LOCALHOST = ("localhost", "127.0.0.1", "::1")
 _FORWARDED = re.compile(
@@ -64,6 +65,15 @@ def require_all_hubs(request: Request) -> None:
     """Raise HTTPException for a visitor who sees some hubs alone."""
     if visitor_of(request).hubs is not None:
         raise HTTPException(HTTPStatus.FORBIDDEN, "this is of all hubs together, and your account is for some of them")
+
+
+def require_role(request: Request, role: Role) -> Visitor:
+    """The visitor, who has at least that role and sees every hub. Raises HTTPException for others."""
+    visitor = visitor_of(request)
+    if list(Role).index(visitor.role) < list(Role).index(role):
+        raise HTTPException(HTTPStatus.FORBIDDEN, _("Your account may look at the figures, and not change this."))
+    require_all_hubs(request)
+    return visitor
 
 
 class Gate:
@@ -134,11 +144,13 @@ def _is_loopback(address: str) -> bool:
 
 
 def _refused(request: Request) -> JSONResponse | RedirectResponse:
-    if request.url.path.startswith("/api/") or request.method not in _READ_ONLY:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method not in _READ_ONLY:
+        target = "/"  # what a form was to do is not done by signing in
+    if request.url.path.startswith("/api/"):
         return JSONResponse(
             {"error": "sign in, or send a token: Authorization: Bearer hp_... (`hubpulse users token` makes one)"},
             HTTPStatus.UNAUTHORIZED,
             {"WWW-Authenticate": "Bearer"},
         )
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/login?next={quote(target)}", HTTPStatus.SEE_OTHER)

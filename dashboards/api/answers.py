@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.access.gate import visitor_of
+from dashboards.web.proxied import below_prefix
 from schemas.csv_cells import csv_cell
 
 Row = Mapping[str, Any]
@@ -50,7 +51,7 @@ def answer(request: Request, asked: Asked, names: Sequence[str], rows: Iterable[
     following = None
     if more and asked.offset + asked.limit <= OFFSET_MAX:
         url = request.url.include_query_params(offset=asked.offset + asked.limit)
-        following = f"{url.path}?{url.query}"
+        following = f"{below_prefix(url.path)}?{url.query}"
     if asked.format is Form.CSV:
         content, media_type = _csv(names, page), "text/csv; charset=utf-8"
     else:

@@ -40,6 +40,7 @@ from dashboards.web.heads import HeadAnswers
 from dashboards.web.health_page import add_health_page
 from dashboards.web.hub_page import add_hub_page
 from dashboards.web.login import add_login
+from dashboards.web.oidc_page import add_oidc_page
 from dashboards.web.quality_page import add_quality_page
 from dashboards.web.reports_page import add_reports_page
 from dashboards.web.sensors_page import add_sensors_page
@@ -116,7 +117,9 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_health_page(app, source, open_store, estate, clock_ns)
     add_alerts_page(app, source, open_store, estate, clock_ns)
-    add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND)
+    add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND, known.provider.issuer if known.provider else "")
+    if known.provider is not None:
+        add_oidc_page(app, known.provider, known, sessions)
     add_api(app, open_store, estate, clock_ns)
     _add_health(app, health or ServiceHealth([StorePart(open_store)]))
     _add_files(app)
@@ -208,7 +211,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def not_found(request: Request, error: HTTPException) -> Response:
         title = _("There is no such page") if error.status_code == HTTPStatus.NOT_FOUND else _("That can't be answered")
-        return _problem(request, error.status_code, title, _(str(error.detail)))
+        response = _problem(request, error.status_code, title, _(str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> Response:

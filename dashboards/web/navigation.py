@@ -42,6 +42,7 @@ PAGES = (
     Page("/sensors", N_("Sensors")),
     Page("/quality", N_("Data quality")),
     Page("/reports", N_("Reports")),
+    Page("/edit", N_("Changes"), Role.MANAGER, all_hubs=True),
 )
 
 

@@ -16,6 +16,7 @@ from dashboards.access.gate import visitor_of
 from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
 from dashboards.web.navigation import navigation
+from dashboards.web.proxied import with_prefix
 from schemas import texts
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
@@ -66,4 +67,4 @@ class Heading(NamedTuple):
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page of a template."""
     text = _ENVIRONMENT.get_template(template).render(status=status, **values)
-    return HTMLResponse(text, status_code=status)
+    return HTMLResponse(with_prefix(text), status_code=status)

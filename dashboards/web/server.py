@@ -33,6 +33,7 @@ class BoardServer:
                 app,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,  # `BehindProxy` hears them, of proxies that are trusted
                 server_header=False,
                 lifespan="off",
                 ws="none",

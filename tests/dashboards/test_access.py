@@ -300,6 +300,7 @@ def test_the_admin_of_the_settings_needs_no_file(known: Filled, tmp_path: Path) 
     wrong = door.stranger().post("/login", data={"name": "admin", "password": "b"}, headers={"Origin": ORIGIN})
     assert wrong.status_code == 401
     assert not (tmp_path / "none").exists()
+    assert "a" * 64 not in repr(vars(door.accounts)), "kept as a hash, as every password is"
 
 
 def test_a_form_that_is_too_large_is_not_read_to_its_end(door: Door) -> None:

@@ -88,6 +88,7 @@ OTHER_COMMANDS = {
         "audit list",
     ),
     "open-data",  # writes files, whose every row says how it came about
+    *("edits", "shares add", "shares list", "shares revoke"),
     "rehearse",  # of people who are made up, beside the truth
     *(f"alerts {name}" for name in ("list", "ack", "snooze", "resolve", "test")),
     *("users add", "users list", "users remove", "users token"),

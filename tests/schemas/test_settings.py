@@ -225,6 +225,7 @@ def test_an_unknown_variable_of_a_part_is_refused_and_one_of_others_is_not_ours(
 
     env(BOARD__COLOUR="red")
     known = "HUBPULSE_BOARD__HOST, HUBPULSE_BOARD__PORT, HUBPULSE_BOARD__HOSTS"
+    known += ", HUBPULSE_BOARD__TRUSTED_PROXIES"
     known += ", HUBPULSE_BOARD__ADMIN_PASSWORD, HUBPULSE_BOARD__ADMIN_PASSWORD_FILE"
     assert problems() == [f"HUBPULSE_BOARD__COLOUR is not a setting: write one of {known}"]
 
