@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class ComparisonRow:
     change: str
     days: str
     verdict: str
+    """Whether the change is usual; empty for all hubs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +75,26 @@ class BesideSource:
 
 def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
     from usage.comparing import DateRange, compare_stored  # noqa: PLC0415 - numpy is slow to import
+    from usage.comparing.like_for_like import compare_days  # noqa: PLC0415
     from usage.targets import month_of, targets  # noqa: PLC0415
     from usage.visits import visits_of_hubs  # noqa: PLC0415
 
     this_month = month_of(queries)
     month = DateRange.of(Period.MONTH, this_month.first - timedelta(days=1))
     rows = []
-    for other in (month.before(), month.year_before()):
+    others = (month.before(), month.year_before())
+    if hub is None:
+        # What is usual goes by three years of every hub: `hubpulse usage compare` tells it.
+        days = [day for each in (month, *others) for day in queries.stored_daily(each.first, each.last)]
+        for other in others:
+            together = compare_days(days, estate, month, other, today=queries.today, is_judged=False).together
+            if together is not None:
+                rows.append(replace(_row(month, other, together), verdict=""))
+        return Beside(tuple(rows))
+    for other in others:
         found = compare_stored(queries, estate, month, other, hub=hub).together
         if found is not None:
             rows.append(_row(month, other, found))
-    if hub is None:
-        return Beside(tuple(rows))
     target = "".join(_target(state) for state in targets(queries, estate, this_month, hub=hub))
     for visits in visits_of_hubs(queries, estate, month.first, month.last, hub=hub):
         missing = f", {_missing(visits.days_missing)}" if visits.days_missing else ""

@@ -33,14 +33,15 @@ from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.reports.desk import ReportDesk, ReportFolders
-from dashboards.web import assets, charts, pages, tables, views
+from dashboards.web import assets, pages
 from dashboards.web.alerts_page import add_alerts_page
-from dashboards.web.beside import Beside
+from dashboards.web.estate_page import add_estate_page
 from dashboards.web.heads import HeadAnswers
 from dashboards.web.health_page import add_health_page
 from dashboards.web.hub_page import add_hub_page
 from dashboards.web.login import add_login
 from dashboards.web.oidc_page import add_oidc_page
+from dashboards.web.periods import Periods
 from dashboards.web.quality_page import add_quality_page
 from dashboards.web.reports_page import add_reports_page
 from dashboards.web.sensors_page import add_sensors_page
@@ -110,7 +111,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(HeadAnswers)
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
-    _add_pages(app, source)
+    add_estate_page(app, source, Periods(open_store, estate, clock_ns))
     add_sensors_page(app, source, estate)
     add_quality_page(app, source, open_store, estate, clock_ns)
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
@@ -144,29 +145,6 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
-
-
-def _add_pages(app: FastAPI, source: SnapshotSource) -> None:
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def estate_page(request: Request) -> HTMLResponse:
-        visitor = visitor_of(request)
-        snapshot = source.get().of(visitor.hubs)
-        if snapshot.empty:
-            return pages.page(request, "empty.html", snapshot=snapshot)
-        title = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
-        return pages.page(
-            request,
-            "estate.html",
-            snapshot=snapshot,
-            facts=views.facts(snapshot),
-            notices=views.notices(snapshot),
-            chart=charts.entries(snapshot.days, snapshot.now.date(), title),
-            days=tables.estate_day_rows(snapshot),
-            total=tables.total_row(snapshot.hubs),
-            rows=[views.hub_row(hub) for hub in snapshot.hubs],
-            ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
-            beside=source.beside.get() if visitor.hubs is None else Beside(()),
-        )
 
 
 def _add_health(app: FastAPI, health: ServiceHealth) -> None:

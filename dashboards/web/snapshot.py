@@ -25,6 +25,7 @@ from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
 from usage.attention.doubts import Doubt
 from usage.attention.silences import Silence
+from usage.health import Case, open_cases
 from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
 
@@ -58,6 +59,15 @@ class HubNow:
     """Its silent counters, and those that send in part: the one that costs most first."""
     doubts: tuple[Doubt, ...] = ()
     """What the witnesses say against its counters on these days."""
+    cases: tuple[Case, ...] = ()
+    """What is unhealthy in it."""
+    usual: int | None = None
+    """How many people usually have come in by now; None where that is not known."""
+
+    @property
+    def inside(self) -> int | None:
+        """How many people are in the building now; None where that can't be told."""
+        return self.state.people_inside(self.today.figures)
 
     @property
     def today(self) -> Day:
@@ -180,6 +190,10 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     doubts: dict[str, list[Doubt]] = defaultdict(list)
     for doubt in queries.stored_doubts(today - DAYS * _A_DAY, today + _A_DAY):
         doubts[doubt.hub].append(doubt)
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for case in open_cases(queries, estate):
+        cases[case.hub].append(case)
+    usual = queries.usual_so_far()
     hours = _hourly_entries(queries, now_ns)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
     for zone in queries.stored_zones(today - _A_DAY, today + _A_DAY):
@@ -199,6 +213,8 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
                 ),
                 silences=tuple(_still_quiet(state, silences[state.id])),
                 doubts=tuple(doubts[state.id]),
+                cases=tuple(cases[state.id]),
+                usual=usual.get(state.id),
             )
             for state in queries.hub_states(figures)
         ),
@@ -239,7 +255,7 @@ def _hub_now(
     days = tuple(
         Day(
             date=day,
-            opens=bool(calendar.day(day).open),
+            opens=_opens(calendar, day, _NO_FIGURES if day == today else figures.get(day, _NO_FIGURES)),
             today=day == today,
             begun=day >= first,
             door_silent=door_silent and day == today,
@@ -249,6 +265,12 @@ def _hub_now(
         for day in dates
     )
     return HubNow(state, days, _hours(calendar, entries, today), zones)
+
+
+def _opens(calendar: HubCalendar, day: date, row: Figures) -> bool:
+    """Whether the hub is open on a day at all; the roll-up of a day that is over knows it already."""
+    minutes = row.get("open_minutes")
+    return bool(calendar.day(day).open) if minutes is None else minutes > 0
 
 
 def _hours(calendar: HubCalendar, entries: Mapping[int, int], today: date) -> tuple[Hour, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from operator import attrgetter
 
 from dashboards.web import wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
@@ -14,7 +12,6 @@ from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND
 from schemas.texts import N_, _, ngettext
-from usage.attention.silences import Silence
 
 WEEK = 7
 
@@ -28,23 +25,23 @@ class Level:
     tone: str
 
 
-_POOR_AIR = Level(N_("poor air"), "■", "alarm")
-_COLD = Level(N_("cold"), "▼", "alarm")
-_MOULD = Level(N_("mould likely"), "■", "alarm")
+POOR_AIR = Level(N_("poor air"), "■", "alarm")
+COLD = Level(N_("cold"), "▼", "alarm")
+MOULD = Level(N_("mould likely"), "■", "alarm")
 _LEVELS = {
     level.word: level
     for level in (
-        _POOR_AIR,
-        _COLD,
+        POOR_AIR,
+        COLD,
         Level(N_("fair air"), "▲", "warn"),
         Level(N_("dry"), "▽", "warn"),
         Level(N_("humid"), "△", "warn"),
         Level(N_("damp"), "△", "warn"),
         Level(N_("frost"), "▼", "alarm"),
         Level(N_("mould likely to begin"), "▲", "warn"),
-        Level(N_("low"), "▽", "warn"),
+        MOULD,
         Level(N_("flat"), "▼", "alarm"),
-        _MOULD,
+        Level(N_("low"), "▽", "warn"),
     )
 }
 """By the meaning of a band in the measure catalogue; a band without a level is nothing to point out."""
@@ -74,20 +71,14 @@ class HubRow:
     cells: tuple[Cell, ...]
     last_seen: str
     silent: str
+    usual: str
+    inside: str
+    worst: tuple[str, ...]
+    """Where the air is worst, for each of the cells: empty where there is one zone."""
     sort_today: int
     sort_week: int
+    sort_inside: int
     sort_last_seen: int
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that wants a person's attention."""
-
-    hub: HubNow
-    text: str
-    level: Level
-    cost: float = 0.0
-    """What it is ranked by: the people whom nobody can tell of this month."""
 
 
 def hub_row(hub: HubNow) -> HubRow:
@@ -104,10 +95,40 @@ def hub_row(hub: HubNow) -> HubRow:
         cells=cells(hub),
         last_seen=wording.seen(hub.state.last_seen_ns, hub.state.now),
         silent=_silent_text(hub),
+        usual=usual(hub),
+        inside=wording.number(hub.inside),
+        worst=tuple(_worst_zone(hub, name) for name in _NOW),
         sort_today=hub.today.entries if hub.today.entries is not None else -1,
         sort_week=week.entries if week.counted_days else -1,
+        sort_inside=-1 if hub.inside is None else hub.inside,
         sort_last_seen=(hub.state.last_seen_ns or 0) // NS_A_SECOND,
     )
+
+
+_NOW = ("clients", "temperature_c", "relative_humidity_pct", "co2_ppm", "pressure_hpa")
+_BY_ZONE = ("temperature_c", "relative_humidity_pct", "co2_ppm")
+
+
+def _worst_zone(hub: HubNow, name: str) -> str:
+    """`attic 14.0 °C`, where it is worst; empty where that is what is shown for the hub, or there is one zone."""
+    zones = hub.state.zone_means(name) if name in _BY_ZONE else {}
+    zone = hub.state.worst_zone(name) if len(zones) > 1 else None
+    if zone is None:
+        return ""
+    shown = wording.measure(zone[1], name)
+    if name == "co2_ppm" or len(set(zones.values())) > 1:
+        return f"{zone[0]} {shown}"
+    return ""
+
+
+def usual(hub: HubNow) -> str:
+    """`usually 118 by now`, and by how much today differs where it was all counted; empty where that is not known."""
+    if not hub.usual:
+        return ""
+    words = _("usually {people} by now").format(people=wording.number(hub.usual))
+    if hub.today.state not in (DayState.COUNTED, DayState.ZERO):
+        return words
+    return f"{wording.signed_percent((hub.today.entries or 0) / hub.usual - 1)}, {words}"
 
 
 def _today_note(day: Day) -> str:
@@ -150,7 +171,7 @@ def cells(hub: HubNow) -> tuple[Cell, ...]:
         "pressure_hpa": _so_far(hub, _("sea level") if hub.state.sea_level else _("mean"), "pressure_mean_hpa"),
     }
     return tuple(
-        Cell(_(MEASURES[name].label), wording.measure(hub.state.value(name), name), day, _level(hub, name))
+        Cell(_(MEASURES[name].label), wording.measure(hub.state.value(name), name), day, level_now(hub, name))
         for name, day in days.items()
     )
 
@@ -167,23 +188,25 @@ def _span(day: Day, low: str, high: str) -> str:
     return _("{low} to {high}").format(low=wording.number(day.figure(low), 1), high=wording.number(day.figure(high), 1))
 
 
-def _level(hub: HubNow, name: str) -> Level | None:
-    """The verdict on a value now; None where nothing is wrong. A closed hub may be cold, an open one nowhere."""
+def level_now(hub: HubNow, name: str) -> Level | None:
+    """The verdict on a value now; None where nothing is wrong. A closed hub may be cold, its air poor."""
+    if name == "co2_ppm" and not hub.state.opening.is_open:
+        return None
     if name != "temperature_c":
         return level(name, hub.state.value(name))
-    cold = _cold_zone(hub)
+    cold = cold_zone(hub)
     if cold is None:
         return None
-    return replace(_COLD, word=_("cold {zone}").format(zone=cold[0])) if cold[0] else _COLD
+    return replace(COLD, word=_("cold {zone}").format(zone=cold[0])) if cold[0] else COLD
 
 
-def _cold_zone(hub: HubNow) -> tuple[str, float] | None:
+def cold_zone(hub: HubNow) -> tuple[str, float] | None:
     """The coldest zone and how warm it is, if that is cold and the hub open; unnamed where it is the only one."""
     zones = hub.state.zone_means("temperature_c")
     if not zones or not hub.state.opening.is_open:
         return None
     zone, celsius = min(zones.items(), key=lambda each: each[1])
-    return (zone if len(zones) > 1 else "", celsius) if level("temperature_c", celsius) is _COLD else None
+    return (zone if len(zones) > 1 else "", celsius) if level("temperature_c", celsius) is COLD else None
 
 
 def level(name: str, value: float | None) -> Level | None:
@@ -199,82 +222,6 @@ def _silent_text(hub: HubNow) -> str:
     if len(silent) == len(hub.state.sensors):
         return _("all sensors silent")
     return ngettext("{count} sensor silent", "{count} sensors silent", len(silent)).format(count=len(silent))
-
-
-_SILENT = Level(N_("silent"), "✕", "alarm")
-_IN_PART = Level(N_("in part"), "◐", "warn")
-_IN_DOUBT = Level(N_("in doubt"), "◇", "warn")
-_OTHER_DAYS = Level(N_("other days"), "✕", "alarm")
-
-
-def notices(snapshot: Snapshot) -> list[Notice]:
-    """What needs attention: days of another time zone, counters by what their silence costs, then the rest hub by hub.
-
-    That is: other silent sensors, counters in doubt, poor air, cold rooms while open.
-    """
-    other_days = _(
-        "stored days begin at other midnights than those of {zone}: is this the estate file they were computed with?"
-    )
-    return [
-        *(
-            Notice(hub, other_days.format(zone=hub.state.now.tzinfo), _OTHER_DAYS)
-            for hub in snapshot.hubs
-            if hub.state.id in snapshot.on_other_midnights
-        ),
-        *sorted(
-            (notice for hub in snapshot.hubs for notice in (*_sensor_notices(hub), *_air_notices(hub))),
-            key=attrgetter("cost"),
-            reverse=True,
-        ),
-    ]
-
-
-def _sensor_notices(hub: HubNow) -> Iterator[Notice]:
-    state = hub.state
-    silent = state.silent_sensors
-    if silent and len(silent) == len(state.sensors):
-        words = _("no reading ever")
-        if state.last_seen_ns is not None:
-            words = _("no reading since {time}").format(time=wording.seen(state.last_seen_ns, state.now))
-        yield _costing(Notice(hub, words, _SILENT), hub.silences[:1])
-    else:
-        for sensor in silent:
-            words = _("{sensor} never seen").format(sensor=sensor.sensor)
-            if sensor.last_seen_ns is not None:
-                seen = wording.seen(sensor.last_seen_ns, state.now)
-                words = _("{sensor} last seen {time}").format(sensor=sensor.sensor, time=seen)
-            costs = [silence for silence in hub.silences if silence.door == sensor.sensor]
-            yield _costing(Notice(hub, words, _SILENT), costs)
-    for silence in hub.silences:
-        if not silence.is_silent:
-            yield Notice(hub, silence.sentence(state.now.date()), _IN_PART, silence.cost)
-    for doubt in hub.doubts:
-        if doubt.wants_attention:
-            yield Notice(hub, doubt.sentence(state.now.date()), _IN_DOUBT)
-
-
-def _air_notices(hub: HubNow) -> Iterator[Notice]:
-    state = hub.state
-    if _level(hub, "co2_ppm") is _POOR_AIR:
-        co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
-        yield Notice(hub, _("CO₂ {value}: open windows or raise ventilation").format(value=co2), _POOR_AIR)
-    cold = _cold_zone(hub)
-    if cold is not None:
-        value = f"{cold[0]} {wording.measure(cold[1], 'temperature_c')}".lstrip()
-        yield Notice(hub, _("{value} while open").format(value=value), _COLD)
-    for zone in hub.zones:
-        mould = level("mould_index", zone.figures["mould_index"])
-        if mould is _MOULD:
-            index = wording.measure(zone.figures["mould_index"], "mould_index")
-            words = _("{zone} mould index {index}: air and heat it, look for mould on cold walls")
-            yield Notice(hub, words.format(zone=zone.zone, index=index), mould)
-
-
-def _costing(notice: Notice, costs: Sequence[Silence]) -> Notice:
-    """With what the silence costs, where that is known."""
-    for silence in costs:
-        return replace(notice, text=f"{notice.text}; {silence.consequence()}", cost=silence.cost)
-    return notice
 
 
 def remarks(hub: HubNow) -> list[str]:
@@ -307,7 +254,9 @@ def facts(snapshot: Snapshot) -> Facts:
     closed = sum(not hub.today.opens for hub in snapshot.hubs)
     return Facts(
         today=wording.number(today.entries),
-        today_note=". ".join(note for note in (today.lacking, week_ago(same_day_before, now)) if note),
+        today_note=". ".join(
+            note for note in (today.lacking, week_ago(same_day_before, now), _usual_of_all(snapshot)) if note
+        ),
         week=wording.number(week.entries) if week.counted_days else wording.NO_FIGURE,
         week_note=". ".join(
             part
@@ -327,3 +276,20 @@ def facts(snapshot: Snapshot) -> Facts:
 def _missing_days(days: int) -> str:
     words = ngettext("{days} hub day missing or incomplete", "{days} hub days missing or incomplete", days)
     return words.format(days=wording.number(days))
+
+
+def _usual_of_all(snapshot: Snapshot) -> str:
+    """How the hubs whose usual figure is known, and which are counted in full so far, stand against it together."""
+    known = [
+        (hub.today.entries or 0, hub.usual)
+        for hub in snapshot.hubs
+        if hub.usual and hub.today.state in (DayState.COUNTED, DayState.ZERO)
+    ]
+    people, expected = (sum(column) for column in zip(*known, strict=True)) if known else (0, 0)
+    if not expected:
+        return ""
+    hubs = ngettext("at {hubs} hub of which all is known", "at {hubs} hubs of which all is known", len(known))
+    where = "" if len(known) == len(snapshot.hubs) else " " + hubs.format(hubs=len(known))
+    return (
+        _("{change} against what is usual by now").format(change=wording.signed_percent(people / expected - 1)) + where
+    )

@@ -33,6 +33,12 @@ def percent(share: float | None) -> str:
     return NO_FIGURE if share is None else f"{int(share * 100 + 1e-9)}{_SPACE}%"
 
 
+def signed_percent(share: float) -> str:
+    """0.042 as `+4 %`, -0.3 as `−30 %`, 0.001 as `±0 %`."""  # noqa: RUF002 - a minus sign
+    rounded = round(share * 100)
+    return f"{'+' if rounded > 0 else '' if rounded else '±'}{number(rounded)}{_SPACE}%"
+
+
 def change(now: float, before: float) -> str:
     """How `now` compares with `before`: `4 % more than`, `12 % less than`, `as many as`; empty where nothing was."""
     if before <= 0:

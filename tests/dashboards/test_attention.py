@@ -3,8 +3,8 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from dashboards.web.attention import notices
 from dashboards.web.snapshot import take
-from dashboards.web.views import notices
 from schemas.localtime import to_ns
 from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled
 from tests.dashboards.test_pages import Browse, text_of

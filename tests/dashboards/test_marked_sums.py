@@ -95,17 +95,19 @@ OTHER_COMMANDS = {
 }
 REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}
 """Their figures are those of `hubpulse report`."""
-OTHER_ROUTES = {"/sensors/file", "/reports", "/reports/file", "/reports/made/{name}"} | {
-    "/alerts",
-    "/alerts/{alert_id}",
-    "/static/{name}",
-    "/health.csv",
-    "/healthz",
-    "/readyz",
-    "/login",
-    "/logout",
-}
-PAGES = ("/", "/sensors", "/quality", "/quality?period=2026-10", "/health", *(f"/hubs/{name}" for name in HUBS))
+PAGES = (
+    "/",
+    "/?period=2026-10",
+    "/?period=2026-W47",
+    "/sensors",
+    "/quality",
+    "/quality?period=2026-10",
+    "/health",
+    *(f"/hubs/{name}" for name in HUBS),
+)
+FILES = {"/sensors/file", "/estate.csv", "/estate.xlsx", "/health.csv", "/hubs/{hub_id}/charts/{chart_file}"}
+ALERTS = {"/alerts", "/alerts/{alert_id}"}
+OTHER_ROUTES = REPORTS | ALERTS | {"/static/{name}", "/healthz", "/readyz", "/login", "/logout"}
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}
 OTHER_API = {
     f"{PREFIX}/{name}"
@@ -198,14 +200,24 @@ def test_no_page_prints_a_sum_over_missing_days_unmarked(stored: Influxd) -> Non
     known = Estate.model_validate(ESTATE)
     board = create_board(open_store=lambda: open_store(stored), estate=lambda: known, clock_ns=lambda: to_ns(NOW))
     routes = {route.path for route in board.routes if isinstance(route, APIRoute)}
-    walked = {"/", "/health", "/sensors", "/quality", "/hubs/{hub_id}", "/hubs/{hub_id}/charts/{chart_file}"}
-    assert routes == OTHER_ROUTES | walked | API_OF_SUMS.keys() | OTHER_API, "a new page: walk it here"
+    known_routes = (
+        OTHER_ROUTES
+        | FILES
+        | {"/", "/sensors", "/quality", "/health", "/hubs/{hub_id}"}
+        | API_OF_SUMS.keys()
+        | OTHER_API
+    )
+    assert routes == known_routes, "a new page: walk it here"
     browser = browser_of(board)
     seen = 0
     for path in PAGES:
         units = units_of(browser.get(path).text)
         assert unmarked(units) == [], path
         seen += sum(bool(sums_in(unit)) for unit in units)
+    lines = browser.get("/estate.csv?period=2026-10").content.decode().split("\r\n\r\n")[1]
+    in_file = list(csv.DictReader(io.StringIO(lines)))
+    assert len(in_file) == len(HUBS) + 1
+    assert [row for row in in_file if not is_marked(row)] == []
     for path, query in API_OF_SUMS.items():
         rows = browser.get(f"{path}?from={RANGE[1]}&to={RANGE[3]}&{query}").json()["rows"]
         assert rows

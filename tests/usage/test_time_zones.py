@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.usage import app
+from dashboards.web.attention import notices
 from dashboards.web.snapshot import take
-from dashboards.web.views import notices
 from schemas import Estate, Kind
 from schemas.localtime import Span
 from stores import Store

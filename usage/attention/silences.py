@@ -46,11 +46,13 @@ class Silence:
         return f"{what.format(door=self.door, time=time)}; {self.consequence()}"
 
     def consequence(self) -> str:
-        """`from Friday on November can only be stated within 6 %`."""
+        """`from Friday on November can only be stated within 6 %`; `by its end` where that is before `then`."""
         month = month_name(self.month.month)
         if self.within_then is None:
             return _("too little history to tell how far off {month} will be").format(month=month)
         words = _("from {weekday} on {month} can only be stated within {share}")
+        if self.then.month != self.month.month:
+            words = _("by its end {month} can only be stated within {share}")
         return words.format(weekday=weekday(self.then), month=month, share=percent(self.within_then))
 
 

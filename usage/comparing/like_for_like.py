@@ -138,15 +138,18 @@ def compare_days(
     today: Callable[[str], date],
     hub: str | None = None,
     counter_errors: Mapping[str, float] = _NO_ERRORS,
-    seed: int = SEED,
+    is_judged: bool = True,
 ) -> Compared:
-    """Compare by these days, a later one in place of an earlier; today and what is still to come is left out."""
+    """Compare by these days, a later one in place of an earlier; today and what is still to come is left out.
+
+    Without `is_judged` the verdict is `UNKNOWN`, and days of the past that tell what is usual are not needed.
+    """
     rows: dict[str, dict[date, Figures]] = defaultdict(dict)
     for day in days:
         if day.date < today(day.hub):
             rows[day.hub][day.date] = day.figures
     names = sorted({known.id for known in estate.hubs} | rows.keys()) if hub is None else [hub]
-    asked = _Asked(estate, period, against, term_days(estate, period, against), counter_errors, seed)
+    asked = _Asked(estate, period, against, term_days(estate, period, against), counter_errors, is_judged)
     found = [_HubDays(asked, name, rows[name], today(name)) for name in names]
     both = [each for each in found if each.pairs]
     return Compared(
@@ -166,7 +169,7 @@ class _Asked:
     against: DateRange
     terms: frozenset[date] | None
     counter_errors: Mapping[str, float]
-    seed: int
+    is_judged: bool
 
 
 class _HubDays:
@@ -213,7 +216,7 @@ def _sum(asked: _Asked, hubs: Sequence[_HubDays]) -> LikeForLike:
     areas = [known.area_m2 for known in asked.estate.hubs if known.id in names]
     known_areas = [area for area in areas if area is not None]
     pairs = [pair for each in hubs for pair in each.pairs]
-    usual = _usual(asked, hubs, pairs)
+    usual = _usual(asked, hubs, pairs) if asked.is_judged else None
     error = max((asked.counter_errors.get(name, 0.0) for name in names), default=0.0)
     return LikeForLike(
         names,
@@ -239,7 +242,7 @@ def _usual(asked: _Asked, hubs: Sequence[_HubDays], pairs: Sequence[Pair]) -> fl
     people = np.array([_history(each.rows, first) for each in hubs])
     past = [first + timedelta(days=i) for i in range(people.shape[1])]
     term = None if asked.terms is None else np.array([day in asked.terms for day in past])
-    return usual_size(people, term, lag_weeks, len(pairs), seed=asked.seed)
+    return usual_size(people, term, lag_weeks, len(pairs), seed=SEED)
 
 
 def _history(rows: Days, first: date) -> Numbers:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from schemas import Estate
+from schemas import Estate, Kind
 from schemas.estate import OUTDOOR
 from schemas.localtime import Span, from_ns
+from stores.protocol import Number
 from usage.calendar import HubCalendar, union
 from usage.queries.sensors import SensorState
 
@@ -56,14 +57,35 @@ class HubState:
     def value(self, name: str) -> float | None:
         """A reading's field over the sensors that are not silent.
 
-        CO2 the highest, clients the sum, else the mean, in which the zones are alike.
+        CO2 the highest, clients and people the sum, else the mean, in which the zones are alike.
         """
         values = [value for zone in self._by_zone(name).values() for value in zone]
         if not values:
             return None
         if name == "co2_ppm":
             return max(values)
-        return sum(values) if name == "clients" else fmean(self.zone_means(name).values())
+        return sum(values) if name in ("clients", "people") else fmean(self.zone_means(name).values())
+
+    def worst_zone(self, name: str) -> tuple[str, float] | None:
+        """The zone where a reading's field is worst, and its value there: the lowest temperature, else the highest."""
+        zones = self.zone_means(name)
+        worst = min if name == "temperature_c" else max
+        return worst(zones.items(), key=lambda zone: zone[1]) if zones else None
+
+    def people_inside(self, figures: Mapping[str, Number | None]) -> int | None:
+        """How many are in the building now, by the figures of today so far: who came in less who left, at least 0.
+
+        None while it is closed, where a door counter is silent or counts one way alone, and where people were inside
+        over midnight. Without door counters, those in view.
+        """
+        if not self.opening.is_open or any(Kind.FOOTFALL in sensor.kinds for sensor in self.silent_sensors):
+            return None
+        drift, since = figures.get("occupancy_drift"), self.opening.since
+        if drift is None:
+            in_view = self.value("people")
+            return None if in_view is None else round(in_view)
+        was_open_at_midnight = since is not None and since.date() < self.now.date()
+        return None if was_open_at_midnight and not self.opening.all_day else max(0, round(drift))
 
     def zone_means(self, name: str) -> dict[str, float]:
         """The mean of a reading's field by zone, weather apart; a sensor without one is a zone of its own."""

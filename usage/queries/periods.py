@@ -97,15 +97,17 @@ class PeriodFigures:
 def periods(days: Iterable[DayFigures], period: Period, estimate: Estimates) -> Iterator[PeriodFigures]:
     """Add up days, which come hub by hub and in order; `estimate` tells what is missing from a hub's days."""
     for (hub, name), part in groupby(days, key=lambda day: (day.hub, period.name_of(day.date))):
-        of_period = list(part)
-        rows = [day.figures for day in of_period]
-        states = [row["people_state"] for row in rows]
-        missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
-        figures = {name: _total(measure, rows) for name, measure in USAGE_MEASURES.items()}
-        missed = estimate(hub, [day.date for day in of_period])
-        yield PeriodFigures(
-            hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed, tuple(rows)
-        )
+        yield added_up(hub, name, list(part), estimate)
+
+
+def added_up(hub: str, name: str, days: Sequence[DayFigures], estimate: Estimates) -> PeriodFigures:
+    """A hub's days as one, by that name."""
+    rows = [day.figures for day in days]
+    states = [row["people_state"] for row in rows]
+    missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
+    figures = {measure: _total(known, rows) for measure, known in USAGE_MEASURES.items()}
+    missed = estimate(hub, [day.date for day in days])
+    return PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed, tuple(rows))
 
 
 def _total(measure: Measure, rows: Sequence[Figures]) -> int | float | bool | None:

@@ -1,4 +1,4 @@
-// Shows values under the pointer, sorts the table of hubs, and brings in new figures each minute without a flicker.
+// Shows values under the pointer, sorts and narrows the table of hubs, and brings in new figures each minute without a flicker.
 // Without it the page still has every figure and chart.
 "use strict";
 
@@ -42,17 +42,34 @@ function sortBy(key, down) {
       ? (a, b) => a.dataset.name.localeCompare(b.dataset.name)
       : (a, b) => Number(a.dataset[key]) - Number(b.dataset[key]);
   body.append(...[...body.rows].sort((a, b) => sign * compare(a, b)));
-  for (const button of table.querySelectorAll("button[data-sort]")) {
-    const direction = button.dataset.sort === key ? (down ? "descending" : "ascending") : "none";
-    button.closest("th").setAttribute("aria-sort", direction);
+  for (const link of table.querySelectorAll("a[data-sort]")) {
+    const head = link.closest("th");
+    if (link.dataset.sort === key) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    else head.removeAttribute("aria-sort");
   }
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-sort]");
-  if (!button) return;
-  const key = button.dataset.sort;
+  const link = event.target.closest("a[data-sort]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const key = link.dataset.sort;
   sortBy(key, order.by === key ? !order.down : key !== "name");
+});
+
+// Leaves the rows that have what is typed in their name; without this, the form asks the board for them.
+function narrow(field) {
+  const typed = field.value.trim().toLocaleLowerCase();
+  for (const id of field.dataset.narrows.split(" ")) {
+    for (const row of document.getElementById(id)?.tBodies[0].rows ?? []) {
+      const name = row.cells[0].querySelector("a")?.textContent ?? "";
+      row.hidden = !`${name}\n${row.dataset.hub ?? ""}`.toLocaleLowerCase().includes(typed);
+    }
+  }
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.dataset?.narrows) narrow(event.target);
 });
 
 async function refresh() {
@@ -78,7 +95,14 @@ function bringIn(fresh) {
   for (const opened of now.querySelectorAll("details[open][id]")) {
     next.querySelector(`#${opened.id}`)?.setAttribute("open", "");
   }
+  const scrolled = [...now.querySelectorAll(".scroll")].map((area) => area.scrollLeft);
+  for (const field of now.querySelectorAll("input[id]")) {
+    const fresher = next.querySelector(`#${field.id}`);
+    if (fresher) fresher.value = field.value;
+  }
   now.replaceChildren(...next.childNodes);
+  now.querySelectorAll(".scroll").forEach((area, place) => { area.scrollLeft = scrolled[place] ?? 0; });
+  for (const field of now.querySelectorAll("input[data-narrows]")) if (field.value !== field.defaultValue) narrow(field);
   document.querySelector(".top").replaceWith(document.adoptNode(fresh.querySelector(".top")));
   if (order.by) sortBy(order.by, order.down);
   if (focused) focused.reduce((at, index) => at?.children[index], now)?.focus({ preventScroll: true });

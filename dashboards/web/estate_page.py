@@ -1,0 +1,178 @@
+"""The estate's page: what needs attention, every hub now, and every hub over the days asked for; these as files too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from dashboards.access.gate import visitor_of
+from dashboards.charts import to_csv, to_xlsx
+from dashboards.web import charts, pages, ranges, tables, views
+from dashboards.web.attention import Notice, notices
+from dashboards.web.beside import Beside
+from dashboards.web.periods import (
+    Offer,
+    PeriodRow,
+    Periods,
+    has_whole_day,
+    last_week,
+    offers,
+    period_rows,
+    period_table,
+)
+from dashboards.web.snapshot import Snapshot, SnapshotSource
+from dashboards.web.views import HubRow
+from schemas.texts import N_, _
+from usage.queries import DateRange
+
+FIRST_NOTICES = 8
+"""So many are seen at once; the others are one click away."""
+SEARCH_LENGTH_MAX = 100
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """A column that hubs can be sorted by; the largest first where `is_down`."""
+
+    name: str
+    label: str
+    is_down: bool
+    key: Callable[[HubRow], object]
+
+
+SORTINGS = (
+    Sorting("name", N_("Hub"), is_down=False, key=lambda row: row.hub.state.name.casefold()),
+    Sorting("today", N_("Today"), is_down=True, key=lambda row: row.sort_today),
+    Sorting("inside", N_("Inside now"), is_down=True, key=lambda row: row.sort_inside),
+    Sorting("week", N_("Last 7 days"), is_down=True, key=lambda row: row.sort_week),
+    Sorting("seen", N_("Last seen"), is_down=True, key=lambda row: row.sort_last_seen),
+)
+
+
+def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> None:
+    """Add `/` and its files."""
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def estate_page(request: Request) -> HTMLResponse:
+        visitor = visitor_of(request)
+        snapshot = source.get().of(visitor.hubs)
+        if snapshot.empty:
+            return pages.page(request, "empty.html", snapshot=snapshot)
+        found = notices(snapshot)
+        asked, sort = (
+            request.query_params.get("q", "")[:SEARCH_LENGTH_MAX].strip(),
+            request.query_params.get("sort", ""),
+        )
+        whose = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
+        return pages.page(
+            request,
+            "estate.html",
+            snapshot=snapshot,
+            facts=views.facts(snapshot),
+            notices=found,
+            first_notices=FIRST_NOTICES,
+            chart=charts.entries(snapshot.days, snapshot.now.date(), whose),
+            days=tables.estate_day_rows(snapshot),
+            total=tables.total_row(snapshot.hubs),
+            rows=_rows(snapshot, found, asked, sort),
+            asked=asked,
+            sort=sort,
+            sortings=SORTINGS,
+            ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
+            beside=source.beside.get() if visitor.hubs is None else Beside(()),
+            looked_back=_looked_back(request, snapshot, periods),
+        )
+
+    @app.get("/estate.csv", include_in_schema=False)
+    def estate_csv(request: Request) -> Response:
+        return _file(request, "csv")
+
+    @app.get("/estate.xlsx", include_in_schema=False)
+    def estate_xlsx(request: Request) -> Response:
+        return _file(request, "xlsx")
+
+    def _file(request: Request, form: str) -> Response:
+        snapshot = source.get().of(visitor_of(request).hubs)
+        today = snapshot.now.date()
+        days = ranges.asked_range(request.query_params, today, last_week(today))
+        if not has_whole_day(days, today):
+            raise HTTPException(HTTPStatus.BAD_REQUEST, _no_whole_day(days))
+        found = periods.get(days, visitor_of(request).hubs)
+        table = period_table(found, _names(snapshot), today, snapshot.name or "Hubpulse")
+        content, media_type = (to_csv(table), "text/csv; charset=utf-8") if form == "csv" else (to_xlsx(table), _XLSX)
+        disposition = f'attachment; filename="hubs-{days.first}-to-{days.last}.{form}"'
+        return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """What the page says of the days asked for; no `rows` where no days were asked for, or none of them is over."""
+
+    offers: Sequence[Offer]
+    label: str = ""
+    query: str = ""
+    before: str = ""
+    year_before: str = ""
+    steps: Sequence[Offer] = ()
+    first: str = ""
+    last: str = ""
+    rows: Sequence[PeriodRow] = ()
+    total: PeriodRow | None = None
+    problem: str = ""
+
+
+def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> LookedBack:
+    today = snapshot.now.date()
+    if not {"period", "from", "to"} & {name for name, value in request.query_params.items() if value.strip()}:
+        return LookedBack(offers(today, None))
+    days = ranges.asked_range(request.query_params, today, last_week(today))
+    steps = ranges.Steps.of(days, today)
+    shown = LookedBack(
+        offers(today, days),
+        ranges.label(days, today),
+        ranges.query_of(days),
+        ranges.label(steps.before, today),
+        ranges.label(steps.year_before, today),
+        [
+            Offer(f"{arrow} {ranges.label(step, today)}".strip(), ranges.query_of(step))
+            for arrow, step in (("←", steps.before), ("→", steps.after))
+            if step is not None
+        ],
+        days.first.isoformat(),
+        days.last.isoformat(),
+    )
+    if not has_whole_day(days, today):
+        return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
+    rows, total = period_rows(periods.get(days, visitor_of(request).hubs), _names(snapshot), today)
+    return LookedBack(
+        *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
+        shown.last,
+        rows,
+        total,
+    )
+
+
+def _no_whole_day(days: DateRange) -> str:
+    return _("{days} has no whole day yet: look again tomorrow").format(days=days.name)
+
+
+def _names(snapshot: Snapshot) -> dict[str, str]:
+    return {hub.state.id: hub.state.name for hub in snapshot.hubs}
+
+
+def _rows(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) -> list[HubRow]:
+    """The hubs that were searched for, those first that need attention most, or as asked."""
+    rows = [views.hub_row(hub) for hub in snapshot.hubs]
+    sorting = next((each for each in SORTINGS if each.name == sort), None)
+    if sorting is not None:
+        rows.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind
+    else:
+        place = {notice.hub.state.id: at for at, notice in reversed([*enumerate(found)])}
+        rows.sort(key=lambda row: place.get(row.hub.state.id, len(found)))
+    return [row for row in rows if asked.casefold() in f"{row.hub.state.name}\n{row.hub.state.id}".casefold()]

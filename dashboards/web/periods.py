@@ -1,0 +1,271 @@
+"""Every hub over the days asked for, beside those before and a year before: looked up once for all who ask.
+
+usage.comparing.overview -> Periods (kept for ten minutes by days and hubs) -> rows, files
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from dashboards.charts import Column, Table
+from dashboards.web import ranges, wording
+from schemas import Estate
+from schemas.texts import _, ngettext
+from stores.protocol import Store
+from usage import Queries
+from usage.queries import DateRange, Period, PeriodFigures
+
+if TYPE_CHECKING:
+    from usage.comparing import LikeForLike
+    from usage.comparing.overview import HubOverview, Overview
+
+KEPT_S = 600
+KEPT_MAX = 32
+_PERCENT = 100
+
+
+class Periods:
+    """Gives the overview of a range, of all hubs (None) or some; read anew after ten minutes."""
+
+    def __init__(
+        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+    ) -> None:
+        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._lock = threading.Lock()
+        self._taken: OrderedDict[tuple[DateRange, frozenset[str] | None], tuple[int, Overview]] = OrderedDict()
+
+    def get(self, days: DateRange, hubs: frozenset[str] | None) -> Overview:
+        """Raises StoreError."""
+        from usage.comparing.overview import overview  # noqa: PLC0415 - numpy is slow to import
+
+        with self._lock:
+            now_ns = self._clock_ns()
+            taken = self._taken.pop((days, hubs), None)
+            if taken is None or not 0 <= now_ns - taken[0] <= KEPT_S * 10**9:
+                with closing(self._open_store()) as store:
+                    estate = self._estate()
+                    taken = now_ns, overview(Queries(store, estate, now_ns=now_ns), estate, days, hubs)
+            self._taken[days, hubs] = taken
+            if len(self._taken) > KEPT_MAX:
+                self._taken.popitem(last=False)
+            return taken[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A range that is one click away."""
+
+    label: str
+    query: str
+    is_current: bool = False
+
+
+def offers(today: date, shown: DateRange | None) -> list[Offer]:
+    """The last whole week, month, quarter, half-year and year."""
+    found = []
+    for kind, label in (
+        (Period.WEEK, _("Last week")),
+        (Period.MONTH, _("Last month")),
+        (Period.QUARTER, _("Last quarter")),
+        (Period.HALF, _("Last half-year")),
+        (Period.YEAR, _("Last year")),
+    ):
+        days = DateRange.of(kind, today).before()
+        found.append(Offer(label, ranges.query_of(days), days == shown))
+    return found
+
+
+def last_week(today: date) -> DateRange:
+    """The last week that is over."""
+    return DateRange.of(Period.WEEK, today).before()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change like for like: `+4 %`, and of what it is: `1 204 against 1 158 on 6 days`."""
+
+    text: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """A hub of the table, or all of them."""
+
+    hub: str
+    name: str
+    counted: str
+    with_estimate: str
+    days: str
+    before: Change
+    year_before: Change
+    is_sure: bool
+    trust: str
+
+
+def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[list[PeriodRow], PeriodRow]:
+    """The hubs in the order of the estate file, and all together."""
+    rows = [_row(hub, names.get(hub.people.hub) or hub.people.hub, today) for hub in found.hubs]
+    total = found.total
+    unsure = [row for row in rows if not row.is_sure]
+    trust = (
+        _("all of it")
+        if not unsure
+        else _("{sure} of {hubs} hubs in full").format(sure=len(rows) - len(unsure), hubs=len(rows))
+    )
+    if total.untold:
+        trust += "; " + _("no estimate for {hubs}").format(hubs=", ".join(names.get(h) or h for h in total.untold))
+    return rows, PeriodRow(
+        "",
+        _("All hubs"),
+        wording.number(total.counted),
+        _with_estimate(total.counted, total.estimated, total.low, total.high),
+        _days(total.days_counted, total.days_missing),
+        _change(found.total_before),
+        _change(found.total_year_before),
+        not unsure,
+        trust,
+    )
+
+
+def _row(hub: HubOverview, name: str, today: date) -> PeriodRow:
+    people = hub.people
+    estimated, low, high, _method = people.estimated()
+    counted = _counted(people)
+    return PeriodRow(
+        people.hub,
+        name,
+        wording.number(counted),
+        _with_estimate(counted, estimated, low, high),
+        _days(people.days_counted, people.days_missing) if hub.has_counter else _("no counter"),
+        _change(hub.before),
+        _change(hub.year_before),
+        hub.is_sure,
+        trust(hub, today),
+    )
+
+
+def _counted(people: PeriodFigures) -> int | None:
+    entries = people.figures["entries"]
+    return None if entries is None else int(entries)
+
+
+def _with_estimate(counted: int | None, estimated: int | None, low: int | None, high: int | None) -> str:
+    """Counted and estimated together, with the 90 % interval; a dash where that can't be told."""
+    if estimated is None or (counted is None and not estimated):
+        return wording.NO_FIGURE
+    together = wording.number((counted or 0) + estimated)
+    if not estimated or low is None or high is None:
+        return together
+    return _("{people} ({low} to {high})").format(people=together, low=wording.number(low), high=wording.number(high))
+
+
+def _days(counted: int, missing: int) -> str:
+    words = ngettext("{days} day counted", "{days} days counted", counted).format(days=wording.number(counted))
+    if not missing:
+        return words
+    lacking = ngettext("{days} missing or incomplete", "{days} missing or incomplete", missing)
+    return f"{words}, {lacking.format(days=wording.number(missing))}"
+
+
+def _change(found: LikeForLike | None) -> Change:
+    if found is None:
+        return Change(wording.NO_FIGURE, _("no like days"))
+    days = ngettext("{days} day", "{days} days", found.days).format(days=wording.number(found.days))
+    if found.days_missing:
+        days += ", " + _("{days} not counted").format(days=wording.number(found.days_missing))
+    of = _("{now} against {then} on {days}").format(
+        now=wording.number(found.now.entries), then=wording.number(found.before.entries), days=days
+    )
+    return Change(wording.NO_FIGURE if found.change is None else wording.signed_percent(found.change), of)
+
+
+def trust(hub: HubOverview, today: date) -> str:
+    """Whether a hub's figure can be defended, and what speaks against it."""
+    if not hub.has_counter:
+        return _("nobody is counted here")
+    against = []
+    if hub.people.days_missing:
+        words = ngettext(
+            "{days} day missing or incomplete", "{days} days missing or incomplete", hub.people.days_missing
+        )
+        against.append(words.format(days=wording.number(hub.people.days_missing)))
+    if hub.days_provisional:
+        words = ngettext("{days} day may still change", "{days} days may still change", hub.days_provisional)
+        against.append(words.format(days=wording.number(hub.days_provisional)))
+    against += [doubt.sentence(today) for doubt in hub.doubts]
+    if not against and not hub.people.days_counted:
+        return _("closed, or not yet counted")
+    return "; ".join(against) or _("all of it counted")
+
+
+def period_table(found: Overview, names: dict[str, str], today: date, source: str) -> Table:
+    """What the table shows, as a file: numbers as numbers, changes in per cent, nothing where nothing is known."""
+    sides = (ranges.label(found.before, today), ranges.label(found.year_before, today))
+    columns = [
+        Column(_("Hub")),
+        Column(_("Name")),
+        Column(_("People counted")),
+        Column(_("People estimated for what is missing")),
+        Column(_("Both, at least (9 of 10)")),
+        Column(_("Both, at most (9 of 10)")),
+        Column(_("Days counted")),
+        Column(_("Days missing or incomplete")),
+        *(
+            Column(label.format(other=side), decimals)
+            for side in sides
+            for label, decimals in (
+                (_("Like days against {other}"), 0),
+                (_("People on them"), 0),
+                (_("People then"), 0),
+                (_("Change in per cent"), 1),
+            )
+        ),
+        Column(_("Can it be trusted")),
+    ]
+    rows = []
+    for hub in found.hubs:
+        people = hub.people
+        estimated, low, high, _method = people.estimated()
+        name = names.get(people.hub) or people.hub
+        numbers = (_counted(people), estimated, low, high, people.days_counted, people.days_missing)
+        sides_of_hub = (*_like(hub.before), *_like(hub.year_before))
+        rows.append((people.hub, name, *numbers, *sides_of_hub, trust(hub, today)))
+    total = found.total
+    rows.append(
+        (
+            "",
+            _("All hubs"),
+            *(total.counted, total.estimated, total.low, total.high, total.days_counted, total.days_missing),
+            *_like(found.total_before),
+            *_like(found.total_year_before),
+            "",
+        )
+    )
+    shown = f"{found.days.first} .. {min(found.until, found.days.last)}"
+    return Table(
+        _("People by hub, {days}").format(days=ranges.label(found.days, today)),
+        _("people"),
+        shown,
+        source,
+        columns,
+        rows,
+    )
+
+
+def _like(found: LikeForLike | None) -> tuple[int | None, int | None, int | None, float | None]:
+    if found is None:
+        return None, None, None, None
+    change = None if found.change is None else found.change * _PERCENT
+    return found.days, found.now.entries, found.before.entries, change
+
+
+def has_whole_day(days: DateRange, today: date) -> bool:
+    """Whether a day of the range is over."""
+    return days.first <= today - timedelta(days=1)

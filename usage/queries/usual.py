@@ -1,0 +1,83 @@
+"""How many people usually have come in by this hour of today, by the frozen profile of the week.
+
+Only what is stored is taken: a hub whose week has no profile yet, or a profile that lacks one of today's opening hours
+until now, or doors that it does not know, has no usual figure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from schemas import Estate
+from schemas.localtime import NS_AN_HOUR, Span, midnight_ns
+from stores import Store
+from usage.calendar import HubCalendar
+from usage.profile import PERSON, Profile
+from usage.rows import PROFILES
+
+_WEEK_HOURS = 7 * 24
+_DAY_NS = 24 * NS_AN_HOUR
+
+
+def usual_so_far(store: Store, estate: Estate, now_ns: int) -> dict[str, int]:
+    """People who usually have come in by now while the hub was open, by hub; hubs of which that is not known lack.
+
+    Raises StoreError.
+    """
+    found = {}
+    for hub, profile in _profiles_now(store, estate, now_ns).items():
+        calendar = HubCalendar(estate, hub)
+        today = calendar.day(calendar.date_of(now_ns))
+        opened = [span for span in today.open if span.start_ns < now_ns]
+        hours = [
+            (hour, part.length_ns)
+            for start_ns, stop_ns in opened
+            for hour, part in calendar.open_hours(Span(start_ns, min(stop_ns, now_ns)))
+        ]
+        people = _people(profile, hours)
+        if people is not None:
+            found[hub] = people
+    return found
+
+
+def _people(profile: Profile, hours: list[tuple[int, int]]) -> int | None:
+    doors = [by_hour for by_hour in profile.rates.values() if by_hour]
+    if not profile.is_enough or not all(hour in by_hour for by_hour in doors for hour, _ in hours):
+        return None
+    return round(sum(by_hour[hour] * length_ns for by_hour in doors for hour, length_ns in hours) / PERSON / NS_AN_HOUR)
+
+
+def _profiles_now(store: Store, estate: Estate, now_ns: int) -> Mapping[str, Profile]:
+    """The latest version of each hub's profile of the week that it is there."""
+    points: dict[str, list[tuple[int, str, int, float]]] = defaultdict(list)
+    for hub, door, start_ns, version, hour, rate in _points(store, estate, now_ns):
+        if start_ns <= hour < start_ns + _WEEK_HOURS:
+            points[hub].append((version, door, hour - start_ns, rate))
+    found = {}
+    for hub, known in points.items():
+        latest = max(version for version, *_ in known)
+        rates: dict[str, dict[int, int]] = defaultdict(dict)
+        for version, door, hour, rate in known:
+            if version == latest:
+                rates[door][hour] = round(rate * PERSON)
+        found[hub] = Profile(rates)
+    return found
+
+
+def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, int, int, int, float]]:
+    """Hub, door, the week's start, and each rate's version and time: one read for all hubs, whatever their zones."""
+    starts: dict[str, int] = {}
+    span = Span(now_ns - 9 * _DAY_NS, now_ns + 2 * _DAY_NS)
+    for chunk in store.read(PROFILES, start_ns=span.start_ns, stop_ns=span.stop_ns):
+        hub = chunk.tags["hub"]
+        if hub not in starts:
+            calendar = HubCalendar(estate, hub)
+            today = calendar.date_of(now_ns)
+            starts[hub] = midnight_ns(today - timedelta(days=today.weekday()), calendar.zone)
+        for time_ns, version, rate in zip(
+            chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"], strict=True
+        ):
+            if rate is not None:
+                yield hub, chunk.tags["sensor"], starts[hub], int(version or 0), time_ns, rate
