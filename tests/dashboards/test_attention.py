@@ -74,3 +74,9 @@ def test_what_the_other_hubs_alone_say_is_on_the_hub_page_alone(filled: Filled, 
     filled.put(doubt_line(doubt(Witness.SISTERS), LONDON))
     assert not [word for _, word, _ in told(filled) if word == "in doubt"]
     assert "than the other hubs let expect" in text_of(browse(filled).get("/hubs/armley").text)
+
+
+def test_a_month_that_ends_sooner_is_stated_by_its_end() -> None:
+    """Seven days from the end of November on are of December: November is over by then."""
+    late = Silence("otley", "door-1", True, SINCE, date(2026, 11, 1), date(2026, 12, 1), 0.02, 0.057, 10)
+    assert late.consequence() == "by its end November can only be stated within 6 %"
