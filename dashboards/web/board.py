@@ -21,12 +21,12 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboards.access.accounts import Accounts
-from dashboards.access.gate import Gate, visitor_of
+from dashboards.access.gate import Gate
 from dashboards.access.hosts import is_host_of_board
 from dashboards.access.sessions import Sessions
 from dashboards.api import PREFIX, add_api
