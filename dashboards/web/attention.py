@@ -12,6 +12,7 @@ from dashboards.web.views import COLD, MOULD, POOR_AIR, Level, cold_zone, level,
 from schemas.texts import N_, _
 from usage.attention.silences import Silence
 from usage.health import Case, CaseKind
+from usage.health import words as case_words
 from usage.queries import SensorState
 
 _SILENT = Level(N_("silent"), "✕", "alarm")
@@ -111,7 +112,7 @@ def _air_notices(hub: HubNow) -> Iterator[Notice]:
     state = hub.state
     told = {(case.kind, case.zone) for case in hub.cases}
     for case in hub.cases:
-        yield Notice(hub, _case_words(case, state.now.date()), _CASES[case.kind], advice=case.advice)
+        yield Notice(hub, _case_words(case, state.now.date()), _CASES[case.kind], advice=case_words.what_to_do(case))
     if level_now(hub, "co2_ppm") is POOR_AIR:
         co2 = wording.measure(state.value("co2_ppm"), "co2_ppm")
         words = _("CO₂ {value}: open windows or raise ventilation").format(value=co2)
@@ -132,7 +133,8 @@ def _air_notices(hub: HubNow) -> Iterator[Notice]:
 
 
 def _case_words(case: Case, today: date) -> str:
-    return _("{zone} since {day}").format(zone=case.zone, day=wording.day(case.since, today)).lstrip()
+    since = _("{zone} since {day}").format(zone=case.zone, day=wording.day(case.since, today)).lstrip()
+    return "; ".join(filter(None, (f"{since}: {case_words.how_bad(case)}", case_words.silence(case))))
 
 
 def _costing(notice: Notice, costs: Sequence[Silence]) -> Notice:

@@ -2,7 +2,7 @@
 
 An interval count belongs to the moment of its reading. What a total grew by belongs evenly to the time since the
 reading before, after a gap to the opening time in it as is usual, rounded so that the clock hours add up to the whole.
-A total that fell counts nothing until the counter goes on from there.
+A total that fell counts nothing until the counter goes on from there; what the device counted in the interval does.
 """
 
 from __future__ import annotations
@@ -102,9 +102,13 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
         return
     fell_ns = series.fallen_since(total_name)
     for reading in series.steps(hours.day):
-        if fell_ns is None or reading.time_ns < fell_ns:
+        is_here = hours.day.start_ns <= reading.time_ns < hours.day.stop_ns
+        if fell_ns is not None and reading.time_ns >= fell_ns:
+            if is_here and not reading.suspect:
+                yield CountAt(reading.time_ns, int(reading.fields.get(total_name.removesuffix("_total"), 0)))
+        else:
             yield from hours.spread(reading, way(reading.counted), series.hold_ns, series.sensor.id)
-            if not way(reading.counted) and hours.day.start_ns <= reading.time_ns < hours.day.stop_ns:
+            if not way(reading.counted) and is_here:
                 yield CountAt(reading.time_ns, way(reading.own))
 
 
