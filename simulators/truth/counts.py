@@ -104,8 +104,9 @@ def _counts(series: ReceivedSeries, hours: Hours, total_name: str, way: Callable
     for reading in series.steps(hours.day):
         is_here = hours.day.start_ns <= reading.time_ns < hours.day.stop_ns
         if fell_ns is not None and reading.time_ns >= fell_ns:
-            if is_here and not reading.suspect:
-                yield CountAt(reading.time_ns, int(reading.fields.get(total_name.removesuffix("_total"), 0)))
+            own = reading.fields.get(total_name.removesuffix("_total"))
+            if is_here and own is not None and not reading.suspect:
+                yield CountAt(reading.time_ns, int(own))
         else:
             yield from hours.spread(reading, way(reading.counted), series.hold_ns, series.sensor.id)
             if not way(reading.counted) and is_here:
