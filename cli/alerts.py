@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400
 
-app = new_app(help="What is wrong and who was told.")
+app = new_app(help="What is wrong and who was told: list, acknowledge, snooze, resolve; send a test notice.")
 
 IdArgument = Annotated[str, typer.Argument(help="The alert's id, or its first four characters or more.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who you are; it is shown beside the alert.")]

@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "alerts": ("alerts", "What is wrong and who was told: list, acknowledge, snooze, resolve; send a test notice."),
     "users": ("users", "Who may sign in to the board, and the tokens of programs."),
-    "edits": ("edits", "What was changed in the browser: when, by whom, and what became of it."),
+    "edits": ("edits", "List what was changed in the browser: when, by whom, and what became of it."),
     "shares": ("shares", "Links by which somebody without an account reads one report."),
     "estate": ("estate", "The estate file: check it, print the JSON Schema for editors."),
     "dashboards": ("dashboards", "Grafana's dashboards: render them, check them, push them."),

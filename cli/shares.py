@@ -44,7 +44,7 @@ def add(
     if as_json:
         print(json.dumps({"link": link, "name": file.name, "expires": rfc3339(expires_s * NS_A_SECOND)}))
     else:
-        print(link)
+        out.print(link)
 
 
 @app.command("list", epilog="Example: hubpulse shares list")

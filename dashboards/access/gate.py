@@ -143,11 +143,16 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""What a browser sends that a person sits at."""
+
+
 def _refused(request: Request) -> JSONResponse | RedirectResponse:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    is_form = request.headers.get("content-type", "").startswith(_FORMS)
     if request.method not in _READ_ONLY:
         target = "/"  # what a form was to do is not done by signing in
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith("/api/") or not (is_form or request.method in _READ_ONLY):
         return JSONResponse(
             {"error": "sign in, or send a token: Authorization: Bearer hp_... (`hubpulse users token` makes one)"},
             HTTPStatus.UNAUTHORIZED,

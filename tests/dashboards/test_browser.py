@@ -17,7 +17,7 @@ from tests.dashboards.walk import Walk
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("path, charts", [("/", 1), ("/hubs/armley", 7)])
+@pytest.mark.parametrize("path, charts", [("/", 1), ("/hubs/armley", 14)])
 def test_charts_are_drawn_and_tell_a_value_under_the_pointer(
     known: Filled, board_over: Callable[..., FastAPI], walk: Walk, path: str, charts: int
 ) -> None:
