@@ -46,32 +46,33 @@ def witnesses(
 def attention(
     hub: HubOption = None, data: DataOption = None, estate: EstateOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the counters that are silent or in doubt, the one first whose silence costs the month most.
+    """List the counters that are silent, stray or in doubt, the one first whose silence costs the month most.
 
     Ranked by half of the 90 % interval, in people, as it would be after seven more days of silence.
     """
     from cli.attention_views import doubt_as_json, silence_as_json, silences_as_text
     from usage import Queries
     from usage.attention.silence_costs import silences
+    from usage.attention.strays import stray_doors
 
-    settings = load_settings(data=data, estate=estate)
+    settings, now_ns = load_settings(data=data, estate=estate), time.time_ns()
     known = estate_of(settings)
     with closing(store_of(settings)) as store, wrong_usage():
-        queries = Queries(store, known, now_ns=time.time_ns())
+        queries = Queries(store, known, now_ns=now_ns)
         (*hubs,), today = queries.hubs(hub), queries.today()
         quiet = silences(queries, known, hub)
+        strays = list(stray_doors(queries.sensors, known, now_ns, hub))
         standing = [d for d in queries.stored_doubts(today, today) if d.wants_attention and d.hub in hubs]
     if as_json:
-        print(
-            json.dumps(
-                {"silences": [*map(silence_as_json, quiet)], "doubts": [*map(doubt_as_json, standing)]}, indent=2
-            )
-        )
+        found = {"silences": [*map(silence_as_json, quiet)], "strays": [stray.row() for stray in strays]}
+        print(json.dumps(found | {"doubts": [*map(doubt_as_json, standing)]}, indent=2))
         return
     names = {each.id: each.name for each in known.hubs}
     for line in silences_as_text(quiet, names, today):
         out.print(line)
+    for stray in strays:
+        out.print(f"{names.get(stray.hub) or stray.hub} {stray.sentence(today)}: {stray.advice}")
     for doubt in standing:
         out.print(f"{names.get(doubt.hub) or doubt.hub} {doubt.sentence(today)}")
-    if not quiet and not standing:
+    if not quiet and not strays and not standing:
         out.print("Every counter sends, and none is in doubt.")

@@ -17,6 +17,7 @@ from schemas import HubpulseError
 
 if TYPE_CHECKING:
     from mqtt.messages import Message
+    from schemas import Settings
 
 app = new_app()
 
@@ -166,11 +167,16 @@ def doctor(
     estate: EstateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at estate file, disk, broker, ingest and store: a line each, what is wrong, what to do. 1 on trouble."""
-    from ingest.doctor import State, examine
+    """Look at estate file, disk, broker, ingest and store: a line each, what is wrong, what to do. 1 on trouble.
+
+    Doors that send readings and that the estate file does not name are told, too.
+    """
+    from ingest.doctor import Finding, State, examine
 
     settings = load_settings(data=data, estate=estate)
     findings = list(examine(settings))
+    if all(finding.state is not State.FAILED for finding in findings if finding.part in {"estate file", "store"}):
+        findings += [Finding("doors", State.WARNING, told) for told in _stray_doors(settings)]
     if as_json:
         rows = [{"part": f.part, "state": f.state.value, "detail": f.detail} for f in findings]
         print(json.dumps(rows, indent=2))
@@ -181,3 +187,24 @@ def doctor(
             out.print(f" {finding.part:12} {finding.detail}")
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)
+
+
+def _stray_doors(settings: Settings) -> list[str]:
+    """The doors that the estate file does not name, and what to write into it; none without an estate file."""
+    from schemas.settings import ESTATE_FILE
+
+    if settings.estate is None and not ESTATE_FILE.exists():
+        return []
+    from sensors.estate_file import load_estate
+    from stores import open_store
+    from usage import Queries
+    from usage.attention.strays import stray_doors
+
+    known, now_ns = load_estate(settings.estate), time.time_ns()
+    try:
+        with closing(open_store(settings, must_exist=True)) as store:
+            queries = Queries(store, known, now_ns=now_ns)
+            strays = list(stray_doors(queries.sensors, known, now_ns))
+    except HubpulseError:  # the line on the store says what is wrong with it
+        return []
+    return [f"{each.hub}: {each.sentence(queries.today(each.hub))}: {each.advice}" for each in strays]

@@ -158,12 +158,9 @@ def new_sensors(
     if not found:
         out.print("None: the estate file names every sensor that sends readings.")
     for state in found:
-        row = _state_row(state, None)
-        zone = f", zone: {state.zone}" if state.zone else ""
-        line = f"- {{id: {state.sensor}, kinds: [{', '.join(row['kinds'])}]{zone}}}"
-        out.print(
-            f"{state.hub}: {line}   # last seen {row['last_seen'] or 'never'}{', silent' if state.silent else ''}"
-        )
+        seen = _state_row(state, None)["last_seen"] or "never"
+        silent = ", silent" if state.silent else ""
+        out.print(f"{state.hub}: - {state.estate_line}   # last seen {seen}{silent}")
 
 
 @app.command("forget", epilog="Example: hubpulse sensors forget 'x-*' --hub armley --readings --dry-run")

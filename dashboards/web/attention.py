@@ -18,6 +18,7 @@ from usage.queries import SensorState
 _SILENT = Level(N_("silent"), "✕", "alarm")
 _IN_PART = Level(N_("in part"), "◐", "warn")
 _IN_DOUBT = Level(N_("in doubt"), "◇", "warn")
+_STRAY = Level(N_("not named"), "?", "warn")
 _OTHER_DAYS = Level(N_("other days"), "✕", "alarm")
 _BATTERY_FLAT = Level(N_("flat battery"), "▼", "alarm")
 _BATTERY_LOW = Level(N_("low battery"), "▽", "warn")
@@ -87,6 +88,8 @@ def _sensor_notices(hub: HubNow) -> Iterator[Notice]:
     for silence in hub.silences:
         if not silence.is_silent:
             yield Notice(hub, silence.sentence(state.now.date()), _IN_PART, silence.cost)
+    for stray in hub.strays:
+        yield Notice(hub, stray.sentence(state.now.date()), _STRAY, advice=stray.advice)
     for doubt in hub.doubts:
         if doubt.wants_attention:
             yield Notice(hub, doubt.sentence(state.now.date()), _IN_DOUBT)

@@ -25,6 +25,7 @@ from stores.protocol import Store, StoreError
 from usage import HubCalendar, Queries
 from usage.attention.doubts import Doubt
 from usage.attention.silences import Silence
+from usage.attention.strays import StrayDoor, stray_doors
 from usage.health import Case, open_cases
 from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
@@ -59,6 +60,8 @@ class HubNow:
     """Its silent counters, and those that send in part: the one that costs most first."""
     doubts: tuple[Doubt, ...] = ()
     """What the witnesses say against its counters on these days."""
+    strays: tuple[StrayDoor, ...] = ()
+    """Its doors that the estate file does not name, beside one that it does."""
     cases: tuple[Case, ...] = ()
     """What is unhealthy in it."""
     usual: int | None = None
@@ -193,6 +196,9 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     cases: dict[str, list[Case]] = defaultdict(list)
     for case in open_cases(queries, estate):
         cases[case.hub].append(case)
+    strays: dict[str, list[StrayDoor]] = defaultdict(list)
+    for stray in stray_doors(queries.sensors, estate, now_ns):
+        strays[stray.hub].append(stray)
     usual = queries.usual_so_far()
     hours = _hourly_entries(queries, now_ns)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
@@ -213,6 +219,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
                 ),
                 silences=tuple(_still_quiet(state, silences[state.id])),
                 doubts=tuple(doubts[state.id]),
+                strays=tuple(strays[state.id]),
                 cases=tuple(cases[state.id]),
                 usual=usual.get(state.id),
             )

@@ -59,6 +59,16 @@ def test_a_counter_that_sends_in_part_is_listed(filled: Filled) -> None:
     assert ("armley", "in part", expected) in told(filled)
 
 
+def test_a_door_that_the_estate_file_does_not_name_is_listed_with_what_to_write(filled: Filled, browse: Browse) -> None:
+    filled.put_fresh_readings("armley")
+    filled.put_reading("armley", "footfall", "door-9", timedelta(days=2), entries=1)
+    expected = "door-9 counts as another door, is not in the estate file, and is expected until 2 December"
+    assert ("armley", "not named", expected) in told(filled)
+    page = text_of(browse(filled).get("/").text)
+    assert "add to the sensors of armley: {id: door-9, kinds: [footfall]}" in page
+    assert "{id: door-9, kinds: [footfall], until: 2026-11-18}" in page
+
+
 def test_a_doubt_that_stands_is_listed_and_every_one_is_on_the_hub_page(filled: Filled, browse: Browse) -> None:
     filled.put_fresh_readings("armley")
     sentence = "door-1 probably counts 30 % too few since 3 November"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+import cli.inspection
 from cli.attention_views import silences_as_text
 from cli.usage import app
 from schemas import Kind
@@ -106,3 +107,42 @@ def test_the_sentence_of_a_silence_has_the_hubs_name_and_the_width_now() -> None
     assert list(silences_as_text([silence], {"armley": "Armley"}, date(2026, 11, 26))) == [
         "Armley door-1 silent since Tuesday 11:10; from Friday on November can only be stated within 6 % (now 2 %)"
     ]
+
+
+def put_a_stray(store: Store, days_ago: int) -> str:
+    """A reading of a door that the estate file does not name, and its day."""
+    now = datetime.now(UTC)
+    put(store, Kind.FOOTFALL, [(at(now.isoformat()), {"entries": 1})], sensor="door-1")
+    seen = now - timedelta(days=days_ago)
+    put(store, Kind.FOOTFALL, [(at(seen.isoformat()), {"entries": 1})], sensor="door-9")
+    return str(seen.date())
+
+
+def test_a_door_that_the_estate_file_does_not_name_is_told_with_what_to_write(store: Store, data: Path) -> None:
+    day = put_a_stray(store, 3)
+    told = call("attention", data=data).stdout
+    assert "Armley door-9 counts as another door, is not in the estate file, and is expected until" in told
+    assert "add to the sensors of armley: {id: door-9, kinds: [footfall]}" in told
+    assert f"if it is no door: {{id: door-9, kinds: [footfall], until: {day}}}" in told
+    (stray,) = json.loads(call("attention", "--json", data=data).stdout)["strays"]
+    assert (stray["hub"], stray["door"]) == ("armley", "door-9")
+
+
+def test_what_the_advice_says_ends_it(store: Store, data: Path) -> None:
+    put_a_stray(store, 3)
+    (stray,) = json.loads(call("attention", "--json", data=data).stdout)["strays"]
+    ended = stray["line"].replace("}", f", until: {stray['last_seen'][:10]}}}")
+    (data.parent / "estate.yaml").write_text(ESTATE.replace("sensors: [", f"sensors: [{ended}, "))
+    assert "Every counter sends, and none is in doubt." in call("attention", data=data).stdout
+
+
+def test_a_door_that_is_expected_no_more_is_not_told(store: Store, data: Path) -> None:
+    put_a_stray(store, 15)
+    assert json.loads(call("attention", "--json", data=data).stdout)["strays"] == []
+
+
+def test_the_doctor_names_it_too(store: Store, data: Path) -> None:
+    put_a_stray(store, 1)
+    found = CliRunner().invoke(cli.inspection.app, ["doctor", "--json", "--data", str(data)])
+    (line,) = [row for row in json.loads(found.stdout) if row["part"] == "doors"]
+    assert (line["state"], "armley: door-9 counts as another door" in line["detail"]) == ("warning", True)

@@ -55,6 +55,12 @@ class SensorState:
     lost_share: float | None = None
     """The share of its frames that the radio lost in the last 24 hours, 0 to 1, as jobs counted it within the hour."""
 
+    @property
+    def estate_line(self) -> str:
+        """What names it among its hub's sensors in the estate file: `{id: door-1, kinds: [footfall], zone: hall}`."""
+        zone = f", zone: {self.zone}" if self.zone else ""
+        return f"{{id: {self.sensor}, kinds: [{', '.join(sorted(self.kinds))}]{zone}}}"
+
 
 class _Latest(NamedTuple):
     """The latest reading of one series."""
