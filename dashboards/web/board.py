@@ -43,6 +43,7 @@ from dashboards.web.login import add_login
 from dashboards.web.oidc_page import add_oidc_page
 from dashboards.web.periods import Periods
 from dashboards.web.quality_page import add_quality_page
+from dashboards.web.refusals import described, refusal
 from dashboards.web.reports_page import add_reports_page
 from dashboards.web.sensors_page import add_sensors_page
 from dashboards.web.snapshot import SnapshotSource, Told
@@ -195,9 +196,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def bad_request(request: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
-        detail = _("{names}: not known here, or can't be read; write dates as 2026-11-03 and hubs by their id")
-        return _problem(request, 400, _("That can't be answered"), detail.format(names=names))
+        known = list(described(app.openapi(), getattr(request.scope.get("route"), "path", "")))
+        return _problem(request, 400, _("That can't be answered"), refusal(error.errors(), known))
 
 
 def _problem(request: Request, status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> Response:

@@ -183,6 +183,30 @@ def test_what_cannot_be_answered_says_so(told: Filled, browse: Browse, query: st
     assert set(answer.json()) == {"error"}
 
 
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ("usage/daily?format=xml", "format can't be that, choose from: json, csv"),
+        ("readings?hub=armley&kind=noise", "kind can't be that, choose from: temperature, humidity, "),
+        ("usage/periods?per=decade&from=2026-11-01&to=2026-11-20", "per can't be that, choose from: week, month, "),
+        ("usage/daily?form=2026-11-01", "form is not known here, choose from: "),
+        ("usage/daily?form=2026-11-01", "from, to"),
+        ("readings?kind=co2", "hub is missing"),
+        ("usage/daily?from=yesterday", "from: write a day as 2026-11-03"),
+        ("readings?hub=armley&kind=co2&from=2026-11-01T00:00:00", "from: write a time as 2026-11-03T14:00:00Z"),
+        ("usage/daily?limit=0", "limit: at least 1"),
+        ("usage/daily?limit=10001", "limit: at most 10000"),
+        ("usage/daily?limit=many", "limit: write a whole number"),
+        ("usage/daily?hub=Armley+Hub", "hub: hubs and sensors go by their id"),
+        ("alerts?open=perhaps", "open: write true or false"),
+    ],
+)
+def test_what_cannot_be_answered_says_what_to_ask_instead(told: Filled, browse: Browse, query: str, said: str) -> None:
+    answer = browse(told).get(f"/api/v1/{query}")
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+
+
 def test_no_cell_is_a_formula_to_a_spreadsheet(filled: Filled, browse: Browse) -> None:
     estate = Estate.model_validate({"timezone": "Europe/London", "hubs": [{"id": "armley", "name": "=1+1"}]})
     filled.put_day("armley", TODAY, -5)

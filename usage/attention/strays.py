@@ -56,13 +56,13 @@ def stray_doors(
     """The stray doors of the hubs of which the estate file names a door; elsewhere every door is meant."""
     for name, states in sensors.items():
         plan = HubPlan.of(estate, name)
-        if hub not in (None, name) or not any(Kind.FOOTFALL in known.kinds for known in plan.sensors.values()):
+        doors = [state for state in states if Kind.FOOTFALL in state.kinds and hub in (None, name)]
+        others = [state for state in doors if not is_named(plan, state.sensor)]
+        if len(others) == len(doors):
             continue
-        for state in states:
+        for state in others:
             seen_ns = state.last_seen_ns
-            if Kind.FOOTFALL not in state.kinds or is_named(plan, state.sensor) or seen_ns is None:
-                continue
-            if now_ns - seen_ns <= DIED_NS:
+            if seen_ns is not None and now_ns - seen_ns <= DIED_NS:
                 zone = estate.zone_of(name)
                 last, until = local_day(seen_ns, zone), local_day(seen_ns + DIED_NS, zone)
                 yield StrayDoor(name, state.sensor, seen_ns, last, until, state.estate_line)
