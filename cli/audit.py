@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.board_address import board_url, is_here_alone
 from cli.context import (
     DataOption,
     EstateOption,
@@ -25,13 +26,12 @@ from schemas.errors import HubpulseError
 from schemas.opening import WEEKDAYS
 
 if TYPE_CHECKING:
-    from schemas import Estate, Settings
+    from schemas import Estate
     from usage.audits import Audit
     from usage.audits.planning import Length, Plan
 
 app = new_app(help="Counters checked by hand: is a door's counter within 5 % of what somebody counts who stands there?")
 
-_HERE = {"127.0.0.1", "::1", "localhost"}
 AuditArgument = Annotated[str, typer.Argument(metavar="ID", help="The audit, as `start` and `list` name it.")]
 
 
@@ -77,7 +77,7 @@ def start(
     )
     with AuditFile(settings.audits_folder) as file:
         audit, code = file.start(audit)
-    link = f"{(board or _board(settings)).rstrip('/')}/audit/{code}"
+    link = f"{(board or board_url(settings)).rstrip('/')}/audit/{code}"
     if as_json:
         lengths = {"asked": _length_as_json(plan.asked), "quickest": _length_as_json(plan.quickest)}
         print(
@@ -88,7 +88,7 @@ def start(
     out.print(f"Stop only after {audit.target} have come in, then: hubpulse audit finish {audit.id}")
     out.print(f"Open this on the phone, and give it to nobody else; it is good for {days} days and is not shown again:")
     out.print(f"  {link}")
-    if board is None and settings.board.host in _HERE:
+    if board is None and is_here_alone(settings):
         out.print("The board listens on this machine alone: set HUBPULSE_BOARD__HOST, or name its proxy with --board")
 
 
@@ -212,28 +212,24 @@ def _moment(text: str, estate: Estate, hub: str, now_ns: int) -> datetime:
 
 
 def _require_door(estate: Estate, hub: str, door: str) -> None:
-    """Raise HubpulseError where the estate file names no such door."""
-    doors = [sensor.id for known in estate.hubs if known.id == hub for sensor in known.sensors]
+    """Wrong usage where the estate file names no such door; a sensor of which it says no kind may be one."""
+    from schemas import Kind
+
+    sensors = [sensor for known in estate.hubs if known.id == hub for sensor in known.sensors]
+    doors = ", ".join(sensor.id for sensor in sensors if not sensor.kinds or Kind.FOOTFALL in sensor.kinds)
     hubs = [known.id for known in estate.hubs]
     if hub not in hubs:
         raise typer.BadParameter(
             f"no hub {hub!r} in the estate file; choose from: {', '.join(hubs)}", param_hint="--hub"
         )
-    if _sensor(estate, hub, door) is None:
-        raise typer.BadParameter(f"no sensor {door!r} at {hub}; choose from: {', '.join(doors)}", param_hint="--door")
+    sensor = _sensor(estate, hub, door)
+    if sensor is None:
+        raise typer.BadParameter(f"no sensor {door!r} at {hub}; choose from: {doors}", param_hint="--door")
+    if sensor.kinds and Kind.FOOTFALL not in sensor.kinds:
+        raise typer.BadParameter(f"{door!r} at {hub} counts no people; choose from: {doors}", param_hint="--door")
 
 
 def _sensor(estate: Estate, hub: str, door: str) -> Any:
     from usage.plan import HubPlan
 
     return HubPlan.of(estate, hub).sensor(door)
-
-
-def _board(settings: Settings) -> str:
-    """The board's address; where it listens for all, the name of this machine."""
-    import socket
-
-    host = settings.board.host
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        host = socket.gethostname()
-    return f"http://{host}:{settings.board.port}"

@@ -104,6 +104,7 @@ def jobs(data: DataOption = None, estate: EstateOption = None) -> None:
 @app.command("board", epilog="Example: hubpulse board --port 8081")
 def board(data: DataOption = None, estate: EstateOption = None, port: PortOption = None) -> None:
     """Run the board alone."""
+    from cli.board_address import remember_board
     from cli.stack import board_server, store_part
     from cli.supervision import supervised
     from dashboards.operations.health import Part
@@ -113,6 +114,7 @@ def board(data: DataOption = None, estate: EstateOption = None, port: PortOption
     with stop_signal() as stopping, board_server(settings) as server:
         parts: list[Part] = [store_part(settings), BoardPart(server.answers)]
         with supervised(settings, parts, has_begun=server.answers):
+            remember_board(settings, server.port)
             out.print(f"Board: {server.url}", flush=True)
             stopping.wait()
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cli.board_address import board_url
 from cli.context import DataOption, JsonOption, load_settings, make_data_dir, new_app, out
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND, rfc3339
@@ -40,7 +41,7 @@ def add(
     now_s = int(time.time())
     expires_s = now_s + days * _DAY_S
     secret = Shares(settings.audits_folder).add(read, file.name, account="", now_s=now_s, expires_s=expires_s)
-    link = f"{board.rstrip('/') or f'http://127.0.0.1:{settings.board.port}'}/share/{secret}"
+    link = f"{board.rstrip('/') or board_url(settings)}/share/{secret}"
     if as_json:
         print(json.dumps({"link": link, "name": file.name, "expires": rfc3339(expires_s * NS_A_SECOND)}))
     else:

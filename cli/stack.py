@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from cli.board_address import remember_board
 from cli.context import make_data_dir
 from cli.supervision import Supervision, supervised
 from dashboards.access.accounts import Accounts
@@ -198,6 +199,7 @@ class Stack:
             self._ingest_thread.start()
             self._parts.callback(self._stop_ingest)
             self._parts.enter_context(self._board)
+            remember_board(self.settings, self._board.port)
             self._all_parts += [*self._health_parts, BoardPart(self._board.answers)]
             self._supervision = self._parts.enter_context(
                 supervised(self.settings, self._all_parts, has_begun=lambda: self.ingest.activity.has_begun)

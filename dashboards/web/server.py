@@ -48,6 +48,11 @@ class BoardServer:
         )
 
     @property
+    def port(self) -> int:
+        """The port that it is bound to."""
+        return self._port
+
+    @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - compared, not bound

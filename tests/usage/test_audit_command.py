@@ -15,8 +15,10 @@ from typer.testing import CliRunner, Result
 import cli.audit
 import cli.usage
 from cli.backup import copy_database
-from schemas import HubpulseError, Kind
+from cli.board_address import remember_board
+from schemas import HubpulseError, Kind, Settings
 from schemas.localtime import NS_A_SECOND, from_ns
+from schemas.settings import BoardSettings
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, MINUTE_NS, at, put
 from usage.audits import AuditFile, Press
@@ -119,13 +121,30 @@ def test_a_door_that_nobody_knows_yet_is_audited_without_a_length(call: Callable
     [
         (("--hub", "otley", "--door", "door-1"), "no hub 'otley' in the estate file; choose from: armley"),
         (("--hub", "armley", "--door", "door-9"), "no sensor 'door-9' at armley; choose from: door-1, door-2"),
+        (("--hub", "armley", "--door", "air-1"), "'air-1' at armley counts no people; choose from: door-1, door-2"),
         (("--hub", "armley", "--door", "door-1", "--when", "soon"), "'soon' is no day and time: write for example"),
     ],
 )
-def test_what_is_asked_wrongly_is_told(call: Callable[..., Result], words: tuple[str, ...], said: str) -> None:
+def test_what_is_asked_wrongly_is_told(
+    call: Callable[..., Result], folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    known = estate()
+    known["hubs"][0]["sensors"].append({"id": "air-1", "kinds": ["temperature"]})
+    (folder / "estate.yaml").write_text(json.dumps(known))
     found = call("audit", "start", *words)
     assert found.exit_code == 2
     assert said in " ".join(found.output.split())
+
+
+@pytest.mark.parametrize("host, told", [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
+def test_the_link_is_of_the_board_as_it_listens(
+    call: Callable[..., Result], folder: Path, host: str, told: str
+) -> None:
+    settings = Settings(data_dir=folder / "data", board=BoardSettings(host=host, port=8080))
+    remember_board(settings, 18123)
+    said = start(call).output
+    assert f"{told}18123/audit/" in said
+    assert "The board listens on this machine alone" in said
 
 
 def test_a_loss_that_no_margin_takes_is_told(call: Callable[..., Result]) -> None:
