@@ -85,11 +85,12 @@ def test_the_page_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert shipped is not None
     monkeypatch.setattr(pages._ENVIRONMENT, "loader", ChoiceLoader([DictLoader({"start.html": code["html"]}), shipped]))
 
-    def add_pages(app: FastAPI, source: SnapshotSource) -> None:
-        names = {"app": app, "source": source, "pages": pages, "visitor_of": visitor_of}
-        exec(code["python"], names | {"HTMLResponse": HTMLResponse, "Request": Request})  # noqa: S102 - our own page
-
-    monkeypatch.setattr("dashboards.web.board._add_pages", add_pages)
+    names: dict[str, Any] = {"pages": pages, "visitor_of": visitor_of, "HTMLResponse": HTMLResponse}
+    names |= {"FastAPI": FastAPI, "Request": Request, "SnapshotSource": SnapshotSource}
+    exec(code["python"], names)  # noqa: S102 - our own page
+    monkeypatch.setattr(
+        "dashboards.web.board.add_estate_page", lambda app, source, _periods: names["add_start_page"](app, source)
+    )
     board = create_board(open_store=lambda: SqliteStore(tmp_path / "store.db"), estate=lambda: Estate(name="Leeds"))
 
     answer = browser_of(board).get("/start")
