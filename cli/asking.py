@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cli.context import err
+from schemas.localtime import NS_AN_HOUR
+
+if TYPE_CHECKING:
+    from stores import Store
 
 _YEARS = range(1990, 2200)
 """Beyond them a local midnight may be no instant that can be computed with."""
@@ -26,6 +30,17 @@ def wrong_usage() -> Iterator[None]:
         yield
     except (UnknownHubError, OtherMidnightsError) as error:
         refuse(str(error))
+
+
+def tell_unfinished(store: Store, now_ns: int) -> None:
+    """Say how many days that are over have no figures yet, as while a history is loaded: the answer is not theirs."""
+    from usage.rollup_writer import SETTLE_NS, pending_marks
+
+    pending = pending_marks(store, now_ns=now_ns + SETTLE_NS)
+    days = sum(midnight_ns <= now_ns - 24 * NS_AN_HOUR for marks in pending.values() for midnight_ns in marks)
+    if days:
+        what = f"the figures of {days} hub days are still to be computed, and are not in this answer as they will be"
+        err.print(f"{what}: wait until the history is loaded, or see that jobs runs (`hubpulse doctor`)")
 
 
 def refuse(message: str) -> NoReturn:

@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import closing
 
-from cli.asking import HubOption, wrong_usage
+from cli.asking import HubOption, tell_unfinished, wrong_usage
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, store_of
 
 
@@ -21,9 +21,10 @@ def witnesses(
     from usage import Queries
     from usage.attention.stored import hear_stored
 
-    settings = load_settings(data=data, estate=estate)
+    settings, now_ns = load_settings(data=data, estate=estate), time.time_ns()
     with closing(store_of(settings)) as store, wrong_usage():
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+        tell_unfinished(store, now_ns)
+        queries = Queries(store, estate_of(settings), now_ns=now_ns)
         hubs, today, heard = set(queries.hubs(hub)), queries.today(), hear_stored(queries)
     doubts = [doubt for doubt in heard.doubts if doubt.hub in hubs]
     ratios = [ratio for ratio in heard.ratios if ratio.hub in hubs]
@@ -58,6 +59,7 @@ def attention(
     settings, now_ns = load_settings(data=data, estate=estate), time.time_ns()
     known = estate_of(settings)
     with closing(store_of(settings)) as store, wrong_usage():
+        tell_unfinished(store, now_ns)
         queries = Queries(store, known, now_ns=now_ns)
         (*hubs,), today = queries.hubs(hub), queries.today()
         quiet = silences(queries, known, hub)

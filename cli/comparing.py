@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import HubOption, refuse, wrong_usage
+from cli.asking import HubOption, refuse, tell_unfinished, wrong_usage
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, parsed, store_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,9 @@ def _asking(settings: Settings, hub: str | None, *ranges: DateRange) -> Iterator
 
     with closing(store_of(settings)) as store, wrong_usage():
         known = estate_of(settings)
-        queries = Queries(store, known, now_ns=time.time_ns())
+        now_ns = time.time_ns()
+        tell_unfinished(store, now_ns)
+        queries = Queries(store, known, now_ns=now_ns)
         for each in ranges:
             queries.require_midnights(each.first, each.last + timedelta(days=1), hub=hub)
         yield queries, known

@@ -117,7 +117,8 @@ def target_as_text(state: TargetState) -> str:
 
 def visits_as_text(found: Visits, period: str) -> Iterator[str]:
     """The waterfall."""
-    yield f"{found.hub} {period}{_missing(found)}"
+    so_far = "" if found.until is None else f" so far, until now on {found.until}"
+    yield f"{found.hub} {period}{so_far}{_missing(found)}"
     if found.people is None:
         yield "     unknown  visits: nobody was counted, which is not zero"
         return
@@ -128,7 +129,7 @@ def visits_as_text(found: Visits, period: str) -> Iterator[str]:
         if found.low is None or found.low == found.high
         else f" ({found.low:,} to {found.high:,} in nine of ten cases)"
     )
-    yield f"  {found.people:>10,}  visits{bounds}{_missing(found)}"
+    yield f"  {found.people:>10,}  visits{so_far}{bounds}{_missing(found)}"
 
 
 def _missing(found: Visits) -> str:
@@ -144,6 +145,7 @@ def visits_as_json(found: Visits, period: str) -> dict[str, Any]:
     return {
         "hub": found.hub,
         "period": period,
+        "until": None if found.until is None else found.until.isoformat(),
         "entries": None if found.people is None else counted.people,
         "days_missing": found.days_missing,
         "steps": [asdict(line) for line in others],

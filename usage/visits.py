@@ -9,7 +9,7 @@ add up to the last person. What a rule takes off is at most what is left.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from schemas import Estate
@@ -46,6 +46,8 @@ class Visits:
     low: int | None
     high: int | None
     days_missing: int
+    until: date | None = None
+    """The day on which it was asked for, where that is one of the days: it goes until then, and not to their end."""
 
     def told(self) -> tuple[int | None, int | None, int | None]:
         """As `VISITS` names them."""
@@ -94,7 +96,9 @@ def visits_of_hubs(
     missed = queries.estimates([day for of_hub in days.values() for day in of_hub])
     for name, of_hub in days.items():
         rows = [day.figures for day in of_hub]
-        yield visits(rules_of(estate, name), name, rows, missed(name, [day.date for day in of_hub]))
+        found = visits(rules_of(estate, name), name, rows, missed(name, [day.date for day in of_hub]))
+        today = queries.today(name)
+        yield replace(found, until=today if first <= today <= last else None)
 
 
 _RULES = {

@@ -15,7 +15,7 @@ from schemas import Kind
 from schemas.measures import PeopleState
 from stores import Store
 from stores.sqlite_store import SqliteStore
-from tests.usage.given import at, estate, put, put_lines
+from tests.usage.given import DAY_NS, at, estate, mark, put, put_lines
 from tests.usage.test_estimates import figures
 from usage.attention.doubts import Doubt, Witness
 from usage.attention.rows import doubt_line
@@ -146,3 +146,27 @@ def test_the_doctor_names_it_too(store: Store, data: Path) -> None:
     found = CliRunner().invoke(cli.inspection.app, ["doctor", "--json", "--data", str(data)])
     (line,) = [row for row in json.loads(found.stdout) if row["part"] == "doors"]
     assert (line["state"], "armley: door-9 counts as another door" in line["detail"]) == ("warning", True)
+
+
+ANSWERS = (
+    ("attention",),
+    ("witnesses",),
+    ("compare", "--period", "2026-01"),
+    ("targets",),
+    ("visits", "--period", "2026-01"),
+)
+
+
+@pytest.mark.parametrize("words", ANSWERS)
+def test_while_a_history_is_loaded_an_answer_says_that_days_are_still_to_come(
+    store: Store, data: Path, words: tuple[str, ...]
+) -> None:
+    put_days(store)
+    now_ns = at(datetime.now(UTC).isoformat())
+    today_ns = at(f"{datetime.now(UTC).date()}T00:00")
+    mark(store, today_ns, now_ns)
+    assert call(*words, data=data).stderr == ""  # today's figures are renewed all the time
+    for back in (3, 4):
+        mark(store, today_ns - back * DAY_NS, now_ns)
+    told = call(*words, data=data)
+    assert (told.exit_code, "the figures of 2 hub days are still to be computed" in told.stderr) == (0, True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.comparing_views import visits_as_text
+from cli.comparing_views import visits_as_json, visits_as_text
 from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
 from schemas.visits import Rule, VisitRule
@@ -124,3 +124,16 @@ def test_the_queries_give_the_visits_of_hubs_with_rules(store: Store, asked: str
         sum(usual("armley", WEEK[0].replace(day=2 + i)) for i in range(7)) - 70,
     )
     assert figures(0, PeopleState.CLOSED)["open_minutes"]
+
+
+@pytest.mark.parametrize("last, until", [(date(2026, 3, 31), date(2026, 3, 10)), (date(2026, 3, 9), None)])
+def test_visits_of_a_running_month_say_until_when(store: Store, last: date, until: date | None) -> None:
+    known = estate(hub("armley", visits=[{"rule": "staff", "entries_day": 10}]), timezone="UTC")
+    put_rows(store, days_of(usual, ["armley"]))
+    queries = Queries(store, known, now_ns=at("2026-03-10T12:00"))
+    (found,) = visits_of_hubs(queries, known, date(2026, 3, 1), last)
+    assert found.until == until
+    first, *_, total = visits_as_text(found, "2026-03")
+    assert visits_as_json(found, "2026-03")["until"] == (until and until.isoformat())
+    said = " so far, until now on 2026-03-10"
+    assert (f"armley 2026-03{said}" in first, f"visits{said}" in total) == (until is not None, until is not None)
