@@ -141,6 +141,7 @@ class Jobs:
             self._scheduler.add_job(self._guarded, "interval", (work,), seconds=every_s, id=work.__name__)
         for other in self._others:
             self.runs.expect(other.name, other.every_s)
+            self._thread.submit(self._guarded_other, other)
             self._scheduler.add_job(self._guarded_other, "interval", (other,), seconds=other.every_s, id=other.name)
         self._scheduler.start()
 
@@ -154,8 +155,6 @@ class Jobs:
         self.runs.progress.end()
         self._scheduler.shutdown()
         self._scheduler = self._thread = None
-
-    # ------------------------------------------------------------------------------------------------------ the work
 
     def roll_up_unfinished(self, now_ns: int) -> None:
         """Compute today of every hub, and the last days that are not closed or final as they should be.

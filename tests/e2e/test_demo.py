@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
+from schemas.measures import CO2_POOR_PPM
+from simulators.demo_faults import STALE_AIR
 from tests.browser import Chromium, Page
 from tests.cli.command import CommandLine, Running
 from tests.dashboards.drawn import charts_of
@@ -144,9 +146,12 @@ def test_the_demo_shows_22_hubs_with_the_figures_of_the_export(demo: Demo, chrom
 def test_the_demo_shows_what_asks_for_attention_and_loads_its_history_once(demo: Demo) -> None:
     page = unescape(re.sub(r"<[^>]*>", " ", requests.get(demo.url, timeout=30).text))
     notices = re.sub(r"\s+", " ", page)
-    assert "Kirkstall Hub door-1 last seen" in notices
-    assert "Bramley Digital Hub air-library never seen" in notices  # it fell silent before the history of three days
-    assert "open windows or raise ventilation" in notices
+    assert "Kirkstall Hub door-1 (entrance) last seen" in notices
+    # It fell silent before the history of three days.
+    assert "Bramley Digital Hub air-library (library) never seen" in notices
+    stale = requests.get(f"{demo.url}/api/v1/usage/daily?hub={STALE_AIR[0]}", timeout=30).json()
+    # Asked for as poor air while the hub is open; at night nobody is there to open windows.
+    assert max(row["co2_max_ppm"] or 0 for row in stale["rows"]) > CO2_POOR_PPM
     assert demo.running.out.index(demo.url) < demo.running.out.index("live from now on")
     assert "history through the broker" not in demo.running.err  # bars are for people; a file gets none
     assert demo.refused() == {"unknown_hub": 2, "bad_payload": 1, "out_of_range": 1}

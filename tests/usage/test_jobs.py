@@ -15,7 +15,7 @@ from stores import Outcome, SeriesChunk, Store, StoreError
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark, put, run_jobs
 from tests.waiting import wait_until
-from usage.jobs import MARKED_DAYS_AT_ONCE, Jobs
+from usage.jobs import MARKED_DAYS_AT_ONCE, Jobs, Work
 from usage.rollup import Figures
 from usage.rows import DAILY, HOURLY, read_marks, read_rows
 
@@ -211,6 +211,17 @@ def test_the_schedule_works_and_stops_cleanly(store: Store, path: Path) -> None:
     wait_until(lambda: MIDNIGHT_NS in read_rows(store, DAILY, "armley", EVER), 10, "today's roll-up")
     jobs.stop()
     jobs.stop()
+
+
+@pytest.mark.usefixtures("store")
+def test_work_of_another_room_is_done_at_once_too(path: Path) -> None:
+    done: list[int] = []
+    jobs = jobs_on(path, now_ns=NOON_NS)
+    jobs.also(Work("other", 3600, lambda _store, _estate, now_ns: done.append(now_ns)))
+    jobs.start()
+    wait_until(lambda: done, 20, "its first run")
+    jobs.stop()
+    assert done == [NOON_NS]
 
 
 def test_no_other_hub_is_looked_at_once_it_was_told_to_stop(store: Store, path: Path) -> None:
