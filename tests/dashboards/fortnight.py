@@ -23,6 +23,8 @@ from stores import SeriesChunk, StoreError
 from stores.lines import Value, encode
 from stores.protocol import Accepted
 from stores.sqlite_store import SqliteStore
+from usage.health.cases import CaseKind, Judged
+from usage.health.rows import case_line
 from usage.jobs import Jobs
 
 ZONE = ZoneInfo("Europe/London")
@@ -147,6 +149,13 @@ class Fortnight:
 
     def put(self, *lines: str) -> None:
         assert self.store.write("\n".join(lines).encode()) == Accepted()
+
+    def put_case(self, kind: CaseKind, hub: str, zone: str = "hall", *, is_over: bool = False) -> None:
+        """A case of building health as it was judged: since Sunday, over today or open."""
+        since, today = FIRST - timedelta(days=1), datetime.fromtimestamp(self.now_ns / NS_A_SECOND, ZONE).date()
+        until = today if is_over else None
+        case = Judged(kind, hub, zone, since, until, since, 1.0, 1.0, 90.0, None, since)
+        self.put(case_line(case, ZONE))
 
     def step(self) -> None:
         """A quarter of an hour: what is sent, then what jobs makes of it."""

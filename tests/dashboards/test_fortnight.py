@@ -13,6 +13,7 @@ from dashboards.web.board import create_board
 from schemas.localtime import NS_A_SECOND
 from stores.lines import encode
 from tests.dashboards.fortnight import Fortnight, Received, at, estate_of, receiving
+from usage.health import CaseKind
 
 Notices = list[tuple[str, str, list[str]]]
 
@@ -41,10 +42,38 @@ class Manager:
 
 
 def go_through(run: Fortnight, received: Received, manager: Manager) -> None:
+    building_health(run, manager)
     silences(run)
     pipeline_and_store(run, received, manager)
     nights_and_disks(run)
     answers_and_flapping(run, manager)
+
+
+def building_health(run: Fortnight, manager: Manager) -> None:
+    until = run.until
+    # Frost is told at night; the cold of the same hub waits for the morning.
+    until("2 02:00")
+    run.put_case(CaseKind.FROST, "otley")
+    run.put_case(CaseKind.COLD, "otley")
+    until("2 04:00")
+    run.put_case(CaseKind.FROST, "otley", is_over=True)
+    # Everything else at once, one kind of it in two rooms; somebody answers.
+    until("2 07:30")
+    run.put_case(CaseKind.COLD, "otley", is_over=True)
+    cases = [
+        *((CaseKind.CO2, "armley", zone) for zone in ("hall", "office")),
+        *((kind, "beeston", "hall") for kind in (CaseKind.MOULD, CaseKind.DAMP)),
+        *((kind, "otley", "hall") for kind in (CaseKind.HEAT, CaseKind.OVERHEATING)),
+    ]
+    for case in cases:
+        run.put_case(*case)
+    until("2 08:00")
+    manager.answer("mould", answer="ack")
+    manager.answer("damp", answer="resolve")
+    manager.answer("heat", answer="snooze", days="1")
+    until("2 08:30")
+    for case in cases:
+        run.put_case(*case, is_over=True)
 
 
 def silences(run: Fortnight) -> None:
@@ -156,6 +185,33 @@ def answers_and_flapping(run: Fortnight, manager: Manager) -> None:
 
 
 EXPECTED: Notices = [
+    ("2 02:15", "1 alert", [
+        "CRITICAL: hall at Otley was under 5 °C. Since Sun 1 Nov 00:00.",
+    ]),
+    ("2 05:00", "1 over", [
+        "Over: hall at Otley was under 5 °C. From Sun 1 Nov 00:00 until Mon 2 Nov 04:00.",
+    ]),
+    ("2 07:00", "1 alert", [
+        "hall at Otley is too cold while open: under 16 °C, or the hub's own limit. Since Sun 1 Nov 00:00.",
+    ]),
+    ("2 07:45", "5 alerts", [
+        "In hall at Beeston mould is likely to grow. Since Sun 1 Nov 00:00.",
+        "The air of hall, office at Armley is poor while open: CO2 over 1500 ppm, or the hub's own limit. Since Sun 1 Nov 00:00.",  # noqa: E501 - as it was sent
+        "hall at Otley overheats by the criteria of CIBSE TM52. Since Sun 1 Nov 00:00.",
+        "hall at Otley is hot while open. Since Sun 1 Nov 00:00.",
+        "hall at Beeston is damp enough for mould. Since Sun 1 Nov 00:00.",
+        "1 other alert is open.",
+    ]),
+    ("2 08:30", "1 over", [
+        "Over: hall at Otley is too cold while open: under 16 °C, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 07:30.",  # noqa: E501 - as it was sent
+        "5 other alerts are open.",
+    ]),
+    ("2 09:30", "4 over", [
+        "Over: In hall at Beeston mould is likely to grow. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
+        "Over: The air of hall, office at Armley is poor while open: CO2 over 1500 ppm, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",  # noqa: E501 - as it was sent
+        "Over: hall at Otley overheats by the criteria of CIBSE TM52. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
+        "Over: hall at Otley is hot while open. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
+    ]),
     ("2 11:45", "1 alert", [
         "door at Armley missed three readings. Since Mon 2 Nov 10:00.",
     ]),
@@ -306,6 +362,21 @@ def notices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fortnigh
         )
         fortnight.jobs.stop()
         fortnight.store.close()
+
+
+def test_the_fortnight_has_every_rule_that_tells_people(notices: tuple[Fortnight, Notices]) -> None:
+    fortnight, _ = notices
+    raised = {alert.key.rule for alert in read_alerts(fortnight.store, fortnight.now_ns)}
+    assert raised == RULES.keys()
+    assert {kind.value for kind in CaseKind} <= raised
+
+
+def test_what_somebody_said_of_building_health_is_kept(notices: tuple[Fortnight, Notices]) -> None:
+    fortnight, _ = notices
+    alerts = {alert.key.rule: alert for alert in read_alerts(fortnight.store, fortnight.now_ns)}
+    assert (alerts["mould"].acknowledged_by, alerts["damp"].resolved_by) == ("mia", "mia")
+    assert alerts["heat"].snoozed_until_ns == at("3 08:00")
+    assert not any(alerts[kind.value].is_open for kind in CaseKind)
 
 
 def short(line: str) -> str:
