@@ -8,7 +8,8 @@ from typing import Any
 
 from schemas.texts import _
 
-CHOICES_MAX = 20
+_CHOICES_MAX = 20
+_NAME_CHARACTERS_MAX = 64
 
 
 def refusal(errors: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -18,12 +19,12 @@ def refusal(errors: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, An
 
 
 def _sentence(error: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> str:
-    name, kind, context = str(error["loc"][-1])[:CHOICES_MAX], error["type"], error.get("ctx", {})
+    name, kind, context = str(error["loc"][-1])[:_NAME_CHARACTERS_MAX], error["type"], error.get("ctx", {})
     names = [parameter["name"] for parameter in known]
     if kind == "extra_forbidden" and names:
         return _("{name} is not known here, choose from: {choices}").format(name=name, choices=", ".join(names))
     if kind in {"enum", "literal_error"}:
-        choices = ", ".join(re.findall(r"'([^']*)'", context["expected"])[:CHOICES_MAX])
+        choices = ", ".join(re.findall(r"'([^']*)'", context["expected"])[:_CHOICES_MAX])
         return _("{name} can't be that, choose from: {choices}").format(name=name, choices=choices)
     if kind == "missing":
         return _("{name} is missing").format(name=name)
@@ -41,7 +42,7 @@ _WORDS: Mapping[str, Callable[[], str]] = {
     "less_than_equal": lambda: _("{name}: at most {le}"),
     "int_": lambda: _("{name}: write a whole number"),
     "bool_": lambda: _("{name}: write true or false"),
-    "string_": lambda: _("{name}: hubs and sensors go by their id, such as armley"),
+    "string_pattern": lambda: _("{name}: hubs and sensors go by their id, such as armley"),
 }
 """By how the kind of an error begins."""
 
