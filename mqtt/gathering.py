@@ -41,6 +41,7 @@ class Gathering:
 
     def _is_quiet(self) -> bool:
         """Whether a burst is over: nothing came for many times as long as between its messages."""
-        quiet_s = self._age_s - self._changed_s
+        if self._messages < _BURST_MESSAGES:
+            return False
         between_s = self._changed_s / self._messages
-        return self._messages >= _BURST_MESSAGES and quiet_s >= max(_LOOK_EVERY_S, _QUIET_GAPS * between_s)
+        return self._age_s - self._changed_s >= max(_LOOK_EVERY_S, _QUIET_GAPS * between_s)

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 from stores.salvage import Salvage
+from stores.sqlite_log import frames as log_frames
 from tests.chaos.verdict import Gap
 from tests.chaos.world import World
 
@@ -32,10 +33,13 @@ def store_damaged(world: World, rng: Random) -> End:
 
 
 def log_damaged(world: World, rng: Random) -> End:
-    """A page in the buffer's log, and not at its end, where it would look as after a power cut."""
+    """A page in the buffer's log, and not at its end, where it would look as after a power cut.
+
+    The file is longer than the log that is in force: it is begun anew at the front.
+    """
     world.ingest.kill()
     log = world.data / "buffer.db-wal"
-    frames = (log.stat().st_size - 32) // (PAGE_BYTES + 24) if log.exists() else 0
+    frames = sum(1 for _ in log_frames(log)) if log.exists() else 0
     if frames > 2 * PAGES_MAX:
         with log.open("r+b") as file:
             if rng.random() < HEADER_SHARE:
