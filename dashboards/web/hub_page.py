@@ -210,11 +210,11 @@ def _periods(today: date) -> Iterator[tuple[str, str]]:
 
 
 def sum_words(of: HubRange) -> str:
-    """`4 812 people counted in; 2 days no data: about 40 more people`: the range in a line, with what it lacks."""
+    """`4 812 people counted at the doors; 2 days no data: about 40 more people`, of the range."""
     found = total(of.days)
     if not found.counted_days:
         return _("Nobody was counted on these days.")
-    text = _("{people} people counted in").format(people=wording.number(found.entries))
+    text = _("{people} people counted at the doors").format(people=wording.number(found.entries))
     return "; ".join(filter(None, (text, views.missing(found))))
 
 
