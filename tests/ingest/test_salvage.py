@@ -276,6 +276,28 @@ def test_commits_behind_damage_in_the_log_are_not_given_up(
     assert ledger.readings_pending >= READINGS * 19
 
 
+def test_whoever_writes_while_no_ingest_runs_gives_up_no_commits_behind_damage_in_the_log(
+    tmp_path: Path, open_buffer: OpenBuffer
+) -> None:
+    """A redrive would begin the log anew at the damage, and what was acknowledged behind it would be gone."""
+    buffer = open_buffer(tmp_path / "live")
+    for number in range(20):
+        buffer.commit(readings(number))
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+        (tmp_path / name).write_bytes((tmp_path / "live" / name).read_bytes())
+    log = tmp_path / f"{FILE_NAME}-wal"
+    with log.open("r+b") as file:
+        file.seek(32 + 3 * (24 + PAGE) + 2000)
+        file.write(b"damage")
+    before = log.read_bytes()
+    with pytest.raises(BufferDamagedError, match="start ingest"):
+        Buffer(tmp_path, clock_ns=lambda: NOW_NS)
+
+    assert log.read_bytes() == before
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    assert look(tmp_path)[0].readings_pending >= READINGS * 19
+
+
 @pytest.mark.parametrize("damage", ["emptied", "gone", "header"])
 def test_what_the_log_holds_goes_on_where_nothing_is_left_of_the_file_or_of_its_header(
     tmp_path: Path, open_buffer: OpenBuffer, damage: str
