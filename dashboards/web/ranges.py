@@ -14,13 +14,16 @@ from schemas import HubpulseError
 from schemas.texts import _, month_name
 from usage.queries import DateRange, Period
 
+_CHARACTERS_MAX = 64
+"""So many of what was asked for are read: a refusal repeats them."""
+
 
 def asked_range(query: Mapping[str, str], today: date, default: DateRange) -> DateRange:
     """The days that an address asks for, `default` where it names none; `from` alone reaches until `today`.
 
     Raises HTTPException (400) for what is no range of days, has more than 366 of them, or is all still to come.
     """
-    period, first, last = (query.get(name, "").strip() for name in ("period", "from", "to"))
+    period, first, last = (query.get(name, "").strip()[:_CHARACTERS_MAX] for name in ("period", "from", "to"))
     if not (period or first or last):
         return default
     if period and (first or last):

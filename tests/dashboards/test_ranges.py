@@ -1,11 +1,14 @@
 """Which days an address asks for."""
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
+from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from dashboards.web.ranges import Steps, asked_range, label, query_of
+from tests.dashboards.conftest import Filled
 from usage.queries import DateRange, Period
 
 TODAY = date(2026, 11, 20)
@@ -74,3 +77,22 @@ def test_what_is_no_range_is_refused_in_a_sentence(query: dict[str, str], words:
         asked_range(query, TODAY, DEFAULT)
     assert refused.value.status_code == 400
     assert words in refused.value.detail
+
+
+def test_a_refusal_repeats_no_more_than_a_line_of_what_was_asked() -> None:
+    for query in ({"period": "x" * 10_000}, {"from": "x" * 10_000}, {"from": "2026-11-01", "to": "x" * 10_000}):
+        with pytest.raises(HTTPException) as refused:
+            asked_range(query, TODAY, DEFAULT)
+        assert len(refused.value.detail) < 300
+
+
+def test_the_earliest_ranges_have_neighbours_too(known: Filled, browse: Callable[..., TestClient]) -> None:
+    """They can't be asked for by name; the pages of these ranges name and compare with them all the same."""
+    visitor = browse(known)
+    for path in ("/", "/estate.csv", "/hubs/armley", "/quality", "/reports/file?format=csv"):
+        address = f"{path}{'&' if '?' in path else '?'}period=1990-W01"
+        assert visitor.get(address).status_code == 200, address
+    assert DateRange.parse("1990-W01").year_before().name == "1989-W01"
+    assert DateRange.parse("1990-H1").before() == DateRange(
+        "1989-H2", date(1989, 7, 1), date(1989, 12, 31), Period.HALF
+    )

@@ -43,7 +43,7 @@ class DateRange:
     @classmethod
     def of(cls, kind: Period, day: date) -> DateRange:
         """The week, month... that a day is in."""
-        return cls.parse(kind.name_of(day))
+        return cls(kind.name_of(day), *kind.days_of(day), kind)
 
     def before(self) -> DateRange:
         """The period before; of any days the same weekdays just before them."""

@@ -20,8 +20,6 @@ from usage.queries.figures import DayFigures
 from usage.rollup import Figures
 
 _NAME = re.compile(r"(?P<year>199[0-9]|2[01][0-9]{2})(-(?P<part>H[12]|Q[1-4]|W[0-9]{2}|[0-9]{2}))?")
-_MONTHS = {"H": 6, "Q": 3, "": 12}
-"""How many months a period of that letter has; one without a letter has one."""
 
 
 class Period(StrEnum):
@@ -42,15 +40,23 @@ class Period(StrEnum):
         year, part = int(found["year"]), found["part"] or ""
         try:
             if part.startswith("W"):
-                first = date.fromisocalendar(year, int(part[1:]), 1)
-                return cls.WEEK, first, first + timedelta(days=6)
-            months = _MONTHS.get(part[:1], 1)
-            number = int(part.lstrip("HQ") or 1)
-            first = date(year, (number - 1) * months + 1, 1)
+                kind, first = cls.WEEK, date.fromisocalendar(year, int(part[1:]), 1)
+            else:
+                kind = {"H": cls.HALF, "Q": cls.QUARTER, "": cls.YEAR}.get(part[:1], cls.MONTH)
+                first = date(year, (int(part.lstrip("HQ") or 1) - 1) * _MONTHS[kind] + 1, 1)
         except ValueError as error:
             raise HubpulseError(f"there is no period {text}: {year} has no such part") from error
+        return kind, *kind.days_of(first)
+
+    def days_of(self, day: date) -> tuple[date, date]:
+        """The first and last day of the period that a day belongs to, also of one that nobody can ask for by name."""
+        if self is Period.WEEK:
+            first = day - timedelta(days=day.weekday())
+            return first, first + timedelta(days=6)
+        months = _MONTHS[self]
+        first = date(day.year, (day.month - 1) // months * months + 1, 1)
         next_one = (first + timedelta(days=31 * months)).replace(day=1)
-        return {1: cls.MONTH, 3: cls.QUARTER, 6: cls.HALF, 12: cls.YEAR}[months], first, next_one - timedelta(days=1)
+        return first, next_one - timedelta(days=1)
 
     def name_of(self, day: date) -> str:
         """The period that a day belongs to: `2026-W43` (ISO 8601), `2026-10`, `2026-Q4`, `2026-H2` or `2026`."""
@@ -66,6 +72,10 @@ class Period(StrEnum):
                 return f"{day.year}-H{(day.month + 5) // 6}"
             case Period.YEAR:
                 return f"{day.year}"
+
+
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF: 6, Period.YEAR: 12}
+"""How many months each has; weeks go by days."""
 
 
 @dataclass(frozen=True, slots=True)
