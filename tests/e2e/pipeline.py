@@ -80,8 +80,9 @@ class Pipeline:
 
         def stored() -> Ledger | None:
             assert ingest.is_running, ingest.err
-            ledger = self.ledger()
-            return ledger if ledger and self.refused(LAST_TOPIC) > before and not ledger.readings_pending else None
+            # The message first: a ledger of before it came says nothing of what came with it.
+            ledger = self.ledger() if self.refused(LAST_TOPIC) > before else None
+            return ledger if ledger and not ledger.readings_pending else None
 
         ledger = wait_until(stored, STORED_DEADLINE_S, "everything to be stored")
         assert ledger is not None
