@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ingest.buffer_file import FILE_NAME
-from ingest.data_lock import data_lock
+from ingest.data_lock import is_held
 from ingest.onboarding import PendingDevice, pending_devices
 from ingest.redrive import Redriven, redrive
 from schemas.devices import device_key
@@ -84,10 +84,8 @@ def redrive_until_in_force(
         return [result for device in devices for result in redrive(settings, estate, clock_ns=clock_ns, device=device)]
 
     results = once()
-    try:
-        with data_lock(settings.data_dir):
-            return results
-    except HubpulseError:
-        wait(_RELOADED_AFTER_S)
+    if not is_held(settings.data_dir):
+        return results
+    wait(_RELOADED_AFTER_S)
     again = {result.id for result in results if result.refused_again}
     return results + [result for result in once() if result.id not in again]

@@ -251,7 +251,8 @@ class Ingest:
             )
             if subscriber.connected and (is_time or not is_as_noted):
                 session.touch()
-        self._take(_received(way, 0), way)  # what was being gathered
+        if subscriber.connected:
+            self._take(_received(way, 0), way)  # what was being gathered
         self._finish(way)
 
     def _take(self, work: Work | None, way: _Way) -> bool:

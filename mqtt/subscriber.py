@@ -116,7 +116,7 @@ class Subscriber:
         With 0, what is there is taken at once.
         """
         connection = self._connection
-        if connection.state in _NOT_OPEN:
+        if connection.state in _NOT_OPEN and not connection.waiting:
             self._connect(timeout_s)
             return []
         connection.turn(timeout_s)
@@ -173,8 +173,8 @@ class Subscriber:
         enough = self._enough if self._protocol.version_5 else IN_FLIGHT_3_1_1
         waited_s = 0.0
         while connection.is_open:
-            wait_s = self._gathering.wait_s(connection.waiting, enough=enough)
-            if not wait_s or connection.is_full:
+            wait_s = self._gathering.wait_s(connection.waiting, enough=0 if connection.is_full else enough)
+            if not wait_s:
                 return True
             if waited_s >= timeout_s:
                 return False

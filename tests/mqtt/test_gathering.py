@@ -1,11 +1,15 @@
 """How long more messages are waited for before those that came are taken."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from mqtt.gathering import Gathering
-from tests.mqtt.receiving import DEADLINE_S, numbers, payloads, publish, ready, receive, subscribing
+from mqtt.messages import Message
+from tests.mqtt.fake_broker import Conversation, FakeBroker, is_silent
+from tests.mqtt.packets import publish as publish_packet
+from tests.mqtt.receiving import DEADLINE_S, TOPIC, numbers, payloads, publish, ready, receive, subscribing
 from tests.servers import Mosquitto
 from tests.waiting import wait_until
 
@@ -89,3 +93,28 @@ def test_what_is_being_gathered_is_taken_at_once_by_who_is_in_a_hurry(mosquitto:
         )
         assert payloads(subscriber.receive(0)) == numbers(0, 3)
         assert receive(subscriber, 0) == []
+
+
+def test_what_came_on_a_connection_that_is_lost_while_more_is_waited_for_is_taken() -> None:
+    """At QoS 0, as a broker may have granted it, nobody sends it again."""
+    may_go = threading.Event()
+
+    def delivers_and_goes(talk: Conversation) -> None:
+        talk.accept()
+        talk.grant(0)
+        talk.say(publish_packet(Message(TOPIC.encode(), b"21.5")))
+        may_go.wait(DEADLINE_S)
+
+    with (
+        FakeBroker(delivers_and_goes, is_silent) as broker,
+        subscribing(broker.port, limits={"commit_every_s": 60}) as subscriber,
+    ):
+        wait_until(lambda: [subscriber.receive(0.01)] and subscriber._connection.waiting, DEADLINE_S, "the message")
+        may_go.set()
+
+        def is_lost() -> bool:
+            subscriber.keep_alive()
+            return not subscriber.connected
+
+        wait_until(is_lost, DEADLINE_S, "the loss")
+        assert payloads(subscriber.receive(0.01)) == [b"21.5"]
