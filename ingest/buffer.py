@@ -56,8 +56,7 @@ from ingest import (
     surplus,
 )
 from ingest.batches import Batch
-from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME, no_buffer, release_reserve
-from ingest.data_lock import is_held
+from ingest.buffer_file import FILE_NAME, no_buffer, release_reserve
 from ingest.deliveries import Deliveries, Sorted
 from ingest.device_states import DeviceStates
 from ingest.hub_counts import HubCounts
@@ -75,7 +74,6 @@ from schemas.readings import Reason
 from schemas.settings import IngestSettings
 from stores.salvage import DAMAGED
 from stores.sqlite_file import SqliteFile, statements
-from stores.sqlite_log import loses_commits
 
 DELIVERIES_MAX = 60_000
 """More than any broker has under way (some send more than ReceiveMaximum), and fewer than the 65,535 packet ids, so
@@ -170,7 +168,6 @@ class Buffer:
         self.status = ServiceStatus(self._file)
         self.devices = DeviceStates(self._file)
         self._deliveries = Deliveries(self._file, kept_max=deliveries_max)
-        _require_whole_logs(data_dir)
         try:
             self._file.connection()
         except BufferFullError:
@@ -346,16 +343,6 @@ class Buffer:
             raise BufferFullError(
                 f"disk of {self._path} is full ({free} bytes free): the broker holds new messages; make room"
             )
-
-
-def _require_whole_logs(data_dir: Path) -> None:
-    """Raise BufferDamagedError where writing gives up commits behind damage in a log. An ingest that runs looked."""
-    if is_held(data_dir):
-        return
-    for name in (FILE_NAME, QUARANTINE_NAME):
-        if loses_commits(data_dir / name):
-            sentence = f"the log of {data_dir / name} is damaged before its end: start ingest, it keeps what is whole"
-            raise BufferDamagedError(sentence, can_be_salvaged=True)
 
 
 def _used_bytes(file: SqliteFile, quarantine: Quarantine) -> int:

@@ -73,19 +73,24 @@ def salvages(data_dir: Path) -> list[Salvage]:
 
 def report_if_gone(path: Path) -> None:
     """Note that a file which was there before is gone, or empty, before it is made anew. Raises OSError."""
-    if _beside(path, "made").exists() and not (path.exists() and path.stat().st_size):
+    if mark_of(path).exists() and not (path.exists() and path.stat().st_size):
         now_ns = time.time_ns()
         _report(path, _aside(path, now_ns), {}, ["all that was in it: restore a backup"], [], now_ns)
 
 
+def mark_of(path: Path) -> Path:
+    """What notes beside a file that it is there."""
+    return _beside(path, "made")
+
+
 def remember(path: Path) -> None:
     """Note beside a file that it is there. Raises OSError."""
-    _beside(path, "made").touch(0o600)
+    mark_of(path).touch(0o600)
 
 
 def suspect(path: Path) -> None:
     """Note that somebody met damage in a file of ours, for the one process that replaces it."""
-    if _beside(path, "made").exists():
+    if mark_of(path).exists():
         with contextlib.suppress(OSError):
             _beside(path, "suspect").touch(0o600)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
 import stat
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stores.protocol import StoreError
-from stores.salvage import DAMAGED, finish_salvage, remember, report_if_gone, suspect
+from stores.salvage import DAMAGED, finish_salvage, mark_of, remember, report_if_gone, suspect
+from stores.sqlite_log import loses_commits
 
 LOCK_WAIT_S = 5.0
 _BESIDE_BYTES = 64 * 1024
@@ -57,8 +60,9 @@ class SqliteFile:
 
     - Every commit is on the disk when it returns: write-ahead log with synchronous=FULL. With NORMAL, a power cut can
       undo what was already acknowledged.
-    - `PRAGMA user_version` is the layout: so many of `migrations` were applied. Opening the file to write applies the
-      others in one transaction: a failed one leaves the file as it was. A later layout is neither touched nor read.
+    - `PRAGMA user_version` is the layout: so many of `migrations` were applied. `PRAGMA application_id` repeats it, so
+      that a damaged number is not taken for that of a later Hubpulse. Opening the file to write applies the others in
+      one transaction: a failed one leaves the file as it was. A later layout is neither touched nor read.
     - The file is looked at before every use. Where it was moved away or another has taken its place, that one is opened
       (`follows`), or it is an error: what is written to a file that nobody will open again is lost.
     - A file that is opened to read is never made, and nothing in it is changed.
@@ -87,6 +91,7 @@ class SqliteFile:
         self._error = error
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._let_go: Callable[[], object] = lambda: None
 
     def connection(self) -> sqlite3.Connection:
         """The open file. Raises what is wrong with it."""
@@ -165,6 +170,7 @@ class SqliteFile:
         if self._db is not None:
             self._db.close()
             self._db = None
+        self._let_go()
 
     def _open(self) -> sqlite3.Connection:
         if not self._read_only:
@@ -183,9 +189,7 @@ class SqliteFile:
         elif not self.path.exists():
             raise self.problem(NOT_THERE)
         if not self._read_only:
-            db = self._connect("mode=rwc")
-            remember(self.path)
-            return db
+            return self._open_to_write()
         try:
             return self._connect("mode=ro")
         except sqlite3.Error as error:
@@ -193,6 +197,36 @@ class SqliteFile:
             if self._code(error) != sqlite3.SQLITE_FULL or self._has_log():
                 raise
             return self._connect("mode=ro&immutable=1")
+
+    def _open_to_write(self) -> sqlite3.Connection:
+        # Whoever writes holds the mark beside the file, so that the first one knows.
+        try:
+            if self.path.stat().st_size:
+                remember(self.path)
+                with contextlib.suppress(BlockingIOError):
+                    self._hold_mark(fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._require_whole_log()
+                self._hold_mark(fcntl.LOCK_SH)
+                return self._connect("mode=rwc")
+            db = self._connect("mode=rwc")
+            remember(self.path)
+            self._hold_mark(fcntl.LOCK_SH)
+        except BaseException:
+            self.close()
+            raise
+        return db
+
+    def _require_whole_log(self) -> None:
+        """Raise where commits lie behind damage in the log: who is the first to write gives them up for good."""
+        if loses_commits(self.path):
+            raise self.unusable("its log has damage before its end: let ingest keep what is whole")
+
+    def _hold_mark(self, how: int) -> None:
+        """Hold it until the file is closed. Raises BlockingIOError where others do and `how` waits for nobody."""
+        self._let_go()
+        mark = os.open(mark_of(self.path), os.O_RDONLY)
+        self._let_go = weakref.finalize(self, os.close, mark)
+        fcntl.flock(mark, how)
 
     def _has_log(self) -> bool:
         log = self.path.with_name(f"{self.path.name}-wal")
@@ -231,11 +265,14 @@ class SqliteFile:
                 migrate(db)
             self._on_open(db)
             if missing:
-                db.execute(f"PRAGMA user_version = {len(self._migrations)}")
+                for pragma in ("user_version", "application_id"):
+                    db.execute(f"PRAGMA {pragma} = {len(self._migrations)}")
 
     def _version(self, db: sqlite3.Connection) -> int:
-        (found,) = db.execute("PRAGMA user_version").fetchone()
+        found, noted = db.execute("SELECT * FROM pragma_user_version, pragma_application_id").fetchone()
         known = len(self._migrations)
+        if noted != found and (noted or found > known):
+            raise self.unusable(f"its layout is noted as {found} and as {noted}")
         if found > known:
             sentence = (
                 f"was written by a later Hubpulse (layout {found}, while this one knows {known}): install that version,"

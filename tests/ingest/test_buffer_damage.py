@@ -122,7 +122,8 @@ def test_a_folder_that_cannot_be_made_is_said_plainly(open_buffer: OpenBuffer, t
 def test_a_file_of_a_later_version_is_left_alone(open_buffer: OpenBuffer, tmp_path: Path) -> None:
     open_buffer(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE_NAME) as db:
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        for pragma in ("user_version", "application_id"):
+            db.execute(f"PRAGMA {pragma} = {len(MIGRATIONS) + 1}")
     db.close()
 
     with pytest.raises(BufferDamagedError, match="later Hubpulse"):

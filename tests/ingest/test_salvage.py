@@ -290,7 +290,7 @@ def test_whoever_writes_while_no_ingest_runs_gives_up_no_commits_behind_damage_i
         file.seek(32 + 3 * (24 + PAGE) + 2000)
         file.write(b"damage")
     before = log.read_bytes()
-    with pytest.raises(BufferDamagedError, match="start ingest"):
+    with pytest.raises(BufferDamagedError, match="let ingest keep what is whole"):
         Buffer(tmp_path, clock_ns=lambda: NOW_NS)
 
     assert log.read_bytes() == before

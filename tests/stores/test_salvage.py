@@ -182,6 +182,35 @@ def test_a_write_that_meets_the_damage_is_kept_until_it_is_mended(path: Path) ->
     store.close()
 
 
+def test_what_was_stored_behind_damage_in_the_log_is_given_up_by_nobody_who_writes(tmp_path: Path) -> None:
+    """SQLite takes the damage for the log's end, and the next commit would go in its place."""
+    live, found = tmp_path / "live", tmp_path / "found"
+    for folder in (live, found):
+        folder.mkdir()
+    store = SqliteStore(live / "store.db")
+    for number in range(20):
+        write(store, [co2(400.0, number)])
+    for name in ("store.db", "store.db-wal"):
+        (found / name).write_bytes((live / name).read_bytes())
+    store.close()
+    log = found / "store.db-wal"
+    with log.open("r+b") as file:
+        last = log.stat().st_size - 3 * (24 + PAGE)
+        file.seek(last)
+        file.write(b"damage")
+    before = log.read_bytes()
+    with pytest.raises(StoreError, match="log has damage before its end"):
+        SqliteStore(found / "store.db").prepare()
+    assert log.read_bytes() == before
+
+    healing = self_healing(SqliteStore(found / "store.db"))
+    assert healing.write(lines([co2(700.0, 100)])) == Accepted()
+    kept = read(healing, "co2")
+    assert {point.time_ns for point in kept} >= {19, 100}
+    assert len(salvages(found)) == 1
+    healing.close()
+
+
 def test_who_brings_no_readings_replaces_nothing(path: Path, tmp_path: Path) -> None:
     overwrite(path, 0)
     store = SqliteStore(path)

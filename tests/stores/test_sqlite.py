@@ -243,7 +243,8 @@ def test_fields_that_a_later_version_knows_are_added(store: SqliteStore, path: P
 def test_the_layout_of_a_later_version_is_not_touched(store: SqliteStore, path: Path) -> None:
     path.parent.mkdir()
     later = sqlite3.connect(path)
-    later.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for pragma in ("user_version", "application_id"):
+        later.execute(f"PRAGMA {pragma} = {len(MIGRATIONS) + 1}")
     later.close()
     for _ in range(2):
         outcome = store.write(BATCH)

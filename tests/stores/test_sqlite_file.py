@@ -87,6 +87,16 @@ def test_a_later_layout_is_neither_touched_nor_read(first: SqliteFile, path: Pat
     assert dump(path) == before
 
 
+@pytest.mark.parametrize("layout", [0, 3, 1 << 24])
+def test_a_layout_that_was_damaged_is_no_later_one_and_no_new_file(first: SqliteFile, path: Path, layout: int) -> None:
+    first.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {layout}")
+    with pytest.raises(SqliteFileError, match=f"its layout is noted as {layout} and as 1") as error:
+        open_file(path, FIRST).connection()
+    assert error.value.code == sqlite3.SQLITE_CORRUPT
+
+
 def test_reading_makes_neither_file_nor_folder_and_names_what_is_missing(path: Path) -> None:
     reader = open_file(path, FIRST, read_only=True)
     with pytest.raises(SqliteFileError, match=f"{path} is not there") as error:
