@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from schemas.csv_cells import csv_cell
+from schemas.csv_cells import csv_row
 from schemas.errors import HubpulseError
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ def _write_csv(rows: Iterable[Row], names: Sequence[str], text: TextIO) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(names)
     for row in rows:
-        table.writerow([csv_cell(row[name]) for name in names])
+        table.writerow(csv_row(row[name] for name in names))
 
 
 def _write_json(rows: Iterable[Row], _names: Sequence[str], text: TextIO) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+_AS_THEY_ARE = frozenset({float, int, type(None)})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_cell(value: object) -> object:
-    """A value as its cell: yes and no as JSON writes them, an apostrophe before text that would be worked out.
+def csv_row(values: Iterable[object]) -> list[object]:
+    """The values of a row as its cells: yes and no as JSON writes them, an apostrophe before what would be worked out.
 
     Source: OWASP, CSV injection.
     """
+    return [value if value.__class__ in _AS_THEY_ARE else _csv_cell(value) for value in values]
+
+
+def _csv_cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -383,6 +383,12 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({m.name: m for m in (*_DAILY,
 """Every figure of the roll-ups and every reading that people see, by its field's name."""
 
 
+_IN_WORDS = tuple(measure for measure in _DAILY if measure.words)
+
+
 def named(figures: Mapping[str, float | None]) -> dict[str, float | str | None]:
     """Figures as they are exported: states by their words."""
-    return {name: USAGE_MEASURES[name].named(value) for name, value in figures.items()}
+    return {
+        **figures,
+        **{measure.name: measure.named(figures[measure.name]) for measure in _IN_WORDS if measure.name in figures},
+    }

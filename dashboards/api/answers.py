@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.access.gate import visitor_of
 from dashboards.web.proxied import below_prefix
-from schemas.csv_cells import csv_cell
+from schemas.csv_cells import csv_row
 
 Row = Mapping[str, Any]
 
@@ -77,5 +77,5 @@ def _csv(names: Sequence[str], rows: Iterable[Row]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(names)
-    table.writerows([csv_cell(row[name]) for name in names] for row in rows)
+    table.writerows(csv_row(row[name] for name in names) for row in rows)
     return text.getvalue()

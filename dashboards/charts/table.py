@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from schemas.csv_cells import csv_cell
+from schemas.csv_cells import csv_row
 from schemas.texts import _
 
 Cell = str | float | int | date | None
@@ -52,11 +52,11 @@ def to_csv(table: Table) -> bytes:
     """The table as CSV in UTF-8: its heading, an empty line, then the columns."""
     out = io.StringIO(newline="")
     lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerows([name, csv_cell(value)] for name, value in table.heading)
+    lines.writerows(map(csv_row, table.heading))
     lines.writerow([])
-    lines.writerow([csv_cell(column.label) for column in table.columns])
+    lines.writerow(csv_row(column.label for column in table.columns))
     for row in table.rows:
-        lines.writerow([cell.isoformat() if isinstance(cell, date) else csv_cell(cell) for cell in row])
+        lines.writerow(csv_row(cell.isoformat() if isinstance(cell, date) else cell for cell in row))
     return out.getvalue().encode()
 
 

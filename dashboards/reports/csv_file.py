@@ -10,7 +10,7 @@ import io
 from datetime import date
 
 from dashboards.reports.document import Cell, Column, Document, Heading, Points, Shown
-from schemas.csv_cells import csv_cell
+from schemas.csv_cells import csv_row
 
 COLUMNS = ("section", "item", "figure", "value", "unit", "days_missing")
 _TEXT_COLUMNS = 2
@@ -30,16 +30,14 @@ def to_csv(document: Document) -> bytes:
                 case Heading(text=heading):
                     pass
                 case Points(items=items):
-                    table.writerows(
-                        map(csv_cell, (section.id, heading, "finding", item, "", missing)) for item in items
-                    )
+                    table.writerows(csv_row((section.id, heading, "finding", item, "", missing)) for item in items)
     for _, found in document.tables():
         for row in found.rows:
             names = _names(found.columns, row.cells)
             for column, cell in list(zip(found.columns, row.cells, strict=True))[names:]:
                 item = " ".join([row.key or _value(row.cells[0]), *map(_value, row.cells[1:names])])
                 cells = (found.id, item, column.id, _value(cell), _unit(column), row.missing)
-                table.writerow(map(csv_cell, cells))
+                table.writerow(csv_row(cells))
     return text.getvalue().encode()
 
 
