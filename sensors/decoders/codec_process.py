@@ -1,8 +1,9 @@
 """Runs vendors' JavaScript in a process of its own (`codec_child`), and kills it where it takes too long.
 
-What counts is the CPU time that the process took, since a busy machine is nobody's fault; a wall clock is the bound of
-last resort. Frames go over in batches. Where the process died over one, the frames are sent again one by one, so that
-only the one at fault is refused; a new process is started beside what is at hand.
+What counts is the CPU time that the process took, since a busy machine is nobody's fault; one that owes an answer and
+sleeps waits for what never comes, and a wall clock is the bound of last resort. Frames go over in batches. Where the
+process died over one, the frames are sent again one by one, so that only the one at fault is refused; a new process is
+started beside what is at hand.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ FRAME_CPU_MAX_S = 0.05
 _LOAD_CPU_MAX_S, _START_CPU_MAX_S = 1.0, 10.0
 _WALL_TIMES = 100
 """So many times the CPU time may pass by the clock of the wall, on a machine that has others to serve."""
+
+IDLE_MAX_S = 0.2
+"""So long may every thread of the process sleep while an answer is due."""
 
 CODECS_MAX = 16
 """So many codecs a process has at a time, each with some 20 MB; for a further one it begins anew."""
@@ -176,11 +180,16 @@ class CodecProcess:
         pipe, clock = child.stdout.fileno(), _cpu_clock(child.pid)
         cpu_until_s = _cpu_s(clock) + cpu_max_s
         wall_until_s = time.monotonic() + cpu_max_s * _WALL_TIMES
+        idle_from_s: float | None = None
         data, needed = bytearray(), _HEAD_BYTES
         while len(data) < needed:
             if not select.select([pipe], [], [], _POLL_S)[0]:
-                if _cpu_s(clock) > cpu_until_s or time.monotonic() > wall_until_s:
+                now_s = time.monotonic()
+                if _cpu_s(clock) > cpu_until_s or now_s > wall_until_s:
                     raise _DiedError(f"it took more than {cpu_max_s * 1000:.0f} ms")
+                idle_from_s = (idle_from_s or now_s) if _is_asleep(child.pid) else None
+                if idle_from_s is not None and now_s - idle_from_s > IDLE_MAX_S:
+                    raise _DiedError("it waited for what never comes")
                 continue
             piece = os.read(pipe, min(needed - len(data), 1 << 20))
             if not piece:
@@ -220,3 +229,12 @@ def _cpu_s(clock: int) -> float:
         return time.clock_gettime(clock)
     except OSError:
         return 0.0
+
+
+def _is_asleep(pid: int) -> bool:
+    """Whether no thread of a process runs, or would if the machine had time for it (proc_pid_stat(5))."""
+    try:
+        states = [file.read_text().rpartition(") ")[2][:1] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return False
+    return bool(states) and all(state == "S" for state in states)

@@ -113,6 +113,8 @@ def _problem_of(process: CodecProcess, file: Path, mapping: str) -> str | None:
         "function Decoder(bytes, port) { return port === 85 && {co2_ppm: bytes[0] << 8 | bytes[1]}; }",
         "function Decode(fPort, bytes, variables) { return {co2: {value: fPort && (bytes[0] << 8 | bytes[1])}}; }",
         "module.exports = {decodeUplink: function (i) { return {data: {co2: (i.bytes[0] << 8) + i.bytes[1]}}; }};",
+        f"{GOOD} 6n",
+        f"{GOOD} // no line ends here",
         "function decodeUplink(i) { return {data: [{co2: i.bytes.slice(0, 2).reduce((a, b) => a * 256 + b)}]}; }",
     ],
 )
@@ -341,6 +343,19 @@ def test_a_killed_process_is_started_again(process: CodecProcess) -> None:
     child.wait()
 
     assert process.run("x", [Frame(b"\2\x64", 1, 0)]) == [{"data": {"co2": 612}}]
+
+
+def test_a_process_that_owes_an_answer_and_sleeps_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its CPU time alone it could go on for as long as the machine may be busy: 100 s."""
+    asleep = tmp_path / "asleep.py"
+    asleep.write_text("import sys, threading\nsys.stdin.buffer.read(4)\nthreading.Event().wait()\n")
+    monkeypatch.setattr("sensors.decoders.codec_process._CHILD", asleep)
+    process = CodecProcess()
+    with pytest.raises(CodecError, match="waited for what never comes"):
+        process.load("x", GOOD)
+    process.close()
 
 
 def test_more_codecs_than_fit_are_all_run(process: CodecProcess) -> None:
