@@ -115,7 +115,9 @@ class BufferReader:
 
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / FILE_NAME
-        self._file = SqliteFile(path, name="buffer", migrations=MIGRATIONS, read_only=True, error=_damaged)
+        self._file = SqliteFile(
+            path, name="buffer", migrations=MIGRATIONS, read_only=True, error=_damaged, salvaged=True
+        )
         # A file without a layout is about to be made by ingest.
         if not self._file.exists() or not self._file.layout():
             self._file.close()
@@ -156,7 +158,9 @@ class Buffer:
         self._clock_ns = clock_ns
         self._bytes_max = bytes_max
         self._disk_free_bytes_min = disk_free_bytes_min
-        self._file = SqliteFile(self._path, name="buffer", migrations=MIGRATIONS, pragmas=_PRAGMAS, error=_error)
+        self._file = SqliteFile(
+            self._path, name="buffer", migrations=MIGRATIONS, pragmas=_PRAGMAS, error=_error, salvaged=True
+        )
         self.pending = PendingBatches(self._file)
         self.quarantine = Quarantine(data_dir, quota, visible=lambda: visible_rows(self._file))
         self._refusals = RefusalRecord(self._file, self.quarantine, clock_ns=clock_ns)

@@ -178,6 +178,7 @@ class Quarantine:
             read_only=read_only,
             follows=True,
             error=QuarantineError,
+            salvaged=True,
         )
         self._quota = quota
         self._visible = visible

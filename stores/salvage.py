@@ -116,6 +116,7 @@ def salvage(
     path.touch()  # where only its log is left
     _remove(new)
     make(new)
+    mark_of(new).unlink(missing_ok=True)  # it is no file that anybody could miss
     rows, missing, gaps = _read_into(new, path, mend)
     folder = _aside(path, now_ns)
     found = _report(path, folder, rows, missing, gaps, now_ns)

@@ -33,8 +33,8 @@ _SENTENCES = {
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_FULL: "is on a full disk: free some space",
     sqlite3.SQLITE_IOERR: "can't be read or written by the disk: look at the system's log",
-    sqlite3.SQLITE_CORRUPT: "is damaged: let ingest keep what is whole in it, restore a backup or move the file away",
-    sqlite3.SQLITE_NOTADB: "is not a SQLite database: move the file away, let ingest do so, or choose another --data",
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: move the file away, restore a backup or choose another --data",
     sqlite3.SQLITE_READONLY: "can't be written: check the owner and mode of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: _CLOSED,
     sqlite3.SQLITE_PERM: _CLOSED,
@@ -42,6 +42,9 @@ _SENTENCES = {
     NOT_MADE: "is empty, or not one of Hubpulse's: check --data or HUBPULSE_DATA_DIR, or restore a backup",
     NOT_THERE: "is not there: check --data or HUBPULSE_DATA_DIR",
 }
+
+_SALVAGED = "let ingest keep what is whole in it, restore a backup or move the file away"
+_NOT_SALVAGED = "restore a backup, or move the file away and begin anew"
 
 Migration = Callable[[sqlite3.Connection], None]
 """Brings a file from one layout to the next, within a transaction."""
@@ -68,7 +71,7 @@ class SqliteFile:
     - A file that is opened to read is never made, and nothing in it is changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a file is, each by its name
         self,
         path: Path,
         *,
@@ -79,8 +82,12 @@ class SqliteFile:
         pragmas: Mapping[str, int] | None = None,
         on_open: Migration = lambda _db: None,
         error: Callable[[str, int], Exception] = SqliteFileError,
+        salvaged: bool = False,
     ) -> None:
-        """`name` is what errors call the file, `on_open` ends the transaction that opens it to write."""
+        """`name` is what errors call the file, `on_open` ends the transaction that opens it to write.
+
+        `salvaged` says that ingest puts what is whole in it in its place, where it is damaged.
+        """
         self.path = path
         self._name = name
         self._migrations = migrations
@@ -89,6 +96,7 @@ class SqliteFile:
         self._pragmas = pragmas or {}
         self._on_open = on_open
         self._error = error
+        self._mend = _SALVAGED if salvaged else _NOT_SALVAGED
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._let_go: Callable[[], object] = lambda: None
@@ -158,7 +166,8 @@ class SqliteFile:
 
     def problem(self, code: int, otherwise: str = "") -> Exception:
         """The error of a code; `otherwise` says what it is where the code does not."""
-        return self._error(f"the {self._name} {self.path} {_SENTENCES.get(code) or otherwise}", code)
+        mend = f": {self._mend}" if code == sqlite3.SQLITE_CORRUPT else ""
+        return self._error(f"the {self._name} {self.path} {_SENTENCES.get(code) or otherwise}{mend}", code)
 
     def unusable(self, why: str) -> Exception:
         """The error that says what of the file's content is not as it must be; whoever mends it is told."""
@@ -219,7 +228,7 @@ class SqliteFile:
     def _require_whole_log(self) -> None:
         """Raise where commits lie behind damage in the log: who is the first to write gives them up for good."""
         if loses_commits(self.path):
-            raise self.unusable("its log has damage before its end: let ingest keep what is whole")
+            raise self.unusable(f"its log has damage before its end: {self._mend}")
 
     def _hold_mark(self, how: int) -> None:
         """Hold it until the file is closed. Raises BlockingIOError where others do and `how` waits for nobody."""

@@ -54,11 +54,19 @@ class SqliteStore:
         self._lines = LineReader()
         self._forgotten: tuple[int] | None = None
         self._writer = SqliteFile(
-            path, name="store", migrations=MIGRATIONS, follows=True, pragmas=_PRAGMAS, on_open=self._on_open
+            path,
+            name="store",
+            migrations=MIGRATIONS,
+            follows=True,
+            pragmas=_PRAGMAS,
+            on_open=self._on_open,
+            salvaged=True,
         )
         self.heals = False
         """Whether a damaged file is replaced by what is whole in it: by the one process that brings readings."""
-        self._reader = SqliteFile(path, name="store", migrations=MIGRATIONS, follows=True, read_only=True)
+        self._reader = SqliteFile(
+            path, name="store", migrations=MIGRATIONS, follows=True, read_only=True, salvaged=True
+        )
 
     def prepare(self) -> None:
         """Create the file, its tables and columns. Raises StoreError."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stores import Accepted, Keep, StoreError
 from stores.opening import self_healing
-from stores.salvage import remember, salvages
+from stores.salvage import remember, salvages, suspect
 from stores.sqlite_store import SqliteStore
 from tests.stores.points import Point, co2, lines, read, write
 
@@ -171,6 +171,15 @@ def test_whatever_is_damaged_readings_are_taken_again(
     assert taken == Accepted()
     assert new in read(store, "co2")
     store.close()
+
+
+def test_a_second_salvage_tells_of_one_damaged_file_and_of_no_other(path: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        suspect(path)
+        store = self_healing(SqliteStore(path))
+        assert store.write(lines([co2(700.0, TIMES + number)])) == Accepted()
+        store.close()
+    assert [(found.file, found.missing) for found in salvages(tmp_path)] == [("store.db", ())] * 2
 
 
 def test_a_write_that_meets_the_damage_is_kept_until_it_is_mended(path: Path) -> None:

@@ -97,6 +97,16 @@ def test_a_layout_that_was_damaged_is_no_later_one_and_no_new_file(first: Sqlite
     assert error.value.code == sqlite3.SQLITE_CORRUPT
 
 
+@pytest.mark.parametrize("salvaged, mend", [(True, "let ingest keep what is whole"), (False, "restore a backup")])
+def test_a_damaged_file_says_who_mends_it(first: SqliteFile, path: Path, salvaged: bool, mend: str) -> None:
+    first.close()
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(bytes(4000))
+    with pytest.raises(SqliteFileError, match=f"is damaged: {mend}"):
+        open_file(path, FIRST, read_only=True, salvaged=salvaged).one("SELECT a FROM t")
+
+
 def test_reading_makes_neither_file_nor_folder_and_names_what_is_missing(path: Path) -> None:
     reader = open_file(path, FIRST, read_only=True)
     with pytest.raises(SqliteFileError, match=f"{path} is not there") as error:
