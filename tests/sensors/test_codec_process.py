@@ -25,6 +25,7 @@ def process() -> Iterator[CodecProcess]:
     process.close()
 
 
+@pytest.mark.claim("S-86")
 def test_the_process_has_no_environment_and_opens_and_writes_no_file(process: CodecProcess) -> None:
     process.load("x", GOOD)
     child = process._child

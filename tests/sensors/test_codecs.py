@@ -1,24 +1,18 @@
 """Vendors' JavaScript: what it returns, and what it can't do, whatever it tries."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from schemas.plugins import PluginError
 from schemas.readings import Rejection
 from sensors.decoders import find_decoder
-from sensors.decoders.codec_process import _CHILD, CODECS_MAX, CodecError, CodecProcess, Frame
+from sensors.decoders.codec_process import CodecProcess
 from sensors.decoders.codecs import Answer, CodecDecoder, codec_of
 from sensors.formats import Item, NoReading, Uplink
 from sensors.times import text_ns
-from tests.waiting import wait_until
 
 pytest.importorskip("py_mini_racer", reason="the extra `codecs` is not installed")
 
@@ -300,6 +294,3 @@ def test_a_model_of_javascript_is_a_file_beside_the_estate(tmp_path: Path, monke
     monkeypatch.setattr("sensors.decoders.codecs.find_spec", lambda _name: None)
     with pytest.raises(PluginError, match=r"pip install 'hubpulse\[codecs\]'"):
         codec_of(tmp_path / "other.js")
-
-
-@pytest.mark.claim("S-86")
