@@ -119,7 +119,12 @@ class Subscriber:
         if connection.state in _NOT_OPEN and not connection.waiting:
             self._connect(timeout_s)
             return []
-        connection.turn(timeout_s)
+        if connection.waiting:
+            connection.turn(timeout_s)
+        else:
+            began_s = self._monotonic_s()
+            connection.turn(timeout_s)
+            self._gathering.had_nothing(self._monotonic_s() - began_s)
         if timeout_s and connection.waiting and not self._has_gathered(connection, timeout_s):
             return []
         if connection.state is _CONNECTED and self._monotonic_s() > self._subscribed_at_s + _SUBSCRIBE_AGAIN_S:

@@ -67,6 +67,58 @@ def test_each_window_begins_anew() -> None:
         assert total_s == pytest.approx(WINDOW_S)
 
 
+def taken_after_s(gathering: Gathering, messages: int, *, nothing_s: float) -> float:
+    """How long so many that come at once wait, after so long with nothing."""
+    gathering.had_nothing(nothing_s)
+    total_s = 0.0
+    while wait_s := gathering.wait_s(messages, enough=5000):
+        total_s += wait_s
+    return total_s
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 9])
+@pytest.mark.parametrize("window_s", [WINDOW_S, 60])
+def test_a_broker_that_sends_few_until_they_are_answered_is_found_out(at_a_time: int, window_s: float) -> None:
+    gathering = Gathering(window_s)
+    waits_s = [taken_after_s(gathering, at_a_time, nothing_s=0.001) for _ in range(100)]
+    assert sum(waits_s) == pytest.approx(3 * window_s)
+
+
+def test_a_broker_that_sent_few_has_nothing_left_or_sends_more() -> None:
+    for nothing_s, messages in ((WINDOW_S, 3), (0.001, 4)):
+        gathering = Gathering(WINDOW_S)
+        for _ in range(10):
+            taken_after_s(gathering, 3, nothing_s=0.001)
+        taken_after_s(gathering, messages, nothing_s=nothing_s)
+        assert taken_after_s(gathering, 3, nothing_s=0.001) == pytest.approx(WINDOW_S)
+
+
+@pytest.mark.parametrize("nothing_s", [2 * WINDOW_S, 3600])
+def test_sensors_that_send_seldom_wait_for_the_window_each_time(nothing_s: float) -> None:
+    gathering = Gathering(WINDOW_S)
+    for _ in range(20):
+        assert taken_after_s(gathering, 1, nothing_s=nothing_s) == pytest.approx(WINDOW_S)
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_window_does_not_cap_what_a_broker_gives_that_sends_three_at_a_time(
+    make_mosquitto: Callable[..., Mosquitto],
+) -> None:
+    count = 180
+    broker = make_mosquitto(max_inflight_messages=3)
+    with subscribing(broker.port, limits={"commit_every_s": 1}) as subscriber:
+        ready(subscriber)
+        publish(broker.port, numbers(0, count))
+        received: list[bytes] = []
+
+        def take() -> bool:
+            received.extend(payloads(subscriber.receive(0.2)))
+            subscriber.acknowledge()
+            return len(received) == count
+
+        wait_until(take, DEADLINE_S, "all of them, which a window for each three would give in 60 s", poll_s=0)
+
+
 @pytest.mark.needs("mosquitto")
 def test_a_broker_that_sends_twenty_at_a_time_is_not_made_to_wait(mosquitto: Mosquitto) -> None:
     count = 200
