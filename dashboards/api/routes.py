@@ -96,8 +96,9 @@ class _Api:
 
     def daily(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
         with self._asking(request, asked.hub) as queries:
-            found = queries.stored_daily(*asked.range(queries.today(asked.hub)), hub=asked.hub)
-            return answer(request, asked, rows.DAILY.names, rows.daily(found))
+            days = asked.range(queries.today(asked.hub))
+            found, notes = queries.stored_daily(*days, hub=asked.hub), queries.notes(*days, hub=asked.hub)
+            return answer(request, asked, rows.DAILY.names, rows.daily(found, notes))
 
     def hourly(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
         with self._asking(request, asked.hub) as queries:

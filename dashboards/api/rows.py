@@ -17,6 +17,7 @@ from schemas.measures import MEASURES, USAGE_MEASURES, Measure, named
 from stores.protocol import SeriesChunk
 from usage.estimates import ESTIMATED
 from usage.journal import Change
+from usage.notes import Note
 from usage.queries import DayFigures, HourFigures, HubState, IngestState, PeriodFigures, SensorState, Waiting
 
 _TYPES: Mapping[FieldType, type] = {FieldType.INTEGER: int, FieldType.FLOAT: float, FieldType.BOOLEAN: bool}
@@ -63,6 +64,7 @@ _COUNT = int | None
 
 DAILY = Table("Day", "The figures of each hub and local day, as jobs last rolled them up.", {
     "hub": _HUB, "date": column(date, "The local day."), **_FIGURES,
+    "notes": column(str | None, "What people noted of the day, joined by semicolons; null where nobody did."),
 })  # fmt: skip
 HOURLY = Table("Hour", "The figures of each hub and clock hour, as jobs last rolled them up.", {
     "hub": _HUB, "time": column(str, "The hour's start, in the hub's own zone (RFC 3339)."), **_FIGURES,
@@ -142,9 +144,15 @@ QUARANTINE = Table("Refusals", "How many refused messages wait at each ingest, b
 })  # fmt: skip
 
 
-def daily(days: Iterable[DayFigures]) -> Iterator[Row]:
+def daily(days: Iterable[DayFigures], notes: Iterable[Note]) -> Iterator[Row]:
     """Rows of DAILY."""
-    return ({"hub": d.hub, "date": d.date.isoformat(), **named(d.figures)} for d in days)
+    texts: dict[tuple[str, date], str] = {}
+    for note in notes:
+        before = texts.get((note.hub, note.date))
+        texts[note.hub, note.date] = f"{before}; {note.text}" if before else note.text
+    for day in days:
+        noted = texts.get((day.hub, day.date))
+        yield {"hub": day.hub, "date": day.date.isoformat(), **named(day.figures), "notes": noted}
 
 
 def hourly(hours: Iterable[HourFigures]) -> Iterator[Row]:

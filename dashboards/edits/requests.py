@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -16,7 +15,6 @@ from sensors.estate_edit import with_sensors
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
 from sensors.hours_edit import with_hours
-from usage.notes import CHARACTERS_MAX
 
 _Days, _Times = Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=200)]
 
@@ -55,17 +53,8 @@ class Redrive(_Request):
     reason: Reason
 
 
-class NoteOnDay(_Request):
-    """A note on a hub's day."""
-
-    kind: Literal["note"] = "note"
-    hub: Id
-    day: date
-    text: Annotated[str, Field(min_length=1, max_length=CHARACTERS_MAX)]
-
-
 FileRequest = Hours | Adopt
-Request = Hours | Adopt | Redrive | NoteOnDay
+Request = Hours | Adopt | Redrive
 _ANY: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 
 

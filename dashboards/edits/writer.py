@@ -10,7 +10,7 @@ from contextlib import closing
 import structlog
 
 from dashboards.edits.queue import Edit, EditError, EditFile, State
-from dashboards.edits.requests import Adopt, FileRequest, Hours, NoteOnDay, Redrive, changed_text, read_request
+from dashboards.edits.requests import Adopt, FileRequest, Hours, Redrive, changed_text, read_request
 from ingest.adopting import redrive_until_in_force, waiting_device
 from ingest.redrive import Redriven, redrive
 from schemas import Estate, HubpulseError, Settings
@@ -19,9 +19,7 @@ from schemas.settings import ESTATE_FILE
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
 from stores import Store
-from usage import Queries
 from usage.hours_preview import days_of_other_hours, mark_days
-from usage.notes import add_note
 
 log = structlog.get_logger("hubpulse")
 
@@ -104,8 +102,6 @@ class EditWriter:
             case Redrive():
                 found = redrive(self._settings, self._estate(), clock_ns=self._clock_ns, reason=request.reason)
                 return self._sent_again(list(found))
-            case NoteOnDay():
-                return self._note(request, edit.account)
 
     def _change_hours(self, request: Hours, digest: str) -> str:
         before, after = self._write(request, digest)
@@ -147,16 +143,6 @@ class EditWriter:
         readings = sum(result.readings for result in results if not result.refused_again)
         why = f", such as: {again[0].detail}" if again else ""
         return f"{len(results) - len(again)} messages taken ({readings} readings), {len(again)} refused again{why}"
-
-    def _note(self, request: NoteOnDay, account: str) -> str:
-        now_ns = self._clock_ns()
-        with closing(self._open_store()) as store:
-            queries = Queries(store, self._estate(), now_ns=now_ns)
-            queries.hubs(request.hub)
-            if request.day > queries.today(request.hub):
-                raise EditError(f"{request.day} is still to come in {request.hub}: a note is of a day that has begun")
-            add_note(store, request.hub, request.day, request.text, author=account, now_ns=now_ns)
-        return f"noted on {request.hub} {request.day}"
 
     def _now_s(self) -> int:
         return self._clock_ns() // NS_A_SECOND

@@ -162,7 +162,7 @@ class EstateDay:
         )
 
 
-def add_up(days: Sequence[Day]) -> EstateDay:
+def add_up(days: Sequence[Day], notes: Sequence[str] = ()) -> EstateDay:
     """The days of all hubs on one date as the estate's day."""
     counted = [day.entries for day in days if day.begun and day.entries is not None]
     return EstateDay(
@@ -171,6 +171,7 @@ def add_up(days: Sequence[Day]) -> EstateDay:
         entries=sum(counted) if counted else None,
         states={state: sum(day.state is state for day in days) for state in DayState},
         provisional=any(day.provisional for day in days if day.begun),
+        notes=tuple(notes),
     )
 
 

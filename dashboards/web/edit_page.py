@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from dashboards.access.accounts import Role
 from dashboards.access.gate import require_role, visitor_of
 from dashboards.edits.queue import EditFile
-from dashboards.edits.requests import Adopt, FileRequest, Hours, NoteOnDay, Redrive, changed_text
+from dashboards.edits.requests import Adopt, FileRequest, Hours, Redrive, changed_text
 from dashboards.edits.requests import Request as Asked
 from dashboards.edits.writer import difference, estate_text
 from dashboards.web import pages, wording
@@ -68,7 +68,7 @@ def add_edit_page(app: FastAPI, editing: Editing) -> None:
 
     @app.get("/edit", response_class=HTMLResponse, include_in_schema=False)
     def edit_page(request: Request) -> HTMLResponse:
-        require_role(request, Role.MANAGER)
+        require_role(request, Role.ADMIN)
         return _overview(editing, request)
 
     @app.get("/edit/hours/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -98,25 +98,16 @@ def add_edit_page(app: FastAPI, editing: Editing) -> None:
             _queued, editing, request, lambda: Redrive(reason=Reason(form.get("reason", "")))
         )
 
-    @app.post("/edit/note", include_in_schema=False)
-    async def note(request: Request) -> Response:
-        require_role(request, Role.MANAGER)
-        form = await form_of(request)
-        fields = {name: form.get(name, "") for name in ("hub", "day", "text")}
-        return await run_in_threadpool(_queued, editing, request, lambda: NoteOnDay.model_validate(fields))
-
 
 def _overview(editing: Editing, request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
     devices: list[PendingDevice] = []
     counts: Mapping[str, int] = {}
     estate: Estate | None = None
     unknown: list[str] = []
-    is_admin = visitor_of(request).role is Role.ADMIN
-    if is_admin:
-        try:
-            devices, counts = pending_devices(editing.settings), _refused(editing.settings)
-        except HubpulseError as error:
-            unknown.append(str(error))
+    try:
+        devices, counts = pending_devices(editing.settings), _refused(editing.settings)
+    except HubpulseError as error:
+        unknown.append(str(error))
     try:
         file = estate_text(editing.settings)
         estate = parse_estate(file.text, name=file.path.name)
@@ -127,7 +118,6 @@ def _overview(editing: Editing, request: Request, problem: str = "", status: int
         request,
         "edit.html",
         status=status,
-        is_admin=is_admin,
         devices=devices,
         counts=counts,
         hubs=estate.hubs if estate else (),
@@ -251,8 +241,6 @@ def _queue_file_edit(editing: Editing, request: Request, asked: FileRequest, dig
 def _queued(editing: Editing, request: Request, made: Callable[[], Asked]) -> Response:
     try:
         editing.queue.add(made(), visitor_of(request).name, now_s=editing.now_s())
-    except ValidationError as error:
-        return _overview(editing, request, _wrong_fields(error), HTTPStatus.BAD_REQUEST)
     except ValueError:
         return _overview(editing, request, _("There is no such reason."), HTTPStatus.BAD_REQUEST)
     except HubpulseError as error:

@@ -42,7 +42,7 @@ PAGES = (
     Page("/sensors", N_("Sensors")),
     Page("/quality", N_("Data quality")),
     Page("/reports", N_("Reports")),
-    Page("/edit", N_("Changes"), Role.MANAGER, all_hubs=True),
+    Page("/edit", N_("Changes"), Role.ADMIN, all_hubs=True),
 )
 
 

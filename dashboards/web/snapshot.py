@@ -114,10 +114,12 @@ class Snapshot:
     def days(self) -> tuple[EstateDay, ...]:
         """The estate's days, oldest first. Hubs in other zones are taken by their own dates."""
         by_date: dict[date, list[Day]] = defaultdict(list)
+        notes: dict[date, list[str]] = defaultdict(list)
         for hub in self.hubs:
             for day in hub.days:
                 by_date[day.date].append(day)
-        return tuple(add_up(by_date[day]) for day in sorted(by_date))
+                notes[day.date] += (f"{hub.state.name}: {text}" for text in day.notes)
+        return tuple(add_up(by_date[day], notes[day]) for day in sorted(by_date))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
     missed: dict[str, dict[date, int]] = defaultdict(dict)
     for (hub, day), people in queries.stored_estimates(today - (DAYS + 1) * _A_DAY, today + _A_DAY).items():
         missed[hub][day] = people
+    notes: dict[str, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for note in queries.notes(today - (DAYS + 1) * _A_DAY, today + _A_DAY):
+        notes[note.hub][note.date].append(note.text)
     silences: dict[str, list[Silence]] = defaultdict(list)
     for silence in queries.stored_silences():
         silences[silence.hub].append(silence)
@@ -214,6 +219,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
                     state,
                     figures.get(state.id, {}),
                     missed.get(state.id, {}),
+                    notes.get(state.id, {}),
                     hours.get(state.id, {}),
                     tuple(zones[state.id, state.now.date()]),
                 ),
@@ -252,6 +258,7 @@ def _hub_now(
     state: HubState,
     figures: Mapping[date, Figures],
     missed: Mapping[date, int],
+    notes: Mapping[date, Sequence[str]],
     entries: Mapping[int, int],
     zones: tuple[ZoneFigures, ...],
 ) -> HubNow:
@@ -268,6 +275,7 @@ def _hub_now(
             door_silent=door_silent and day == today,
             figures=figures.get(day, _NO_FIGURES),
             missed=missed.get(day),
+            notes=tuple(notes.get(day, ())),
         )
         for day in dates
     )

@@ -87,6 +87,7 @@ class EstateDayRow:
     tags: tuple[str, ...]
     entries: str
     hubs: str
+    notes: tuple[str, ...]
 
 
 def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
@@ -96,13 +97,10 @@ def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
         EstateDayRow(
             date=day.date,
             label=wording.day(day.date, now),
-            tags=(_("so far"),)
-            if day.today
-            else (_("provisional"),)
-            if day.provisional and day.entries is not None
-            else (),
+            tags=_tags_of(day),
             entries=wording.number(day.entries) if day.state not in WITHOUT_COUNT else _(WORDS[day.state]),
             hubs=day.hubs_text,
+            notes=day.notes,
         )
         for day in reversed(snapshot.days)
     ]

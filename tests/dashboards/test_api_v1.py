@@ -221,7 +221,7 @@ def test_the_description_tells_every_figure_and_its_unit(told: Filled, browse: B
     described = browse(told).get("/api/v1/openapi.json").json()
     assert all(path.startswith("/api/v1/") for path in described["paths"])
     day = described["components"]["schemas"]["Day"]["properties"]
-    assert set(day) == {"hub", "date", *USAGE_MEASURES}
+    assert set(day) == {"hub", "date", *USAGE_MEASURES, "notes"}
     assert "°C" in day["temperature_mean_c"]["description"]
 
 

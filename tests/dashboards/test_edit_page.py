@@ -29,7 +29,6 @@ from tests.cli.command import CommandLine
 from tests.dashboards.conftest import LONDON, TODAY, Filled, reading_line
 from tests.dashboards.editable import CLOSURES, DEVICE, FILE, OPENING, ORIGIN, PASSWORD, Site
 from tests.dashboards.here import browser_of
-from usage.notes import read_notes
 from usage.rows import read_marks
 
 
@@ -82,10 +81,9 @@ ROUTES: Mapping[str, Mapping[str, str]] = {
     "POST /edit/hours/armley": {"opening": OPENING, "closures": CLOSURES},
     "POST /edit/adopt": {"device": DEVICE, "hub": "armley"},
     "POST /edit/redrive": {"reason": "unknown_hub"},
-    "POST /edit/note": {"hub": "armley", "day": "2026-11-19", "text": "boiler repaired"},
 }
 MAY: Mapping[str, set[str]] = {
-    "mia": {"/edit", "POST /edit/note"},
+    "mia": set(),
     "ada": set(ROUTES),
     "vera": set(),
     "one": set(),
@@ -115,7 +113,7 @@ def test_every_route_takes_changes_of_those_alone_whose_role_it_is(site: Site) -
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login")
         assert here.request(method or "GET", path, data=form).status_code == (303 if method else 403)
     assert site.path.read_text() == FILE
-    assert {edit.account for edit in site.queue.recent(50)} == {"ada", "mia"}
+    assert {edit.account for edit in site.queue.recent(50)} == {"ada"}
 
 
 @pytest.mark.claim("S-103")
@@ -298,21 +296,6 @@ def test_a_reason_is_sent_again(site: Site) -> None:
     assert site.last().state is State.DONE
     assert "1 refused again" in site.last().sentence
     assert ada.post("/edit/redrive", data={"reason": "none of ours"}).status_code == 400
-
-
-def test_a_manager_keeps_a_note(site: Site, filled: Filled) -> None:
-    form = {"hub": "armley", "day": "2026-11-19", "text": "boiler repaired <b>"}
-    assert site.visitor("mia").post("/edit/note", data=form).status_code == 303
-    site.writer.apply_next()
-    store = filled.open()
-    (note,) = read_notes(store, date(2026, 11, 19), date(2026, 11, 19))
-    store.close()
-    assert (note.text, note.author) == ("boiler repaired <b>", "mia")
-    for wrong in ({"day": "2026-12-24"}, {"hub": "atlantis"}):
-        site.visitor("mia").post("/edit/note", data=form | wrong)
-        site.writer.apply_next()
-        assert site.last().state is State.REFUSED
-    assert site.visitor("mia").post("/edit/note", data=form | {"day": "tomorrow"}).status_code == 400
 
 
 def test_edits_are_bounded_and_an_abandoned_one_is_given_up(site: Site) -> None:

@@ -303,6 +303,11 @@ def test_a_manager_keeps_a_note_that_is_shown_with_its_day_and_takes_it_back(doo
     assert "mia" in text_of(html)
     row = next(row for row in rows_of(mia, "entries", "period=2026-11") if row[0] == str(day))
     assert row[-1] == f"'{note['text']}"
+    assert f"Armley Community Hub: {note['text']}" in unescape(mia.get("/").text)
+    assert f"note: Armley Community Hub: {note['text']}" in charts_of(mia.get("/").text)["entries"].slots[-3]
+    query = f"/api/v1/usage/daily?from={day}&to={TODAY}&hub=armley"
+    assert [told["notes"] for told in mia.get(query).json()["rows"]] == [note["text"], None, None]
+    assert f",'{note['text']}\n" in mia.get(f"{query}&format=csv").text
     mia.post("/hubs/armley", data={**note, "remove": "1"}, headers={"Origin": ORIGIN})
     assert "=&lt;script" not in mia.get("/hubs/armley?period=2026-11").text
 
