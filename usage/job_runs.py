@@ -36,7 +36,9 @@ class JobRuns:
         self.days_waiting = 0
         """Marked days that were to be recomputed when all marks were looked at last."""
         self.is_standing_by = False
-        """Whether another process holds the lease."""
+        """Whether other processes do all the work."""
+        self.done_elsewhere: frozenset[str] = frozenset()
+        """The jobs that another process does, where several share the work."""
 
     @property
     def by_job(self) -> Mapping[str, JobRun]:

@@ -1,6 +1,6 @@
 r"""The periodic work: days touched by late data every few seconds; today, ended and final days every minute.
 
-scheduler -> lease (only one process works) -> roll_up_marked           every marked day and neighbours, oldest first
+scheduler -> share (whose work it is)       -> roll_up_marked           every marked day and neighbours, oldest first
                                             \-> roll_up_recently_marked  the same for the last weeks, every few seconds
                                             \-> roll_up_unfinished       today of every hub, ended and final days
                                             \-> roll_up_missed           days of the last weeks without a roll-up
@@ -37,8 +37,8 @@ from usage.expiry import DAY_NS, raw_needed_since_ns
 from usage.health.stored import write_cases
 from usage.hub_faults import HubFaults
 from usage.job_runs import JobRuns
-from usage.journal import Change
-from usage.lease import Lease
+from usage.job_share import BY_HUB, JobShare
+from usage.journal import log_changes
 from usage.queries.radio import read_frames
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.radio import NO_FRAMES, Frames
@@ -79,7 +79,7 @@ class Jobs:
     `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` gives
     UTC nanoseconds; `retention_days` is how long the store keeps raw
     readings, `figures_retention_days` how long figures. What goes wrong in a run is logged in
-    one line, and the next run tries again. Where another process holds the lease, this one stands by.
+    one line, and the next run tries again. Several processes share the hubs; one does what is of all hubs.
     """
 
     def __init__(
@@ -97,11 +97,12 @@ class Jobs:
         self._open_store, self._estate, self._clock = open_store, estate, clock
         self._retention_days, self._figures_retention_days = retention_days, figures_retention_days
         self._alerts = alerts
-        self._lease = Lease(secrets.randbits(62) if holder is None else holder)
+        self._share = JobShare(secrets.randbits(62) if holder is None else holder)
         self.runs = JobRuns(clock)
         """How each job goes."""
         self._store: Store | None = None
         self._stopping = Event()
+        self._was_cut_short = False
         self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
         self._waiting_days: dict[str, set[date]] = {}
         self._left_out: Mapping[str, int] = {}
@@ -161,6 +162,9 @@ class Jobs:
 
         A day over which a gap of totals is open comes again with the total that closes it, which shares its growth.
         """
+        for hub in [hub for hub in self._waiting_days if not self._share.has(hub)]:
+            del self._waiting_days[hub]
+            self._cross_midnight_steps.pop(hub, None)
         faults = HubFaults()
         for writer, last_seen_ns in self._writers(now_ns):
             with faults.of(writer.hub):
@@ -173,7 +177,7 @@ class Jobs:
         crossing_by_day: dict[date, tuple[Step, ...]] = {}
         neighbours: set[date] = set()
         for rollup, changes in self._until_stopped(writer.recompute(due - waiting)):
-            _log_changes(changes, writer)
+            log_changes(changes, writer.calendar)
             day = rollup.day.date
             if writer.waits_for_total(rollup):
                 waiting.add(day)
@@ -181,7 +185,7 @@ class Jobs:
             if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
                 neighbours |= writer.neighbour_days(rollup)
         for _, changes in self._until_stopped(writer.recompute(neighbours - crossing_by_day.keys())):
-            _log_changes(changes, writer)
+            log_changes(changes, writer.calendar)
         self._cross_midnight_steps[writer.hub] = crossing_by_day
 
     def roll_up_missed(self, now_ns: int) -> None:
@@ -190,14 +194,15 @@ class Jobs:
         for writer, last_seen_ns in self._writers(now_ns):
             with faults.of(writer.hub):
                 for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
-                    _log_changes(changes, writer)
+                    log_changes(changes, writer.calendar)
         faults.report()
 
     def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
         """Every hub's writer, and when the hub last sent a reading."""
         store, estate = self._opened(), self._estate()
         seen = read_last_seen(store, now_ns)
-        for hub in self._until_stopped(sorted({known.id for known in estate.hubs} | seen.keys())):
+        hubs = {known.id for known in estate.hubs} | seen.keys()
+        for hub in self._until_stopped(filter(self._share.has, sorted(hubs))):
             yield self._writer(store, estate, hub, now_ns), seen.get(hub)
 
     def roll_up_marked(self, now_ns: int) -> None:
@@ -222,7 +227,7 @@ class Jobs:
         pending = pending_marks(store, since_ns=since_ns, now_ns=now_ns)
         if not since_ns:
             self.runs.days_waiting = sum(map(len, pending.values()))
-        waiting = {hub: sorted(days.items()) for hub, days in pending.items()}
+        waiting = {hub: sorted(days.items()) for hub, days in pending.items() if self._share.has(hub)}
         share = max(1, MARKED_DAYS_AT_ONCE // max(1, len(waiting)))
         faults = HubFaults()
         for hub, days in sorted(waiting.items()):
@@ -235,26 +240,32 @@ class Jobs:
         return any(len(days) > share for days in waiting.values())
 
     def _recompute_marked(self, writer: RollupWriter, midnights_ns: Iterable[int]) -> bool:
-        """Recompute days and their neighbours; False where it was stopped before the end."""
+        """Recompute days and their neighbours; False where it was cut short."""
         days = {writer.calendar.date_of(midnight_ns) for midnight_ns in midnights_ns}
         neighbours: set[date] = set()
         for rollup, changes in self._until_stopped(writer.recompute(days)):
-            _log_changes(changes, writer)
+            log_changes(changes, writer.calendar)
             neighbours |= writer.neighbour_days(rollup) - days
         for _, changes in self._until_stopped(writer.recompute(neighbours)):
-            _log_changes(changes, writer)
-        return not self._stopping.is_set()
+            log_changes(changes, writer.calendar)
+        return not self._was_cut_short
 
     def _until_stopped(self, work: Iterable[T]) -> Iterator[T]:
-        """Go through work until `stop` is called; nothing is begun after that."""
+        """Go through work until it is cut short; nothing is begun after that."""
         going_on = iter(work)
-        while not self._stopping.is_set():
+        while not self._is_cut_short():
             self.runs.progress.step()
             try:
                 each = next(going_on)
             except StopIteration:
                 return
             yield each
+
+    def _is_cut_short(self) -> bool:
+        """Whether the run is to end, as we are to stop or our part of the work is another process's by now."""
+        if self._stopping.is_set() or not self._share.keep(self._opened(), self._clock(), self._stopping.wait):
+            self._was_cut_short = True
+        return self._was_cut_short
 
     def estimate_missed(self, now_ns: int) -> None:
         """Estimate the days of the last weeks that were not counted whole, until four weeks after them."""
@@ -331,7 +342,8 @@ class Jobs:
         name = name or work.__name__
         began_s = self.runs.begin()
         try:
-            if not self._stopping.is_set() and self._may_work():
+            self._was_cut_short = False
+            if not self._stopping.is_set() and self._may_work() and name not in self.runs.done_elsewhere:
                 work(self._clock())
                 self.runs.succeeded(name, began_s)
         except HubpulseError as error:
@@ -344,8 +356,8 @@ class Jobs:
             self.runs.failed(name, began_s, f"a fault: {error!r}: please report it")
 
     def _tell_store_away(self) -> None:
-        """Have people told without the store; by the process that had the lease, where there are several."""
-        if self._alerts is None or self.runs.is_standing_by:
+        """Have people told without the store; by the process that does what is of all hubs, where there are several."""
+        if self._alerts is None or self.runs.is_standing_by or not self._share.is_first:
             return
         try:
             self._alerts.store_away(self._estate(), self._clock())
@@ -353,13 +365,14 @@ class Jobs:
             log.warning("jobs_waiting", work=self.raise_alerts.__name__, error=str(error))
 
     def _may_work(self) -> bool:
-        """Whether the lease is ours; says so where that has changed."""
-        stands_by = not self._lease.hold(self._opened(), self._clock(), self._stopping.wait)
+        """Whether part of the work is ours; says so where that has changed."""
+        stands_by = not self._share.hold(self._opened(), self._clock(), self._stopping.wait)
         if stands_by and not self.runs.is_standing_by:
             log.info("jobs_standing_by")
         elif self.runs.is_standing_by and not stands_by:
             log.info("jobs_taking_over")
         self.runs.is_standing_by = stands_by
+        self.runs.done_elsewhere = frozenset(() if self._share.is_first else self.runs.by_job.keys() - BY_HUB)
         return not stands_by
 
     def _opened(self) -> Store:
@@ -373,7 +386,7 @@ class Jobs:
         if self._store is None:
             return
         try:
-            self._lease.release(self._store)
+            self._share.release(self._store)
         except HubpulseError as error:
             log.warning("jobs_lease_kept", error=str(error))
         self._store.close()
@@ -385,15 +398,3 @@ class _OneThread(BasePoolExecutor):  # type: ignore[misc] # apscheduler is untyp
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         super().__init__(thread)
-
-
-def _log_changes(changes: list[Change], writer: RollupWriter) -> None:
-    if changes:
-        first = changes[0]
-        day = writer.calendar.date_of(first.midnight_ns).isoformat()
-        what = ", ".join(f"{change.figure} {_shown(change.before)} -> {_shown(change.after)}" for change in changes)
-        log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)
-
-
-def _shown(value: float | None) -> str:
-    return "nothing" if value is None else f"{value}"

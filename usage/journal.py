@@ -6,18 +6,23 @@ overwrites itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
+
+import structlog
 
 from schemas.localtime import Span
 from schemas.measurements import OVERWRITTEN
 from stores import SeriesChunk, Store
 from stores.lines import encode
+from usage.calendar import HubCalendar
 from usage.counters import Cause, Correction, Limit, LimitRule
 from usage.people import Tally
 from usage.rollup import Figures
 from usage.rows import changes
+
+log = structlog.get_logger()
 
 CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
 _CORRECTION_FIELDS = ("before", "after", "counted", "limit", "limit_rule")
@@ -160,3 +165,16 @@ def _row(run: SeriesChunk, i: int) -> dict[str, int | float | bool | None]:
 
 def _key(each: CounterCorrection) -> tuple[str, ...]:
     return each.sensor, each.counter, str(each.correction.cause), str(each.correction.time_ns)
+
+
+def log_changes(changes: Sequence[Change], calendar: HubCalendar) -> None:
+    """Log what changed of a day's figures."""
+    if changes:
+        first = changes[0]
+        day = calendar.date_of(first.midnight_ns).isoformat()
+        what = ", ".join(f"{change.figure} {_shown(change.before)} -> {_shown(change.after)}" for change in changes)
+        log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)
+
+
+def _shown(value: float | None) -> str:
+    return "nothing" if value is None else f"{value}"

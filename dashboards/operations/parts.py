@@ -107,7 +107,7 @@ class JobsPart:
         if self._runs.is_standing_by:
             yield Check("jobs", is_ok=True, detail="standing by: another process does the work")
             return
-        for job in self._runs.by_job:
+        for job in (job for job in self._runs.by_job if job not in self._runs.done_elsewhere):
             yield checked(job, lambda job=job: self._last_run(job))  # type: ignore[misc]
 
     def metrics(self) -> Iterator[Metric]:
