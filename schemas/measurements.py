@@ -53,6 +53,16 @@ _I, _F, _B = FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN
 USAGE_FIELDS: Mapping[str, FieldType] = {name: _TYPES[measure.number] for name, measure in USAGE_MEASURES.items()}
 """The fields of `usage_daily` and `usage_hourly`, in the order in which they are exported."""
 
+LATER_FIGURES = (
+    frozenset({
+        "entries_open", "entries_shared", "temperature_coldest_zone_c", "damp_minutes_closed", "frost_minutes_closed",
+        "footfall_completeness", "wifi_completeness", "environment_completeness", "transfer_share", "people_state",
+        "co2_minutes_over_limit", "person_hours_over_limit", "cold_minutes", "heat_minutes",
+    }),
+)  # fmt: skip
+"""The daily figures that each later catalogue brought. A stored day says by how many of them it was computed
+(`catalogue`; before there was that field, by none): what was no figure yet can't have changed since."""
+
 _USAGE_DAILY_ZONE = {name: _TYPES[measure.number] for name, measure in ZONE_MEASURES.items()} | {"mould_dry_hours": _F}
 """The air of a zone on a day. `mould_dry_hours` is with the index what the next day goes on from: for how long it has
 been too dry for mould to grow, at most a little more than a day."""
@@ -209,7 +219,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             for kind, spec in KINDS.items()
         ),
         # The figures, and what explains and defends them: it must be there as long as they are.
-        Measurement("usage_daily", ("hub",), USAGE_FIELDS, Policy.USAGE),
+        Measurement("usage_daily", ("hub",), {**USAGE_FIELDS, "catalogue": _I}, Policy.USAGE),
         Measurement("usage_hourly", ("hub",), USAGE_FIELDS, Policy.USAGE),
         Measurement("usage_daily_zone", ("hub", "zone"), _USAGE_DAILY_ZONE, Policy.USAGE),
         Measurement("usage_hot_hours", ("hub", "zone"), _USAGE_HOT_HOURS, Policy.USAGE),

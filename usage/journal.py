@@ -20,7 +20,7 @@ from usage.calendar import HubCalendar
 from usage.counters import Cause, Correction, Limit, LimitRule
 from usage.people import Tally
 from usage.rollup import Figures
-from usage.rows import changes
+from usage.rows import changes, later_figures
 
 log = structlog.get_logger()
 
@@ -71,12 +71,26 @@ def read_overwritten(store: Store, span: Span, hub: str) -> dict[tuple[str, str]
     return {of: sorted(made, key=attrgetter("time_ns", "field")) for of, made in found.items()}
 
 
-def changes_of(hub: str, midnight_ns: int, old: Figures | None, new: Figures, now_ns: int) -> list[Change]:
-    """What changed in a day that had ended when `old` was computed."""
+def changed_figures(store: Store, hub: str, midnight_ns: int, old: Figures | None, new: Figures) -> list[str]:
+    """The figures that came out differently in a day that had ended when `old` was stored."""
     if old is None or not old["revision"]:
         return []
+    found = changes(old, new)
+    if any(old[name] is None for name in found):
+        later = later_figures(store, hub, midnight_ns)
+        found = [name for name in found if old[name] is not None or name not in later]
+    return found
+
+
+def changes_of(
+    store: Store, hub: str, midnight_ns: int, old: Figures | None, new: Figures, now_ns: int
+) -> list[Change]:
+    """What changed in a day that had ended when `old` was stored, with what it was and is."""
     revision = int(new["revision"] or 0)
-    return [Change(hub, midnight_ns, name, old[name], new[name], revision, now_ns) for name in changes(old, new)]
+    return [
+        Change(hub, midnight_ns, name, None if old is None else old[name], new[name], revision, now_ns)
+        for name in changed_figures(store, hub, midnight_ns, old, new)
+    ]
 
 
 def change_lines(found: Iterable[Change]) -> Iterator[str]:

@@ -154,7 +154,7 @@ class RollupWriter:
         """Write what a day came to, all of it in one batch; where it ends a run of days, with the mould after it."""
         span = rollup.day.span
         row = self._figures.with_revision(rollup, old)
-        found = changes_of(self.hub, span.start_ns, old, row, self._now_ns)
+        found = changes_of(self._store, self.hub, span.start_ns, old, row, self._now_ns)
         stored = {
             key: each for key, each in corrections.items() if span.start_ns <= each.correction.time_ns < span.stop_ns
         }

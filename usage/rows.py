@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from schemas.localtime import NS_A_MINUTE, Span
-from schemas.measurements import MEASUREMENTS, USAGE_FIELDS
+from schemas.measurements import LATER_FIGURES, MEASUREMENTS, USAGE_FIELDS
 from schemas.measures import USAGE_MEASURES, Covers
 from stores import Accepted, Keep, Store, StoreError
 from stores.lines import encode
@@ -72,7 +72,16 @@ def _without_leftovers(row: Figures) -> Figures:
 def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:
     """One roll-up as a line for the store."""
     known = {name: value for name, value in figures.items() if value is not None}
+    if measurement == DAILY:
+        known["catalogue"] = len(LATER_FIGURES)
     return encode(measurement, {"hub": hub}, known, time_ns)
+
+
+def later_figures(store: Store, hub: str, midnight_ns: int) -> frozenset[str]:
+    """The figures that were none yet when a stored day was computed."""
+    day = store.read(DAILY, start_ns=midnight_ns, stop_ns=midnight_ns + 1, where={"hub": hub}, fields=["catalogue"])
+    catalogue = next((number for chunk in day for number in chunk.columns["catalogue"]), None)
+    return frozenset().union(*LATER_FIGURES[int(catalogue or 0) :])
 
 
 def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str]:

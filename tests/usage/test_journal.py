@@ -6,9 +6,11 @@ import pytest
 
 from schemas import Estate, Kind
 from schemas.localtime import Span
+from schemas.measurements import LATER_FIGURES
 from schemas.measures import PeopleState
 from stores import Store
-from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put, run_jobs
+from stores.lines import encode
+from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, put, put_lines, run_jobs
 from usage import Queries, RollupWriter
 from usage.counters import Cause
 from usage.jobs import Jobs
@@ -60,6 +62,23 @@ def test_figures_where_there_were_none_are_a_change(store: Store) -> None:
     totals(store, 100, 118)
     recompute(store)
     assert ("2026-10-20", "entries", None, 18.0, 2) in told(store)
+
+
+def test_a_figure_that_was_none_yet_when_a_day_was_stored_has_not_changed(store: Store) -> None:
+    totals(store, 100, 118)
+    later: frozenset[str] = frozenset().union(*LATER_FIGURES)
+    recompute(store)
+    (row,) = read_rows(store, DAILY, "armley", EVER).values()
+    of_older = {name: value for name, value in row.items() if value is not None and name not in later}
+    store.delete(DAILY, start_ns=MIDNIGHT_NS, stop_ns=MIDNIGHT_NS + 1, where={"hub": "armley"})
+    put_lines(store, [encode(DAILY, {"hub": "armley"}, of_older, MIDNIGHT_NS)])
+    recompute(store)
+    (row,) = read_rows(store, DAILY, "armley", EVER).values()
+    assert (row["entries_open"], row["revision"]) == (18, 1)
+    assert told(store) == []
+    totals(store, 131, start_ns=NOON_NS + 20 * MINUTE_NS)
+    recompute(store)
+    assert ("2026-10-20", "entries_open", 18.0, 31.0, 2) in told(store)
 
 
 def test_a_figure_that_nobody_knows_any_more_is_empty_in_the_store_and_a_change(store: Store) -> None:

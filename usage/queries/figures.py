@@ -22,11 +22,12 @@ from stores import Store
 from usage.calendar import HubCalendar, dates
 from usage.coverage import DIED_DAYS
 from usage.doors import hours_by_door
+from usage.journal import changed_figures
 from usage.plan import HubPlan
 from usage.profile import DoorHours, UsualOpening
 from usage.profiles import Profiles
 from usage.rollup import GRACE_DEFAULT_NS, Figures, Rollup, has_data, roll_up
-from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, changes, read_marks, read_parts, read_rows
+from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_marks, read_parts, read_rows
 from usage.source import HubSource
 from usage.zone_days import zones_of_days
 
@@ -206,8 +207,8 @@ class HubFigures:
         day, fresh = rollup.day, rollup.figures
         revision = int((stored or {}).get("revision") or 0)
         if self._now_ns >= day.span.stop_ns + CLOSING_NS:
-            changed = stored is not None and revision > 0 and bool(changes(stored, fresh))
-            revision = max(1, revision) + changed
+            changed = changed_figures(self._store, self.hub, day.span.start_ns, stored, fresh)
+            revision = max(1, revision) + bool(changed)
         final = self._now_ns >= day.span.stop_ns + self._grace_ns and not rollup.has_open_gap
         return fresh | {"final": final, "revision": revision}
 
