@@ -166,7 +166,7 @@ class Stack:
             self._broker = EmbeddedBroker(settings.data_dir, port=settings.mqtt.port)
             settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"host": HOST})})
         self.settings = settings
-        self.ingest = Ingest(settings)
+        self.ingest = Ingest(settings, broker_had_saved_all=lambda: bool(self._broker and self._broker.had_saved_all))
         self._failure: BaseException | None = None
         self._ingest_thread = threading.Thread(target=self._run_ingest, name="ingest", daemon=True)
         self._health_parts: list[Part] = [IngestPart(settings, self.ingest.activity), store_part(settings)]

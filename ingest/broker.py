@@ -55,6 +55,8 @@ class EmbeddedBroker:
         self.port = port
         self._mosquitto = find("mosquitto") or find("/usr/sbin/mosquitto")
         self._process: subprocess.Popen[bytes] | None = None
+        self.had_saved_all = False
+        """Whether the one before was ended by us and had saved what it held: then its end lost nothing."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,8 @@ class EmbeddedBroker:
                 " HUBPULSE_MQTT__HOST"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.had_saved_all = self._saved_mark.exists()
+        self._saved_mark.unlink(missing_ok=True)
         log_path = self._folder / "broker.log"
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -105,12 +109,27 @@ class EmbeddedBroker:
         process, self._process = self._process, None
         if process is None:
             return
+        saved_ns = self._saved_ns()
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(_STOP_DEADLINE_S)
+            ended = process.wait(_STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            return
+        if ended == 0 and self._saved_ns() != saved_ns:
+            self._saved_mark.touch()
+
+    @property
+    def _saved_mark(self) -> Path:
+        return self._folder / "saved"
+
+    def _saved_ns(self) -> int:
+        """When mosquitto last saved what it holds; 0 for never."""
+        try:
+            return (self._folder / "mosquitto.db").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _command(self) -> list[str]:
         conf = self._folder / f"{self.name}.conf"

@@ -84,8 +84,10 @@ class Ingest:
         clock_ns: Callable[[], int] = time.time_ns,
         monotonic_s: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        broker_had_saved_all: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
+        self._broker_had_saved_all = broker_had_saved_all
         self._clock_ns = clock_ns
         self._monotonic_s = monotonic_s
         self._rng = rng or random.SystemRandom()
@@ -158,6 +160,7 @@ class Ingest:
                 client_id=settings.mqtt.client_id.get_secret_value(),
                 look=self._look,
                 clock_ns=self._clock_ns,
+                had_saved_all=self._broker_had_saved_all,
             )
             subscriber = Subscriber(
                 mqtt_settings=settings.mqtt,

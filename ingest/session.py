@@ -69,12 +69,14 @@ class SessionMemory:
         client_id: str,
         look: Callable[[], BrokerState],
         clock_ns: Callable[[], int],
+        had_saved_all: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path = data_dir / FILE_NAME
         self._buffer = buffer
         self._client_id = client_id
         self._look = look
         self._clock_ns = clock_ns
+        self._had_saved_all = had_saved_all
         self._remembered = self._read()
         before = self._remembered.get("client_id")
         if before not in (None, client_id):
@@ -132,7 +134,7 @@ class SessionMemory:
         # It was not started before we were connected to it. Where it was about then, nobody knows which came first.
         was_restarted = uptime_s is not None and uptime_s + UPTIME_STALE_MAX_S < before_s
         may_be = self.was_in_doubt or was_restarted or (uptime_s is not None and uptime_s <= away_s)
-        if was_restarted:
+        if was_restarted and not self._had_saved_all():
             log.error("broker_was_restarted", since=self._remembered["at"], hint=_HINT)
             self._note("broker_was_restarted", "broker_restarts")
         self._buffer.begin_connection(same_session=not was_restarted)

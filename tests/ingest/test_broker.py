@@ -115,6 +115,25 @@ def test_sessions_and_their_messages_outlive_a_restart(make_broker: MakeBroker) 
         assert payloads(receive(subscriber, 2000)) == numbers(0, 2000)
 
 
+@pytest.mark.needs("mosquitto")
+def test_what_was_saved_as_we_ended_it_is_known_at_the_next_start_alone(make_broker: MakeBroker) -> None:
+    broker = make_broker("mosquitto")
+    broker.start()
+    assert not broker.had_saved_all
+    with subscribing(broker.port) as subscriber:
+        ready(subscriber)
+    broker.stop()
+    second = make_broker("mosquitto")
+    second.start()
+    assert second.had_saved_all
+    assert second._process is not None
+    second._process.kill()
+    wait_until(lambda: not second.running, 30, "the broker's end")
+    third = make_broker("mosquitto")
+    third.start()
+    assert not third.had_saved_all
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_does_not_outlive_a_parent_that_is_killed(name: str, tmp_path: Path) -> None:

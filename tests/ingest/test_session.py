@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from ingest.buffer import Buffer, BufferReader
 from ingest.doctor import State, ingest_finding
@@ -50,9 +52,10 @@ def clock() -> Clock:
 
 
 def memory(
-    buffer: Buffer, folder: Path, clock: Clock, broker: Broker | None = None, client_id: str = "ingest"
+    buffer: Buffer, folder: Path, clock: Clock, broker: Broker | None = None, client_id: str = "ingest", **more: Any
 ) -> SessionMemory:
-    return SessionMemory(folder, buffer, client_id=client_id, look=(broker or Broker()).look, clock_ns=clock)
+    look = (broker or Broker()).look
+    return SessionMemory(folder, buffer, client_id=client_id, look=look, clock_ns=clock, **more)
 
 
 def test_a_first_session_is_no_loss(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
@@ -121,6 +124,18 @@ def test_a_broker_that_is_back_at_once_was_restarted_all_the_same(buffer: Buffer
     clock.forward(HOUR_S)
     assert not memory(buffer, tmp_path, clock, Broker(HOUR_S + 1)).resumed()
     assert buffer.ledger.read().notes == {"broker_restarts": 1}
+
+
+def test_a_broker_that_had_saved_all_before_we_ended_it_has_lost_nothing(
+    buffer: Buffer, tmp_path: Path, clock: Clock
+) -> None:
+    memory(buffer, tmp_path, clock).lost()
+    clock.forward(HOUR_S)
+    with capture_logs() as told:
+        assert memory(buffer, tmp_path, clock, Broker(0), had_saved_all=lambda: True).resumed()
+    assert [entry["event"] for entry in told] == []
+    assert buffer.ledger.read().notes == {}
+    assert not buffer.status.get("broker_was_restarted")
 
 
 def test_a_doubt_outlasts_whoever_stops_before_it_ended(buffer: Buffer, tmp_path: Path, clock: Clock) -> None:
