@@ -1,6 +1,6 @@
 """What it takes to receive a backlog at QoS 1: ours, step by step, beside programs that do less of it, in one run.
 
-python -m benchmarks.throughput [MESSAGES] [ROUNDS]
+python -m benchmarks.throughput [MESSAGES] [ROUNDS] [--readings 100] [--times number] [--format tts] [--only sub,SQLite]
 
 Each program finds the same messages, kept for it by one real mosquitto in a session of its own, and is a process of
 its own, whose processor time and largest memory are read once it has answered for the last of them:
@@ -13,19 +13,22 @@ its own, whose processor time and largest memory are read once it has answered f
     ingest, InfluxDB    the whole way, into InfluxDB 1.x where it is installed
     lines posted        no broker: ready lines of a batch, posted to that InfluxDB
 
-What Telegraf and Node-RED do is measured where they are on the PATH (see docs/performance.md).
+Telegraf and Node-RED are said to be missing where they are not on the PATH.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import random
 import resource
+import shutil
+import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
@@ -39,20 +42,18 @@ import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 
 import ingest.pipeline
-from ingest.buffer import BufferReader
+from benchmarks.traffic import HUBS, SENSORS, messages_of, traffic_of
+from ingest.buffer_file import FILE_NAME
 from ingest.pipeline import Ingest
 from mqtt.publisher import Publisher
 from mqtt.subscriber import Subscriber
-from schemas.localtime import rfc3339
 from schemas.settings import InfluxSettings, IngestSettings, MqttSettings, Settings
-from simulators.messages import TimedMessage as Sent
 from stores import Accepted, Outcome
 from tests.real_parts import find
 from tests.servers import Influxd, Mosquitto
 
 MESSAGES = 200_000
 ROUNDS = 5
-HUBS, SENSORS = 22, 10
 LOOPBACK = "127.0.0.1"
 LINES_AT_ONCE = 5000
 _WITHIN_S = 300.0
@@ -64,6 +65,8 @@ class Cost(NamedTuple):
     seconds: float
     cpu_s: float
     memory_mb: float
+    lost: int = 0
+    """Readings that were not stored at the end."""
 
 
 def own_cost(start_s: float, start_cpu_s: float) -> Cost:
@@ -94,8 +97,8 @@ def settings_of(port: int, folder: Path, name: str, url: str | None) -> Settings
     )
 
 
-def run_ingest(settings: Settings, messages: int, *, discard: bool = False) -> Cost:
-    """Ingest until so many messages are committed and their readings stored; with none, only make the session."""
+def run_ingest(settings: Settings, messages: int, *, readings: int, discard: bool = False) -> Cost:
+    """Ingest until so many messages' readings are stored; with none, only make the session."""
     if discard:
         ingest.pipeline.open_store = lambda _settings: Discarding()  # type: ignore[attr-defined,assignment,misc]
     settings.data_dir.mkdir(exist_ok=True)
@@ -105,21 +108,29 @@ def run_ingest(settings: Settings, messages: int, *, discard: bool = False) -> C
     thread.start()
     process.ready.wait(_WITHIN_S)
     cost = own_cost(start_s, start_cpu_s)
-    with closing(BufferReader(settings.data_dir)) as reader:
-        while reader.ledger.read().readings_stored < messages and cost.seconds < _WITHIN_S:
-            time.sleep(0.05)
+    wanted = messages * readings
+    # A look that costs next to nothing, since it counts.
+    with closing(sqlite3.connect(f"file:{settings.data_dir / FILE_NAME}?mode=ro", uri=True)) as ledger:
+        while (stored := _stored(ledger)) < wanted and cost.seconds < _WITHIN_S:
+            time.sleep(0.01)
             cost = own_cost(start_s, start_cpu_s)
+    cost = own_cost(start_s, start_cpu_s)
     process.stop()
     thread.join()
-    return cost
+    return cost._replace(lost=max(0, wanted - stored))
 
 
-def run_receive(port: int, messages: int) -> Cost:
+def _stored(ledger: sqlite3.Connection) -> int:
+    (stored,) = ledger.execute("SELECT readings_stored FROM ledger").fetchone()
+    return int(stored)
+
+
+def run_receive(port: int, topic_filter: str, messages: int) -> Cost:
     """Receive and acknowledge so many; with none, only make the session."""
     subscriber = Subscriber(
         mqtt_settings=MqttSettings(host=LOOPBACK, port=port, client_id="receive"),  # type: ignore[arg-type]
         ingest_settings=IngestSettings(),
-        filters=["hubs/#"],
+        filters=[topic_filter],
         rng=random.Random(1),
     )
     start_s, start_cpu_s, received = time.perf_counter(), time.process_time(), 0
@@ -131,7 +142,7 @@ def run_receive(port: int, messages: int) -> Cost:
     return cost
 
 
-def run_paho(port: int, messages: int) -> Cost:
+def run_paho(port: int, topic_filter: str, messages: int) -> Cost:
     """Stock paho, counting."""
     received, subscribed = 0, False
 
@@ -146,7 +157,7 @@ def run_paho(port: int, messages: int) -> Cost:
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="paho", clean_session=False)
     client.on_message, client.on_subscribe = on_message, on_subscribe
     client.connect(LOOPBACK, port)
-    client.subscribe("hubs/#", qos=1)
+    client.subscribe(topic_filter, qos=1)
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     while received < messages or not subscribed:
         client.loop(0.2)
@@ -155,17 +166,32 @@ def run_paho(port: int, messages: int) -> Cost:
     return cost
 
 
-def run_mosquitto_sub(port: int, messages: int) -> Cost:
+def run_mosquitto_sub(port: int, topic_filter: str, messages: int) -> Cost:
     """mosquitto_sub, its output thrown away; its whole process counts, which starts in a moment."""
-    program = ["mosquitto_sub", "-h", LOOPBACK, "-p", str(port), "-i", "mosquitto_sub", "-c", "-q", "1", "-t", "hubs/#"]
+    program = [
+        "mosquitto_sub",
+        "-h",
+        LOOPBACK,
+        "-p",
+        str(port),
+        "-i",
+        "mosquitto_sub",
+        "-c",
+        "-q",
+        "1",
+        "-t",
+        topic_filter,
+    ]
+    until = ["-C", str(messages)] if messages else ["-E"]
     start_s = time.perf_counter()
-    subprocess.run([*program, *(["-C", str(messages)] if messages else ["-E"])], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([*program, *until], stdout=subprocess.DEVNULL, check=True)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(time.perf_counter() - start_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def run_lines(url: str, lines: int) -> Cost:
-    """Ready lines, posted in batches."""
+def run_lines(url: str, readings: int, messages: int) -> Cost:
+    """Ready lines of so many messages, posted in batches."""
+    lines = messages * readings
     store = ingest.pipeline.open_store(Settings(store="influxdb", influx=InfluxSettings(url=url)))  # type: ignore[attr-defined]
     now_ns = time.time_ns()
     line = b"temperature,hub=hub-%d,sensor=s-%d temperature_c=21.5 %d"
@@ -193,62 +219,76 @@ def in_process(work: Callable[[int], Cost], messages: int) -> Cost:
     return cost
 
 
-def sent(messages: int) -> list[Sent]:
-    """Single readings with RFC 3339 times, of the last minutes."""
-    now_ns = time.time_ns()
-    texts = [rfc3339(now_ns - second * 10**9).encode() for second in range(3000)]
-    return [
-        Sent(
-            0,
-            f"hubs/hub-{n % HUBS}/temperature/s-{n // HUBS % SENSORS}",
-            b'{"time": "%b", "value": %d.%d}' % (texts[n // (HUBS * SENSORS) % 3000], 18 + n % 7, n % 10),
-        )
-        for n in range(messages)
-    ]
+def options_of(arguments: list[str] | None = None) -> Namespace:
+    """What is measured."""
+    parser = ArgumentParser(prog="python -m benchmarks.throughput", description="What it takes to receive a backlog.")
+    parser.add_argument("messages", type=int, nargs="?", default=MESSAGES)
+    parser.add_argument("rounds", type=int, nargs="?", default=ROUNDS)
+    parser.add_argument("--readings", type=int, choices=(1, 100), default=1, help="in a native message")
+    parser.add_argument("--times", choices=("rfc3339", "number"), default="rfc3339", help="of native readings")
+    parser.add_argument("--format", choices=("native", "tts"), default="native")
+    parser.add_argument("--only", default="", help="programs whose names hold one of these words, such as sub,SQLite")
+    return parser.parse_args(arguments)
 
 
 def main() -> None:
     """Measure in rounds and print medians, and ratios to mosquitto_sub of the same round."""
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
+    options = options_of()
+    traffic = traffic_of(options)
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         broker = parts.enter_context(Mosquitto(folder / "broker", max_inflight_messages=0))
-        hubs = ", ".join(f"{{id: hub-{n}}}" for n in range(HUBS))
-        (folder / "estate.yaml").write_text(f"name: Estate\ntimezone: Europe/London\nhubs: [{hubs}]\n")
+        estate = {"name": "Estate", "timezone": "Europe/London", **traffic.estate}
+        (folder / "estate.yaml").write_text(json.dumps(estate))
         settings = partial(settings_of, broker.port, folder)
+        ingest_into = partial(run_ingest, readings=traffic.readings)
         programs: dict[str, Callable[[int], Cost]] = {
-            "mosquitto_sub": partial(run_mosquitto_sub, broker.port),
-            "stock paho": partial(run_paho, broker.port),
-            "receive": partial(run_receive, broker.port),
-            "ingest, discarded": partial(run_ingest, settings("discarded", None), discard=True),
-            "ingest, SQLite": partial(run_ingest, settings("sqlite", None)),
+            "mosquitto_sub": partial(run_mosquitto_sub, broker.port, traffic.topic_filter),
+            "stock paho": partial(run_paho, broker.port, traffic.topic_filter),
+            "receive": partial(run_receive, broker.port, traffic.topic_filter),
+            "ingest, discarded": partial(ingest_into, settings("discarded", None), discard=True),
+            "ingest, SQLite": partial(ingest_into, settings("sqlite", None)),
         }
         if find("influxd") is not None:
             url = parts.enter_context(Influxd(folder / "influxdb")).url
-            programs["ingest, InfluxDB"] = partial(run_ingest, settings("influxdb", url))
-            programs["lines posted"] = partial(run_lines, url)
+            programs["ingest, InfluxDB"] = partial(ingest_into, settings("influxdb", url))
+            programs["lines posted"] = partial(run_lines, url, traffic.readings)
+        words = ("mosquitto_sub", *filter(None, options.only.split(",")))
+        if options.only:
+            programs = {name: work for name, work in programs.items() if any(word in name for word in words)}
         for work in programs.values():
             in_process(work, 0)
         costs: dict[str, list[Cost]] = {name: [] for name in programs}
-        for round_number in range(1, rounds + 1):
+        for round_number in range(1, options.rounds + 1):
             with Publisher(MqttSettings(host=LOOPBACK, port=broker.port)) as publisher:
-                publisher.publish_all(sent(messages))
+                publisher.publish_all(messages_of(options))
             for name, work in programs.items():
-                wanted = messages * round_number if name.startswith("ingest") else messages
+                wanted = options.messages * (round_number if name.startswith("ingest") else 1)
                 costs[name].append(in_process(work, wanted))
-    print(f"{messages} messages, median of {rounds}; beside it the ratio to mosquitto_sub, median over rounds")
-    print(f"{'':<20} {'messages/s':>12} {'':>6} {'us CPU':>8} {'':>6} {'MB':>5}")
+    _print(costs, options, traffic.readings)
+
+
+def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> None:
+    print(
+        f"{options.messages} messages of {readings} readings ({options.format}, {options.times}), median of"
+        f" {options.rounds}; beside it the ratio to mosquitto_sub, median over rounds"
+    )
+    print(
+        f"{'':<18} {'messages/s':>10} {'':>5} {'readings/s':>11} {'us CPU':>8} {'':>5} {'s/million':>9} {'MB':>5} lost"
+    )
+    base = costs["mosquitto_sub"]
     for name, found in costs.items():
-        rates = [messages / cost.seconds for cost in found]
-        cpu_us = [cost.cpu_s / messages * 1e6 for cost in found]
-        base = costs["mosquitto_sub"]
+        rate = statistics.median(options.messages / cost.seconds for cost in found)
+        cpu_us = statistics.median(cost.cpu_s / options.messages * 1e6 for cost in found)
         faster = statistics.median(b.seconds / cost.seconds for b, cost in zip(base, found, strict=True))
         dearer = statistics.median(cost.cpu_s / b.cpu_s for b, cost in zip(base, found, strict=True))
         print(
-            f"{name:<20} {statistics.median(rates):>12,.0f} {faster:>6.2f} {statistics.median(cpu_us):>8.2f}"
-            f" {dearer:>6.2f} {max(cost.memory_mb for cost in found):>5.0f}"
+            f"{name:<18} {rate:>10,.0f} {faster:>5.2f} {rate * readings:>11,.0f} {cpu_us:>8.2f} {dearer:>5.2f}"
+            f" {cpu_us / readings:>9.2f} {max(cost.memory_mb for cost in found):>5.0f} {found[-1].lost:>4}"
         )
+    for program in ("telegraf", "node-red"):
+        if shutil.which(program) is None:
+            print(f"{program:<18} not on the PATH")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ingest.answers import answers_of, read_frames
 from ingest.batches import Batch, DeviceState, Refused, UnknownDevice
 from ingest.dead_sensors import is_of_dead_sensor
 from ingest.encode import SeriesEncoder
+from ingest.native_messages import NativeMessages
 from ingest.new_sensors import DAY_NS, NewSensors
 from ingest.placed import MessageBatch, Placed, TopicRoute, frame_lines, free_time, past_days
 from ingest.series import SERIES_MAX, SeriesIndex
@@ -67,6 +68,7 @@ class Decoder:
         self._past_days_max = settings.ingest.past_days_max
         self._day = 0
         self._window = ClockWindow(settings)
+        self._native = NativeMessages(self._window, accept=self._accept, refuse=self._refuse)
         self._message_bytes_max = settings.ingest.message_bytes_max
         self._last_receive_ns = 0
         self._maybe_repeated = False
@@ -119,7 +121,7 @@ class Decoder:
             if not together.messages:
                 continue
             if isinstance(together.decoder, NativeParser):
-                self._accept_native(together, together.decoder, batch)
+                self._native.take(together, together.decoder, self._series.today_ns, batch)
             else:
                 self._accept_format(together, together.decoder, batch)
         batch.new_sensors = self._new_sensors.take_changed()
@@ -154,12 +156,12 @@ class Decoder:
 
     def _sort(self, messages: Sequence[Message], batch: Batch) -> None:
         """Put each message to those that are decoded together with it."""
-        bytes_max, routes = self._message_bytes_max, self._routes
+        bytes_max, route_of = self._message_bytes_max, self._routes.get
         for message in messages:
             if message.cut_from_bytes or len(message.payload) > bytes_max:
                 self._refuse(message, too_large(message, bytes_max), batch)
                 continue
-            route = routes.get(message.topic)
+            route = route_of(message.topic)
             if route is None:
                 found = self.resolve_topic(message.topic)
                 if isinstance(found, Rejection):
@@ -196,37 +198,14 @@ class Decoder:
                 return placed
             series, decoder = placed, format_.parsers[kind]
         together = self._together.setdefault((source.topic, kind), MessageBatch(source, decoder))
+        if series is not None:
+            together.narrow(series)
         self._routes[topic] = route = TopicRoute(together, series)
         return route
 
     def _bound_memory(self) -> None:
         if len(self._series) + len(self._routes) >= SERIES_MAX:
             self._forget_topics()
-
-    def _accept_native(self, together: MessageBatch, parser: NativeParser, batch: Batch) -> None:
-        """Take what native messages hold; one reading with a time, which nearly all are, by the shortest path."""
-        parsed = parser.parse([message.payload for message in together.messages])
-        single, oldest_ns, latest_ns = parser.single_name, self._window.oldest_ns, self._window.latest_ns
-        add_line, add_mark = batch.lines.append, batch.marks.add
-        for series, message, samples in zip(together.series, together.messages, parsed, strict=True):
-            if isinstance(samples, Rejection):
-                self._refuse(message, samples, batch)
-                continue
-            if len(samples) == 1 and type(samples[0]) is tuple:
-                time_ns, fields = samples[0]
-                if time_ns is not None and oldest_ns <= time_ns <= latest_ns:
-                    line: str | Rejection
-                    if single is not None and series.plain_low <= (value := fields[single]) <= series.plain_high:
-                        line = f"{series.prefix}{value!r} {time_ns}"
-                    else:
-                        line = series.encode(fields, time_ns)
-                    if type(line) is str:
-                        add_line(line)
-                        if time_ns < series.days.today_ns:
-                            add_mark(series.days.mark(time_ns))
-                        continue
-            placed = [sample if isinstance(sample, Rejection) else (series, *sample) for sample in samples]
-            self._accept(message, placed, batch)
 
     def _accept_format(self, together: MessageBatch, format_: Format, batch: Batch) -> None:
         source = together.source

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mqtt.messages import Message
+from mqtt.messages import Message, digests_of
 from stores.sqlite_file import SqliteFile
 
 SCHEMA = (
@@ -112,7 +112,7 @@ class Deliveries:
         packet_ids = array("H", [message.packet_id for message in messages])
         if not any(packet_ids):
             return
-        digests = array("I", map(Message.digest, messages))
+        digests = array("I", digests_of(messages))
         _put(self._current, packet_ids, digests)
         query = "INSERT INTO deliveries (received, packet_ids, digests) SELECT messages_received, ?, ? FROM ledger"
         db.execute(query, (packet_ids.tobytes(), digests.tobytes()))
@@ -143,6 +143,10 @@ def _no_digests() -> array[int]:
 
 
 def _put(digests_by_id: array[int], packet_ids: array[int], digests: array[int]) -> None:
+    first, count = packet_ids[0], len(packet_ids)
+    if first and packet_ids[-1] - first == count - 1 and packet_ids == array("H", range(first, first + count)):
+        digests_by_id[first : first + count] = array("q", digests)  # as brokers number them
+        return
     for packet_id, digest in zip(packet_ids, digests, strict=True):
         if packet_id:
             digests_by_id[packet_id] = digest

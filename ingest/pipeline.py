@@ -13,6 +13,7 @@ not acknowledged.
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 import sqlite3
@@ -61,6 +62,8 @@ _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOOK_TIMEOUT_S = 3.0
 _SALVAGES_MAX = 3
+_COLLECT_EVERY = 50_000
+"""Objects. A batch has thousands, none in a cycle: to look for one after every 700 took a fifth of the time."""
 
 
 class _Way(NamedTuple):
@@ -112,6 +115,7 @@ class Ingest:
 
         Where the buffer turns out to be damaged, the way is begun anew with what is whole in it.
         """
+        gc.set_threshold(_COLLECT_EVERY)
         with data_lock(self._settings.data_dir):
             if has_lost_commits(self._settings.data_dir):
                 self._salvage()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -30,6 +31,14 @@ class MessageBatch:
     decoder: NativeParser | Format
     messages: list[Message] = field(default_factory=list)
     series: list[SeriesEncoder] = field(default_factory=list)
+    plain_low: float = -math.inf
+    plain_high: float = math.inf
+    """Between these the value of any of its series is stored as it is."""
+
+    def narrow(self, series: SeriesEncoder) -> None:
+        """Take in a series."""
+        self.plain_low = max(self.plain_low, series.plain_low)
+        self.plain_high = min(self.plain_high, series.plain_high)
 
 
 class TopicRoute(NamedTuple):

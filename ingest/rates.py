@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from mqtt.messages import Message
 from schemas.settings import IngestSettings
@@ -20,6 +21,7 @@ from sensors.registry import Registry
 
 _TOPICS_MAX, _BUCKETS_MAX = 100_000, 10_000
 _KIB = 1024
+_topic_of = attrgetter("topic")
 _OWED_MAX_S = 60
 _REFUSED_PER_S, _REFUSED_BURST = 20, 1000
 """Refused messages, or KiB of them: each takes a millisecond at most."""
@@ -87,17 +89,19 @@ class HubRates:
     def split(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
         """The messages to take now, and the surplus."""
         now_s = self._monotonic_s()
-        owners = [self.owner_of(message.topic) for message in messages]
-        costs: Counter[str] = Counter(owners)
-        for owner, message in zip(owners, messages, strict=True):
+        costs: Counter[str] = Counter()
+        for topic, count in Counter(map(_topic_of, messages)).items():
+            costs[self.owner_of(topic)] += count
+        for message in messages:
             if len(message.payload) >= _KIB:
-                costs[owner] += len(message.payload) // _KIB
+                costs[self.owner_of(message.topic)] += len(message.payload) // _KIB
         short = {owner for owner, cost in costs.items() if not self._bucket(owner, now_s).take(cost, now_s)}
         if not short:
             return list(messages), []
         now: list[Message] = []
         surplus: list[Message] = []
-        for owner, message in zip(owners, messages, strict=True):
+        for message in messages:
+            owner = self.owner_of(message.topic)
             is_taken = owner not in short or self._takes(owner, message, now_s)
             (now if is_taken else surplus).append(message)
         return now, surplus

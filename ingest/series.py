@@ -25,6 +25,8 @@ class SeriesIndex:
         self._series: dict[tuple[str, Kind, int, str], SeriesEncoder] = {}
         self._devices: dict[tuple[Sequence[str], str], str] = {}
         self._days: dict[str, HubDays] = {}
+        self.today_ns = 0
+        """From here on it is today at every hub."""
 
     def __len__(self) -> int:
         return len(self._series) + len(self._devices)
@@ -34,6 +36,7 @@ class SeriesIndex:
         self._now_ns = now_ns
         for days in self._days.values():
             days.refresh(now_ns)
+            self.today_ns = max(self.today_ns, days.today_ns)
 
     def device_of(self, names: tuple[str, ...], source: Source) -> str | Rejection:
         """The first of a device's names that a sensor has, or why messages of this source are not taken for it."""
@@ -59,6 +62,7 @@ class SeriesIndex:
             problem = f"hub {place.hub} has {most} sensors that are not in the estate file: add this one, then redrive"
             return Rejection(Reason.UNKNOWN_SENSOR, problem)
         if place.hub not in self._days:
-            self._days[place.hub] = HubDays(place.hub, place.zone_info, self._now_ns)
+            self._days[place.hub] = days = HubDays(place.hub, place.zone_info, self._now_ns)
+            self.today_ns = max(self.today_ns, days.today_ns)
         self._series[key] = series = SeriesEncoder(place, self._days[place.hub])
         return series

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple, Self
 
@@ -37,6 +38,13 @@ class Message(NamedTuple):
     def digest(self) -> int:
         """Distinguishes this message from others of its packet id; 32 bits."""
         return zlib.crc32(self.payload, zlib.crc32(self.topic))
+
+
+def digests_of(messages: Sequence[Message]) -> Iterator[int]:
+    """The digest of each: as `Message.digest`, with that of a topic made once."""
+    topics, payloads = [message.topic for message in messages], [message.payload for message in messages]
+    of_topics = {topic: zlib.crc32(topic) for topic in set(topics)}
+    return map(zlib.crc32, payloads, map(of_topics.__getitem__, topics))
 
 
 def overlap(one: str, other: str) -> bool:

@@ -10,6 +10,8 @@ import sys
 from array import array
 from collections.abc import Callable
 from functools import lru_cache
+from struct import Struct
+from typing import Any, NamedTuple
 
 from mqtt.messages import KEPT_BYTES, Message
 
@@ -19,8 +21,6 @@ PAYLOAD_BYTES_MAX = 268_435_455
 _PUBLISH, _PUBACK, _TYPE_BITS = 0x30, 0x40, 0xF0
 _RETAIN_BIT, _QOS_1_BIT, _QOS_2_BIT, _DUP_BIT = 0x01, 0x02, 0x04, 0x08
 _PLAIN_PUBLISH = _PUBLISH | _QOS_1_BIT
-_PLAIN = (False, False, 0, 0)
-"""Neither delivered before nor retained, whole, by no subscription of a name."""
 _MORE_BIT, _VALUE_BITS = 0x80, 0x7F
 _LENGTH_BYTES_MAX = 4
 _PUBACK_BYTES = 2
@@ -35,6 +35,10 @@ _PROPERTY_BYTES = {0x01: 1, 0x02: 4, 0x23: 2}
 """Properties of a PUBLISH of a fixed length (MQTT 5.0, 3.3.2.3)."""
 _PROPERTY_TEXTS = {0x03: 1, 0x08: 1, 0x09: 1, 0x26: 2}
 """Those that are one or two texts."""
+
+_SHAPE_BYTES = 5
+"""So many bytes at most tell a PUBLISH, its length, where that has two bytes, and the length of its topic."""
+_SHAPES_MAX = 8192
 
 _new_tuple = tuple.__new__  # makes a Message in half the time of calling it
 
@@ -90,6 +94,13 @@ class _LongPublish:
         return self._message._replace(payload=bytes(self._payload), cut_from_bytes=cut_from_bytes)
 
 
+class _Shape(NamedTuple):
+    """Of a PUBLISH at QoS 1: its bytes in all; what gives its topic, packet id, bytes of properties, and payload."""
+
+    packet_bytes: int
+    take_apart: Callable[[bytes, int], tuple[Any, ...]]
+
+
 class PacketSplitter(Inbox):
     """Takes packets out of a stream that comes in any pieces; `hand_over` gets those that are not for the inbox.
 
@@ -107,6 +118,7 @@ class PacketSplitter(Inbox):
         self._parts: list[bytes] = []
         self._missing = 0
         self._long: _LongPublish | None = None
+        self._shapes: dict[bytes, _Shape] = {}
 
     def feed(self, data: bytes) -> int:
         """Go on with what was read; returns the first failure of `hand_over`, else 0. Raises MalformedPacketError."""
@@ -121,50 +133,67 @@ class PacketSplitter(Inbox):
         except IndexError as error:
             raise MalformedPacketError("a packet ends before its header does") from error
 
-    def _split(self, data: bytes) -> int:  # noqa: C901, PLR0912 - a call for each packet costs as much as the rest
+    def _split(self, data: bytes) -> int:
         """Take every whole packet out of `data`, and keep the rest until it is whole."""
-        start, size, missing = 0, len(data), 0
-        add, version_5 = self.messages.append, self._version_5
-        plain_bytes = 3 if version_5 else 2  # of packet id and the length of no properties
+        start, size, failure = 0, len(data), 0
+        shape_of, add, payload_bytes = self._shapes.get, self.messages.append, 0
         while size - start >= 2:  # noqa: PLR2004 - a packet has a type byte and at least one of length
-            head, length, body = data[start], data[start + 1], start + 2
-            is_publish = head & _TYPE_BITS == _PUBLISH
-            if length & _MORE_BIT:
-                body, length = _variable_integer(data, start + 1)
-                if length > self._payload_bytes_max and is_publish:
-                    missing = body + min(length, _HEADER_BYTES_MAX) - size
-                    if missing > 0:
-                        break
-                    start = self._begin_long(data, head, body, body + length)
+            # Nearly every packet is a PUBLISH of a length that came before, which one call takes apart.
+            shape = shape_of(data[start : start + _SHAPE_BYTES])
+            if shape is not None and start + shape.packet_bytes <= size:
+                topic, packet_id, properties, payload = shape.take_apart(data, start)
+                if packet_id and not properties:
+                    add(_new_tuple(Message, (topic, payload, packet_id, False, False, 0, 0)))
+                    payload_bytes += len(payload)
+                    start += shape.packet_bytes
                     continue
-                if length > _ANSWER_BYTES_MAX and not is_publish:
-                    raise MalformedPacketError("a packet of a length that only a PUBLISH may have")
-            stop = body + length
-            if stop > size or not body:
-                missing = stop - size if body else 0
+            stop, failure = self._take_packet(data, start)
+            if stop <= start or failure:
                 break
-            if head == _PLAIN_PUBLISH:
-                # Nearly every packet is one; a call for each would cost as much as what is done here.
-                topic_at = body + 2
-                at = topic_at + (data[body] << 8 | data[body + 1])
-                packet_id, payload_at = data[at] << 8 | data[at + 1], at + plain_bytes
-                if packet_id and payload_at <= stop and not (version_5 and data[at + 2]):
-                    add(_new_tuple(Message, (data[topic_at:at], data[payload_at:stop], packet_id, *_PLAIN)))
-                    self.messages_bytes += stop - payload_at
-                else:
-                    self._take_publish(data, head, body, stop)
-            elif is_publish:
-                self._take_publish(data, head, body, stop)
-            elif head == _PUBACK and length >= _PUBACK_BYTES:
-                reason_at = body + _PUBACK_BYTES
-                self.answers.append((data[body] << 8 | data[body + 1], data[reason_at] if stop > reason_at else 0))
-            else:
-                failure = self._hand_over(head, data[body:stop])
-                if failure:
-                    return failure
             start = stop
-        self._parts, self._missing = ([data[start:]], missing) if start < size else ([], 0)
-        return 0
+        self.messages_bytes += payload_bytes
+        if not failure:
+            self._parts = [data[start:]] if start < size else []
+        return failure
+
+    def _take_packet(self, data: bytes, start: int) -> tuple[int, int]:
+        """Take one packet: where the next one begins, which is not beyond `start` where it is not whole yet.
+
+        Beside it, the failure of `hand_over`, else 0.
+        """
+        self._missing = 0
+        head, length, body = data[start], data[start + 1], start + 2
+        is_publish = head & _TYPE_BITS == _PUBLISH
+        if length & _MORE_BIT:
+            body, length = _variable_integer(data, start + 1)
+            if length > self._payload_bytes_max and is_publish:
+                self._missing = max(0, body + min(length, _HEADER_BYTES_MAX) - len(data))
+                return (start if self._missing else self._begin_long(data, head, body, body + length)), 0
+            if length > _ANSWER_BYTES_MAX and not is_publish:
+                raise MalformedPacketError("a packet of a length that only a PUBLISH may have")
+        stop = body + length
+        if stop > len(data) or not body:
+            self._missing = stop - len(data) if body else 0
+            return start, 0
+        if is_publish:
+            self._take_publish(data, head, body, stop)
+            if head == _PLAIN_PUBLISH and len(self._shapes) < _SHAPES_MAX:
+                self._remember_shape(data, start, body, stop)
+        elif head == _PUBACK and length >= _PUBACK_BYTES:
+            reason_at = body + _PUBACK_BYTES
+            self.answers.append((data[body] << 8 | data[body + 1], data[reason_at] if stop > reason_at else 0))
+        else:
+            return stop, self._hand_over(head, data[body:stop])
+        return stop, 0
+
+    def _remember_shape(self, data: bytes, start: int, body: int, stop: int) -> None:
+        """Take packets that begin as this one apart by one call, where their first bytes tell all lengths."""
+        topic_bytes = data[body] << 8 | data[body + 1]
+        rest_bytes = stop - body - topic_bytes - (5 if self._version_5 else 4)
+        if body + 2 - start <= _SHAPE_BYTES and rest_bytes >= 0:
+            properties = "B" if self._version_5 else "0s"
+            layout = Struct(f">{body + 2 - start}x{topic_bytes}sH{properties}{rest_bytes}s")
+            self._shapes[data[start : start + _SHAPE_BYTES]] = _Shape(stop - start, layout.unpack_from)
 
     def _take_publish(self, data: bytes, head: int, at: int, stop: int) -> int:
         """Take one message; returns where its payload begins."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from schemas.localtime import NS_A_SECOND
 from sensors.macs import quoted
@@ -55,6 +56,20 @@ def number_ns(number: float) -> int:
         return round(number * (scale / 1_000)) * 1_000
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{number!r} is not a time") from error
+
+
+def times_ns(times: Sequence[float | str]) -> list[int]:
+    """UTC nanoseconds of each time, as `number_ns` and `text_or_number_ns` give them. Raises ValueError."""
+    kinds = set(map(type, times))
+    if kinds == {str}:
+        texts = cast("Sequence[str]", times)
+        known = {text: text_or_number_ns(text) for text in set(texts)}
+        return list(map(known.__getitem__, texts))
+    if kinds == {int}:
+        numbers = cast("Sequence[int]", times)
+        if min(numbers) >= 0 and max(numbers) < _SECONDS_BELOW:
+            return [number * NS_A_SECOND for number in numbers]
+    return [text_or_number_ns(time) if isinstance(time, str) else number_ns(time) for time in times]
 
 
 @lru_cache(maxsize=4096)

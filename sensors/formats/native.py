@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
 from pydantic_core import SchemaValidator, core_schema, from_json
 
 from mqtt.messages import Message
@@ -27,7 +29,7 @@ from schemas.readings import Reason, Rejection
 from sensors.formats import READINGS_MAX, Answer, Decoded, Fields, Item
 from sensors.macs import quoted
 from sensors.numbers import as_number
-from sensors.times import number_ns, text_or_number_ns
+from sensors.times import number_ns, text_or_number_ns, times_ns
 from sensors.units import UNITS, convert
 
 _ABSENT = object()
@@ -45,6 +47,9 @@ _SEPARATOR = b"\n,\r"
 Sample = tuple[int | None, Fields]
 """One reading: UTC nanoseconds (None where it names no time) and fields."""
 
+Columns = tuple[list[int], list[float]]
+"""Readings of kinds with one field: the time and the value of each, in their order."""
+
 Quote = Callable[..., str]
 """How a fault quotes what was sent: `quoted`, or shorter where nobody reads it."""
 
@@ -57,6 +62,16 @@ _MORE_FAULTS = Rejection(
 )
 
 _TOPIC_LEVELS = 4
+
+
+class _Plain(Struct, forbid_unknown_fields=True, gc=False):
+    """What nearly every reading is of a kind with one field."""
+
+    time: float | int | str
+    value: float
+
+
+_ONE, _SOME = Decoder(_Plain), Decoder(list[_Plain])
 
 
 class NativeFormat:
@@ -112,6 +127,23 @@ class NativeParser:
         self._numbers: dict[str, type[int | float] | None] = {field.name: field.number for field in self._spec.fields}
         self._numbers |= {"time": None} | ({"value": float, "unit": None} if single else {})
         """The keys that a reading may have, and the type of those that are numbers."""
+
+    def plain(self, payloads: Sequence[bytes]) -> Columns | None:
+        """Payloads each of which is one object with a time and a value; None where one is anything else."""
+        try:
+            return None if self.single_name is None else _columns(list(map(_ONE.decode, payloads)))
+        except (MsgspecError, ValueError):
+            return None
+
+    def plain_array(self, payload: bytes) -> Columns | None:
+        """A payload that is an array of such objects; None where it is anything else."""
+        if self.single_name is None or not payload.startswith(b"["):
+            return None
+        try:
+            readings = _SOME.decode(payload) if _has_few_keys(payload) else []
+            return _columns(readings) if readings else None
+        except (MsgspecError, ValueError):
+            return None
 
     def parse(self, payloads: Sequence[bytes]) -> list[Parsed]:
         """The samples of each payload, or why it was refused; never raises."""
@@ -262,6 +294,10 @@ class NativeParser:
         if type(time) is str:
             return text_or_number_ns(time)
         raise ValueError(f"time {self._quote(time)} is neither a number nor text: write RFC 3339 or a Unix time")
+
+
+def _columns(readings: Sequence[_Plain]) -> Columns:
+    return times_ns([reading.time for reading in readings]), [reading.value for reading in readings]
 
 
 def _is_one_object_each(text: bytes, payloads: int) -> bool:

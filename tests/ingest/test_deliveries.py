@@ -26,6 +26,17 @@ def first(packet_id: int, payload: str = COUNT) -> Message:
     return message(DOOR, payload, packet_id)
 
 
+@pytest.mark.parametrize("ids", [[65_534, 65_535, 1, 2], [9, 10, 11], [11, 10, 9], [0, 5, 6], [5, 0, 7]])
+def test_each_message_has_its_own_digest_whichever_ids_came_together(buffer: Buffer, ids: list[int]) -> None:
+    buffer.begin_connection(same_session=False)
+    commit(buffer, *(first(packet_id, f'{{"entries": 1{packet_id}}}') for packet_id in ids))
+    buffer.begin_connection(same_session=True)
+
+    for packet_id in filter(None, ids):
+        assert buffer.sort([again(packet_id, f'{{"entries": 1{packet_id}}}')]).redelivered == 1
+        assert buffer.sort([again(packet_id)]).redelivered == 0
+
+
 @pytest.fixture
 def connected(buffer: Buffer) -> Buffer:
     """With two messages committed on the first connection, and a second one that has just begun."""

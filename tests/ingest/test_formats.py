@@ -292,16 +292,22 @@ class PlainNative:
         return self.native.decode(messages)
 
 
+DAYS = ["2026-02-03T10:00:00Z", "2026-02-03T11:00:00Z", "2026-02-04T11:00:00Z"]
 PAYLOADS = [
     *(b"21", b"", b"{}", b"[]", b"[[[", b"\xff", b'{"value": 1e308, "unit": "kPa"}', b'[{"entries": 1}, {"exits": 2}]'),
     *(at(NOW).encode(), f"[{at(NOW, 60)}, {at(NOW, 99)}, {at('2090-01-01T00:00:00Z')}]".encode(), b'{"entries": 1}'),
+    *(at(DAYS[0]).encode(), at(NOW, 1e6).encode(), at(NOW, -60).encode(), at("2090-01-01T00:00:00Z").encode()),
+    *(
+        f"[{', '.join(map(at, times))}]".encode()
+        for times in ([NOW], DAYS, DAYS[1:], DAYS[:2], [NOW, NOW], [NOW, *DAYS])
+    ),
 ]
 TOPICS = [AIR, DOOR, "hubs/a/wifi/ap", "hubs/a/device/x", "hubs", "hubs/A/co2/x", "x\x00"]
 
 
-@given(topic=st.sampled_from(TOPICS), payload=st.sampled_from(PAYLOADS), retained=st.booleans())
+@given(topic=st.sampled_from(TOPICS), payloads=st.lists(st.sampled_from(PAYLOADS), max_size=3), retained=st.booleans())
 def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
-    topic: str, payload: bytes, retained: bool
+    topic: str, payloads: list[bytes], retained: bool
 ) -> None:
     both = []
     for is_plain in (False, True):
@@ -312,7 +318,7 @@ def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
             registry._formats["native"] = PlainNative()
         decoder = make_decoder()
         decoder.use(registry)
-        batch = decoder.decode([Message(topic.encode(), payload, retained=retained)])
+        batch = decoder.decode([Message(topic.encode(), payload, retained=retained) for payload in payloads])
         both.append((batch.lines, batch.marks, [refused.rejections for refused in batch.refused], batch.no_reading))
 
     assert both[0] == both[1]

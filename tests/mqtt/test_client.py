@@ -7,7 +7,7 @@ import itertools
 import select
 import socket
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import paho.mqtt.client as mqtt
@@ -92,6 +92,30 @@ def test_messages_come_out_as_sent_however_the_bytes_are_split(
     with connected(kind, version_5=version_5, payload_bytes_max=bytes_max) as (client, broker):
         expected = [message if len(message.payload) <= bytes_max else message.cut() for message, _ in sent]
         assert feed(client, broker, pieces) == expected
+
+
+@BOTH
+@pytest.mark.parametrize("version_5", [True, False])
+@pytest.mark.parametrize("payload_bytes", [0, 60, 100, 300, 20_000])
+def test_packets_as_long_as_one_before_are_taken_apart_like_it(
+    kind: type[StockClient], version_5: bool, payload_bytes: int
+) -> None:
+    payloads = [bytes([letter]) * payload_bytes for letter in b"abc"]
+    sent = [Message(b"hubs/a/co2/%d" % n, payload, n, dup=n == 2) for n, payload in enumerate(payloads, 1)]
+    longer = Message(b"hubs/a/co2/4", b"d" * (payload_bytes + len(CONTENT_TYPE)), 4)
+    stream = b"".join(map(publish_of(version_5), [*sent, *sent, longer]))
+    if version_5:  # as long in all as the one before, and its payload is shorter
+        sent.append(Message(b"hubs/a/co2/5", b"e" * payload_bytes, 5))
+        stream += publish(sent[-1], properties=CONTENT_TYPE)
+
+    for cut in range(1, len(stream), 1 + len(stream) // 97):
+        with connected(kind, version_5=version_5) as (client, broker):
+            found = feed(client, broker, [stream[:cut], stream[cut:]])
+            assert found == [*sent[:3], *sent[:3], longer, *sent[3:]]
+
+
+def publish_of(version_5: bool) -> Callable[[Message], bytes]:
+    return lambda message: publish(message, version_5=version_5)
 
 
 @BOTH

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas import Kind
 from schemas.readings import Rejection
-from sensors.formats.native import NativeParser, Parsed
+from sensors.formats.native import Columns, NativeParser, Parsed, Sample
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n,\r", b"},{", b"}\n,\r{", b"\\u007b", b"\xff"),
@@ -95,6 +95,33 @@ def test_a_joined_batch_cut_elsewhere_does_not_heal(cuts: list[int], kind: Kind)
     payloads = [text[start:stop] for start, stop in itertools.pairwise(edges)]
 
     assert parser.parse(payloads) == one_by_one(parser, payloads)
+
+
+@pytest.mark.parametrize("kind", [Kind.TEMPERATURE, Kind.FOOTFALL])
+@given(payloads=batches())
+@example(payloads=[b'{"time":1795000000,"value":21,"value":22.5}', b'{"time":"1795000000","value":-0.0}'])
+@example(payloads=[b'[{"time":1,"value":2},{"time":2.5,"value":3}]'])
+def test_columns_hold_what_is_parsed_one_by_one(kind: Kind, payloads: list[bytes]) -> None:
+    parser = NativeParser(kind)
+    columns = parser.plain(payloads)
+    arrays = [(payload, parser.plain_array(payload)) for payload in [*payloads, b"[" + b",".join(payloads) + b"]"]]
+
+    if columns is not None:
+        assert [[reading] for reading in readings_of(columns)] == one_by_one(parser, payloads)
+    for payload, array in arrays:
+        assert array is None or readings_of(array) == parser._parse_one(payload)
+
+
+def readings_of(columns: Columns) -> list[Sample]:
+    return [(time_ns, {"temperature_c": value}) for time_ns, value in zip(*columns, strict=True)]
+
+
+@pytest.mark.parametrize("time", [b"1795000000", b"1795000000.5", b"1795000000123", b'"2026-05-12T11:55:00Z"'])
+def test_readings_with_a_time_are_taken_by_columns(time: bytes) -> None:
+    parser, payload = NativeParser(Kind.TEMPERATURE), b'{"time":%b,"value":21}' % time
+
+    assert parser.plain([payload, payload]) is not None
+    assert parser.plain_array(b"[%b]" % payload) is not None
 
 
 def test_a_batch_of_good_payloads_is_never_parsed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.localtime import rfc3339, to_ns
-from sensors.times import number_ns, text_ns
+from sensors.times import number_ns, text_ns, text_or_number_ns, times_ns
 
 YEAR_2000_NS = 946_684_800 * 10**9
 YEAR_2100_NS = 4_102_444_800 * 10**9
@@ -106,3 +106,14 @@ def test_any_finite_number_is_some_time(number: float) -> None:
 def test_the_epoch_is_nought() -> None:
     assert text_ns("1970-01-01T00:00:00Z") == 0
     assert to_ns(datetime(1970, 1, 1, tzinfo=UTC)) == number_ns(0) == number_ns(-0.0)
+
+
+numbers = st.one_of(st.integers(-5, 2 * 10**9), st.integers(0, 10**19), st.floats(0, 1e18))
+texts = st.sampled_from(["2026-11-02T09:30:00.5Z", "2026-11-02T09:30:00Z", "17"])
+
+
+@given(st.one_of(st.lists(st.integers(0, 10**12)), st.lists(texts), st.lists(st.one_of(numbers, texts))))
+def test_times_together_are_what_they_are_alone(times: list[float | str]) -> None:
+    alone = [text_or_number_ns(time) if isinstance(time, str) else number_ns(time) for time in times]
+
+    assert times_ns(times) == alone
