@@ -62,8 +62,6 @@ _FULL_LOGGED_EVERY_S = 60.0
 _STATUS_EVERY_S = 5.0
 _LOOK_TIMEOUT_S = 3.0
 _SALVAGES_MAX = 3
-_COLLECT_EVERY = 50_000
-"""Objects. A batch has thousands, none in a cycle: to look for one after every 700 took a fifth of the time."""
 
 
 class _Way(NamedTuple):
@@ -115,7 +113,7 @@ class Ingest:
 
         Where the buffer turns out to be damaged, the way is begun anew with what is whole in it.
         """
-        gc.set_threshold(_COLLECT_EVERY)
+        gc.set_threshold(50_000)  # a batch has thousands of objects and no cycle: a look for one each 700 cost a fifth
         with data_lock(self._settings.data_dir):
             if has_lost_commits(self._settings.data_dir):
                 self._salvage()
