@@ -64,6 +64,13 @@ def local_day(time_ns: int, zone: ZoneInfo) -> date:
     return from_ns(time_ns).astimezone(zone).date()
 
 
+@lru_cache(maxsize=8192)
+def day_begun_at(time_ns: int, zone: ZoneInfo) -> date | None:
+    """The local day whose midnight an instant is; None where it is none."""
+    day = local_day(time_ns, zone)
+    return day if time_ns == midnight_ns(day, zone) else None
+
+
 def rfc3339(time_ns: int) -> str:
     """UTC nanoseconds as text: `2026-10-25T01:00:00Z`, with up to nine decimals where there are any."""
     seconds, ns = divmod(time_ns, NS_A_SECOND)

@@ -15,11 +15,23 @@ from zoneinfo import ZoneInfo
 
 from schemas import Estate, Hub
 from schemas.estate import Holidays
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
+from schemas.localtime import (
+    NS_A_MINUTE,
+    NS_A_SECOND,
+    NS_AN_HOUR,
+    Span,
+    day_span,
+    from_ns,
+    local_day,
+    midnight_ns,
+    to_ns,
+)
 
 SATURDAY = 5
-OPENINGS_MAX = 512
-"""How many days' opening times a calendar has at hand."""
+OPENINGS_MAX = 2048
+"""How many days' opening times a calendar has at hand: a year, the one before, and what estimates go by."""
+_DAY_MINUTES = 24 * 60
+_DAY_NS = _DAY_MINUTES * NS_A_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,12 @@ class HubCalendar:
         """The local day `day` with its bounds, hours and opening times."""
         span = day_span(day, self.zone)
         return Day(day, span, clock_hours(span, self.zone), self._opening(day))
+
+    def opens(self, day: date) -> bool:
+        """Whether the hub is open on a day at all."""
+        if day_span(day, self.zone).length_ns != _DAY_NS:
+            return bool(self._opening(day))  # a clock change may swallow an opening time
+        return not self.is_closed(day) and opening_minutes(self._hub, day) != ()
 
     def exists(self, day: date) -> bool:
         """Whether there was such a day: at the date line a zone may skip one, as Apia did 2011-12-30."""
@@ -99,6 +117,9 @@ class HubCalendar:
 
     def _instant(self, day: date, minute: int) -> int:
         """When a clock on the wall first shows a minute of the day or, where a clock change skips it, the next one."""
+        span = day_span(day, self.zone)
+        if span.length_ns == _DAY_NS and minute <= _DAY_MINUTES:
+            return span.start_ns + minute * NS_A_MINUTE
         midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         while True:
             local = midnight + timedelta(minutes=minute)

@@ -6,7 +6,7 @@ reported is left out of the point.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -45,17 +45,20 @@ class Mark(NamedTuple):
 
 
 def read_rows_by_hub(
-    store: Store, measurement: str, span: Span, hub: str | None = None
+    store: Store, measurement: str, span: Span, hub: str | None = None, fields: Collection[str] = USAGE_FIELDS
 ) -> Iterator[tuple[str, dict[int, Figures]]]:
-    """Each hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored."""
+    """Each hub's stored roll-ups within the span, by their time; every field is there, None where it is not stored.
+
+    `open_minutes` is always among the fields: what a closed day cannot have goes by it.
+    """
     where = None if hub is None else {"hub": hub}
-    chunks = store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where)
+    chunks = store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields)
     for name, group in groupby(chunks, key=lambda chunk: chunk.tags["hub"]):
         rows: dict[int, Figures] = {}
         for chunk in group:
-            columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in USAGE_FIELDS]
+            columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in fields]
             for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
-                rows[time_ns] = _without_leftovers(dict(zip(USAGE_FIELDS, values, strict=True)))
+                rows[time_ns] = _without_leftovers(dict(zip(fields, values, strict=True)))
         yield name, rows
 
 

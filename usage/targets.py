@@ -82,7 +82,7 @@ def _state(queries: Queries, estate: Estate, month: DateRange, hub: str, target:
 def _to_come(queries: Queries, estate: Estate, hub: str, first: date, last: date) -> Estimate:
     """The people of days to come; today is one of them, with those who came until now at least."""
     calendar = HubCalendar(estate, hub)
-    ahead = [_day_ahead(hub, day, opens=bool(calendar.day(day).open)) for day in dates(first, last)]
+    ahead = [_day_ahead(hub, day, opens=calendar.opens(day)) for day in dates(first, last)]
     if not any(missing_share(day.figures) for day in ahead):
         return Estimate()
     from usage.estimates.estimator import REACH_BEFORE, Estimator  # noqa: PLC0415 - numpy is slow to import

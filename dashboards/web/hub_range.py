@@ -137,7 +137,7 @@ class HubRange:
         known = missed is not None and missed.low is not None and missed.high is not None
         return Day(
             date=day,
-            opens=bool(self.calendar.day(day).open),
+            opens=self.calendar.opens(day),
             today=today,
             begun=day >= begins,
             door_silent=today and any(Kind.FOOTFALL in sensor.kinds for sensor in self.state.silent_sensors),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dashboards.operations.set_aside import Refused
@@ -247,7 +248,7 @@ def _hourly_entries(queries: Queries, now_ns: int) -> dict[str, dict[int, int]]:
     day_ns = 24 * NS_AN_HOUR
     found: dict[str, dict[int, int]] = defaultdict(dict)
     for span in (Span(now_ns - 9 * day_ns, now_ns - 5 * day_ns), Span(now_ns - 2 * day_ns, now_ns + 1)):
-        for hub, rows in queries.stored_hourly(span).items():
+        for hub, rows in queries.stored_hourly(span, fields=("entries", "open_minutes")).items():
             entries = {time_ns: row["entries"] for time_ns, row in rows.items()}
             found[hub] |= {time_ns: int(count) for time_ns, count in entries.items() if count is not None}
     return found
@@ -285,23 +286,25 @@ def _hub_now(
 def _opens(calendar: HubCalendar, day: date, row: Figures) -> bool:
     """Whether the hub is open on a day at all; the roll-up of a day that is over knows it already."""
     minutes = row.get("open_minutes")
-    return bool(calendar.day(day).open) if minutes is None else minutes > 0
+    return calendar.opens(day) if minutes is None else minutes > 0
 
 
 def _hours(calendar: HubCalendar, entries: Mapping[int, int], today: date) -> tuple[Hour, ...]:
     """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
     before = {
-        _clock_time(span.start_ns, calendar): entries.get(span.start_ns) for span in calendar.day(today - _A_WEEK).hours
+        _clock_time(span.start_ns, calendar.zone): entries.get(span.start_ns)
+        for span in calendar.day(today - _A_WEEK).hours
     }
     return tuple(
         Hour(
             start=from_ns(span.start_ns).astimezone(calendar.zone),
             entries=entries.get(span.start_ns),
-            week_ago=before.get(_clock_time(span.start_ns, calendar)),
+            week_ago=before.get(_clock_time(span.start_ns, calendar.zone)),
         )
         for span in calendar.day(today).hours
     )
 
 
-def _clock_time(time_ns: int, calendar: HubCalendar) -> time:
-    return from_ns(time_ns).astimezone(calendar.zone).time()
+@lru_cache(maxsize=1024)
+def _clock_time(time_ns: int, zone: ZoneInfo) -> time:
+    return from_ns(time_ns).astimezone(zone).time()

@@ -121,6 +121,20 @@ def test_the_simulated_estate_opens_at_the_same_instants(times: str, day: str) -
     assert open_spans(known, known.hubs[0], date.fromisoformat(day)) == day_of(day, known).open
 
 
+@given(
+    st.dates(date(2000, 1, 1), date(2030, 12, 31)),
+    st.sampled_from(["Europe/London", "Asia/Beirut", "America/Santiago", "Pacific/Apia", "Australia/Lord_Howe"]),
+    st.lists(st.integers(0, 24 * 60), min_size=2, max_size=2, unique=True).map(sorted),
+)
+def test_on_any_day_a_hub_opens_when_the_clock_first_shows_the_time(day: date, zone: str, minutes: list[int]) -> None:
+    first, last = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in minutes)
+    known = estate(hub(opening={"mon-sun": f"{first}-{last}"}), timezone=zone)
+    calendar = HubCalendar(known, "armley")
+    found = calendar.day(day).open
+    assert found == open_spans(known, known.hubs[0], day)
+    assert calendar.opens(day) == bool(found)
+
+
 def test_a_night_is_open_over_its_midnight() -> None:
     calendar = HubCalendar(estate(hub(opening={"fri": "18:00-24:00", "sat": "00:00-02:00, 18:00-24:00"})), "armley")
     midnights = [calendar.day(date(2026, 11, day)).span.start_ns for day in (6, 7, 8)]

@@ -139,7 +139,7 @@ class _HubMonth:
 
     def _day(self, day: date, missing: float, counted: int | None) -> DayFigures:
         state = PeopleState.NONE if missing >= 1 else PeopleState.PARTIAL
-        if not self._calendar.day(day).open:
+        if not self._calendar.opens(day):
             state = PeopleState.CLOSED
         figures: Figures = dict.fromkeys(USAGE_FIELDS)
         figures |= {"people_state": state, "footfall_completeness": 1 - missing, "entries": counted}

@@ -117,5 +117,5 @@ def _over(estate: Estate, hub: str, rows: Mapping[date, Figures], days: DateRang
         if day in rows:
             yield DayFigures(hub, day, rows[day])
         elif day > begun and calendar.exists(day):
-            state = PeopleState.NONE if calendar.day(day).open else PeopleState.CLOSED
+            state = PeopleState.NONE if calendar.opens(day) else PeopleState.CLOSED
             yield DayFigures(hub, day, dict.fromkeys(USAGE_FIELDS) | {"people_state": state})

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 
 from schemas import Estate
 from schemas.measures import PeopleState
@@ -57,8 +58,9 @@ def kind_of_day(estate: Estate, hub: str, terms: frozenset[date] | None) -> Kind
     """What a hub's days are like: their weekday, and whether schools are in session."""
     calendar = HubCalendar(estate, hub)
 
+    @cache
     def kind(day: date) -> Hashable | None:
-        return (day.weekday(), terms is not None and day in terms) if calendar.day(day).open else None
+        return (day.weekday(), terms is not None and day in terms) if calendar.opens(day) else None
 
     return kind
 

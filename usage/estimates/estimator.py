@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ YEAR_WEEKS = 52
 REACH_BEFORE, REACH_AFTER = timedelta(weeks=YEAR_WEEKS + WEEKS_BEFORE), timedelta(weeks=WEEKS_AFTER)
 """How far around days in question the days reach that an estimate goes by."""
 CONFIDENCE = 0.9
+_OUTSIDE = (1 - CONFIDENCE) / 2
 HOURS_WIDER = 1.5
 """How much further off the rest of a day is than a whole one, by its share (measured: `benchmarks/estimates.py`)."""
 _NEIGHBOURS, _NEIGHBOURS_MIN = 8, 3
@@ -44,6 +46,9 @@ _TOLD_MIN = 0.5
 """Without a whole day's estimate, this share of a day has to be counted to tell of its rest."""
 _KNOWN_MIN = 0.8
 """Of what is missing, this share has to be known in an earlier week to try the estimate there."""
+
+_YEARS_KEPT = 512
+"""So many rows of missing days, which hubs may share, are looked at for the same weeks once."""
 
 _OFFSETS = np.array(sorted((7 * week for week in range(-WEEKS_BEFORE, WEEKS_AFTER + 1) if week), key=abs))
 
@@ -85,6 +90,7 @@ class Estimator:
         usual = self._usual(np.arange(number), np.zeros((number, len(_OFFSETS)), dtype=bool))
         self._sisters = median_of_others(_by_usual(self._whole, usual))
         """What the other hubs counted on a day by what was usual there; NaN where too few of them counted."""
+        self._year_before = lru_cache(maxsize=_YEARS_KEPT)(self._find_year_before)
 
     def of(self, hub: str, days: Sequence[date]) -> Estimate:
         """What is missing from a hub's count over these days."""
@@ -146,10 +152,9 @@ class Estimator:
         total = np.where(known, days, 0).sum(axis=-1)
         return np.where(number >= _NEIGHBOURS_MIN, total / np.maximum(number, 1), np.nan)
 
-    def _estimated(self, places: Places, left_out: NDArray[np.bool_], sisters: Numbers | None = None) -> Numbers:
+    def _estimated(self, places: Places, left_out: NDArray[np.bool_]) -> Numbers:
         """By hub and place: the estimate of a whole day, from other days than those left out."""
-        sisters = self._at(self._sisters, places) if sisters is None else sisters
-        return self._usual(places, left_out) * np.where(np.isfinite(sisters), sisters, 1)
+        return _with_sisters(self._usual(places, left_out), self._at(self._sisters, places))
 
     def _errors(self, row: int, places: Places) -> _Errors | None:
         """How far off the estimate of such days is in the year before, at every hub; None where too little is known.
@@ -157,18 +162,28 @@ class Estimator:
         The weeks that are unknown around the hub's own days are left out there, too, and for the other hubs those that
         are still to come.
         """
-        weeks = places - 7 * np.arange(1, YEAR_WEEKS + 1)[:, None]
-        truth = self._at(self._whole, weeks)
+        truth, usual_of_others, sisters = self._year_before(tuple(places.tolist()))
         left_out = ~np.isfinite(self._at(self._whole, places[:, None] + _OFFSETS)[row])
-        to_come = places[:, None] + _OFFSETS >= self._whole.shape[1]
-        usual_of_others = self._usual(weeks, to_come)
-        sisters = median_of_others(_by_usual(truth, usual_of_others).reshape(len(truth), -1)).reshape(truth.shape)
-        people = self._estimated(weeks, left_out, sisters)
+        is_alike = np.array_equal(left_out, self._to_come(places))
+        usual = usual_of_others if is_alike else self._usual(_weeks_before(places), left_out)
+        people = _with_sisters(usual, sisters)
         known = np.isfinite(truth) & np.isfinite(people)
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.where(known, truth, 0).sum(axis=-1) / np.where(known, people, 0).sum(axis=-1) - 1
         errors[(known.mean(axis=-1) < _KNOWN_MIN) | ~np.isfinite(errors)] = np.nan
         return _Errors(errors) if np.isfinite(errors).sum() >= _ERRORS_MIN else None
+
+    def _find_year_before(self, days: tuple[int, ...]) -> tuple[Numbers, Numbers, Numbers]:
+        """Of the same days in each week of the year before: what was counted, what was usual, what sisters tell."""
+        places = np.array(days)
+        weeks = _weeks_before(places)
+        truth, usual = self._at(self._whole, weeks), self._usual(weeks, self._to_come(places))
+        return truth, usual, median_of_others(_by_usual(truth, usual).reshape(len(truth), -1)).reshape(truth.shape)
+
+    def _to_come(self, places: Places) -> NDArray[np.bool_]:
+        """By place and neighbour: whether the neighbour is still to come."""
+        to_come: NDArray[np.bool_] = places[:, None] + _OFFSETS >= self._whole.shape[1]
+        return to_come
 
     def _at(self, table: Numbers, places: Places) -> Numbers:
         """A table's columns at these places, NaN beyond its ends."""
@@ -187,27 +202,39 @@ class _Errors:
         is_own = (number >= _ERRORS_OF_A_HUB_MIN) & (squares > 0)
         self._own = np.where(is_own, np.sqrt(squares / np.maximum(number, 1)), self._together)
 
-    def interval(self, row: int, without: int | None = None) -> tuple[float, float]:
-        """The bounds of a hub's error, made without one of its weeks."""
+    def interval(self, row: int) -> tuple[float, float]:
+        """The bounds of a hub's error."""
         if not self._together:
             return 0.0, 0.0
-        errors, own = self._errors / self._own[:, None], self._own[row]
-        if without is not None:
-            errors[row, without] = np.nan
-        known = errors[np.isfinite(errors)]
-        outside = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(known, [outside, 1 - outside], method="weibull")
-        return float(low * own), float(high * own)
+        low, high = np.quantile(self._in_own_units(), [_OUTSIDE, 1 - _OUTSIDE], method="weibull") * self._own[row]
+        return float(low), float(high)
+
+    def _in_own_units(self) -> Numbers:
+        """Every error that is known, by hub and week."""
+        known: Numbers = (self._errors / self._own[:, None])[np.isfinite(self._errors)]
+        return known
 
     def backtest(self, row: int) -> float:
         """The share of a hub's weeks whose error lies within bounds made without them; of all hubs' if it has none."""
-        tried = np.argwhere(np.isfinite(self._errors)).tolist()
-        own = [(each, week) for each, week in tried if each == row]
-        held = 0
-        for each, week in own or tried:
-            low, high = self.interval(each, week)
-            held += bool(low <= self._errors[each, week] <= high)
-        return held / len(own or tried)
+        if not self._together:
+            return 1.0
+        errors = self._in_own_units()
+        hubs = np.nonzero(np.isfinite(self._errors))[0]
+        ordered, rank = np.sort(errors), np.argsort(np.argsort(errors))
+        low, high = (_quantiles_without(ordered, rank, part) for part in (_OUTSIDE, 1 - _OUTSIDE))
+        held = (low <= errors) & (errors <= high)
+        is_own = hubs == row
+        return float(held[is_own].mean() if is_own.any() else held.mean())
+
+
+def _quantiles_without(ordered: Numbers, rank: Places, part: float) -> Numbers:
+    """For each place in an order, the quantile of all the others, as Weibull has it (Hyndman and Fan's sixth)."""
+    others = len(ordered) - 1
+    at = min(max(part * (others + 1) - 1, 0.0), others - 1.0)
+    below = int(at)
+    low, high = (ordered[place + (place >= rank)] for place in (below, min(below + 1, others - 1)))
+    between: Numbers = low + (high - low) * (at - below)
+    return between
 
 
 def _rest(missing: Numbers, counted: Numbers, whole: Numbers) -> Numbers:
@@ -222,6 +249,16 @@ def _rest(missing: Numbers, counted: Numbers, whole: Numbers) -> Numbers:
 def _within(places: Places) -> NDArray[np.bool_]:
     """By place and neighbour: whether the neighbour is one of the places itself."""
     return np.isin(places[:, None] + _OFFSETS, places)
+
+
+def _weeks_before(places: Places) -> Places:
+    """The same days in each week of the year before, by week."""
+    return places - 7 * np.arange(1, YEAR_WEEKS + 1)[:, None]
+
+
+def _with_sisters(usual: Numbers, sisters: Numbers) -> Numbers:
+    """What is usual, times the day's own effect where it is known."""
+    return usual * np.where(np.isfinite(sisters), sisters, 1)
 
 
 def _by_usual(people: Numbers, usual: Numbers) -> Numbers:

@@ -84,7 +84,7 @@ def _is_silent(judged: Judged, calendar: HubCalendar, today: date) -> bool:
     if rule is None:
         return False
     between = dates(judged.last_data + _A_DAY, today - _A_DAY)
-    return any(rule.covers_closed or calendar.day(day).open for day in between)
+    return any(rule.covers_closed or calendar.opens(day) for day in between)
 
 
 def _working_day(since: date, calendar: HubCalendar) -> date:

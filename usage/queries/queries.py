@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from schemas import KINDS, Estate, HubpulseError, Kind
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, day_span, from_ns, local_day, midnight_ns, to_ns
+from schemas.localtime import (
+    NS_A_SECOND,
+    NS_AN_HOUR,
+    Span,
+    day_begun_at,
+    day_span,
+    from_ns,
+    local_day,
+    midnight_ns,
+    to_ns,
+)
+from schemas.measurements import USAGE_FIELDS
 from stores import SeriesChunk, Store
 from usage.attention.doubts import DOUBT_DAYS_MAX, Doubt
 from usage.attention.rows import read_doubts, read_silences, silences_span
@@ -58,6 +70,7 @@ class Queries:
 
     def __init__(self, store: Store, estate: Estate, *, now_ns: int) -> None:
         self._store, self._estate, self._now_ns = store, estate, now_ns
+        self._todays: dict[ZoneInfo, date] = {}
 
     # --------------------------------------------------------------------------------------------------- always right
 
@@ -160,7 +173,7 @@ class Queries:
         for run in self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
             zone = self._estate.zone_of(run.tags["hub"])
             start_ns, stop_ns = midnight_ns(first, zone) - 24 * NS_AN_HOUR, midnight_ns(last + timedelta(days=1), zone)
-            if any(start_ns < t < stop_ns and t != midnight_ns(local_day(t, zone), zone) for t in run.times_ns):
+            if any(start_ns < t < stop_ns and day_begun_at(t, zone) is None for t in run.times_ns):
                 found.add(run.tags["hub"])
         return sorted(found)
 
@@ -181,8 +194,9 @@ class Queries:
         A day without a roll-up is left out.
         """
         for name, rows in read_rows_by_hub(self._store, DAILY, _around(first, last), hub):
+            zone = self._estate.zone_of(name)
             for time_ns, figures in rows.items():
-                day = self._day_of_row(name, time_ns)
+                day = day_begun_at(time_ns, zone)
                 if day is not None and first <= day <= last:
                     yield DayFigures(name, day, figures)
 
@@ -259,9 +273,7 @@ class Queries:
 
     def _day_of_row(self, hub: str, time_ns: int) -> date | None:
         """The day that a row is of; None for one on a midnight of the time zone that the hub was in before."""
-        zone = self._estate.zone_of(hub)
-        day = local_day(time_ns, zone)
-        return day if time_ns == midnight_ns(day, zone) else None
+        return day_begun_at(time_ns, self._estate.zone_of(hub))
 
     def stored_hours(self, first: date, last: date, *, hub: str | None = None) -> Iterator[HourFigures]:
         """The hours' roll-ups of the days as they stand, as `stored_daily` does."""
@@ -279,9 +291,11 @@ class Queries:
         where = {"hub": hub} | ({} if sensor is None else {"sensor": sensor})
         return self._store.read(kind, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields)
 
-    def stored_hourly(self, span: Span, *, hub: str | None = None) -> dict[str, Mapping[int, Figures]]:
+    def stored_hourly(
+        self, span: Span, *, hub: str | None = None, fields: Collection[str] = USAGE_FIELDS
+    ) -> dict[str, Mapping[int, Figures]]:
         """The hours' roll-ups as they stand, by hub and the hour's start in UTC nanoseconds."""
-        return dict(read_rows_by_hub(self._store, HOURLY, span, hub))
+        return dict(read_rows_by_hub(self._store, HOURLY, span, hub, fields))
 
     # ------------------------------------------------------------------------------------------------------------- now
 
@@ -351,7 +365,12 @@ class Queries:
 
     def today(self, hub: str | None = None) -> date:
         """The local date now, of a hub or of the estate."""
-        return from_ns(self._now_ns).astimezone(self._estate.zone_of(hub or "")).date()
+        return self._today_in(self._estate.zone_of(hub or ""))
+
+    def _today_in(self, zone: ZoneInfo) -> date:
+        if zone not in self._todays:
+            self._todays[zone] = local_day(self._now_ns, zone)
+        return self._todays[zone]
 
     def _figures(self, hub: str) -> HubFigures:
         return HubFigures(self._store, self._estate, hub, now_ns=self._now_ns)

@@ -51,23 +51,23 @@ def _people(profile: Profile, hours: list[tuple[int, int]]) -> int | None:
 
 def _profiles_now(store: Store, estate: Estate, now_ns: int) -> Mapping[str, Profile]:
     """The latest version of each hub's profile of the week that it is there."""
-    points: dict[str, list[tuple[int, str, int, float]]] = defaultdict(list)
-    for hub, door, start_ns, version, hour, rate in _points(store, estate, now_ns):
-        if start_ns <= hour < start_ns + _WEEK_HOURS:
-            points[hub].append((version, door, hour - start_ns, rate))
+    points: dict[str, dict[str, list[tuple[int, int, float]]]] = defaultdict(lambda: defaultdict(list))
+    for hub, door, known in _points(store, estate, now_ns):
+        if known:
+            points[hub][door] += known
     found = {}
-    for hub, known in points.items():
-        latest = max(version for version, *_ in known)
-        rates: dict[str, dict[int, int]] = defaultdict(dict)
-        for version, door, hour, rate in known:
-            if version == latest:
-                rates[door][hour] = round(rate * PERSON)
-        found[hub] = Profile(rates)
+    for hub, doors in points.items():
+        latest = max(version for known in doors.values() for version, _, _ in known)
+        rates = {
+            door: {hour: round(rate * PERSON) for version, hour, rate in known if version == latest}
+            for door, known in doors.items()
+        }
+        found[hub] = Profile({door: by_hour for door, by_hour in rates.items() if by_hour})
     return found
 
 
-def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, int, int, int, float]]:
-    """Hub, door, the week's start, and each rate's version and time: one read for all hubs, whatever their zones."""
+def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, list[tuple[int, int, float]]]]:
+    """Hub, door, and each rate's version and hour of this week: one read for all hubs, whatever their zones."""
     starts: dict[str, int] = {}
     span = Span(now_ns - 9 * _DAY_NS, now_ns + 2 * _DAY_NS)
     for chunk in store.read(PROFILES, start_ns=span.start_ns, stop_ns=span.stop_ns):
@@ -76,8 +76,11 @@ def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, st
             calendar = HubCalendar(estate, hub)
             today = calendar.date_of(now_ns)
             starts[hub] = midnight_ns(today - timedelta(days=today.weekday()), calendar.zone)
-        for time_ns, version, rate in zip(
-            chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"], strict=True
-        ):
-            if rate is not None:
-                yield hub, chunk.tags["sensor"], starts[hub], int(version or 0), time_ns, rate
+        start_ns = starts[hub]
+        columns = (chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"])
+        known = [
+            (int(version or 0), time_ns - start_ns, rate)
+            for time_ns, version, rate in zip(*columns, strict=True)
+            if rate is not None and 0 <= time_ns - start_ns < _WEEK_HOURS
+        ]
+        yield hub, chunk.tags["sensor"], known
