@@ -163,7 +163,9 @@ class Stack:
     def __init__(self, settings: Settings) -> None:
         self._broker: EmbeddedBroker | None = None
         if settings.mqtt.host is None:
-            self._broker = EmbeddedBroker(settings.data_dir, port=settings.mqtt.port)
+            self._broker = EmbeddedBroker(
+                settings.data_dir, port=settings.mqtt.port, autosave_interval_s=settings.mqtt.autosave_interval_s
+            )
             settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"host": HOST})})
         self.settings = settings
         self.ingest = Ingest(settings, broker_had_saved_all=lambda: bool(self._broker and self._broker.had_saved_all))

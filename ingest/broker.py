@@ -33,7 +33,7 @@ listener {port} {host}
 allow_anonymous true
 persistence true
 persistence_location {folder}/
-autosave_interval 10
+autosave_interval {autosave_interval_s}
 max_queued_messages {queued}
 max_inflight_messages 0
 log_type error
@@ -50,9 +50,17 @@ plugins:
 class EmbeddedBroker:
     """A broker that lives as long as the thread that starts it (to Linux, that is its parent), and not longer."""
 
-    def __init__(self, data_dir: Path, *, port: int, find: Callable[[str], str | None] = shutil.which) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int,
+        autosave_interval_s: int = 10,
+        find: Callable[[str], str | None] = shutil.which,
+    ) -> None:
         self._folder = data_dir / "broker"
         self.port = port
+        self._autosave_interval_s = autosave_interval_s
         self._mosquitto = find("mosquitto") or find("/usr/sbin/mosquitto")
         self._process: subprocess.Popen[bytes] | None = None
         self.had_saved_all = False
@@ -138,6 +146,7 @@ class EmbeddedBroker:
                 port=self.port,
                 host=HOST,
                 folder=self._folder.resolve(),
+                autosave_interval_s=self._autosave_interval_s,
                 queued=_QUEUED_MESSAGES_MAX,
                 # Started by root it would become another user, who may not write its sessions into our folder.
                 user="user root\n" if os.geteuid() == 0 else "",

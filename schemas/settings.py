@@ -124,7 +124,6 @@ class MqttSettings(_SettingsPart):
 
     host: Annotated[str, AfterValidator(host_name)] | None = None
     """Without it, `up` starts a broker of its own and `ingest` looks on this machine."""
-
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
@@ -143,6 +142,7 @@ class MqttSettings(_SettingsPart):
     receive_max: int = Field(default=5000, ge=1, le=65535)
     session_expiry_s: int = Field(default=7 * 86400, ge=0, le=2**32 - 1)
     keepalive_s: int = Field(default=30, ge=5, le=65535)
+    autosave_interval_s: int = Field(default=10, ge=1, le=86400)  # of the broker that `up` starts
 
 
 class InfluxSettings(_SettingsPart):

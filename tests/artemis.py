@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,8 @@ class Artemis(Server):
     name = "artemis"
     ready_deadline_s = 90.0
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, core_ports: Sequence[int] = ()) -> None:
+        """`core_ports` are those by which the nodes of a cluster find each other, this one's first."""
         super().__init__(folder)
         self.host = LOOPBACK
         self.port = free_port()
@@ -41,7 +44,11 @@ class Artemis(Server):
         self._instance = folder / "instance"
         ports = ("--no-amqp-acceptor", "--no-hornetq-acceptor", "--no-stomp-acceptor", "--no-web", "--silent")
         where = ("--user", "a", "--password", "a", "--allow-anonymous", "--host", LOOPBACK, "--nio")
-        port = ("--default-port", str(free_port()), "--no-autotune")
+        own, *others = core_ports or (free_port(),)
+        port = ["--default-port", str(own), "--no-autotune"]
+        if others:
+            nodes = ",".join(f"tcp://{LOOPBACK}:{other}" for other in others)
+            port += ["--clustered", "--cluster-user", "a", "--cluster-password", "a", "--static-cluster", nodes]
         subprocess.run([artemis, "create", *ports, *where, *port, self._instance], check=True, capture_output=True)
         settings = self._instance / "etc" / "broker.xml"
         settings.write_text(settings.read_text().replace(":1883?", f":{self.port}?"))
@@ -53,4 +60,5 @@ class Artemis(Server):
         return {"JAVA_ARGS": "-Xms128M -Xmx384M -XX:+UseSerialGC"}
 
     def is_ready(self) -> bool:
-        return "AMQ221007" in self.log  # server is now active
+        with socket.socket() as probe:
+            return probe.connect_ex((LOOPBACK, self.port)) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +18,8 @@ from schemas import HubpulseError
 _START_DEADLINE_S = 10
 _STOP_DEADLINE_S = 5
 _ANSWER_DEADLINE_S = 10
+_TICK_S = 1.0
+"""How often the date that answers bear is made anew; uvicorn wakes up ten times as often to see whether to stop."""
 
 
 class BoardServer:
@@ -67,7 +71,7 @@ class BoardServer:
 
     def stop(self) -> None:
         """Answer what is under way, then release the port. A second call does nothing."""
-        self._server.should_exit = True
+        self._server.end()
         if self._thread.is_alive():
             self._thread.join(_STOP_DEADLINE_S)
         self._socket.close()
@@ -98,6 +102,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.answering = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop soon; from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _TICK_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def make_broker(tmp_path: Path) -> Iterator[MakeBroker]:
     made: list[EmbeddedBroker] = []
 
     def make(name: str) -> EmbeddedBroker:
-        options = {} if name == "mosquitto" else {"find": no_mosquitto}
+        options: dict[str, Any] = {} if name == "mosquitto" else {"find": no_mosquitto}
         made.append(EmbeddedBroker(tmp_path, port=free_port(), **options))
         return made[-1]
 
