@@ -40,7 +40,7 @@ def _decoded(uplinks: Sequence[Uplink], decoder: FrameDecoder | None) -> Sequenc
 def kinds_of(uplink: Uplink) -> tuple[Kind, ...]:
     """What a device seems to measure whose model is not known, by what the network server made of its frame."""
     found = read_objects(uplink.objects)
-    items = () if isinstance(found, Rejection) else found
+    items = () if isinstance(found, (NoReading, Rejection)) else found
     return tuple(dict.fromkeys(item.kind for item in items if isinstance(item, Item)))
 
 

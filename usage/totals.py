@@ -217,17 +217,22 @@ class _Judge:
         self._drop_waiting()
 
     def _first_of_run(self, time_ns: int, total: int) -> int | None:
-        """From which of those that wait on, all carry on up to this reading; None where it settles nothing."""
+        """From which of those that wait on, they carry on up to this reading; None where it settles nothing."""
         if not self._waiting or total == 0 or (total in NO_VALUES and total == self._waiting[-1][1]):
             return None
-        first = None
+        first, passed_over = None, False
         later_ns, later = time_ns, total
         for i in range(len(self._waiting) - 1, -1, -1):
             then_ns, then = self._waiting[i]
+            is_none = not then or then in NO_VALUES
             is_back = later not in NO_VALUES and is_step_back(then, later)
-            if not (self._rules.carries_on(then, later, later_ns - then_ns) or is_back):
+            links = self._rules.carries_on(then, later, later_ns - then_ns) or is_back
+            if links and not (is_none and passed_over):
+                first, later_ns, later, passed_over = i, then_ns, then, False
+            elif is_none and total not in NO_VALUES:
+                passed_over = True  # the counter may have come back from it
+            else:
                 break
-            first, later_ns, later = i, then_ns, then
         return first
 
     def _start_anew(self, time_ns: int, total: int, *, was_zero: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from schemas.kinds import FIELDS
 from schemas.readings import Reason, Rejection
-from sensors.formats import Item
+from sensors.formats import Item, NoReading
 from sensors.formats.items import Readings
 from sensors.macs import quoted
 from sensors.numbers import as_number
@@ -93,12 +93,14 @@ _ALIASES = dict(_aliases())
 _COUNTED = frozenset({"entries", "exits", "entries_total", "exits_total"})
 
 
-def read_objects(objects: Sequence[Mapping[str, Any]]) -> list[Item | Rejection] | Rejection:
+def read_objects(objects: Sequence[Mapping[str, Any]]) -> list[Item | Rejection] | NoReading | Rejection:
     """The items that known names of these objects stand for, or a refusal that names what was there instead."""
     items = [item for values in objects for item in _read(values)]
     if items:
         return items
     names = list(dict.fromkeys(str(name) for values in objects for name, _, _ in _values(values)))
+    if known := [quoted(name) for name in names if _alias_of(_plain(name))[1] is not None]:
+        return NoReading(f"no value: {', '.join(known[:_KEYS_SHOWN])}")
     shown = ", ".join(quoted(name) for name in names[:_KEYS_SHOWN]) or "nothing"
     more = f" and {len(names) - _KEYS_SHOWN} more" if len(names) > _KEYS_SHOWN else ""
     problem = f"no name in it is known: {shown}{more}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mqtt.messages import Message
@@ -85,16 +85,28 @@ class MappedFormat:
         try:
             if self._device.level is not None and (state := availability_of(message.payload, self._name(levels))):
                 return state
-            sent = json_of(message.payload)
-            found = list(self._elements(levels, sent))
+            return self._elements(levels, json_of(message.payload))
         except (OverflowError, ValueError) as error:
             return not_read(f"as the mapping of {quoted(message.topic.decode(errors='replace'))} says", error)
-        return [decoded for decoded in found if decoded.items] or NoReading("none of the fields of the mapping")
 
-    def _elements(self, levels: list[str], sent: Any) -> Iterator[Decoded]:
+    def _elements(self, levels: list[str], sent: Any) -> Answer:
         """What each element of a message holds. Raises ValueError where there is no array of them, or no device."""
+        found: list[Decoded] = []
+        nameless: list[Rejection] = []
         for number, element in enumerate(self._values.elements(sent)):
-            yield Decoded(self._name(levels, sent, element), self._values.items(sent, number, element, levels))
+            try:
+                name = self._name(levels, sent, element)
+            except ValueError as error:
+                nameless.append(Rejection(Reason.BAD_SCHEMA, f"[{number}]: {error}"))
+            else:
+                found.append(Decoded(name, self._values.items(sent, number, element, levels)))
+        if nameless and not found:
+            raise ValueError(f"there is no device at {self._mapping.device}")
+        given = [decoded for decoded in found if decoded.items]
+        if nameless:
+            first = (given or found)[0]
+            return [first._replace(items=[*first.items, *nameless]), *given[1:]]
+        return given or NoReading("none of the fields of the mapping")
 
     def _name(self, levels: list[str], sent: Any = None, element: Any = None) -> str:
         path = self._device

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.kinds import FIELDS
 from schemas.readings import Rejection
 from sensors.decoders.aliases import read_objects
-from sensors.formats import Item
+from sensors.formats import Item, NoReading
 from sensors.times import text_ns
 
 NAMES = ["temperature", "Hum", "value", "unit", "air", "line_2", "total_in", "in", "time", "battery"]
@@ -115,9 +115,14 @@ def test_where_nothing_is_known_the_refusal_names_what_was_there() -> None:
     assert len(str(read_objects([{"x" * 9000: 1, **{f"k{n}": n for n in range(900)}}]))) < 1500
 
 
+@pytest.mark.parametrize("sent", [{"co2": None}, {"battery": 255, "foo": 1}, {"temperature": {"value": None}}])
+def test_a_known_name_without_a_value_is_no_reading(sent: dict[str, Any]) -> None:
+    assert read_objects([sent]) == NoReading(f"no value: {next(iter(sent))!r}")
+
+
 @settings(max_examples=200)
 @given(sent=st.lists(st.dictionaries(st.text(max_size=9) | st.sampled_from(NAMES), JSON, max_size=4), max_size=2))
 def test_no_object_raises(sent: list[dict[str, Any]]) -> None:
     found = read_objects(sent)
 
-    assert isinstance(found, (list, Rejection))
+    assert isinstance(found, (list, NoReading, Rejection))

@@ -52,6 +52,18 @@ HARD = [
         sensor={"counter_bits": 32, "max_step": 400},
     ),
     FieldSequence(
+        "a-swap-with-a-sentinel-after-its-first-reading",
+        totals(DAY + "09:00", 500, 503, 70_000, 65_535, 70_004, 70_006),
+        entries(d04=3 + 4 + 2),
+        sensor={"counter_bits": 32},
+    ),
+    FieldSequence(
+        "a-swap-with-zeros-after-its-first-reading",
+        totals(DAY + "09:00", 500, 503, 70_000, 0, 0, 70_004, 70_006),
+        entries(d04=3 + 4 + 2),
+        sensor={"counter_bits": 32},
+    ),
+    FieldSequence(
         "two-resets-in-an-hour",
         totals(DAY + "09:00", 800, 805, 0, 0, 4, 0, 3, 5),
         entries(d04=5 + 4 + 3 + 2),
@@ -157,6 +169,21 @@ HARD = [
         entries(d04=40, d05=9),
     ),
     FieldSequence(
+        "days-late-all-in-one-message-and-backwards",
+        [
+            *totals("2026-11-07T09:00", 190),
+            (
+                "2026-11-07T09:00:00Z",
+                [
+                    {"time": f"2026-11-0{day}T{hour:02}:00:00Z", "entries_total": total}
+                    for day, hour, total in ((6, 20, 180), (5, 20, 150), (4, 20, 120), (4, 8, 100))
+                ],
+            ),
+        ],
+        entries(d04=20, d05=30, d06=30, d07=10),
+        opening={"mon-sun": "08:00-18:00"},
+    ),
+    FieldSequence(
         "a-correction-that-takes-people-away",
         [*counts(DAY + "09:00", 300, 4), *counts(DAY + "09:00", 3)],
         entries(d04=7),
@@ -215,6 +242,12 @@ HARD = [
         [*totals(DAY + "23:40", 90, 93), *totals(FIFTH + "00:10", 65_535, 2, 5)],
         entries(d04=93, d05=5),
         sensor={"resets": "daily"},
+    ),
+    FieldSequence(
+        "a-silence-in-a-night-that-is-open",  # four hours of it on the 4th, one on the 5th
+        [*totals(DAY + "20:00", 100), *totals(FIFTH + "01:00", 150, 151)],
+        entries(d04=40, d05=11),
+        opening={"mon-sun": "00:00-02:00, 18:00-24:00"},
     ),
     FieldSequence(
         "intervals-over-midnight-while-the-total-is-silent",
