@@ -123,6 +123,7 @@ class JobsService:
             time.time_ns,
             retention_days=settings.retention_days,
             figures_retention_days=settings.figures_retention_days,
+            today_every_s=settings.today_every_s,
             alerts=AlertKeeper(partial(addresses_of, settings), time.time_ns),
         )
         self.jobs.also(report_work(settings.data_dir, settings.audits_folder))

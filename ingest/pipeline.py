@@ -59,8 +59,7 @@ log = structlog.get_logger("hubpulse.ingest")
 _RECEIVE_TIMEOUT_S = 0.2
 _FULL_RETRY_S = 1.0
 _FULL_LOGGED_EVERY_S = 60.0
-_STATUS_EVERY_S = 10.0
-"""Each report is a commit, which wears an SD card; a sign of life serves for 30 s."""
+_STATUS_EVERY_S = 10.0  # each report is a commit, which wears an SD card; a sign of life serves for 30 s
 _LOOK_TIMEOUT_S = 3.0
 _SALVAGES_MAX = 3
 

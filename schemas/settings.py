@@ -254,7 +254,7 @@ class Settings(BaseModel):
 
     figures_retention_days: int | None = Field(default=None, ge=400, le=36500, examples=[3650])
     """How long figures are kept; for ever where it is not set. Profiles look back 53 weeks."""
-
+    today_every_s: int = Field(default=60, ge=60, le=900)  # how often the figures of today are computed
     language: str = Field(default="en", pattern="^[a-z]{2,3}(_[A-Za-z]{2,8})?$", examples=["de"])
     """What pages, charts, reports and notices are in: English, or that of a catalogue `texts/LANGUAGE.po`."""
 

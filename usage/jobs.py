@@ -76,10 +76,9 @@ class Work(NamedTuple):
 class Jobs:
     """Keeps every hub's roll-ups up to date, in one thread of its own from `start` to `stop`.
 
-    `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` gives
-    UTC nanoseconds; `retention_days` is how long the store keeps raw
-    readings, `figures_retention_days` how long figures. What goes wrong in a run is logged in
-    one line, and the next run tries again. Several processes share the hubs; one does what is of all hubs.
+    `open_store` is called in that thread; `estate` is asked for the estate in force before every run; `clock` gives UTC
+    nanoseconds; `retention_days` is how long the store keeps raw readings, `figures_retention_days` how long figures.
+    What goes wrong is logged in a line and tried again. Several processes share the hubs; one does what is of all hubs.
     """
 
     def __init__(
@@ -90,13 +89,14 @@ class Jobs:
         *,
         retention_days: int | None = None,
         figures_retention_days: int | None = None,
+        today_every_s: int = MINUTE_S,
         holder: int | None = None,
         alerts: Alerts | None = None,
     ) -> None:
         self._others: list[Work] = []
         self._open_store, self._estate, self._clock = open_store, estate, clock
         self._retention_days, self._figures_retention_days = retention_days, figures_retention_days
-        self._alerts = alerts
+        self._today_every_s, self._alerts = today_every_s, alerts
         self._share = JobShare(secrets.randbits(62) if holder is None else holder)
         self.runs = JobRuns(clock)
         """How each job goes."""
@@ -124,7 +124,7 @@ class Jobs:
             timezone=UTC,
         )
         for work, every_s in (
-            (self.roll_up_unfinished, MINUTE_S),
+            (self.roll_up_unfinished, self._today_every_s),
             (self.roll_up_recently_marked, LATE_MARKS_EVERY_S),
             (self.roll_up_marked, MINUTE_S),
             (self.count_lost_frames, HOUR_S),

@@ -174,3 +174,11 @@ def test_without_any_broker_the_error_says_what_to_install(tmp_path: Path, monke
 
     with pytest.raises(HubpulseError, match=r"install mosquitto\) or amqtt \(pip install 'hubpulse\[broker\]'\)"):
         broker.start()
+
+
+@pytest.mark.needs("mosquitto")
+def test_mosquitto_saves_as_often_as_is_asked_for(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path, port=free_port(), autosave_interval_s=1800)
+    broker.start()
+    broker.stop()
+    assert "autosave_interval 1800\n" in (tmp_path / "broker" / "mosquitto.conf").read_text()

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from schemas import Kind
 from stores import Outcome, Store
+from stores.sqlite_store import SqliteStore
 from tests.usage.given import DAY_NS, at, estate, hub, mark, put
 from usage import lease
 from usage.job_share import PLACES_MAX, JobShare
@@ -186,3 +188,11 @@ def test_a_run_that_outlasts_its_place_leaves_the_marks_of_what_it_did_not_do(
     monkeypatch.setattr(jobs, "_writer", slow)
     jobs._guarded(jobs.roll_up_marked)
     assert pending_marks(store, now_ns=now_ns).keys() == set(HUBS)
+
+
+def test_today_is_computed_as_often_as_is_asked_for(tmp_path: Path) -> None:
+    jobs = Jobs(lambda: SqliteStore(tmp_path / "store.db"), estate, lambda: NOW_NS, today_every_s=300)
+    jobs.start()
+    jobs.stop()
+    every_s = {name: run.every_s for name, run in jobs.runs.by_job.items()}
+    assert (every_s["roll_up_unfinished"], every_s["roll_up_marked"]) == (300, 60)
