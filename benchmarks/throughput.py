@@ -261,7 +261,7 @@ def main() -> None:
         costs: dict[str, list[Cost]] = {name: [] for name in programs}
         for round_number in range(1, options.rounds + 1):
             with Publisher(MqttSettings(host=LOOPBACK, port=broker.port)) as publisher:
-                publisher.publish_all(messages_of(options))
+                publisher.publish_all(messages_of(options, round_number))
             for name, work in programs.items():
                 wanted = options.messages * (round_number if name.startswith("ingest") else 1)
                 costs[name].append(in_process(work, wanted))

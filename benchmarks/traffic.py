@@ -36,8 +36,8 @@ def traffic_of(options: Namespace) -> Traffic:
     return Traffic("v3/#", estate, len(decoder.decode([uplink(0, now_s)]).lines))
 
 
-def messages_of(options: Namespace) -> list[Sent]:
-    """Messages of the last minutes, those of a sensor in their order."""
+def messages_of(options: Namespace, round_number: int) -> list[Sent]:
+    """Messages of the last minutes, those of a sensor in their order; of native sensors that no other round has."""
     now_s = int(time.time())
     if options.format == "tts":
         uplinks = (uplink(n, now_s) for n in range(options.messages))
@@ -54,5 +54,6 @@ def messages_of(options: Namespace) -> list[Sent]:
             for at in range(options.readings)
         ]
         payload = parts[0] if options.readings == 1 else f"[{', '.join(parts)}]"
-        sent.append(Sent(0, f"hubs/hub-{n % HUBS}/temperature/s-{n // HUBS % SENSORS}", payload.encode()))
+        sensor = f"s-{round_number}-{n // HUBS % SENSORS}"
+        sent.append(Sent(0, f"hubs/hub-{n % HUBS}/temperature/{sensor}", payload.encode()))
     return sent

@@ -25,6 +25,8 @@ _TIME_TEXT = itemgetter(slice(-len(_LATEST), None))
 _USAGE_STARTS = tuple(
     f"{m.name}{end}".encode() for m in MEASUREMENTS.values() if m.policy is Policy.USAGE for end in ", "
 )
+_USAGE_LINE = re.compile(rb"\n(?:%b)" % b"|".join(_USAGE_STARTS))
+"""One search for all of them: one for each took half of what it takes to write a batch."""
 
 
 class Point(NamedTuple):
@@ -71,7 +73,7 @@ def oldest_since(lines: Sequence[str], since_ns: int) -> int | None:
 
 def by_policy(lines: bytes) -> Iterator[tuple[Policy, bytes]]:
     """The lines of each retention policy, in their order; a batch of readings is passed on as it is."""
-    if not any(lines.startswith(start) or b"\n" + start in lines for start in _USAGE_STARTS):
+    if not (lines.startswith(_USAGE_STARTS) or _USAGE_LINE.search(lines)):
         yield Policy.RAW, lines
         return
     parts: dict[bool, list[bytes]] = {False: [], True: []}
