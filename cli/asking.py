@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.context import err
-from schemas.localtime import NS_AN_HOUR
+from schemas.localtime import Span
 
 if TYPE_CHECKING:
     from stores import Store
@@ -34,11 +34,9 @@ def wrong_usage() -> Iterator[None]:
 
 def tell_unfinished(store: Store, now_ns: int) -> None:
     """Say how many days that are over have no figures yet, as while a history is loaded: the answer is not theirs."""
-    from usage.rollup_writer import SETTLE_NS, pending_marks
+    from usage.late import days_to_compute
 
-    pending = pending_marks(store, now_ns=now_ns + SETTLE_NS)
-    days = sum(midnight_ns <= now_ns - 24 * NS_AN_HOUR for marks in pending.values() for midnight_ns in marks)
-    if days:
+    if days := sum(days_to_compute(store, Span(0, now_ns), now_ns).values()):
         what = f"the figures of {days} hub days are still to be computed, and are not in this answer as they will be"
         err.print(f"{what}: wait until the history is loaded, or see that jobs runs (`hubpulse doctor`)")
 

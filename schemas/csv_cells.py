@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _AS_THEY_ARE = frozenset({float, int, type(None)})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the wide forms of the first, which some spreadsheets take for the same."""
 
 
 def csv_row(values: Iterable[object]) -> list[object]:

@@ -71,6 +71,12 @@ def read_overwritten(store: Store, span: Span, hub: str) -> dict[tuple[str, str]
     return {of: sorted(made, key=attrgetter("time_ns", "field")) for of, made in found.items()}
 
 
+def overwritten_times(store: Store, span: Span) -> Iterator[tuple[str, int]]:
+    """The hub and the time of each corrected value within the span."""
+    for run in store.read(OVERWRITTEN, start_ns=span.start_ns, stop_ns=span.stop_ns, fields=["after"]):
+        yield from ((run.tags["hub"], time_ns) for time_ns in run.times_ns)
+
+
 def changed_figures(store: Store, hub: str, midnight_ns: int, old: Figures | None, new: Figures) -> list[str]:
     """The figures that came out differently in a day that had ended when `old` was stored."""
     if old is None or not old["revision"]:

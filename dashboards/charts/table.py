@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from schemas.csv_cells import csv_row
+from schemas.printable import printable
 from schemas.texts import _
 
 Cell = str | float | int | date | None
@@ -75,7 +76,7 @@ def to_xlsx(table: Table) -> bytes:
     sheet = book.add_worksheet(_SHEET_NAME)
     for line, (name, value) in enumerate(table.heading):
         sheet.write_string(line, 0, name, bold)
-        sheet.write_string(line, 1, value)
+        sheet.write_string(line, 1, printable(value))
     top = len(list(table.heading)) + 1
     for place, column in enumerate(table.columns):
         sheet.set_column(place, place, max(12, len(column.label) + 2))
@@ -86,7 +87,7 @@ def to_xlsx(table: Table) -> bytes:
                 case None:
                     continue
                 case str():
-                    sheet.write_string(line, place, cell)
+                    sheet.write_string(line, place, printable(cell))
                 case date():
                     sheet.write_datetime(line, place, datetime(cell.year, cell.month, cell.day), day)  # noqa: DTZ001 - a date
                 case _:

@@ -114,7 +114,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
     add_estate_page(app, source, Periods(open_store, estate, clock_ns))
     add_sensors_page(app, source, estate)
-    add_quality_page(app, source, open_store, estate, clock_ns)
+    add_quality_page(app, source, open_store, estate, clock_ns, reports)
     add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_health_page(app, source, open_store, estate, clock_ns)

@@ -142,7 +142,7 @@ def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> Look
         [
             Offer(f"{arrow} {ranges.label(step, today)}".strip(), ranges.query_of(step))
             for arrow, step in (("←", steps.before), ("→", steps.after))
-            if step is not None
+            if step is not None and ranges.can_be_asked(step, today)
         ],
         days.first.isoformat(),
         days.last.isoformat(),

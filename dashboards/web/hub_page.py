@@ -34,6 +34,7 @@ from schemas import MEASURES, Estate
 from schemas.texts import _
 from stores.protocol import Store
 from usage import Queries, UnknownHubError
+from usage.estimates import Estimate
 from usage.notes import CHARACTERS_MAX, NoteError, add_note, remove_note
 from usage.queries import DateRange, Period
 
@@ -175,6 +176,7 @@ def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) 
         sensors=tables.sensor_rows(of.now),
         remarks=views.remarks(of.now),
         notes=of.notes,
+        days_to_compute=of.days_to_compute,
         may_note=visitor.role in MAY_NOTE,
         note_characters_max=CHARACTERS_MAX,
         label=ranges.label(of.range, today),
@@ -191,10 +193,9 @@ def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) 
 
 def _neighbours(days: DateRange, today: date) -> Iterator[DateRange]:
     steps = ranges.Steps.of(days, today)
-    yield steps.before
-    yield steps.year_before
-    if steps.after is not None:
-        yield steps.after
+    for step in (steps.before, steps.year_before, steps.after):
+        if step is not None and ranges.can_be_asked(step, today):
+            yield step
 
 
 def _periods(today: date) -> Iterator[tuple[str, str]]:
@@ -215,7 +216,16 @@ def sum_words(of: HubRange) -> str:
     if not found.counted_days:
         return _("Nobody was counted on these days.")
     text = _("{people} people counted at the doors").format(people=wording.number(found.entries))
-    return "; ".join(filter(None, (text, views.missing(found))))
+    return "; ".join(filter(None, (text, views.missing(found), _together(found.entries, of.missed))))
+
+
+def _together(counted: int, missed: Estimate) -> str:
+    """All people of a range; nothing where that can't be told, or nobody is missing."""
+    if not missed.people or missed.low is None or missed.high is None:
+        return ""
+    people, low, high = (wording.number(counted + each) for each in (missed.people, missed.low, missed.high))
+    words = _("{people} with those not counted, {low} to {high} in nine of ten cases")
+    return words.format(people=people, low=low, high=high)
 
 
 def _panels(of: HubRange) -> Iterator[Panel]:

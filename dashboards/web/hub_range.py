@@ -6,11 +6,12 @@ Only what is stored of this hub is read, never the estate's: a page costs what i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, time, timedelta
 from functools import cached_property
 
 from dashboards.web.curves import READINGS_MAX, Curve, curves_of
-from dashboards.web.days import Day
+from dashboards.web.days import Day, DayState
 from dashboards.web.snapshot import DAYS, Hour, HubNow
 from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
@@ -18,7 +19,7 @@ from schemas.measurements import READING_FLAGS
 from usage import HubCalendar, Queries
 from usage.calendar import Day as CalendarDay
 from usage.calendar import dates
-from usage.estimates import Estimate
+from usage.estimates import UNKNOWN, Estimate, of_days
 from usage.notes import Note
 from usage.queries import DateRange, DoorFigures, HubState, ZoneFigures
 from usage.queries.hours_of_week import HoursOfWeek
@@ -90,6 +91,21 @@ class HubRange:
     def week(self) -> HoursOfWeek:
         """When people come over the range."""
         return self._queries.hours_of_week(self.first, self.last, self.hub)
+
+    @cached_property
+    def missed(self) -> Estimate:
+        """Who was not counted on the days of the range that are over; unknown where that can't be told of one."""
+        stored = self._queries.stored_day_estimates(self.first, self.last, self.hub)
+        return of_days({
+            day.date: _of_missed(stored[day.date], day.entries or 0) if day.date in stored else UNKNOWN
+            for day in self.days
+            if not day.today and (day.date in stored or day.state in (DayState.SILENT, DayState.PARTIAL))
+        })  # fmt: skip
+
+    @cached_property
+    def days_to_compute(self) -> int:
+        """How many days of the range still wait for jobs."""
+        return self._queries.days_to_compute(self.first, self.last, hub=self.hub).get(self.hub, 0)
 
     @cached_property
     def doors(self) -> list[DoorFigures]:
@@ -170,3 +186,10 @@ class HubRange:
 
     def _clock(self, time_ns: int) -> time:
         return from_ns(time_ns).astimezone(self.calendar.zone).time()
+
+
+def _of_missed(stored: Estimate, counted: int) -> Estimate:
+    """A stored estimate with its bounds of those alone who were not counted."""
+    if stored.low is None or stored.high is None:
+        return UNKNOWN
+    return replace(stored, low=stored.low - counted, high=stored.high - counted)

@@ -6,8 +6,9 @@ GET /quality?period=2026-10&measure=people|wifi|air
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -16,23 +17,31 @@ from fastapi.responses import HTMLResponse
 
 from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
+from dashboards.reports.desk import ReportFolders
 from dashboards.web import pages, ranges, wording
+from dashboards.web.losses import away, loss_rows, refused_since
 from dashboards.web.snapshot import SnapshotSource
-from schemas import MEASURES, Estate, Reason
+from schemas import MEASURES, Estate, HubpulseError, Reason
 from schemas.measures import PeopleState
 from schemas.refusal_advice import REFUSAL_ADVICE
 from schemas.texts import N_, _
 from stores.protocol import Store
 from usage import Queries
+from usage.audits import AuditFile
+from usage.audits.certificate import in_a_line
 from usage.calendar import dates
 from usage.day_quality import HubDays, Measured, by_hub
 from usage.journal import Change
+from usage.late import overwritten
+from usage.publishing.folder import codes
 from usage.queries import DateRange
 
 PATH = "/quality"
 _DAYS_SHOWN_MAX = 31
 """A longer range shows each hub's numbers of days alone."""
 _CHANGES_SHOWN_MAX = 100
+_EVIDENCE_SHOWN_MAX = 50
+_AN_HOUR_S = 3600
 _MEASURED = {Measured.PEOPLE: N_("People"), Measured.WIFI: N_("Wi-Fi"), Measured.AIR: N_("Air")}
 STATES = {
     PeopleState.COUNTED: N_("whole"),
@@ -48,8 +57,9 @@ def add_quality_page(
     open_store: Callable[[], Store],
     estate: Callable[[], Estate],
     clock_ns: Callable[[], int],
+    folders: ReportFolders | None = None,
 ) -> None:
-    """Add the page."""
+    """Add the page; `folders` are those of the counts by hand and the publications."""
 
     @app.get(PATH, response_class=HTMLResponse, include_in_schema=False)
     def quality_page(
@@ -64,6 +74,9 @@ def add_quality_page(
             queries = Queries(store, estate(), now_ns=clock_ns())
             found = by_hub(day for day in queries.stored_daily(days.first, last) if visitor.sees(day.hub))
             changes = [each for each in queries.changes(days.first, last) if visitor.sees(each[1].hub)]
+            corrected = overwritten(store, estate(), days.first, last)
+            to_compute = queries.days_to_compute(days.first, last)
+            refused_before = queries.ingests_before(_AN_HOUR_S) if visitor.hubs is None else []
             waiting: Counter[str] = Counter()
             for each in queries.refusals() if visitor.hubs is None else ():
                 waiting[each.reason] += each.waiting
@@ -75,7 +88,13 @@ def add_quality_page(
             snapshot=snapshot,
             names=names,
             range=ranges.label(days, today),
-            steps=ranges.Steps.of(days, today),
+            steps=(steps := ranges.Steps.of(days, today)),
+            before_is_there=ranges.can_be_asked(steps.before, today),
+            to_compute=sum(count for hub, count in to_compute.items() if visitor.sees(hub)),
+            losses=loss_rows(snapshot, corrected, to_compute),
+            away=list(away(snapshot.ingests)),
+            readings_refused=refused_since(refused_before, snapshot.ingests),
+            evidence=None if folders is None else _evidence(folders, visitor, clock_ns()),
             query_of=ranges.query_of,
             first=days.first,
             last=last,
@@ -94,6 +113,25 @@ def add_quality_page(
             changes=[_change(day, change, names, today) for day, change in reversed(changes[-_CHANGES_SHOWN_MAX:])],
             changed=len(changes),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """The latest counts by hand (hub, sensor, in a line) and the codes of publications, the latest first."""
+
+    audits: Sequence[tuple[str, str, str]] = ()
+    publications: Sequence[str] = ()
+    problem: str = ""
+
+
+def _evidence(folders: ReportFolders, visitor: Visitor, now_ns: int) -> _Evidence:
+    try:
+        with AuditFile(folders.audits) as file:
+            audits = [each for each in reversed(file.all()) if visitor.sees(each.hub)]
+    except HubpulseError as error:
+        return _Evidence(problem=str(error))
+    lines = [(each.hub, each.sensor, in_a_line(each, now_ns)) for each in audits[:_EVIDENCE_SHOWN_MAX]]
+    return _Evidence(lines, codes(folders.data_dir)[:_EVIDENCE_SHOWN_MAX] if visitor.hubs is None else ())
 
 
 def _may_see_examples(visitor: Visitor) -> bool:

@@ -64,6 +64,14 @@ def label(days: DateRange, today: date) -> str:
     return first if days.first == days.last else _("{first} to {last}").format(first=first, last=last)
 
 
+def can_be_asked(days: DateRange, today: date) -> bool:
+    """Whether `asked_range` takes these days: a link to others would lead to a refusal."""
+    try:
+        return DateRange.parse(days.name).first <= today
+    except HubpulseError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The ways from a range to its neighbours; `after` is None where that is all still to come."""

@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -91,6 +91,8 @@ class Snapshot:
     """Which hubs send more than their limits."""
     ingests: tuple[IngestState, ...] = ()
     """How each ingest last said that it is."""
+    to_compute: Mapping[str, int] = field(default_factory=dict)
+    """How many days of the last 30 still wait to be computed, by hub."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -106,7 +108,14 @@ class Snapshot:
         if hubs is None:
             return self
         seen = tuple(hub for hub in self.hubs if hub.state.id in hubs)
-        return Snapshot(self.name, self.now, seen, on_other_midnights=self.on_other_midnights & frozenset(hubs))
+        to_compute = {hub: days for hub, days in self.to_compute.items() if hub in hubs}
+        other = self.on_other_midnights & frozenset(hubs)
+        return Snapshot(self.name, self.now, seen, to_compute=to_compute, on_other_midnights=other)
+
+    @property
+    def days_to_compute(self) -> int:
+        """How many hub days that are shown still wait to be computed."""
+        return sum(self.to_compute.values())
 
     def hub(self, hub_id: str) -> HubNow | None:
         return next((hub for hub in self.hubs if hub.state.id == hub_id), None)
@@ -233,6 +242,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
             for state in queries.hub_states(figures)
         ),
         ingests=tuple(queries.ingests()),
+        to_compute=queries.days_to_compute(today - DAYS * _A_DAY, today),
         on_other_midnights=frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
     )
 

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from dashboards.access.accounts import Accounts, Role
 from dashboards.operations.set_aside import Refused, pending, refused
+from dashboards.reports.desk import ReportFolders
 from dashboards.web.board import create_board
 from dashboards.web.snapshot import Told
 from schemas import Reason, Refusal, Settings
@@ -128,6 +129,43 @@ def test_the_calendar_says_what_each_day_is_worth(board: FastAPI, known: Filled)
     year = browser_of(board).get("/quality?period=2026").text
     assert "31 days or fewer" in text_of(year)
     assert browser_of(board).get("/quality?period=1").status_code == 400
+
+
+def test_what_is_missing_is_told_by_its_cause(board: FastAPI, known: Filled) -> None:
+    now_ns = to_ns(NOW)
+    ledger = {"balanced": True, "connected": False, "readings_pending": 40, "buffer_oldest_s": 600.0}
+    midnight = midnight_ns(TODAY - timedelta(days=3), LONDON)
+    corrected = {"hub": "armley", "sensor": "air-1", "kind": "co2", "field": "co2_ppm"}
+    known.put(
+        encode("pipeline_status", {"ingest": "main"}, ledger | {"readings_refused": 5}, now_ns - 3700 * 10**9),
+        encode("pipeline_status", {"ingest": "main"}, ledger | {"readings_refused": 12, "sessions_lost": 1}, now_ns),
+        encode("sensor_status", {"hub": "armley", "sensor": "air-1"}, {"lost_share": 0.09}, now_ns),
+        encode("overwritten", corrected, {"before": 600.0, "after": 610.0}, midnight + 1),
+        encode("overwritten", corrected, {"before": 600.0, "after": 610.0}, midnight + 2),
+        encode("day_marks", {"hub": "armley"}, {"marked_ns": now_ns}, midnight),
+        encode("day_marks", {"hub": "otley"}, {"marked_ns": 7, "done_ns": 7}, midnight),
+    )
+    text = " ".join(text_of(browser_of(board).get("/quality").text).split())
+    assert "main is not connected to its broker" in text
+    assert "main waits for the store: 40 readings, the oldest for 10 minutes" in text
+    assert "lost its session 1 time:" in text
+    assert "7 single readings were refused in the last hour" in text
+    assert "9 % of 1 device, most at air-1: 9 % none 2 1" in text
+    arthur = sign_in(board, "arthur").get("/quality").text
+    assert "broker" not in arthur
+    assert "single reading" not in arthur
+    for path in ("/", "/hubs/armley", "/quality"):
+        assert "still to be computed" in browser_of(board).get(path).text
+    assert "still to be computed" not in browser_of(board).get("/hubs/otley").text
+
+
+def test_counts_by_hand_and_publications_are_listed(known: Filled, tmp_path: Path) -> None:
+    (tmp_path / "publication-K7XM.json").write_text("{}")
+    folders = ReportFolders(tmp_path, tmp_path)
+    board = create_board(open_store=known.open, estate=lambda: ESTATE, clock_ns=lambda: to_ns(NOW), reports=folders)
+    text = text_of(browser_of(board).get("/quality").text)
+    assert "hubpulse verify K7XM" in text
+    assert "hubpulse audit start" in text
 
 
 def test_a_folder_without_an_ingest_says_nothing(tmp_path: Path) -> None:

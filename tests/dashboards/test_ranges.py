@@ -1,5 +1,6 @@
 """Which days an address asks for."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -84,6 +85,17 @@ def test_a_refusal_repeats_no_more_than_a_line_of_what_was_asked() -> None:
         with pytest.raises(HTTPException) as refused:
             asked_range(query, TODAY, DEFAULT)
         assert len(refused.value.detail) < 300
+
+
+@pytest.mark.parametrize("path", ["/", "/hubs/armley", "/quality"])
+@pytest.mark.parametrize("period", ["period=1990", "period=1990-W01", "from=1990-01-01&to=1990-01-05"])
+def test_no_link_leads_to_days_that_are_refused(
+    known: Filled, browse: Callable[..., TestClient], path: str, period: str
+) -> None:
+    page = browse(known).get(f"{path}?{period}").text
+    offered = {match.replace("&amp;", "&") for match in re.findall(r'href="(?:/[^"?]*)?\?([^"#]*)', page)}
+    assert any("1991" in query or "1990" in query for query in offered)
+    assert [query for query in offered if "1989" in query or "1988" in query] == []
 
 
 def test_the_earliest_ranges_have_neighbours_too(known: Filled, browse: Callable[..., TestClient]) -> None:

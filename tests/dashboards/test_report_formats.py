@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import typst
 from openpyxl import load_workbook
 
 from dashboards.reports.csv_file import COLUMNS
+from dashboards.reports.document import Column, Document, Row, Section, Shown, Table
 from dashboards.reports.files import Format
 from dashboards.reports.formats import write
 from dashboards.reports.model import Report
 from dashboards.reports.pdf import data_of
 from dashboards.reports.sections import document
 from dashboards.reports.templates import OURS, TemplateError
+from dashboards.reports.xlsx import to_xlsx
 from tests.dashboards.report_month import LONG_NAME, MARKUP_NAME, RTL_NAME
 
 # ---------------------------------------------------------------------------------------------------------- the formats
@@ -66,6 +69,16 @@ def test_numbers_of_the_workbook_are_numbers_and_names_are_text(files: dict[Form
     days = book["Day by day"]
     assert days["A2"].is_date
     assert sum(int(str(days.cell(row, 2).value or 0)) for row in range(2, 33)) == october.total.counted
+
+
+def test_no_cell_of_the_workbook_is_a_formula_or_turns_its_writing_round() -> None:
+    texts = ("=1+1", "+1", "@x", "a\u202eb")
+    table = Table("=t", "=c", (Column("=a", "=a", Shown.TEXT),), tuple(Row((text,)) for text in texts), "=n\u202e")
+    document = Document("=d", "=s", "=m", (Section("=p", "=h", (table,)),))
+    book = load_workbook(io.BytesIO(to_xlsx(document, datetime(2026, 11, 1, tzinfo=UTC))))
+    cells = [cell for sheet in book for row in sheet for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert {"=1+1", "+1", "@x", "a\\u202eb", "=n\\u202e"} <= {cell.value for cell in cells}
 
 
 def test_no_cell_of_the_csv_is_a_formula(files: dict[Format, bytes], october: Report) -> None:

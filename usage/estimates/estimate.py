@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from schemas.measures import PeopleState
@@ -57,6 +58,34 @@ Estimates = Callable[[str, Sequence[date]], Estimate]
 """Tells what is missing from a hub's days."""
 
 UNKNOWN = Estimate(None, None, None)
+
+
+def of_days(parts: Mapping[date, Estimate]) -> Estimate:
+    """Single days' estimates as one; unknown where one is. Its bounds are rather wider than those of a period.
+
+    Days in a row are taken to err all alike, so that their bounds add up; what is apart errs independently, and adds
+    up by its squares. Who may have used another door did so on all of the days or on none: low has none of them.
+    """
+    if any(part.people is None or part.low is None or part.high is None for part in parts.values()):
+        return UNKNOWN
+    sure = {day: part for day, part in parts.items() if Method.TRANSFER not in part.method.split("+")}
+    people = sum(part.people or 0 for part in parts.values())
+    below = _off({day: (part.people or 0) - (part.low or 0) for day, part in sure.items()})
+    above = _off({day: (part.high or 0) - (part.people or 0) for day, part in parts.items()})
+    methods = {method for part in parts.values() for method in part.method.split("+")}
+    low = sum(part.people or 0 for part in sure.values()) - below
+    return Estimate(people, max(0, round(low)), round(people + above), "+".join(sorted(methods)) or Method.NONE)
+
+
+def _off(bounds: Mapping[date, int]) -> float:
+    """How far off days are together, by how far off each of them is."""
+    runs: list[int] = []
+    for day in sorted(bounds):
+        if runs and day - timedelta(days=1) in bounds:
+            runs[-1] += bounds[day]
+        else:
+            runs.append(bounds[day])
+    return math.hypot(*runs)
 
 
 METHOD_NUMBERS: Mapping[Method, int] = {method: number for number, method in enumerate(Method)}

@@ -25,12 +25,18 @@ def found(folder: Path, which: str) -> Path:
     for file in (file_of(folder, code), Path(which)):
         if file.is_file():
             return file
-    start, end = (len(part) for part in PUBLICATIONS.split("*"))
-    known = ", ".join(sorted(file.name[start:-end] for file in folder.glob(PUBLICATIONS)))
+    known = ", ".join(sorted(codes(folder)))
     raise HubpulseError(
         f"no publication {which} in {folder}, nor a file of that name; there are: "
         f"{known or 'none yet, `hubpulse publish` makes one'}"
     )
+
+
+def codes(folder: Path) -> list[str]:
+    """The codes of the publications, the file that was written last first; none of them is read."""
+    start, end = (len(part) for part in PUBLICATIONS.split("*"))
+    files = sorted(folder.glob(PUBLICATIONS), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    return [file.name[start:-end] for file in files]
 
 
 def read_publication(folder: Path, which: str) -> Content:

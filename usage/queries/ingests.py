@@ -29,6 +29,8 @@ class IngestState:
     """How long the oldest reading has waited for the store, in seconds; 0 where none waits."""
     silent: bool
     """Whether its last report is more than five minutes old."""
+    readings_refused: int = 0
+    """How many single readings it has refused out of messages that it took otherwise."""
     refused: int = 0
     """How many messages it has refused, less those that were redriven."""
     sessions_lost: int | None = None
@@ -56,6 +58,7 @@ def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
             connected=bool(chunk.columns["connected"][0]),
             waiting_s=float(chunk.columns["buffer_oldest_s"][0] or 0),
             silent=now_ns - reported_ns > _FRESH_NS,
+            readings_refused=int(chunk.columns["readings_refused"][0] or 0),
             refused=int(chunk.columns["messages_refused"][0] or 0),
             sessions_lost=_whole(chunk.columns["sessions_lost"][0]),
             disk_free_bytes=_whole(chunk.columns["disk_free_bytes"][0]),

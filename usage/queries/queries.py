@@ -30,6 +30,7 @@ from usage.estimates.estimate import method_of
 from usage.health.cases import CaseNote, Judged
 from usage.health.rows import read_case_notes, read_cases
 from usage.journal import Change, read_changes
+from usage.late import days_to_compute
 from usage.notes import Note, read_notes
 from usage.plan import HubPlan
 from usage.queries.figures import (
@@ -150,6 +151,10 @@ class Queries:
     def notes(self, first: date, last: date, *, hub: str | None = None) -> list[Note]:
         """What people wrote about the days, by hub and day."""
         return read_notes(self._store, first, last, hub)
+
+    def days_to_compute(self, first: date, last: date, *, hub: str | None = None) -> dict[str, int]:
+        """How many of each hub's days that are over still wait to be computed: their figures will change."""
+        return days_to_compute(self._store, _around(first, last), self._now_ns, hub)
 
     def ingests(self) -> list[IngestState]:
         """Every ingest that wrote to the store lately, as it last reported."""
