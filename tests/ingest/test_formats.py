@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.buffer import Buffer, BufferReader
@@ -306,6 +306,7 @@ TOPICS = [AIR, DOOR, "hubs/a/wifi/ap", "hubs/a/device/x", "hubs", "hubs/A/co2/x"
 
 
 @given(topic=st.sampled_from(TOPICS), payloads=st.lists(st.sampled_from(PAYLOADS), max_size=3), retained=st.booleans())
+@example(topic=AIR, payloads=PAYLOADS, retained=False)
 def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
     topic: str, payloads: list[bytes], retained: bool
 ) -> None:
