@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from ingest.explain import explain
+from mqtt.messages import Message
 from mqtt.publisher import Publisher
-from schemas import KINDS, Estate, Kind
+from schemas import KINDS, Estate, Kind, Reason, Rejection
 from schemas.settings import IngestSettings, MqttSettings, Settings
+from sensors.decoders import find_decoder
+from sensors.formats import Item, Uplink
+from sensors.formats.tts import TtsFormat
 from sensors.registry import Registry
+from sensors.times import text_ns
 from simulators.messages import TimedMessage
 from stores.sqlite_store import SqliteStore
 from tests.ingest.vectors import EUI, OF_THE_RADIO, Known, known_messages
@@ -133,3 +138,30 @@ def test_an_uplink_of_the_things_stack_has_its_time_to_the_nanosecond(data_set: 
         known.topic, known.payload, registry=registry, settings=Settings(), clock_ns=lambda: NOW_NS
     )
     assert {reading.time for reading in readings} == {vector["expected"]["time"]}
+
+
+def test_what_the_things_stack_documents_is_read_as_it_says(data_set: DataSet) -> None:
+    vectors = json.loads((data_set("vectors") / "lns_envelopes.json").read_text())["vectors"]
+    documented = [each for each in vectors if "time_source" in each["expected"] and each["format"] == "tts-v3"]
+    for vector in documented:
+        [uplink] = TtsFormat().decode([Message(vector["topic"].encode(), json.dumps(vector["payload"]).encode())])
+        expected = vector["expected"]
+        assert isinstance(uplink, Uplink), vector["id"]
+        assert uplink.device == expected["dev_eui"].lower()
+        assert uplink.also == (expected["device_id"],)
+        assert (uplink.f_port, uplink.radio["frame_count"]) == (expected["f_port"], expected["f_cnt"])
+        assert uplink.frame.hex() == expected["payload_hex"].lower()
+        assert uplink.time_ns == text_ns(expected["time"])
+    assert len(documented) > 1
+
+
+def test_an_impossible_pressure_is_refused_and_what_is_beside_it_is_kept(data_set: DataSet) -> None:
+    vectors = json.loads((data_set("vectors") / "elsys.json").read_text())["vectors"]
+    frames = [bytes.fromhex(each["hex"]) for each in vectors if each["kind"] == "published-implausible"]
+    for frame in frames:
+        found = find_decoder("elsys/elt-2").decode(frame, 1)
+        assert isinstance(found, list)
+        items = [each for each in found if isinstance(each, Item)]
+        assert [item.fields for item in items] == [{"temperature_c": 22.6}, {"relative_humidity_pct": 41.0}]
+        assert [each.reason for each in found if isinstance(each, Rejection)] == [Reason.OUT_OF_RANGE]
+    assert frames
