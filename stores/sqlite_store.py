@@ -318,14 +318,17 @@ def _int64(time_ns: int) -> int:
 
 
 def _prepare_table(db: sqlite3.Connection, measurement: Measurement) -> None:
-    db.execute(
-        f'CREATE TABLE IF NOT EXISTS "{measurement.name}" (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, '
-        "PRIMARY KEY (series, time_ns)) WITHOUT ROWID"
-    )
     there = _columns(db, measurement.name)
-    for name, kind in measurement.fields.items():
-        if name not in there:
-            db.execute(f'ALTER TABLE "{measurement.name}" ADD COLUMN "{name}" {_COLUMN_TYPES[kind]}')
+    missing = {
+        name: f'"{name}" {_COLUMN_TYPES[kind]}' for name, kind in measurement.fields.items() if name not in there
+    }
+    if there:
+        for column in missing.values():
+            db.execute(f'ALTER TABLE "{measurement.name}" ADD COLUMN {column}')
+    else:
+        # All at once: SQLite reads the whole schema again for each column that is added.
+        columns = ", ".join(["series INTEGER NOT NULL", "time_ns INTEGER NOT NULL", *missing.values()])
+        db.execute(f'CREATE TABLE "{measurement.name}" ({columns}, PRIMARY KEY (series, time_ns)) WITHOUT ROWID')
 
 
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:
