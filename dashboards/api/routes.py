@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from dashboards.access.gate import require_all_hubs, visitor_of
@@ -41,31 +43,127 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_api(
-    app: FastAPI, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
-) -> None:
-    """Add the API to an application."""
-    api = _Api(open_store, estate, clock_ns)
+@dataclass(frozen=True)
+class _Api:
+    """What the routes ask: a store, which each of them opens for itself."""
+
+    open_store: Callable[[], Store]
+    estate: Callable[[], Estate]
+    clock_ns: Callable[[], int]
+
+    @contextmanager
+    def asking(self, request: Request, hub: str | None = None) -> Iterator[Queries]:
+        """The queries of a store that is closed afterwards; a hub that this visitor does not know is not found."""
+        if hub is not None and not visitor_of(request).sees(hub):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"no hub {hub!r} that you see")
+        with closing(self.open_store()) as store:
+            queries = Queries(store, self.estate(), now_ns=self.clock_ns())
+            try:
+                if hub is not None:
+                    queries.hubs(hub)
+            except UnknownHubError as error:
+                sees_all = visitor_of(request).hubs is None
+                raise HTTPException(HTTPStatus.NOT_FOUND, str(error) if sees_all else f"no hub {hub!r}") from error
+            yield queries
+
+
+async def _api_of(request: Request) -> _Api:
+    found: _Api = request.app.state.api
+    return found
+
+
+Api = Annotated[_Api, Depends(_api_of)]
+
+
+def _hubs(api: Api, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        found = (hub for hub in queries.hub_states() if asked.hub in (None, hub.id))
+        return answer(request, asked, rows.HUBS.names, rows.hubs(found))
+
+
+def _sensors(api: Api, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        found = (sensor for hub, of_hub in queries.sensors.items() if asked.hub in (None, hub) for sensor in of_hub)
+        return answer(request, asked, rows.SENSORS.names, rows.sensors(found))
+
+
+def _daily(api: Api, request: Request, asked: Annotated[Days, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        days = asked.range(queries.today(asked.hub))
+        found, notes = queries.stored_daily(*days, hub=asked.hub), queries.notes(*days, hub=asked.hub)
+        return answer(request, asked, rows.DAILY.names, rows.daily(found, notes))
+
+
+def _hourly(api: Api, request: Request, asked: Annotated[Days, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        found = queries.stored_hours(*asked.range(queries.today(asked.hub), HOURLY_DAYS_MAX), hub=asked.hub)
+        return answer(request, asked, rows.HOURLY.names, rows.hourly(found))
+
+
+def _periods(api: Api, request: Request, asked: Annotated[Periods, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        first, last = asked.range(queries.today(asked.hub), PERIOD_DAYS_MAX)
+        found = queries.periods(asked.per, first, last, hub=asked.hub)
+        return answer(request, asked, rows.PERIODS.names, rows.periods(found))
+
+
+def _readings(api: Api, request: Request, asked: Annotated[Readings, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        span = asked.span(from_ns(api.clock_ns()))
+        found = queries.readings(asked.hub, asked.kind, span, sensor=asked.sensor)
+        return answer(request, asked, rows.READINGS.names, rows.readings(asked.kind, found))
+
+
+def _ledger(api: Api, request: Request, asked: Annotated[Asked, Query()]) -> Response:
+    with api.asking(request) as queries:
+        require_all_hubs(request)
+        return answer(request, asked, rows.LEDGER.names, rows.ledger(queries.ingests()))
+
+
+def _changes(api: Api, request: Request, asked: Annotated[Days, Query()]) -> Response:
+    with api.asking(request, asked.hub) as queries:
+        found = queries.changes(*asked.range(queries.today(asked.hub)), hub=asked.hub)
+        return answer(request, asked, rows.CHANGES.names, rows.changes(found))
+
+
+def _quarantine(api: Api, request: Request, asked: Annotated[Asked, Query()]) -> Response:
+    with api.asking(request) as queries:
+        require_all_hubs(request)
+        return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
+
+
+def _alerts(api: Api, request: Request, asked: Annotated[OfAlerts, Query()]) -> Response:
+    with api.asking(request, asked.hub), closing(api.open_store()) as store:
+        found = read_alerts(store, api.clock_ns())
+        wanted = (a for a in found if asked.hub in (None, a.key.hub) and asked.open in (None, a.is_open))
+        return answer(request, asked, alerts.ALERTS.names, alerts.rows(wanted, api.estate()))
+
+
+@cache
+def _routes() -> APIRouter:
+    """The routes, the same for every board: to describe them takes longer than to make all its pages."""
+    router = APIRouter(prefix=PREFIX)
     for path, table, route in (
-        ("/hubs", rows.HUBS, api.hubs),
-        ("/sensors", rows.SENSORS, api.sensors),
-        ("/usage/daily", rows.DAILY, api.daily),
-        ("/usage/hourly", rows.HOURLY, api.hourly),
-        ("/usage/periods", rows.PERIODS, api.periods),
-        ("/readings", rows.READINGS, api.readings),
-        ("/ledger", rows.LEDGER, api.ledger),
-        ("/changes", rows.CHANGES, api.changes),
-        ("/quarantine", rows.QUARANTINE, api.quarantine),
-        ("/alerts", alerts.ALERTS, api.alerts),
+        ("/hubs", rows.HUBS, _hubs),
+        ("/sensors", rows.SENSORS, _sensors),
+        ("/usage/daily", rows.DAILY, _daily),
+        ("/usage/hourly", rows.HOURLY, _hourly),
+        ("/usage/periods", rows.PERIODS, _periods),
+        ("/readings", rows.READINGS, _readings),
+        ("/ledger", rows.LEDGER, _ledger),
+        ("/changes", rows.CHANGES, _changes),
+        ("/quarantine", rows.QUARANTINE, _quarantine),
+        ("/alerts", alerts.ALERTS, _alerts),
     ):
-        app.add_api_route(
-            PREFIX + path,
+        router.add_api_route(
+            path,
             route,
             summary=table.says,
             operation_id=table.name.lower(),
             response_model=None,
             responses=_answers(table) | _PROBLEMS,
         )
+    return router
 
 
 def _answers(table: Table) -> dict[int | str, dict[str, Any]]:
@@ -76,79 +174,9 @@ def _answers(table: Table) -> dict[int | str, dict[str, Any]]:
     }
 
 
-class _Api:
-    """The routes over a store, which each of them opens for itself."""
-
-    def __init__(
-        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
-    ) -> None:
-        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
-
-    def hubs(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            found = (hub for hub in queries.hub_states() if asked.hub in (None, hub.id))
-            return answer(request, asked, rows.HUBS.names, rows.hubs(found))
-
-    def sensors(self, request: Request, asked: Annotated[OfHub, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            found = (sensor for hub, of_hub in queries.sensors.items() if asked.hub in (None, hub) for sensor in of_hub)
-            return answer(request, asked, rows.SENSORS.names, rows.sensors(found))
-
-    def daily(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            days = asked.range(queries.today(asked.hub))
-            found, notes = queries.stored_daily(*days, hub=asked.hub), queries.notes(*days, hub=asked.hub)
-            return answer(request, asked, rows.DAILY.names, rows.daily(found, notes))
-
-    def hourly(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            found = queries.stored_hours(*asked.range(queries.today(asked.hub), HOURLY_DAYS_MAX), hub=asked.hub)
-            return answer(request, asked, rows.HOURLY.names, rows.hourly(found))
-
-    def periods(self, request: Request, asked: Annotated[Periods, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            first, last = asked.range(queries.today(asked.hub), PERIOD_DAYS_MAX)
-            found = queries.periods(asked.per, first, last, hub=asked.hub)
-            return answer(request, asked, rows.PERIODS.names, rows.periods(found))
-
-    def readings(self, request: Request, asked: Annotated[Readings, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            span = asked.span(from_ns(self._clock_ns()))
-            found = queries.readings(asked.hub, asked.kind, span, sensor=asked.sensor)
-            return answer(request, asked, rows.READINGS.names, rows.readings(asked.kind, found))
-
-    def ledger(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
-        with self._asking(request) as queries:
-            require_all_hubs(request)
-            return answer(request, asked, rows.LEDGER.names, rows.ledger(queries.ingests()))
-
-    def changes(self, request: Request, asked: Annotated[Days, Query()]) -> Response:
-        with self._asking(request, asked.hub) as queries:
-            found = queries.changes(*asked.range(queries.today(asked.hub)), hub=asked.hub)
-            return answer(request, asked, rows.CHANGES.names, rows.changes(found))
-
-    def quarantine(self, request: Request, asked: Annotated[Asked, Query()]) -> Response:
-        with self._asking(request) as queries:
-            require_all_hubs(request)
-            return answer(request, asked, rows.QUARANTINE.names, rows.quarantine(queries.refusals()))
-
-    def alerts(self, request: Request, asked: Annotated[OfAlerts, Query()]) -> Response:
-        with self._asking(request, asked.hub), closing(self._open_store()) as store:
-            found = read_alerts(store, self._clock_ns())
-            wanted = (a for a in found if asked.hub in (None, a.key.hub) and asked.open in (None, a.is_open))
-            return answer(request, asked, alerts.ALERTS.names, alerts.rows(wanted, self._estate()))
-
-    @contextmanager
-    def _asking(self, request: Request, hub: str | None = None) -> Iterator[Queries]:
-        """The queries of a store that is closed afterwards; a hub that this visitor does not know is not found."""
-        if hub is not None and not visitor_of(request).sees(hub):
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"no hub {hub!r} that you see")
-        with closing(self._open_store()) as store:
-            queries = Queries(store, self._estate(), now_ns=self._clock_ns())
-            try:
-                if hub is not None:
-                    queries.hubs(hub)
-            except UnknownHubError as error:
-                sees_all = visitor_of(request).hubs is None
-                raise HTTPException(HTTPStatus.NOT_FOUND, str(error) if sees_all else f"no hub {hub!r}") from error
-            yield queries
+def add_api(
+    app: FastAPI, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+) -> None:
+    """Add the API to an application."""
+    app.state.api = _Api(open_store, estate, clock_ns)
+    app.router.routes.extend(_routes().routes)
