@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dashboards.access.oidc import OidcSignIn
 from schemas.errors import HubpulseError
 from stores.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 ACCOUNTS_FILE = "accounts.db"
 ADMIN = "admin"
@@ -102,12 +106,11 @@ class Accounts:
 
     def signed_in(self, name: str, password: str) -> Account | None:
         """The account that the password is of. Takes as long for a name that nobody has."""
-        from argon2 import PasswordHasher  # noqa: PLC0415 - only who signs in needs it
         from argon2.exceptions import Argon2Error, InvalidHashError  # noqa: PLC0415 - likewise
 
         stored = self._password_of(name)
         try:
-            PasswordHasher().verify(_nobodys_password() if stored in {None, _NO_PASSWORD} else stored, password)
+            hasher().verify(_nobodys_password() if stored in {None, _NO_PASSWORD} else stored, password)
         except (Argon2Error, InvalidHashError):
             return None
         return self.find(name)
@@ -232,9 +235,14 @@ def _nobodys_password() -> str:
 
 
 def _hashed(password: str) -> str:
-    from argon2 import PasswordHasher  # noqa: PLC0415 - slow to import
+    return hasher().hash(password)
 
-    return PasswordHasher().hash(password)
+
+def hasher() -> PasswordHasher:
+    """What makes and verifies hashes of passwords: argon2id, as RFC 9106 recommends where memory is scarce."""
+    from argon2 import PasswordHasher  # noqa: PLC0415 - slow to import, and only who signs in needs it
+
+    return PasswordHasher()
 
 
 def _account(name: str, role: str, hubs: str | None) -> Account:

@@ -7,9 +7,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from dashboards.access import accounts
 from dashboards.reports.model import Report
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
@@ -125,6 +127,12 @@ def fresh_readings(hub_id: str, *, co2_ppm: float = 612.0, temperature_c: float 
     yield reading_line(hub_id, "humidity", "air-1", age, relative_humidity_pct=47.6)
     yield reading_line(hub_id, "co2", "air-1", age, co2_ppm=co2_ppm)
     yield reading_line(hub_id, "pressure", "air-1", age, pressure_hpa=1004.2)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost next to nothing; what the real ones cost, test_access.py says."""
+    monkeypatch.setattr(accounts, "hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

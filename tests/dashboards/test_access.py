@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx2 import ASGITransport, AsyncClient
 
-from dashboards.access.accounts import Accounts, Role
+from dashboards.access.accounts import Accounts, Role, hasher
 from dashboards.access.sessions import SESSION_S, SESSIONS_MAX, TRIES_FREE, Sessions, Throttle
 from dashboards.web.board import create_board
 from dashboards.web.server import BoardServer
@@ -151,6 +151,13 @@ def test_an_account_of_one_hub_sees_nothing_of_the_others(door: Door) -> None:
             assert not re.search("beeston|otley|230", answer.text.lower())
         for hidden in ("/hubs/beeston", "/api/v1/usage/daily?hub=beeston", "/api/v1/readings?hub=beeston&kind=co2"):
             assert arthur.get(hidden).status_code == 404
+
+
+@pytest.mark.claim("S-92")
+def test_a_hash_costs_whoever_guesses_what_rfc_9106_recommends() -> None:
+    hashed = hasher().hash(PASSWORD)
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hasher().verify(hashed, PASSWORD)
 
 
 @pytest.mark.claim("S-92")
