@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms' tests: real servers, a real browser, and the rule for what is not installed."""
 
 import contextlib
+import gc
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for fixture in fixtures:
                 if fixture.scope != "function" and fixture.baseid and fixture.argname not in CHEAP:
                     item.add_marker(pytest.mark.xdist_group(f"{fixture.baseid}:{fixture.argname}"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the run: all that was imported and collected."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
