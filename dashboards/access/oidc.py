@@ -18,7 +18,9 @@ from urllib.parse import urlsplit
 from schemas.errors import HubpulseError
 
 ATTEMPT_S = 600
-ATTEMPTS_MAX = 1000
+ATTEMPTS_MAX, ATTEMPTS_OF_ONE_MAX = 1000, 100
+"""So many sign-ins are under way at once, of all and of one address."""
+_ANSWER_BYTES_MAX = 256 * 1024
 _TIMEOUT_S = 10
 _KNOWN_FOR_S = 3600
 _ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
@@ -37,6 +39,8 @@ class Attempt(NamedTuple):
     target: str
     redirect_uri: str
     until_s: float
+    of: str
+    """The address that it was begun from."""
 
 
 class OidcSignIn:
@@ -54,18 +58,30 @@ class OidcSignIn:
         self._attempts: OrderedDict[str, Attempt] = OrderedDict()
         self._known: tuple[float, dict[str, Any]] | None = None
 
-    def begin(self, target: str, redirect_uri: str) -> tuple[str, str]:
-        """Where to send a browser, and the state that it has to come back with. Raises OidcError."""
+    def begin(self, target: str, redirect_uri: str, of: str) -> tuple[str, str]:
+        """Where to send a browser, and the state that it has to come back with. Raises OidcError.
+
+        Who begins very many from an address `of` loses the oldest of that address, never somebody else's.
+        """
         state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
         with self._session(redirect_uri) as session, _told():
             endpoint = _safe(self._provider(session)["authorization_endpoint"])
             address, _ = session.create_authorization_url(endpoint, state=state, code_verifier=verifier, nonce=nonce)
         with self._lock:
+            self._make_room(of)
             until_s = self._clock_s() + ATTEMPT_S
-            self._attempts[state] = Attempt(nonce, verifier, target, redirect_uri, until_s)
-            while len(self._attempts) > ATTEMPTS_MAX:
-                self._attempts.popitem(last=False)
+            self._attempts[state] = Attempt(nonce, verifier, target, redirect_uri, until_s, of)
         return str(address), state
+
+    def _make_room(self, of: str) -> None:
+        now_s = self._clock_s()
+        for state in [state for state, attempt in self._attempts.items() if attempt.until_s <= now_s]:
+            del self._attempts[state]
+        own = [state for state, attempt in self._attempts.items() if attempt.of == of]
+        if len(own) >= ATTEMPTS_OF_ONE_MAX:
+            del self._attempts[own[0]]
+        if len(self._attempts) >= ATTEMPTS_MAX:
+            raise OidcError("too many sign-ins are under way: try again in some minutes")
 
     def finish(self, state: str, kept_state: str, code: str) -> tuple[str, str]:
         """The subject who signed in, and where the attempt leads. `kept_state` is the browser's. Raises OidcError."""
@@ -113,6 +129,8 @@ class OidcSignIn:
             default_timeout=_TIMEOUT_S,
         )
         session.max_redirects = 0
+        session.headers["Accept-Encoding"] = "identity"
+        session.hooks["response"].append(_read_bounded)
         return session
 
     def _provider(self, session: Any) -> dict[str, Any]:
@@ -124,6 +142,17 @@ class OidcSignIn:
                 raise OidcError(f"{self.issuer} says that it is another issuer: check HUBPULSE_OIDC__ISSUER")
             self._known = self._clock_s() + _KNOWN_FOR_S, found
         return self._known[1]
+
+
+def _read_bounded(answer: Any, **_more: object) -> None:
+    """Read what the provider answers, before anybody reads all of it. Raises OidcError for one that is too large."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise OidcError("the sign-in provider's answer is packed, which was not asked for: try again")
+    content = answer.raw.read(_ANSWER_BYTES_MAX + 1)
+    if len(content) > _ANSWER_BYTES_MAX:
+        answer.close()
+        raise OidcError("the sign-in provider's answer is too large: check HUBPULSE_OIDC__ISSUER")
+    answer._content, answer._content_consumed = content, True  # noqa: SLF001 - requests has no bound of its own
 
 
 @contextmanager

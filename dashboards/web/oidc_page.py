@@ -46,7 +46,8 @@ def add_oidc_page(app: FastAPI, signing_in: OidcSignIn, accounts: Accounts, sess
         back = str(request.base_url.replace(path=below_prefix("/login/oidc/callback")))
         try:
             with _Turn(_AT_ONCE):
-                address, state = signing_in.begin(inside(next[:_TARGET_CHARACTERS_MAX]), back)
+                of = request.client.host if request.client else ""
+                address, state = signing_in.begin(inside(next[:_TARGET_CHARACTERS_MAX]), back, of)
         except OidcError as error:
             raise HTTPException(HTTPStatus.BAD_GATEWAY, str(error)) from error
         moved = RedirectResponse(address, HTTPStatus.SEE_OTHER)

@@ -12,7 +12,7 @@ from httpx2 import Client, Response
 from joserfc import jwk
 
 from dashboards.access.accounts import Accounts, Role
-from dashboards.access.oidc import ATTEMPT_S, ATTEMPTS_MAX, OidcError, OidcSignIn
+from dashboards.access.oidc import ATTEMPT_S, ATTEMPTS_MAX, ATTEMPTS_OF_ONE_MAX, OidcError, OidcSignIn
 from dashboards.web.board import create_board
 from tests.cli.command import CommandLine
 from tests.dashboards.conftest import ESTATE, Filled
@@ -144,7 +144,7 @@ def test_a_provider_that_is_not_to_be_trusted_is_not_asked(place: Place) -> None
     assert fresh.sign_in(fresh.visitor()).status_code == 401
     gone = OidcSignIn("http://127.0.0.1:9", CLIENT_ID, None, time.time)
     with pytest.raises(OidcError, match="provider's answer is not good"):
-        gone.begin("/", "http://board/login/oidc/callback")
+        gone.begin("/", "http://board/login/oidc/callback", "192.0.2.7")
 
 
 def test_nobody_is_sent_elsewhere_and_attempts_are_bounded(place: Place) -> None:
@@ -153,10 +153,30 @@ def test_nobody_is_sent_elsewhere_and_attempts_are_bounded(place: Place) -> None
     answer = visitor.get(place.at_provider(visitor, "//evil.example"))
     assert 'content="0; url=/"' in answer.text
     first = place.at_provider(visitor)
-    for _ in range(ATTEMPTS_MAX):
-        place.signing_in.begin("/", "http://board/x")
+    for _ in range(ATTEMPTS_OF_ONE_MAX):
+        place.signing_in.begin("/", "http://board/x", ELSEWHERE[0])
     assert visitor.get(first).status_code == 401
+    other = place.at_provider(visitor)
+    for number in range(ATTEMPTS_MAX - ATTEMPTS_OF_ONE_MAX):
+        place.signing_in.begin("/", "http://board/x", f"192.0.3.{number // ATTEMPTS_OF_ONE_MAX}")
+    with pytest.raises(OidcError, match="too many sign-ins"):
+        place.signing_in.begin("/", "http://board/x", "192.0.4.1")
+    assert visitor.get(other).status_code == 200, "nobody else's is given up for those"
     assert 'href="/login/oidc?next=/"' in visitor.get("/login").text
+
+
+@pytest.mark.parametrize("padding", [300_000, 3])
+def test_no_more_of_an_answer_is_read_than_one_may_have(place: Place, padding: int) -> None:
+    place.provider.described = {"more": "x" * padding}
+    assert place.visitor().get("/login/oidc").status_code == (502 if padding > 3 else 303)
+
+
+def test_the_ways_of_signing_in_are_open_to_strangers_and_show_nobody_anything(place: Place) -> None:
+    stranger = place.visitor()
+    assert stranger.get("/login/oidc").status_code == 303
+    assert stranger.get("/login/oidc/callback").status_code == 401
+    for path in ("/login/oidc", "/login/oidc/callback"):
+        assert stranger.post(path).status_code == 405
 
 
 def test_an_admin_grants_by_subject(tmp_path: Path) -> None:
