@@ -3,7 +3,7 @@ r"""The periodic work: days touched by late data every few seconds; today, ended
 scheduler -> share (whose work it is)       -> roll_up_marked           every marked day and neighbours, oldest first
                                             \-> roll_up_recently_marked  the same for the last weeks, every few seconds
                                             \-> roll_up_unfinished       today of every hub, ended and final days
-                                            \-> roll_up_missed           days of the last weeks without a roll-up
+                                            \-> roll_up_missed           days without a roll-up; what is usual this week
                                             \-> count_lost_frames        what the radio lost of LoRaWAN devices
                                             \-> write_sensor_status      how each sensor is
                                             \-> estimate_missed          people of the last weeks whom nobody counted
@@ -52,8 +52,7 @@ log = structlog.get_logger()
 LATE_MARKS_EVERY_S = 5
 LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
-MINUTE_S = 60
-TEN_MINUTES_S = 600
+MINUTE_S, TEN_MINUTES_S = 60, 600
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 ESTIMATED_DAYS = 62
@@ -189,20 +188,21 @@ class Jobs:
         self._cross_midnight_steps[writer.hub] = crossing_by_day
 
     def roll_up_missed(self, now_ns: int) -> None:
-        """Compute the days of the last weeks that have no roll-up, since no jobs process was there."""
+        """Compute the days of the last weeks that nobody was there for, then freeze what is usual this week."""
         faults = HubFaults()
         for writer, last_seen_ns in self._writers(now_ns):
             with faults.of(writer.hub):
                 for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
                     log_changes(changes, writer.calendar)
+                if not self._stopping.is_set():
+                    writer.freeze_profile()
         faults.report()
 
     def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
         """Every hub's writer, and when the hub last sent a reading."""
         store, estate = self._opened(), self._estate()
         seen = read_last_seen(store, now_ns)
-        hubs = {known.id for known in estate.hubs} | seen.keys()
-        for hub in self._until_stopped(filter(self._share.has, sorted(hubs))):
+        for hub in self._until_stopped(filter(self._share.has, sorted({it.id for it in estate.hubs} | seen.keys()))):
             yield self._writer(store, estate, hub, now_ns), seen.get(hub)
 
     def roll_up_marked(self, now_ns: int) -> None:

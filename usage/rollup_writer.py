@@ -190,6 +190,12 @@ class RollupWriter:
         write(self._store, lines)
         return found
 
+    def freeze_profile(self) -> None:
+        """Freeze this week's profile where there is none and enough is known, so that today can be held against it."""
+        profiles = self._figures.profiles(())
+        if profiles.of(self._now_ns).is_enough:
+            write(self._store, profiles.fresh_lines())
+
     def unfinished(self, last_seen_ns: int | None) -> list[date]:
         """Today, and the last days without a row, not closed when they were computed, or due to be final.
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.access.accounts import Accounts, Role
 from dashboards.access.sessions import Sessions
-from schemas.texts import _
+from schemas.texts import N_
 
 COOKIE = "hubpulse_session"
 OPEN_PATHS = ("/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/callback", "/logout")
@@ -53,6 +53,8 @@ class Visitor:
 
 
 _HERE = Visitor("", Role.VIEWER)
+_MAY_LOOK = N_("Your account may look at the figures, and not change this.")
+_NOT_SIGNED_IN = N_("Without an account the board only shows: sign in to change something.")
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -71,7 +73,7 @@ def require_role(request: Request, role: Role) -> Visitor:
     """The visitor, who has at least that role and sees every hub. Raises HTTPException for others."""
     visitor = visitor_of(request)
     if list(Role).index(visitor.role) < list(Role).index(role):
-        raise HTTPException(HTTPStatus.FORBIDDEN, _("Your account may look at the figures, and not change this."))
+        raise HTTPException(HTTPStatus.FORBIDDEN, _MAY_LOOK if visitor.name else _NOT_SIGNED_IN)
     require_all_hubs(request)
     return visitor
 

@@ -48,7 +48,8 @@ class Notice:
 def notices(snapshot: Snapshot) -> list[Notice]:
     """What needs attention: days of another time zone, then what is urgent, then the rest.
 
-    Among these counters go by what their silence costs, the others hub by hub.
+    Among these counters go by what their silence costs, then what is silent, what else is wrong, and batteries, hub by
+    hub.
     """
     other_days = _(
         "stored days begin at other midnights than those of {zone}: is this the estate file they were computed with?"
@@ -64,8 +65,13 @@ def notices(snapshot: Snapshot) -> list[Notice]:
             for hub in snapshot.hubs
             if hub.state.id in snapshot.on_other_midnights
         ),
-        *sorted(found, key=lambda notice: (notice.level.tone != "alarm", -notice.cost)),
+        *sorted(found, key=lambda notice: (notice.level.tone != "alarm", -notice.cost, _turn(notice.level))),
     ]
+
+
+def _turn(of: Level) -> int:
+    """What is silent first, for nobody knows what is going on there; batteries wait for the next visit."""
+    return {_SILENT: 0, _BATTERY_FLAT: 2, _BATTERY_LOW: 2}.get(of, 1)
 
 
 def _sensor_notices(hub: HubNow) -> Iterator[Notice]:

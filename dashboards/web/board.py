@@ -189,7 +189,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def not_found(request: Request, error: HTTPException) -> Response:
-        title = _("There is no such page") if error.status_code == HTTPStatus.NOT_FOUND else _("That can't be answered")
+        titles = {HTTPStatus.NOT_FOUND: _("There is no such page"), HTTPStatus.FORBIDDEN: _("That is not allowed")}
+        title = titles.get(HTTPStatus(error.status_code), _("That can't be answered"))
         response = _problem(request, error.status_code, title, _(str(error.detail)))
         response.headers.update(error.headers or {})
         return response

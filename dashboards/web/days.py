@@ -157,9 +157,9 @@ class EstateDay:
 
     def _hubs(self, *states: DayState) -> str:
         shown = [(hubs, _(WORDS[state])) for state in states if (hubs := self.states[state])]
-        return ", ".join(
-            f"{hubs if i else wording.plural(hubs, 'hub', 'hubs')} {word}" for i, (hubs, word) in enumerate(shown)
-        )
+        # Not within an f-string: what is looked up there is not found by who collects the texts.
+        counts = [str(hubs) if i else wording.plural(hubs, "hub", "hubs") for i, (hubs, _word) in enumerate(shown)]
+        return ", ".join(f"{count} {word}" for count, (_hubs, word) in zip(counts, shown, strict=True))
 
 
 def add_up(days: Sequence[Day], notes: Sequence[str] = ()) -> EstateDay:

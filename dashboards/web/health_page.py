@@ -26,7 +26,7 @@ from schemas import MEASURES, Estate
 from schemas.estate import OUTDOOR
 from schemas.limits import BB101_MECHANICAL_PPM, BB101_NATURAL_PPM
 from schemas.localtime import from_ns
-from schemas.texts import N_, _
+from schemas.texts import N_, _, ngettext
 from stores.protocol import Store
 from usage import Queries
 from usage.health import Case, CaseKind, find_cases, words
@@ -171,7 +171,7 @@ def _row(case: Case, snapshot: Snapshot) -> CaseRow:
     return CaseRow(
         case,
         _name(snapshot, case.hub),
-        Level(words.name_of(case.kind), *_LEVELS[case.kind]),
+        Level(words.NAMES[case.kind], *_LEVELS[case.kind]),
         _("since {day} ({days} days)").format(day=since, days=days) if days > 1 else _("since {day}").format(day=since),
         words.how_bad(case),
         words.silence(case),
@@ -200,7 +200,11 @@ def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
         wording.measure(ppm, "co2_mean_ppm"),
         _bands(ppm),
         wording.measure(sum(known), "person_hours_over_limit") if known else wording.NO_FIGURE,
-        _("{days} open days of {all} missing").format(days=lacking, all=opened) if known and lacking else "",
+        ngettext("{days} open day of {all} missing", "{days} open days of {all} missing", lacking).format(
+            days=lacking, all=opened
+        )
+        if known and lacking
+        else "",
         wording.measure(max(indices), "mould_index") if indices else wording.NO_FIGURE,
     )
 

@@ -126,7 +126,7 @@ def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[li
         _("All hubs"),
         wording.number(total.counted),
         _with_estimate(total.counted, total.estimated, total.low, total.high),
-        _days(total.days_counted, total.days_missing),
+        _hub_days(total.days_counted, total.days_missing),
         _change(found.total_before),
         _change(found.total_year_before),
         not unsure,
@@ -167,7 +167,16 @@ def _with_estimate(counted: int | None, estimated: int | None, low: int | None, 
 
 
 def _days(counted: int, missing: int) -> str:
-    words = ngettext("{days} day counted", "{days} days counted", counted).format(days=wording.number(counted))
+    return _lacking(ngettext("{days} day counted", "{days} days counted", counted), counted, missing)
+
+
+def _hub_days(counted: int, missing: int) -> str:
+    """Of all hubs: a day of each of two hubs are two."""
+    return _lacking(ngettext("{days} hub day counted", "{days} hub days counted", counted), counted, missing)
+
+
+def _lacking(words: str, counted: int, missing: int) -> str:
+    words = words.format(days=wording.number(counted))
     if not missing:
         return words
     lacking = ngettext("{days} missing or incomplete", "{days} missing or incomplete", missing)

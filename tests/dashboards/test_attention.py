@@ -46,6 +46,13 @@ def test_silent_counters_are_ranked_by_what_they_cost(filled: Filled) -> None:
         assert "; from Friday on November can only be stated within 6 %" in silent[0][1]
 
 
+def test_what_is_silent_goes_before_what_is_wrong_and_that_before_batteries(filled: Filled) -> None:
+    filled.put_fresh_readings("armley", co2_ppm=1900.0)
+    filled.put_reading("armley", "device", "air-1", timedelta(minutes=2), battery_pct=5.0)
+    words = [word for _, word, _ in told(filled)]
+    assert words == ["silent", "silent", "poor air", "flat battery"]
+
+
 def test_a_counter_that_sends_again_costs_nothing_any_more(filled: Filled) -> None:
     filled.put_fresh_readings("armley")
     filled.put(silence_line(silence("armley", 10), LONDON))

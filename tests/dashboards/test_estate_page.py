@@ -217,6 +217,7 @@ def test_the_monday_question_is_answered_in_two_clicks_and_a_download(looked_bac
     assert rows["=cmd()"][5] == "△ 1 day missing or incomplete"
     assert rows["Otley"][5] == "△ nobody is counted here"
     assert rows["All hubs"][0] == "250"
+    assert rows["All hubs"][2] == "13 hub days counted, 1 missing or incomplete"
     assert "no like days" in rows["All hubs"][4]
     second = re.search(r'<a href="(/estate\.csv[^"]+)" download>', page)
     assert second is not None
@@ -229,6 +230,10 @@ def test_the_monday_question_is_answered_in_two_clicks_and_a_download(looked_bac
     assert (read["armley"]["People counted"], read["beeston"]["People counted"]) == ("180", "70")
     assert read["otley"]["People counted"] == ""
     assert read[""]["People counted"] == "250"
+    for_board = re.search(r'<a href="(/reports/file[^"]+)" download>Report for a board as PDF</a>', page)
+    assert for_board is not None
+    report = client.get(for_board[1].replace("&amp;", "&"))
+    assert (report.headers["content-type"], report.content[:5]) == ("application/pdf", b"%PDF-")
 
 
 def test_a_workbook_has_numbers_as_numbers_and_names_as_names(looked_back: Filled, browse: Browse) -> None:
@@ -280,6 +285,7 @@ def test_an_account_of_some_hubs_looks_back_on_these_alone(known: Filled, tmp_pa
         assert "Armley" in text
         assert "otley" not in text.lower()
         assert "beeston" not in text.lower()
+    assert "/reports/file" not in arthur.get("/?period=2026-W46").text, "a report is of all hubs, or of one"
     rows = cells_of(arthur, "/?period=2026-W46")
     assert rows["All hubs"][0] == rows["Armley Community Hub"][0]
 

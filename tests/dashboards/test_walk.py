@@ -13,9 +13,9 @@ from schemas import Estate
 from tests.campaigns import IS_CAMPAIGN
 from tests.dashboards.browsing import Tab
 from tests.dashboards.walk import HEIGHT_PX, Walk
-from tests.dashboards.walked import WalkedEstate
+from tests.dashboards.walked import LONGEST_S, WalkedEstate
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(LONGEST_S)]
 
 PAGES = {
     "/": "/",

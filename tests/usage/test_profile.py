@@ -9,9 +9,10 @@ import pytest
 from schemas import Estate, Kind
 from schemas.measures import PeopleState
 from stores import SeriesChunk, Store
-from tests.usage.given import DAY_NS, HOUR_NS, Reading, at, estate, figures_of, hub, put
+from tests.usage.given import DAY_NS, HOUR_NS, Reading, at, estate, figures_of, hub, put, run_jobs
 from usage import Queries
 from usage.calendar import dates
+from usage.jobs import Jobs
 from usage.rollup import Figures
 from usage.rollup_writer import RollupWriter
 
@@ -77,6 +78,26 @@ def test_a_dead_door_takes_its_usual_share_and_not_half(store: Store) -> None:
     by_door = points(store, "usage_daily_door")
     assert [by_door[door].columns["footfall_completeness"][-1] for door in ("front", "side")] == [1.0, 0.0]
     assert [by_door[door].columns["entries"][-1] for door in ("front", "side")] == [72, None]
+
+
+def jobs_at_noon(store: Store, in_estate: Estate, today: date) -> int:
+    """Have jobs work at noon of a day, until which nothing is missing."""
+    now_ns = at(f"{today}T12:00", "Europe/London")
+    told = (reading for reading in hourly(MONDAY, today, open_for(9)) if reading[0] < now_ns)
+    put(store, Kind.FOOTFALL, told, sensor="front")
+    run_jobs(Jobs(lambda: store, lambda: in_estate, lambda: now_ns), now_ns)
+    return now_ns
+
+
+def test_jobs_freeze_what_is_usual_this_week_where_nothing_is_missing(store: Store) -> None:
+    one = known(FRONT)
+    now_ns = jobs_at_noon(store, one, weeks(6))
+    assert Queries(store, one, now_ns=now_ns).usual_so_far() == {"armley": 27}
+
+
+def test_jobs_freeze_no_profile_of_a_week_before_enough_is_known(store: Store) -> None:
+    jobs_at_noon(store, known(FRONT), weeks(2))
+    assert not points(store, "usage_profile")
 
 
 def test_days_computed_together_know_what_was_usual_before_any_is_stored(store: Store) -> None:

@@ -8,7 +8,7 @@ from schemas import texts
 from schemas.texts import N_, _
 from usage.health.cases import Case, CaseKind
 
-_NAMES = {
+NAMES = {
     CaseKind.FROST: N_("frost"),
     CaseKind.MOULD: N_("mould"),
     CaseKind.CO2: N_("poor air"),
@@ -17,6 +17,7 @@ _NAMES = {
     CaseKind.HEAT: N_("hot"),
     CaseKind.DAMP: N_("damp"),
 }
+"""What each kind of case is called, to be looked up in the catalogue."""
 _HOW_BAD = {
     CaseKind.FROST: N_("down to {value}, {time} below {limit} while closed"),
     CaseKind.MOULD: N_("mould index {value}, alert level {limit}"),
@@ -31,7 +32,7 @@ _DECIMALS = {CaseKind.CO2: 0}
 
 def name_of(kind: CaseKind) -> str:
     """What a kind of case is called."""
-    return _(_NAMES[kind])
+    return _(NAMES[kind])
 
 
 def how_bad(case: Case) -> str:
@@ -41,7 +42,7 @@ def how_bad(case: Case) -> str:
     )
     if case.people is None:
         return text
-    return _("{text}, about {people:.0f} people in the building meanwhile").format(text=text, people=case.people)
+    return _("{text}, about {people} people in the building meanwhile").format(text=text, people=round(case.people))
 
 
 def silence(case: Case) -> str:
