@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.addresses import Network, host_name
 from schemas.errors import HubpulseError, choices, shown
-from schemas.notices import address_problem, read_addresses
+from schemas.notice_addresses import address_problem, read_addresses
 
 ESTATE_FILE = Path("estate.yaml")
 _PREFIX, _DELIMITER = "HUBPULSE_", "__"

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from schemas.localtime import from_ns
+from stores.salvage import Gap
 from stores.sqlite_pages import Hole, Row, SqlitePages
 
 _GAPS_NAMED = 3
-_FROM_TO = ("from", "to")
 _TYPES: dict[str, tuple[type, ...]] = {
     "INTEGER": (int,),
     "REAL": (float, int),
@@ -23,23 +22,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "BLOB": (bytes,),
     "BOOLEAN": (int,),
 }
-
-
-class Gap(NamedTuple):
-    """What may be missing of a table: rows of these ids, or of a series (its tags) between two times, both included.
-
-    None is the table's end.
-    """
-
-    table: str
-    of: str
-    first: int | None
-    last: int | None
-
-    def __str__(self) -> str:
-        shown = _utc if self.of else str
-        ends = (f" {word} {shown(end)}" for word, end in zip(_FROM_TO, self[2:], strict=True) if end is not None)
-        return "".join((self.of or "rows", *ends))
 
 
 class SalvagedTable:
@@ -190,7 +172,3 @@ class SalvagedTable:
 def _columns(db: sqlite3.Connection, table: str) -> dict[str, tuple[str, int]]:
     """The type of each column, and its place in the primary key, from 1 on; 0 for others."""
     return {name: (kind, key) for _, name, kind, _, _, key in db.execute(f'PRAGMA table_info("{table}")')}
-
-
-def _utc(time_ns: int) -> str:
-    return f"{from_ns(time_ns):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from schemas import Estate, HubpulseError, Settings
-from schemas.notices import ADDRESSES_MAX, address_problem, read_addresses
+from schemas.notice_addresses import address_problem, read_addresses
+from schemas.notices import ADDRESSES_MAX
 from schemas.printable import printable
 from schemas.redaction import Redaction
 

@@ -23,8 +23,7 @@ from ingest.ledger import Ledger
 from ingest.salvage import READINGS_LOST
 from schemas import HubpulseError
 from sensors.times import text_ns
-from stores.salvage import Salvage, salvages
-from stores.salvaged_table import Gap
+from stores.salvage import Gap, Salvage, salvages
 from tests.chaos.damage import gaps_of
 from tests.chaos.faults import GROUPS, End
 from tests.chaos.sent import ROUNDS_A_DAY, UNKNOWN_HUB, Honest, Message

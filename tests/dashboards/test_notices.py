@@ -11,7 +11,7 @@ from dashboards.alerts.addresses import Address, addresses_of
 from dashboards.alerts.history import read_alerts
 from dashboards.alerts.outbox import read_notices
 from schemas import Estate, HubpulseError, Settings
-from schemas.notices import SCHEMES, read_addresses
+from schemas.notice_addresses import SCHEMES, read_addresses
 from schemas.settings import read_settings
 from sensors.estate_file import parse_estate
 from tests.cli.command import CommandLine
