@@ -1,6 +1,6 @@
 """What the board's pages cost: server time of each, cold, and what a browser loads at first.
 
-python -m benchmarks.pages [HUBS [DAYS [TIMES]]]
+python -m benchmarks.pages [--store sqlite|influxdb] [--hubs HUBS] [--days DAYS] [--times TIMES]
 
 An estate of HUBS (22) with DAYS (365) of roll-ups and the latest readings of each sensor, in SQLite, and in InfluxDB
 where it is on the PATH: by the wall clock, and by the processor, which a busy machine bends less. Each request is of a
@@ -10,11 +10,11 @@ further page is a line in `PAGES`; one that is forgotten is said. /edit is not o
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import re
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -237,13 +237,19 @@ def _p50_p95(seconds: list[float]) -> str:
 
 def main() -> None:
     """Print a line for each store and page."""
-    hubs, days, times = (int(given) for given in (*sys.argv[1:4], *map(str, (HUBS, DAYS, TIMES)[len(sys.argv) - 1 :])))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", choices=("sqlite", "influxdb"), help="only this one")
+    for name, default in (("hubs", HUBS), ("days", DAYS), ("times", TIMES)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    hubs, days, times = asked.hubs, asked.days, asked.times
     known = estate(hubs)
     print(f"{hubs} hubs, {days} days, {times} requests of each page")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pages-")))
-        measure("sqlite", lambda: SqliteStore(folder / "store.db"), known, days, times)
-        if shutil.which("influxd"):
+        if asked.store != "influxdb":
+            measure("sqlite", lambda: SqliteStore(folder / "store.db"), known, days, times)
+        if asked.store != "sqlite" and shutil.which("influxd"):
             influxd = stack.enter_context(Influxd(folder / "influxd"))
             settings = InfluxSettings(url=influxd.url, bucket="pages")
             measure("influxdb", lambda: InfluxStore(settings, retention_days=None), known, days, times)

@@ -76,6 +76,7 @@ class BesideSource:
 def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
     from usage.comparing import DateRange, compare_stored  # noqa: PLC0415 - numpy is slow to import
     from usage.comparing.like_for_like import compare_days  # noqa: PLC0415
+    from usage.comparing.pairs import COMPARED_BY  # noqa: PLC0415
     from usage.targets import month_of, targets  # noqa: PLC0415
     from usage.visits import visits_of_hubs  # noqa: PLC0415
 
@@ -85,7 +86,9 @@ def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
     others = (month.before(), month.year_before())
     if hub is None:
         # What is usual goes by three years of every hub: `hubpulse usage compare` tells it.
-        days = [day for each in (month, *others) for day in queries.stored_daily(each.first, each.last)]
+        days = [
+            day for each in (month, *others) for day in queries.stored_daily(each.first, each.last, fields=COMPARED_BY)
+        ]
         for other in others:
             together = compare_days(days, estate, month, other, today=queries.today, is_judged=False).together
             if together is not None:

@@ -6,6 +6,7 @@ has a word and a shape for each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -165,11 +166,12 @@ class EstateDay:
 def add_up(days: Sequence[Day], notes: Sequence[str] = ()) -> EstateDay:
     """The days of all hubs on one date as the estate's day."""
     counted = [day.entries for day in days if day.begun and day.entries is not None]
+    states = Counter(day.state for day in days)
     return EstateDay(
         date=days[0].date,
         today=any(day.today for day in days),
         entries=sum(counted) if counted else None,
-        states={state: sum(day.state is state for day in days) for state in DayState},
+        states={state: states[state] for state in DayState},
         provisional=any(day.provisional for day in days if day.begun),
         notes=tuple(notes),
     )

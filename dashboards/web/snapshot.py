@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from dashboards.operations.set_aside import Refused
@@ -78,7 +78,7 @@ class HubNow:
         return self.days[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The estate at one moment."""
 
@@ -120,7 +120,7 @@ class Snapshot:
     def hub(self, hub_id: str) -> HubNow | None:
         return next((hub for hub in self.hubs if hub.state.id == hub_id), None)
 
-    @property
+    @cached_property
     def days(self) -> tuple[EstateDay, ...]:
         """The estate's days, oldest first. Hubs in other zones are taken by their own dates."""
         by_date: dict[date, list[Day]] = defaultdict(list)

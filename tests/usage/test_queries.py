@@ -120,6 +120,15 @@ def test_stored_rows_as_they_stand_serve_a_page_that_shows_many_hubs(store: Stor
     assert [d.figures["final"] for d in yesterday.stored_daily(DAY, DAY)] == [False]
 
 
+def test_stored_rows_of_some_figures_say_the_same_of_them_as_whole_rows(store: Store) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS - HOUR_NS, {"entries": 3})])
+    keep(store, estate(), DAY, now_ns=NOON_NS)
+    queries, asked = Queries(store, estate(), now_ns=NOON_NS), ("entries", "people_state", "open_minutes")
+    (whole,) = queries.stored_daily(DAY, DAY)
+    (part,) = queries.stored_daily(DAY, DAY, fields=asked)
+    assert part.figures == {name: whole.figures[name] for name in asked}
+
+
 def test_hours_are_told_in_the_hubs_own_time_and_twice_in_autumn(store: Store) -> None:
     put(store, Kind.FOOTFALL, [(at("2026-10-25T01:30+01:00"), {"entries": 3})])
     put(store, Kind.FOOTFALL, [(at("2026-10-25T01:30+00:00"), {"entries": 4})])

@@ -20,6 +20,7 @@ import numpy as np
 from schemas import Estate
 from usage.calendar import dates
 from usage.comparing.pairs import (
+    COMPARED_BY,
     Days,
     LeftOut,
     Pair,
@@ -117,7 +118,7 @@ def compare_stored(
     fresh: Iterable[DayFigures] = (),
 ) -> Compared:
     """Compare by the roll-ups as they stand, `fresh` days in place of theirs: one read for all hubs."""
-    stored = queries.stored_daily(*reach(period, against), hub=hub)
+    stored = queries.stored_daily(*reach(period, against), hub=hub, fields=COMPARED_BY)
     return compare_days(
         [*stored, *fresh], estate, period, against, today=queries.today, hub=hub, counter_errors=counter_errors
     )

@@ -17,17 +17,23 @@ from schemas.measures import PeopleState
 from usage.attention.doubts import Doubt
 from usage.calendar import HubCalendar, dates
 from usage.comparing.like_for_like import LikeForLike, compare_days
+from usage.estimates.estimate import ESTIMATED_BY
 from usage.queries import DateRange, DayFigures, PeriodFigures, Queries
 from usage.queries.periods import added_up
 from usage.rollup import Figures
 from usage.together import Together, together
 
 _A_DAY = timedelta(days=1)
+_SHOWN_BY = (*ESTIMATED_BY, "final")
+"""Comparisons go by no others."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubOverview:
-    """A hub over the range. A comparison is None where no two like days were counted on both sides."""
+    """A hub over the range. A comparison is None where no two like days were counted on both sides.
+
+    Of the figures of `people`, the entries alone are added up.
+    """
 
     people: PeriodFigures
     before: LikeForLike | None
@@ -69,7 +75,7 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     before, year_before = days.before(), days.year_before()
     rows: dict[str, dict[date, Figures]] = defaultdict(dict)
     for each in dict.fromkeys((days, before, year_before)):
-        for day in queries.stored_daily(each.first, each.last):
+        for day in queries.stored_daily(each.first, each.last, fields=_SHOWN_BY):
             rows[day.hub][day.date] = day.figures
     names = [each.id for each in estate.hubs]
     names += sorted(rows.keys() - set(names))
@@ -95,7 +101,7 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
         of_hub = [day for day in known if day.hub == name]
         found.append(
             HubOverview(
-                added_up(name, days.name, of_hub, estimate),
+                added_up(name, days.name, of_hub, estimate, ("entries",)),
                 by_hub[0].get(name),
                 by_hub[1].get(name),
                 tuple(doubt for doubt in doubts if doubt.hub == name),

@@ -21,6 +21,8 @@ from usage.calendar import HubCalendar, dates
 from usage.queries.date_ranges import DateRange
 from usage.rollup import Figures
 
+COMPARED_BY = ("entries", "people_state", "open_minutes")
+"""The figures of days that comparisons go by."""
 Pair = tuple[date, date]
 """A day of the period, and its like in the other."""
 KindOfDay = Callable[[date], Hashable | None]

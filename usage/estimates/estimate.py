@@ -13,6 +13,8 @@ from usage.rollup import Figures
 
 ESTIMATED = ("entries_estimated", "entries_low", "entries_high", "method")
 """What is told of the people of a period beside those who were counted."""
+ESTIMATED_BY = ("entries", "people_state", "open_minutes", "footfall_completeness", "transfer_share")
+"""The figures of days that estimates go by."""
 
 
 class Method(StrEnum):

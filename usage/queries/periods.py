@@ -110,12 +110,14 @@ def periods(days: Iterable[DayFigures], period: Period, estimate: Estimates) -> 
         yield added_up(hub, name, list(part), estimate)
 
 
-def added_up(hub: str, name: str, days: Sequence[DayFigures], estimate: Estimates) -> PeriodFigures:
-    """A hub's days as one, by that name."""
+def added_up(
+    hub: str, name: str, days: Sequence[DayFigures], estimate: Estimates, measures: Iterable[str] = USAGE_MEASURES
+) -> PeriodFigures:
+    """A hub's days as one, by that name, with these of their figures."""
     rows = [day.figures for day in days]
     states = [row["people_state"] for row in rows]
     missing = states.count(PeopleState.PARTIAL) + states.count(PeopleState.NONE)
-    figures = {measure: _total(known, rows) for measure, known in USAGE_MEASURES.items()}
+    figures = {measure: _total(USAGE_MEASURES[measure], rows) for measure in measures}
     missed = estimate(hub, [day.date for day in days])
     return PeriodFigures(hub, name, len(rows), states.count(PeopleState.COUNTED), missing, figures, missed, tuple(rows))
 

@@ -26,7 +26,7 @@ from usage.attention.rows import read_doubts, read_silences, silences_span
 from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
 from usage.estimates import Estimate, Estimates, missing_share
-from usage.estimates.estimate import method_of
+from usage.estimates.estimate import ESTIMATED_BY, method_of
 from usage.health.cases import CaseNote, Judged
 from usage.health.rows import read_case_notes, read_cases
 from usage.journal import Change, read_changes
@@ -116,7 +116,8 @@ class Queries:
         from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE  # noqa: PLC0415 - numpy is slow to import
 
         first, last = min(day.date for day in days) - REACH_BEFORE, max(day.date for day in days) + REACH_AFTER
-        around = {(day.hub, day.date): day for day in self.stored_daily(first, last) if day.date < self.today(day.hub)}
+        stored = self.stored_daily(first, last, fields=ESTIMATED_BY)
+        around = {(day.hub, day.date): day for day in stored if day.date < self.today(day.hub)}
         return list((around | {(day.hub, day.date): day for day in days}).values())
 
     def recomputed(self, first: date, last: date, hub: str) -> Iterator[DayFigures]:
@@ -193,12 +194,14 @@ class Queries:
                 "run `hubpulse up` or `jobs` with it, and recompute"
             )
 
-    def stored_daily(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DayFigures]:
+    def stored_daily(
+        self, first: date, last: date, *, hub: str | None = None, fields: Collection[str] = USAGE_FIELDS
+    ) -> Iterator[DayFigures]:
         """The roll-ups as they stand, for pages of many hubs: one read for all, at most a minute old where jobs runs.
 
-        A day without a roll-up is left out.
+        A day without a roll-up is left out. `fields` are those wanted, `open_minutes` among them.
         """
-        for name, rows in read_rows_by_hub(self._store, DAILY, _around(first, last), hub):
+        for name, rows in read_rows_by_hub(self._store, DAILY, _around(first, last), hub, fields):
             zone = self._estate.zone_of(name)
             for time_ns, figures in rows.items():
                 day = day_begun_at(time_ns, zone)
