@@ -17,7 +17,7 @@ Browse = Callable[..., TestClient]
 
 def test_daily_rows_have_hub_date_and_every_figure(known: Filled, browse: Browse) -> None:
     rows = browse(known).get("/api/v1/usage/daily?from=2026-11-18&to=2026-11-19&hub=armley").json()["rows"]
-    assert [list(row) for row in rows] == [["hub", "date", *USAGE_FIELDS]] * 2
+    assert [list(row) for row in rows] == [["hub", "date", *USAGE_FIELDS, "notes"]] * 2
     assert [(row["hub"], row["date"], row["entries"], row["final"]) for row in rows] == [
         ("armley", "2026-11-18", 128, False),
         ("armley", "2026-11-19", 129, False),
