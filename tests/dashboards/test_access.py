@@ -153,7 +153,7 @@ def test_an_account_of_one_hub_sees_nothing_of_the_others(door: Door) -> None:
             assert arthur.get(hidden).status_code == 404
 
 
-@pytest.mark.claim("S-92")
+@pytest.mark.claim("S-111")
 def test_a_hash_costs_whoever_guesses_what_rfc_9106_recommends() -> None:
     hashed = hasher().hash(PASSWORD)
     assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
