@@ -246,7 +246,7 @@ def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
 ) -> None:
     monkeypatch.setattr("usage.jobs.MINUTE_S", 0.05)
     put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
-    jobs = Jobs(lambda: _Failing(path), estate, lambda: NOON_NS + 1)
+    jobs = Jobs(lambda: _Failing(path), estate, lambda: NOON_NS + 1, today_every_s=1)
     with capture_logs() as told:
         jobs.start()
         wait_until(lambda: MIDNIGHT_NS in read_rows(store, DAILY, "armley", EVER), 10, "today's roll-up")

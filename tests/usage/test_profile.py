@@ -349,10 +349,10 @@ def test_nothing_is_read_of_the_weeks_before_a_hub_had_doors(store: Store, monke
     starts_ns = []
     read = store.read
 
-    def watched(measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str] | None = None) -> Any:
+    def watched(measurement: str, *, start_ns: int, **how: Any) -> Any:
         if measurement == Kind.FOOTFALL:
             starts_ns.append(start_ns)
-        return read(measurement, start_ns=start_ns, stop_ns=stop_ns, where=where)
+        return read(measurement, start_ns=start_ns, **how)
 
     monkeypatch.setattr(store, "read", watched)
     assert day_of(store, two, last)["footfall_completeness"] == 0.5
