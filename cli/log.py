@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -14,6 +15,21 @@ from schemas.printable import printable
 from sensors.macs import mask_macs
 
 log = structlog.get_logger("hubpulse.libraries")
+
+
+class _StandardError:
+    """Standard error as it is at each entry. A line that it does not take, as on a full disk, is gone, and no work ends."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
+_STANDARD_ERROR: Any = _StandardError()
 
 
 class _Libraries(logging.Handler):
@@ -66,6 +82,5 @@ def configure_log(settings: Settings) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        # Looked up at each entry: whoever redirects standard error later means this, too.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(_STANDARD_ERROR),
     )

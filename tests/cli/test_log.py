@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -33,6 +34,22 @@ def test_a_log_entry_survives_that_an_earlier_standard_error_was_closed(monkeypa
     monkeypatch.setattr(sys, "stderr", current)
     log.info("still_here")
     assert "still_here" in current.getvalue()
+
+
+def test_work_goes_on_where_no_line_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread whose work logs on a full disk, and then how that failed, would end by it."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    configure_log(Settings())
+    structlog.get_logger().warning("jobs_waiting")
+    logging.getLogger("apscheduler").error("failed")
 
 
 def test_entries_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
