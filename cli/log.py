@@ -18,7 +18,7 @@ log = structlog.get_logger("hubpulse.libraries")
 
 
 class _StandardError:
-    """Standard error as it is at each entry. A line that it does not take, as on a full disk, is gone, and no work ends."""
+    """Standard error as it is at each entry. A line that it can't take (a full disk) is gone: no work ends by it."""
 
     def write(self, text: str) -> None:
         with suppress(OSError):
