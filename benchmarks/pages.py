@@ -5,7 +5,7 @@ python -m benchmarks.pages [--store sqlite|influxdb] [--hubs HUBS] [--days DAYS]
 An estate of HUBS (22) with DAYS (365) of roll-ups and the latest readings of each sensor, in SQLite, and in InfluxDB
 where it is on the PATH: by the wall clock, and by the processor, which a busy machine bends less. Each request is of a
 board just made, so that nothing was looked up for another one; the store is open to the operating system's cache. A
-further page is a line in `PAGES`; one that is forgotten is said. /edit is not of it: it reads no store.
+further page is a line in `PAGES`; one that is forgotten is said. /edit is not of it: it wants an admin who signed in.
 """
 
 from __future__ import annotations

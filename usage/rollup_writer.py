@@ -193,8 +193,8 @@ class RollupWriter:
     def freeze_profile(self) -> None:
         """Freeze this week's profile where there is none and enough is known, so that today can be held against it."""
         profiles = self._figures.profiles(())
-        if profiles.of(self._now_ns).is_enough:
-            write(self._store, profiles.fresh_lines())
+        if profiles.of(self._now_ns).is_enough and (lines := profiles.fresh_lines()):
+            write(self._store, lines)
 
     def unfinished(self, last_seen_ns: int | None) -> list[date]:
         """Today, and the last days without a row, not closed when they were computed, or due to be final.
