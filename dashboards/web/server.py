@@ -122,6 +122,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.answering.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what uvicorn leaves open, too: what is not done in time, and who came in that very moment."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,13 +1,16 @@
 """The board's server: it starts, answers, stops, and says what to do where it can't."""
 
 import contextlib
+import gc
 import socket
+import warnings
 from collections.abc import Callable
 from threading import Event, Semaphore
 
 import pytest
 import requests
 from fastapi import FastAPI, Response
+from fastapi.responses import StreamingResponse
 
 from dashboards.web.board import create_board
 from dashboards.web.connections import ANSWERING_MAX, WAITING_MAX
@@ -43,6 +46,24 @@ def test_a_stopped_server_that_never_started_releases_its_port(
     port = int(server.url.rsplit(":", 1)[1])
     server.stop()
     wait_until(lambda: socket.create_server(("127.0.0.1", port)), 5, "the port to be free").close()
+
+
+def test_a_connection_that_is_still_open_when_it_stops_is_closed() -> None:
+    """Of a browser that reads none of a long answer; the others are closed in order."""
+    app = FastAPI()
+    app.add_api_route("/long", lambda: StreamingResponse(b"x" * 65_536 for _ in range(1_000)))
+    server = BoardServer(app, port=0)
+    server.start()
+    with (
+        half_sent(server.port, b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n") as connection,
+        warnings.catch_warnings(record=True) as said,
+    ):
+        warnings.simplefilter("always")
+        connection.recv(1)
+        server.stop()
+        del server
+        gc.collect()
+    assert [str(warning.message) for warning in said if warning.category is ResourceWarning] == []
 
 
 def half_sent(port: int, request: bytes) -> socket.socket:
