@@ -261,13 +261,13 @@ class Settings(BaseModel):
     log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    mqtt: MqttSettings = MqttSettings()
-    influx: InfluxSettings = InfluxSettings()
-    ingest: IngestSettings = IngestSettings()
-    board: BoardSettings = BoardSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    notices: NoticesSettings = NoticesSettings()
-    oidc: OidcSettings = OidcSettings()
+    mqtt: MqttSettings = MqttSettings.model_construct()
+    influx: InfluxSettings = InfluxSettings.model_construct()
+    ingest: IngestSettings = IngestSettings.model_construct()
+    board: BoardSettings = BoardSettings.model_construct()
+    metrics: MetricsSettings = MetricsSettings.model_construct()
+    notices: NoticesSettings = NoticesSettings.model_construct()
+    oidc: OidcSettings = OidcSettings.model_construct()
 
     @property
     def audits_folder(self) -> Path:
