@@ -79,6 +79,13 @@ def history(n: int) -> Message:
     return single(n, str(NOW_S - 30 * 86_400 + n * 60))
 
 
+def array(n: int) -> Message:
+    """A hundred readings of today."""
+    times = [rfc3339((NOW_S - at) * 10**9) for at in range(100)]
+    parts = [f'{{"time": "{time}", "value": {18 + n % 7}.{at % 10}}}' for at, time in enumerate(times)]
+    return Message(topic(n, "temperature").encode(), f"[{', '.join(parts)}]".encode(), n % 60_000 + 1)
+
+
 def counts(n: int) -> Message:
     body = f'{{"time": {NOW_S - n % 600}, "entries": {n % 50}, "exits": {n % 40}}}'
     return Message(topic(n, "footfall").encode(), body.encode(), n % 60_000 + 1)
@@ -168,6 +175,7 @@ def decoding() -> None:
         ("one reading, Unix time", numeric),
         ("one reading, RFC 3339", text),
         ("one reading of a past day", history),
+        ("a hundred readings", array),
         ("two counts", counts),
         ("a bare number", bare),
         ("one in a hundred malformed", one_in_a_hundred_bad),

@@ -68,7 +68,7 @@ class Decoder:
         self._past_days_max = settings.ingest.past_days_max
         self._day = 0
         self._window = ClockWindow(settings)
-        self._native = NativeMessages(self._window, accept=self._accept, refuse=self._refuse)
+        self._native = NativeMessages(self._window, self._past_days_max, accept=self._accept, refuse=self._refuse)
         self._message_bytes_max = settings.ingest.message_bytes_max
         self._last_receive_ns = 0
         self._maybe_repeated = False

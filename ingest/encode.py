@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ingest.batches import DayMark
@@ -60,6 +61,15 @@ class HubDays:
             self._start_ns, self._stop_ns = day_span(local_day(time_ns, self._zone), self._zone)
             self._mark = DayMark(self._hub, self._start_ns)
         return self._mark
+
+    def past_marks(self, times_ns: Sequence[int]) -> set[DayMark]:
+        """The past days that any of these times falls on."""
+        first_ns, last_ns = min(times_ns), max(times_ns)
+        if self.today_ns <= first_ns:
+            return set()
+        if last_ns < self.today_ns and self.mark(first_ns) == self.mark(last_ns):
+            return {self.mark(first_ns)}
+        return {self.mark(time_ns) for time_ns in times_ns if time_ns < self.today_ns}
 
 
 class SeriesEncoder:

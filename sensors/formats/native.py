@@ -16,6 +16,7 @@ Whatever does not pass is parsed one by one, which is the truth that the joined 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 from msgspec import MsgspecError, Struct
@@ -49,6 +50,9 @@ Sample = tuple[int | None, Fields]
 
 Columns = tuple[list[int], list[float]]
 """Readings of kinds with one field: the time and the value of each, in their order."""
+
+Arrays = tuple[list[int], list[float], list[int]]
+"""The columns of several payloads, and behind which of their readings each payload ends."""
 
 Quote = Callable[..., str]
 """How a fault quotes what was sent: `quoted`, or shorter where nobody reads it."""
@@ -135,13 +139,16 @@ class NativeParser:
         except (MsgspecError, ValueError):
             return None
 
-    def plain_array(self, payload: bytes) -> Columns | None:
-        """A payload that is an array of such objects; None where it is anything else."""
-        if self.single_name is None or not payload.startswith(b"["):
+    def plain_arrays(self, payloads: Sequence[bytes]) -> Arrays | None:
+        """Payloads each of which is an array of such objects; None where one is anything else."""
+        if self.single_name is None:
             return None
         try:
-            readings = _SOME.decode(payload) if _has_few_keys(payload) else []
-            return _columns(readings) if readings else None
+            arrays = [_SOME.decode(p) for p in payloads if p.startswith(b"[") and _has_few_keys(p)]
+            stops = list(accumulate(map(len, arrays)))
+            if not all(arrays) or len(arrays) < len(payloads):
+                return None
+            return (*_columns(list(chain.from_iterable(arrays))), stops)
         except (MsgspecError, ValueError):
             return None
 

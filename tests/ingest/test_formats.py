@@ -293,22 +293,31 @@ class PlainNative:
 
 
 DAYS = ["2026-02-03T10:00:00Z", "2026-02-03T11:00:00Z", "2026-02-04T11:00:00Z"]
+TODAY = ["2026-05-12T10:00:00Z", "2026-05-12T11:00:00.5Z", NOW]
 PAYLOADS = [
     *(b"21", b"", b"{}", b"[]", b"[[[", b"\xff", b'{"value": 1e308, "unit": "kPa"}', b'[{"entries": 1}, {"exits": 2}]'),
     *(at(NOW).encode(), f"[{at(NOW, 60)}, {at(NOW, 99)}, {at('2090-01-01T00:00:00Z')}]".encode(), b'{"entries": 1}'),
     *(at(DAYS[0]).encode(), at(NOW, 1e6).encode(), at(NOW, -60).encode(), at("2090-01-01T00:00:00Z").encode()),
     *(
         f"[{', '.join(map(at, times))}]".encode()
-        for times in ([NOW], DAYS, DAYS[1:], DAYS[:2], [NOW, NOW], [NOW, *DAYS])
+        for times in ([NOW], DAYS, DAYS[1:], DAYS[:2], [NOW, NOW], [NOW, *DAYS], TODAY, TODAY[::-1])
     ),
 ]
+ARRAYS = [payload for payload in PAYLOADS if payload.startswith(b'[{"time"')]
 TOPICS = [AIR, DOOR, "hubs/a/wifi/ap", "hubs/a/device/x", "hubs", "hubs/A/co2/x", "x\x00"]
 
 
-@given(topic=st.sampled_from(TOPICS), payloads=st.lists(st.sampled_from(PAYLOADS), max_size=3), retained=st.booleans())
-@example(topic=AIR, payloads=PAYLOADS, retained=False)
+@given(
+    topic=st.sampled_from(TOPICS),
+    payloads=st.one_of(*(st.lists(st.sampled_from(some), max_size=3) for some in (PAYLOADS, ARRAYS))),
+    retained=st.booleans(),
+    past_days_max=st.sampled_from([1, 400]),
+)
+@example(topic=AIR, payloads=PAYLOADS, retained=False, past_days_max=1)
+@example(topic=AIR, payloads=ARRAYS, retained=False, past_days_max=1)
+@example(topic=AIR, payloads=ARRAYS[-2:] * 100, retained=False, past_days_max=1)
 def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
-    topic: str, payloads: list[bytes], retained: bool
+    topic: str, payloads: list[bytes], retained: bool, past_days_max: int
 ) -> None:
     both = []
     for is_plain in (False, True):
@@ -317,9 +326,10 @@ def test_the_short_way_of_native_messages_gives_what_the_protocol_gives(
         )
         if is_plain:
             registry._formats["native"] = PlainNative()
-        decoder = make_decoder()
+        decoder = make_decoder(past_days_max=past_days_max)
         decoder.use(registry)
         batch = decoder.decode([Message(topic.encode(), payload, retained=retained) for payload in payloads])
-        both.append((batch.lines, batch.marks, [refused.rejections for refused in batch.refused], batch.no_reading))
+        refusals = [(refused.rejections, refused.readings) for refused in batch.refused]
+        both.append((batch.lines, batch.marks, refusals, batch.no_reading, batch.more_readings))
 
     assert both[0] == both[1]

@@ -104,12 +104,19 @@ def test_a_joined_batch_cut_elsewhere_does_not_heal(cuts: list[int], kind: Kind)
 def test_columns_hold_what_is_parsed_one_by_one(kind: Kind, payloads: list[bytes]) -> None:
     parser = NativeParser(kind)
     columns = parser.plain(payloads)
-    arrays = [(payload, parser.plain_array(payload)) for payload in [*payloads, b"[" + b",".join(payloads) + b"]"]]
+    candidates = [*payloads, b"[" + b",".join(payloads) + b"]"]
+    arrays = [payload for payload in candidates if parser.plain_arrays([payload]) is not None]
+    together = parser.plain_arrays(arrays)
 
     if columns is not None:
         assert [[reading] for reading in readings_of(columns)] == one_by_one(parser, payloads)
-    for payload, array in arrays:
-        assert array is None or readings_of(array) == parser._parse_one(payload)
+    if arrays and together is not None:
+        times_ns, values, stops = together
+        readings = readings_of((times_ns, values))
+        parts = [readings[start:stop] for start, stop in itertools.pairwise([0, *stops])]
+        assert parts == one_by_one(parser, arrays)
+    assert (together is not None) == (kind is Kind.TEMPERATURE)
+    assert len(arrays) == len(candidates) or parser.plain_arrays(candidates) is None
 
 
 def readings_of(columns: Columns) -> list[Sample]:
@@ -121,7 +128,7 @@ def test_readings_with_a_time_are_taken_by_columns(time: bytes) -> None:
     parser, payload = NativeParser(Kind.TEMPERATURE), b'{"time":%b,"value":21}' % time
 
     assert parser.plain([payload, payload]) is not None
-    assert parser.plain_array(b"[%b]" % payload) is not None
+    assert parser.plain_arrays([b"[%b]" % payload]) is not None
 
 
 def test_a_batch_of_good_payloads_is_never_parsed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.localtime import rfc3339, to_ns
@@ -110,6 +110,32 @@ def test_the_epoch_is_nought() -> None:
 
 numbers = st.one_of(st.integers(-5, 2 * 10**9), st.integers(0, 10**19), st.floats(0, 1e18))
 texts = st.sampled_from(["2026-11-02T09:30:00.5Z", "2026-11-02T09:30:00Z", "17"])
+usual = st.sampled_from(["", r"\.\d{3}", r"\.\d{6}"]).flatmap(
+    lambda decimals: st.lists(
+        st.from_regex(rf"20[0-2]\d-[01]\d-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d{decimals}Z\n?", fullmatch=True)
+    )
+)
+
+
+@given(usual)
+@example(["2026-05-12T24:00:00Z"])
+@example(["2026-05-12T11:55:00Z\n2026-05-12T11:55:01Z", "2026-05-12T11:55:00Z"])
+@example(["0000-05-12T11:55:00Z"])
+def test_texts_together_are_what_they_are_alone(texts: list[str]) -> None:
+    try:
+        alone = list(map(text_or_number_ns, texts))
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            times_ns(texts)
+    else:
+        assert times_ns(texts) == alone
+
+
+@given(st.lists(st.datetimes(datetime(1, 1, 1), timezones=st.just(UTC)), min_size=1))  # noqa: DTZ001 - as it says
+def test_usual_texts_of_any_year_are_read_to_the_microsecond(moments: list[datetime]) -> None:
+    texts = [moment.isoformat(timespec="microseconds").replace("+00:00", "Z") for moment in moments]
+
+    assert times_ns(texts) == list(map(to_ns, moments))
 
 
 @given(st.one_of(st.lists(st.integers(0, 10**12)), st.lists(texts), st.lists(st.one_of(numbers, texts))))
