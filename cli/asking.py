@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cli.context import err
-from schemas.localtime import Span
+from cli.context import err, estate_of, store_of
 
 if TYPE_CHECKING:
-    from stores import Store
+    from schemas import Estate, Settings
+    from usage import Queries
 
 _YEARS = range(1990, 2200)
 """Beyond them a local midnight may be no instant that can be computed with."""
 
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[tuple[Queries, Estate]]:
+    """What answers questions of the store as it is now, and the estate."""
+    from usage import Queries
+
+    with closing(store_of(settings)) as store, wrong_usage():
+        estate = estate_of(settings)
+        yield Queries(store, estate, now_ns=time.time_ns()), estate
 
 
 @contextmanager
@@ -32,11 +43,9 @@ def wrong_usage() -> Iterator[None]:
         refuse(str(error))
 
 
-def tell_unfinished(store: Store, now_ns: int) -> None:
+def tell_unfinished(queries: Queries) -> None:
     """Say how many days that are over have no figures yet, as while a history is loaded: the answer is not theirs."""
-    from usage.late import days_to_compute
-
-    if days := sum(days_to_compute(store, Span(0, now_ns), now_ns).values()):
+    if days := sum(queries.days_to_compute(date(_YEARS.start, 1, 1), queries.today()).values()):
         what = f"the figures of {days} hub days are still to be computed, and are not in this answer as they will be"
         err.print(f"{what}: wait until the history is loaded, or see that jobs runs (`hubpulse doctor`)")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 
-from cli.asking import HubOption, tell_unfinished, wrong_usage
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, store_of
+from cli.asking import HubOption, asking, tell_unfinished
+from cli.context import DataOption, EstateOption, JsonOption, load_settings, out
 
 
 def witnesses(
@@ -18,13 +17,10 @@ def witnesses(
     Of each witness it says what it can find; nothing of it changes a figure.
     """
     from cli.attention_views import doubt_as_json, ratio_as_json, ratio_as_text
-    from usage import Queries
     from usage.attention.stored import hear_stored
 
-    settings, now_ns = load_settings(data=data, estate=estate), time.time_ns()
-    with closing(store_of(settings)) as store, wrong_usage():
-        tell_unfinished(store, now_ns)
-        queries = Queries(store, estate_of(settings), now_ns=now_ns)
+    with asking(load_settings(data=data, estate=estate)) as (queries, _known):
+        tell_unfinished(queries)
         hubs, today, heard = set(queries.hubs(hub)), queries.today(), hear_stored(queries)
     doubts = [doubt for doubt in heard.doubts if doubt.hub in hubs]
     ratios = [ratio for ratio in heard.ratios if ratio.hub in hubs]
@@ -52,18 +48,14 @@ def attention(
     Ranked by half of the 90 % interval, in people, as it would be after seven more days of silence.
     """
     from cli.attention_views import doubt_as_json, silence_as_json, silences_as_text
-    from usage import Queries
     from usage.attention.silence_costs import silences
     from usage.attention.strays import stray_doors
 
-    settings, now_ns = load_settings(data=data, estate=estate), time.time_ns()
-    known = estate_of(settings)
-    with closing(store_of(settings)) as store, wrong_usage():
-        tell_unfinished(store, now_ns)
-        queries = Queries(store, known, now_ns=now_ns)
+    with asking(load_settings(data=data, estate=estate)) as (queries, known):
+        tell_unfinished(queries)
         (*hubs,), today = queries.hubs(hub), queries.today()
         quiet = silences(queries, known, hub)
-        strays = list(stray_doors(queries.sensors, known, now_ns, hub))
+        strays = list(stray_doors(queries.sensors, known, time.time_ns(), hub))
         standing = [d for d in queries.stored_doubts(today, today) if d.wants_attention and d.hub in hubs]
     if as_json:
         found = {"silences": [*map(silence_as_json, quiet)], "strays": [stray.row() for stray in strays]}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import HubOption, refuse, tell_unfinished, wrong_usage
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, parsed, store_of
+from cli.asking import HubOption, asking, refuse, tell_unfinished
+from cli.context import DataOption, EstateOption, JsonOption, load_settings, out, parsed
 
 if TYPE_CHECKING:
     from schemas import Estate
@@ -140,13 +139,8 @@ def visits(
 @contextmanager
 def _asking(settings: Settings, hub: str | None, *ranges: DateRange) -> Iterator[tuple[Queries, Estate]]:
     """What answers questions about these days."""
-    from usage import Queries
-
-    with closing(store_of(settings)) as store, wrong_usage():
-        known = estate_of(settings)
-        now_ns = time.time_ns()
-        tell_unfinished(store, now_ns)
-        queries = Queries(store, known, now_ns=now_ns)
+    with asking(settings) as (queries, known):
+        tell_unfinished(queries)
         for each in ranges:
             queries.require_midnights(each.first, each.last + timedelta(days=1), hub=hub)
         yield queries, known

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cli.asking import HubOption, wrong_usage
-from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, store_of
+from cli.asking import HubOption, asking
+from cli.context import DataOption, EstateOption, JsonOption, load_settings, out
 
 if TYPE_CHECKING:
     from usage.health import Case
@@ -25,13 +23,9 @@ def health(
 
     Judged here and now by the stored figures of zones; a hub that nothing is known of is said to be so.
     """
-    from usage import Queries
     from usage.health import find_cases
 
-    settings = load_settings(data=data, estate=estate)
-    known = estate_of(settings)
-    with closing(store_of(settings)) as store, wrong_usage():
-        queries = Queries(store, known, now_ns=time.time_ns())
+    with asking(load_settings(data=data, estate=estate)) as (queries, known):
         hubs = queries.hubs(hub)
         cases = find_cases(queries, known, hub=hub, fresh=True)
         today = queries.today(hub)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import HubOption, a_date, a_range, refuse, wrong_usage
+from cli.asking import HubOption, a_date, a_range, asking, refuse, wrong_usage
 from cli.context import DataOption, EstateOption, JsonOption, estate_of, load_settings, out, store_of
 
 _LISTED = timedelta(days=92)
@@ -54,11 +54,8 @@ def notes(
 ) -> None:
     """List the notes on the days of a hub, or of all."""
     from cli.usage_views import note_as_json, note_as_text
-    from usage import Queries
 
-    settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, wrong_usage():
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+    with asking(load_settings(data=data, estate=estate)) as (queries, _known):
         if hub is not None:
             queries.hubs(hub)
         end: date = queries.today(hub) if last is None else a_date("--to", last)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import HubOption, a_date, a_range, refuse, wrong_usage
+from cli.asking import HubOption, a_date, a_range, asking, refuse, wrong_usage
 from cli.attention import attention, witnesses
 from cli.comparing import compare, targets, visits
 from cli.context import (
@@ -93,7 +93,6 @@ def export(
 ) -> None:
     """Print one row per hub and local day; an empty cell (null in JSON) means that no sensor reported a value."""
     from cli import corrected
-    from usage import Queries
     from usage.audits.corrections import CORRECTED
     from usage.publishing.suppression import suppress_small
 
@@ -108,9 +107,7 @@ def export(
         refuse(f"{'--by-door' if by_door else '--by-zone'} gives days: leave --hourly and --per out")
     begin, end = a_range(first, last)
     settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, wrong_usage():
-        known = estate_of(settings)
-        queries = Queries(store, known, now_ns=time.time_ns())
+    with asking(settings) as (queries, known):
         queries.require_midnights(begin, end, hub=hub)
         corrections = corrected.corrections_of(settings, known)
         # A small number could be told from its corrected one, or from its visits.
@@ -214,13 +211,10 @@ def why(
     """Show how a day's figures came about: sensor by sensor, readings, resets, gaps, corrections, changes."""
     from cli.corrected import corrected_as_text, corrected_doors, corrections_of
     from cli.usage_views import why_as_json, why_as_text
-    from usage import Queries
 
     asked = a_date("--date", day)
     settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, wrong_usage():
-        known = estate_of(settings)
-        queries = Queries(store, known, now_ns=time.time_ns())
+    with asking(settings) as (queries, known):
         queries.require_midnights(asked, asked, hub=hub)
         found = queries.why(hub, asked)
         corrected = corrected_doors(queries, corrections_of(settings, known), hub, asked)
@@ -244,11 +238,8 @@ def changes(
 ) -> None:
     """List the figures of past days that came out differently later, in the order in which they changed."""
     from cli.usage_views import change_as_json, change_as_text
-    from usage import Queries
 
-    settings = load_settings(data=data, estate=estate)
-    with closing(store_of(settings)) as store, wrong_usage():
-        queries = Queries(store, estate_of(settings), now_ns=time.time_ns())
+    with asking(load_settings(data=data, estate=estate)) as (queries, _known):
         end = last or queries.today(hub).isoformat()
         begin = first or (a_date("--to", end) - timedelta(days=31)).isoformat()
         found = list(queries.changes(*a_range(begin, end), hub=hub))

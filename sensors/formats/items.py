@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from schemas.kinds import FIELD_KINDS, FIELDS, Kind
 from schemas.localtime import to_ns
 from schemas.readings import Reason, Rejection
-from sensors.formats import Availability, Fields, Item, NoReading
+from sensors.formats import Availability, Fields, Item
 from sensors.macs import quoted
 from sensors.numbers import as_number
 from sensors.times import LocalTime, SinceReceipt, number_ns, text_ns
@@ -129,8 +129,3 @@ def typed_value(name: str, value: object, unit: object = None) -> int | float:
     if unit is not None and unit not in ("", field.unit):
         number = convert(number, unit, field.unit, name)
     return field.number(number)
-
-
-def or_nothing(items: list[Item | Rejection], what: str) -> list[Item | Rejection] | NoReading:
-    """The items, or what the message is where there are none."""
-    return items or NoReading(what)

@@ -26,7 +26,7 @@ hubs:
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cli.health.time.time_ns", lambda: NOW_NS)
+    monkeypatch.setattr("cli.asking.time.time_ns", lambda: NOW_NS)
     (tmp_path / "estate.yaml").write_text(ESTATE)
     folder = tmp_path / "data"
     folder.mkdir()

@@ -19,7 +19,6 @@ from usage.plan import HubPlan
 from usage.profile import UsualOpening
 from usage.queries.figures import HubFigures
 
-MARGIN_DEFAULT, LOSS_DEFAULT = 0.05, 0.01
 _ROUND_MINUTES = 5
 _UNKNOWN_EDGES = 0.1
 """What is added for the edges of the count where nobody knows how many people come."""
