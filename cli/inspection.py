@@ -16,6 +16,9 @@ from cli.context import DataOption, EstateOption, JsonOption, err, estate_of, lo
 from schemas import HubpulseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.doctor import Finding
     from mqtt.messages import Message
     from schemas import Settings
 
@@ -169,13 +172,14 @@ def doctor(
 ) -> None:
     """Look at estate file, disk, broker, ingest and store: a line each, what is wrong, what to do. 1 on trouble.
 
-    Doors that send readings and that the estate file does not name are told, too.
+    Jobs that run no more, and doors that send readings and that the estate file does not name, are told, too.
     """
     from ingest.doctor import Finding, State, examine
 
     settings = load_settings(data=data, estate=estate)
     findings = list(examine(settings))
     if all(finding.state is not State.FAILED for finding in findings if finding.part in {"estate file", "store"}):
+        findings += _jobs(settings)
         findings += [Finding("doors", State.WARNING, told) for told in _stray_doors(settings)]
     if as_json:
         rows = [{"part": f.part, "state": f.state.value, "detail": f.detail} for f in findings]
@@ -187,6 +191,25 @@ def doctor(
             out.print(f" {finding.part:12} {finding.detail}")
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)
+
+
+def _jobs(settings: Settings) -> Iterator[Finding]:
+    """Where no jobs keep the figures of a store up to date; nothing where some do."""
+    from ingest.doctor import Finding, State
+    from stores import open_store
+
+    try:
+        with closing(open_store(settings, must_exist=True)) as store:
+            from usage.lease import is_held
+
+            found = is_held(store, time.time_ns())
+    except HubpulseError:  # the line on the store says what is wrong with it
+        return
+    todo = "and nobody looks for alerts: start `hubpulse up` or `hubpulse jobs`"
+    if found is None:
+        yield Finding("jobs", State.WARNING, f"never ran on this store: there are no figures, {todo}")
+    elif not found:
+        yield Finding("jobs", State.FAILED, f"none run: figures stand as they were last computed, {todo}")
 
 
 def _stray_doors(settings: Settings) -> list[str]:

@@ -20,6 +20,10 @@ LEASE = "jobs_lease"
 _FIRST = "jobs"
 LEASE_S = 60
 LOOK_AGAIN_S = 1.0
+CLAIM_AGE_MAX_S = 3600
+"""A claim that is older is made anew: a store refuses a point that is older than what it keeps."""
+AWAY_AFTER_S = 300
+"""So long after the last lease ran out nobody works: one who computes much renews late, and clocks differ."""
 
 
 class _Claim(NamedTuple):
@@ -46,7 +50,8 @@ class Lease:
             pause(LOOK_AGAIN_S)
             last = self._latest(store, now_ns)
         elif last.holder == self._holder:
-            self._write(store, last.time_ns, now_ns)
+            is_old = now_ns - last.time_ns > CLAIM_AGE_MAX_S * NS_A_SECOND
+            self._write(store, now_ns if is_old else last.time_ns, now_ns)
         if last is None or last.holder != self._holder:
             self._claim = None
             return False
@@ -78,6 +83,12 @@ def held_places(store: Store, now_ns: int) -> set[int]:
     """The places that a process holds now. Raises StoreError."""
     held = (work for work, claim in _claims(store, now_ns).items() if claim.until_ns > now_ns)
     return {int(work.removeprefix(_FIRST).removeprefix("-") or 0) for work in held}
+
+
+def is_held(store: Store, now_ns: int) -> bool | None:
+    """Whether somebody does the periodic work of this store; None where nobody ever did. Raises StoreError."""
+    claims = _claims(store, now_ns).values()
+    return any(claim.until_ns > now_ns - AWAY_AFTER_S * NS_A_SECOND for claim in claims) if claims else None
 
 
 def _claims(store: Store, now_ns: int, where: dict[str, str] | None = None) -> dict[str, _Claim]:

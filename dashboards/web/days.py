@@ -27,6 +27,7 @@ class DayState(StrEnum):
     CLOSED = "closed"
     SILENT = "silent"
     BEFORE = "before"
+    UNCOUNTED = "uncounted"
 
 
 WORDS: Mapping[DayState, str] = {
@@ -36,9 +37,10 @@ WORDS: Mapping[DayState, str] = {
     DayState.CLOSED: N_("closed"),
     DayState.SILENT: N_("no data"),
     DayState.BEFORE: N_("not yet measured"),
+    DayState.UNCOUNTED: N_("no counter"),
 }
 
-WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE)
+WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE, DayState.UNCOUNTED)
 """The states that are shown by their word alone."""
 
 
@@ -53,6 +55,8 @@ class Day:
     """False before the hub's first figures: nothing was measured yet, so nothing is missing."""
     door_silent: bool = False
     """Today only: whether a door counter is silent."""
+    has_counter: bool = True
+    """Whether anything at the hub counts people, or ever did: else nobody is missed."""
     figures: Mapping[str, Number | None] = field(default_factory=dict)
     missed: int | None = None
     """How many people nobody counted, estimated; None where that can't be told."""
@@ -85,8 +89,8 @@ class Day:
 
     @property
     def state(self) -> DayState:
-        if not self.begun:
-            return DayState.BEFORE
+        if not self.begun or self._nobody_counts:
+            return DayState.BEFORE if self.has_counter else DayState.UNCOUNTED
         if self.today:
             return self._state_so_far
         match self.figures.get("people_state"):
@@ -97,6 +101,10 @@ class Day:
             case PeopleState.CLOSED if self.entries:
                 return DayState.COUNTED
         return DayState.SILENT if self.opens else DayState.CLOSED
+
+    @property
+    def _nobody_counts(self) -> bool:
+        return not self.has_counter and self.entries is None and self.opens
 
     @property
     def _state_so_far(self) -> DayState:
@@ -135,9 +143,10 @@ class EstateDay:
     @property
     def state(self) -> DayState:
         """The estate's own state: closed where every hub was, incomplete where some hub was not counted in full."""
-        reported = {state for state, hubs in self.states.items() if hubs and state is not DayState.BEFORE}
+        there = {state for state, hubs in self.states.items() if hubs}
+        reported = there - {DayState.BEFORE, DayState.UNCOUNTED}
         if not reported:
-            return DayState.BEFORE
+            return DayState.UNCOUNTED if there == {DayState.UNCOUNTED} else DayState.BEFORE
         if reported == {DayState.CLOSED}:
             return DayState.CLOSED
         if self.entries is None:

@@ -160,7 +160,7 @@ def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) 
     return pages.page(
         request,
         "hub.html",
-        snapshot=pages.Heading(estate.name, of.state.now),
+        snapshot=pages.Heading(estate.name, of.state.now, of.jobs_run),
         of=of,
         hub=of.now,
         row=views.hub_row(of.now),
@@ -214,7 +214,7 @@ def sum_words(of: HubRange) -> str:
     """`4 812 people counted at the doors; 2 days no data: about 40 more people`, of the range."""
     found = total(of.days)
     if not found.counted_days:
-        return _("Nobody was counted on these days.")
+        return _("Nobody was counted on these days.") if of.state.has_counter else _("Nothing here counts people.")
     text = _("{people} people counted at the doors").format(people=wording.number(found.entries))
     return "; ".join(filter(None, (text, views.missing(found), _together(found.entries, of.missed))))
 

@@ -53,6 +53,11 @@ class HubRange:
         return self._queries.hub_state(self.hub)
 
     @property
+    def jobs_run(self) -> bool | None:
+        """Whether jobs keep its figures up to date; None where none ever did."""
+        return self._queries.jobs_run()
+
+    @property
     def today(self) -> date:
         """The hub's own."""
         return self.calendar.date_of(self._now_ns)
@@ -157,6 +162,7 @@ class HubRange:
             today=today,
             begun=day >= begins,
             door_silent=today and any(Kind.FOOTFALL in sensor.kinds for sensor in self.state.silent_sensors),
+            has_counter=self.state.has_counter,
             figures=figures,
             missed=None if missed is None else missed.people,
             bounds=(missed.low, missed.high) if known else None,  # type: ignore[union-attr,arg-type] # known says so

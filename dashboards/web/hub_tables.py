@@ -10,7 +10,7 @@ from dashboards.charts import Column, Table
 from dashboards.charts.table import Cell
 from dashboards.web import hub_charts, wording
 from dashboards.web.curves import Curve
-from dashboards.web.days import WORDS, Day, DayState
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day
 from dashboards.web.hub_range import FIELD_OF, HubRange
 from schemas import MEASURES, Kind
 from schemas.localtime import from_ns
@@ -147,7 +147,7 @@ def _entries(of: HubRange) -> Table:
 def state_words(day: Day) -> str:
     """What is known of a day's people: `counted`, `incomplete`, `closed`, `no data`."""
     words = _(WORDS[day.state])
-    return _("{state}, so far").format(state=words) if day.today and day.state is not DayState.BEFORE else words
+    return _("{state}, so far").format(state=words) if day.today and day.state not in WITHOUT_COUNT else words
 
 
 def _hours(of: HubRange) -> Table:

@@ -58,10 +58,11 @@ def page(request: Request, template: str, *, status: int = 200, **values: object
 
 
 class Heading(NamedTuple):
-    """What stands over every page: the estate's name, and the time that its figures are of."""
+    """What stands over every page: the estate's name, the time that its figures are of, whether jobs keep them so."""
 
     name: str
     now: datetime
+    jobs_run: bool | None = True
 
 
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:

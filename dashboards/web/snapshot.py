@@ -93,6 +93,8 @@ class Snapshot:
     """How each ingest last said that it is."""
     to_compute: Mapping[str, int] = field(default_factory=dict)
     """How many days of the last 30 still wait to be computed, by hub."""
+    jobs_run: bool | None = True
+    """Whether jobs keep the figures up to date; None where none ever did."""
     on_other_midnights: frozenset[str] = frozenset()
     """Ids of hubs whose stored days are of another time zone than the estate's."""
 
@@ -110,7 +112,9 @@ class Snapshot:
         seen = tuple(hub for hub in self.hubs if hub.state.id in hubs)
         to_compute = {hub: days for hub, days in self.to_compute.items() if hub in hubs}
         other = self.on_other_midnights & frozenset(hubs)
-        return Snapshot(self.name, self.now, seen, to_compute=to_compute, on_other_midnights=other)
+        return Snapshot(
+            self.name, self.now, seen, to_compute=to_compute, jobs_run=self.jobs_run, on_other_midnights=other
+        )
 
     @property
     def days_to_compute(self) -> int:
@@ -243,6 +247,7 @@ def take(store: Store, estate: Estate, now_ns: int) -> Snapshot:
         ),
         ingests=tuple(queries.ingests()),
         to_compute=queries.days_to_compute(today - DAYS * _A_DAY, today),
+        jobs_run=queries.jobs_run(),
         on_other_midnights=frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
     )
 
@@ -284,6 +289,7 @@ def _hub_now(
             today=day == today,
             begun=day >= first,
             door_silent=door_silent and day == today,
+            has_counter=state.has_counter,
             figures=figures.get(day, _NO_FIGURES),
             missed=missed.get(day),
             notes=tuple(notes.get(day, ())),

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import pytest
 from cli.app import FrontDoor
 from ingest.doctor import State, ingest_finding
 from schemas import Settings
+from stores.sqlite_store import SqliteStore
 from tests.cli.command import ANSWER_DEADLINE_S, PROGRAM, Answer
 from tests.e2e.pipeline import READY_DEADLINE_S, STORED_DEADLINE_S, Pipeline
 from tests.real_parts import REPOSITORY
 from tests.servers import Mosquitto
 from tests.waiting import wait_until
+from usage.lease import Lease
 
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -217,9 +220,11 @@ def test_a_reader_publishes_asks_why_and_exports(pipeline: Pipeline, reader: Rea
     assert "1 messages taken (1 readings)" in reader.types("hubpulse quarantine redrive --reason").out
     assert "The ledger balances." in reader.types("hubpulse ledger").out
 
-    # The demo's folder stands for this one.
+    # The demo's folder stands for this one; its jobs run as well.
     (pipeline.data / "demo").symlink_to(pipeline.data)
     wait_until(lambda: says_that_it_receives(pipeline), READY_DEADLINE_S, "ingest to say that it receives")
+    with closing(SqliteStore(pipeline.data / "store.db")) as store:
+        assert Lease(1).hold(store, time.time_ns(), lambda _seconds: None)
     doctor = reader.types("hubpulse doctor --data data/demo").out
     assert {line.split()[0] for line in doctor.splitlines()} == {"ok"}
     reader.types("hubpulse usage export --data data/demo")

@@ -1,6 +1,7 @@
 """What can go wrong where Hubpulse runs: one line says what and what to do, and the exit code tells it to programs."""
 
 import socket
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.cli.command import Answer, CommandLine
 from tests.real_parts import REPOSITORY
 from tests.servers import LOOPBACK, free_port
 from tests.simulators.small_estate import document
+from usage import lease
 
 FILE_NAME = "buffer.db"
 TABLE = REPOSITORY / "tests" / "data" / "uci_calit2" / "inout_30min_part.csv"
@@ -103,6 +105,30 @@ def test_a_folder_of_dashboards_that_is_none(command: CommandLine, tmp_path: Pat
     answer = command.run("dashboards", "check", "--folder", "nowhere")
     assert_failed(answer, "nowhere is no folder", "check --folder", "hubpulse dashboards render --out nowhere")
     assert (tmp_path / "nowhere").is_dir() is False
+
+
+@pytest.mark.parametrize(
+    "age_s, said",
+    [
+        (None, "warning  jobs         never ran on this store"),
+        (lease.LEASE_S, None),
+        (
+            lease.LEASE_S + lease.AWAY_AFTER_S,
+            "failed   jobs         none run: figures stand",
+        ),
+    ],
+)
+def test_doctor_says_where_no_jobs_run(
+    command: CommandLine, tmp_path: Path, age_s: int | None, said: str | None
+) -> None:
+    (tmp_path / "data").mkdir()
+    store = SqliteStore(tmp_path / "data" / "store.db")
+    store.prepare()
+    if age_s is not None:
+        assert lease.Lease(1).hold(store, time.time_ns() - age_s * 10**9, lambda _seconds: None)
+    store.close()
+    lines = [line for line in command.run("doctor").out.splitlines() if line[9:14] == "jobs "]
+    assert [line[: len(said or "")] for line in lines] == ([] if said is None else [said])
 
 
 def test_doctor_makes_nothing_where_nothing_is(command: CommandLine, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from stores import SeriesChunk, Store
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import at
-from usage.lease import LEASE_S, Lease
+from usage.lease import AWAY_AFTER_S, CLAIM_AGE_MAX_S, LEASE, LEASE_S, Lease, is_held
 
 NOW_NS = at("2026-10-20T12:00")
 SECOND_NS = 10**9
@@ -31,6 +31,28 @@ def test_a_renewed_lease_holds_on(store: Store) -> None:
     for seconds in range(0, 10 * LEASE_S, 20):
         assert first.hold(store, NOW_NS + seconds * SECOND_NS, no_pause)
         assert not second.hold(store, NOW_NS + seconds * SECOND_NS, no_pause)
+
+
+def test_a_lease_that_is_held_for_long_is_no_old_point(store: Store) -> None:
+    """A store refuses points that are older than what it keeps, which may be a day."""
+    first, second = Lease(1), Lease(2)
+    for seconds in range(0, 3 * CLAIM_AGE_MAX_S, LEASE_S - 1):
+        now_ns = NOW_NS + seconds * SECOND_NS
+        assert first.hold(store, now_ns, no_pause)
+        (claim,) = store.latest(LEASE, before_ns=now_ns + 1)
+        assert now_ns - claim.times_ns[0] <= (CLAIM_AGE_MAX_S + LEASE_S) * SECOND_NS
+        assert not second.hold(store, now_ns, no_pause)
+
+
+def test_whether_anybody_works_is_known_while_the_lease_lasts_and_a_little_longer(store: Store) -> None:
+    assert is_held(store, NOW_NS) is None
+    first = Lease(1)
+    assert first.hold(store, NOW_NS, no_pause)
+    ends_ns = NOW_NS + (LEASE_S + AWAY_AFTER_S) * SECOND_NS
+    assert is_held(store, ends_ns - 1) is True
+    assert is_held(store, ends_ns) is False
+    first.release(store)
+    assert is_held(store, NOW_NS + 1) is False
 
 
 def test_the_lease_of_a_process_that_died_runs_out(store: Store) -> None:

@@ -51,6 +51,11 @@ class HubState:
         return max((s.last_seen_ns for s in self.sensors if s.last_seen_ns is not None), default=None)
 
     @property
+    def has_counter(self) -> bool:
+        """Whether a sensor counts people at its doors, or did."""
+        return any(Kind.FOOTFALL in sensor.kinds for sensor in self.sensors)
+
+    @property
     def silent_sensors(self) -> tuple[SensorState, ...]:
         return tuple(sensor for sensor in self.sensors if sensor.silent)
 

@@ -31,6 +31,7 @@ from usage.health.cases import CaseNote, Judged
 from usage.health.rows import read_case_notes, read_cases
 from usage.journal import Change, read_changes
 from usage.late import days_to_compute
+from usage.lease import is_held
 from usage.notes import Note, read_notes
 from usage.plan import HubPlan
 from usage.queries.figures import (
@@ -77,23 +78,19 @@ class Queries:
 
     def daily(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DayFigures]:
         """Every local day: its roll-up where that is settled, else computed here and now."""
-        each = [self._figures(name) for name in self.hubs(hub)]
-        return (day for one in each for day in one.days(first, last))
+        return (day for one in [self._figures(name) for name in self.hubs(hub)] for day in one.days(first, last))
 
     def hourly(self, first: date, last: date, *, hub: str | None = None) -> Iterator[HourFigures]:
         """Every clock hour of the days, as `daily` does; a running day up to the hour now."""
-        each = [self._figures(name) for name in self.hubs(hub)]
-        return (hour for one in each for hour in one.hours(first, last))
+        return (hour for one in [self._figures(name) for name in self.hubs(hub)] for hour in one.hours(first, last))
 
     def doors(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DoorFigures]:
         """Every door on every local day, as `daily` does."""
-        each = [self._figures(name) for name in self.hubs(hub)]
-        return (door for one in each for door in one.doors(first, last))
+        return (door for one in [self._figures(name) for name in self.hubs(hub)] for door in one.doors(first, last))
 
     def zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
         """The air of every zone on every local day, as `daily` does."""
-        each = [self._figures(name) for name in self.hubs(hub)]
-        return (zone for one in each for zone in one.zones(first, last))
+        return (zone for one in [self._figures(name) for name in self.hubs(hub)] for zone in one.zones(first, last))
 
     def periods(self, period: Period, first: date, last: date, *, hub: str | None = None) -> Iterator[PeriodFigures]:
         """Every week, month... of the days, with an estimate of what is missing.
@@ -156,6 +153,10 @@ class Queries:
     def days_to_compute(self, first: date, last: date, *, hub: str | None = None) -> dict[str, int]:
         """How many of each hub's days that are over still wait to be computed: their figures will change."""
         return days_to_compute(self._store, _around(first, last), self._now_ns, hub)
+
+    def jobs_run(self) -> bool | None:
+        """Whether jobs keep the figures up to date; None where none ever did."""
+        return is_held(self._store, self._now_ns)
 
     def ingests(self) -> list[IngestState]:
         """Every ingest that wrote to the store lately, as it last reported."""
