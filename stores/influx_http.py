@@ -1,13 +1,16 @@
 """Asking an InfluxDB over HTTP: every way in which that can fail becomes one `RequestError` with a plain sentence.
 
-influxdb-client keeps the connections. It raises its own error for an answer that is not a success, and lets those of
-the network through raw; both end here. Secrets travel in one header, and are cut out of every answer.
+urllib3 keeps the connections, those of influxdb-client too (`stores.influx_buckets`). Secrets travel in one header, and
+are cut out of every answer.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
 import http.client
+import ipaddress
 import json
 import math
 import re
@@ -15,13 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.rest import ApiException
-from urllib3 import BaseHTTPResponse
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3 import exceptions as urllib3_errors
 
 from schemas.redaction import Redaction
@@ -37,8 +37,9 @@ RETRY_AFTER_MAX_S = 3600.0
 _BAD_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 NOT_THERE = re.compile(r"(database|bucket|retention policy) not found")
 TRANSIENT = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-
-T = TypeVar("T")
+_CONNECTIONS_MAX = 4
+_GZIP_LEVEL = 1
+_LINES = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 class RequestError(Exception):
@@ -77,15 +78,14 @@ class InfluxHttp:
         self._redact = Redaction(_secrets(settings))
         self._credentials = "HUBPULSE_INFLUX__TOKEN" if settings.token else "HUBPULSE_INFLUX__USERNAME and __PASSWORD"
         self.name = f"InfluxDB at {_without_secrets(settings.url)}"
-        # Without types: the client's methods have none.
-        self._client: Any = InfluxDBClient(
-            settings.url,
-            _credentials(settings),
-            auth_basic=settings.token is None and settings.username is not None,
-            org=settings.org,
-            timeout=int(settings.timeout_s * 1000),
+        self.url = settings.url.removesuffix("/")
+        self._is_near = _is_near(settings.url)
+        self.headers = _credentials(settings)
+        """Those of every request."""
+        self.pool = PoolManager(
+            maxsize=_CONNECTIONS_MAX, timeout=Timeout(total=self._timeout_s), retries=False, cert_reqs="CERT_REQUIRED"
         )
-        bound(self._client.api_client.rest_client.pool_manager)
+        bound(self.pool)
 
     def headers_of(self, path: str) -> Mapping[str, str]:
         """GET it, for what the answer's headers say."""
@@ -100,7 +100,10 @@ class InfluxHttp:
 
         Success is `204 No Content` alone: a proxy's login page answers 200, and stores nothing.
         """
-        response = self._request("POST", path, query_params=list(query.items()), body=body, header_params={**headers})
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        response = self._request(
+            "POST", f"{path}?{urlencode(query)}", body=content, headers={**self.headers, **headers}
+        )
         if response.status != HTTPStatus.NO_CONTENT:
             response.close()
             raise RequestError(
@@ -110,52 +113,52 @@ class InfluxHttp:
             )
         response.drain_conn()
 
+    def post_lines(self, path: str, query: Mapping[str, str], lines: bytes) -> None:
+        """POST line protocol: gzipped, where it leaves this machine."""
+        if self._is_near:
+            self.post(path, query, lines, _LINES)
+        else:
+            self.post(path, query, gzip.compress(lines, _GZIP_LEVEL), {**_LINES, "Content-Encoding": "gzip"})
+
     def stream(self, path: str, form: Mapping[str, str]) -> Iterator[bytes]:
         """POST a form, and yield the answer's lines as they come in."""
-        response = self._request(
-            "POST",
-            path,
-            is_long=True,
-            post_params=list(form.items()),
-            header_params={"Content-Type": "application/x-www-form-urlencoded"},
-        )
+        response = self._request("POST", path, is_long=True, fields=form, encode_multipart=False)
         try:
             with self._translated_errors():
                 yield from lines_of(response)
         finally:
             response.close()
 
-    def call(self, use: Callable[[Any], T]) -> T:
-        """Return what a function that is given the InfluxDBClient returns."""
-        try:
-            with self._translated_errors(), answers_within(self._timeout_s):
-                return use(self._client)
-        except (TypeError, AttributeError) as error:
-            # It takes whatever is answered for the object that it expects.
-            raise self._strange_answer() from error
+    @contextlib.contextmanager
+    def asking(self, *, is_long: bool = False) -> Iterator[None]:
+        """Bound the answers of what is asked meanwhile, and raise each failure as a RequestError."""
+        with self._translated_errors(), answers_within(self._timeout_s, is_long=is_long):
+            yield
 
     def clean(self, text: str) -> str:
         """One line without secrets, of bounded length."""
         return " ".join(self._redact(text[:_CLEANED_CHARS_MAX]).split())[:DETAIL_CHARS_MAX]
 
     def close(self) -> None:
-        self._client.close()
+        self.pool.clear()
 
     def _request(self, method: str, path: str, *, is_long: bool = False, **how: Any) -> BaseHTTPResponse:
-        with self._translated_errors(), answers_within(self._timeout_s, is_long=is_long):
-            response: BaseHTTPResponse = self._client.api_client.call_api(
-                path, method, _preload_content=False, _return_http_data_only=True, **how
-            )
+        how.setdefault("headers", self.headers)
+        with self.asking(is_long=is_long):
+            response = self.pool.request(method, f"{self.url}{path}", preload_content=False, **how)
+            if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+                retry_after = response.headers.get("Retry-After")
+                raise self.answered(response.status, response.data, response.reason, retry_after)
             return response
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Iterator[None]:
         try:
             yield
-        except ApiException as error:
-            raise self._answered(error) from error
-        except InfluxDBError as error:
-            raise RequestError(HTTPStatus.NOT_FOUND, f"{self.name}: {self.clean(error.message)}") from error
+        except urllib3_errors.SSLError as error:
+            problem = f"has a certificate that is not accepted ({self.clean(str(error))})"
+            detail = f"{self.name} {problem}: check HUBPULSE_INFLUX__URL"
+            raise RequestError(NO_ANSWER, detail, needs_operator=True) from error
         except (urllib3_errors.HTTPError, http.client.HTTPException, OSError) as error:
             detail = f"{self.name} {self._network(error)}: start it, or check HUBPULSE_INFLUX__URL"
             raise RequestError(NO_ANSWER, detail) from error
@@ -163,15 +166,13 @@ class InfluxHttp:
             detail = f"{self.name} answers without end: check HUBPULSE_INFLUX__URL and what is in between"
             raise RequestError(NO_ANSWER, detail, needs_operator=True) from error
         except ValueError as error:
-            raise self._strange_answer() from error
+            raise self.strange_answer() from error
 
-    def _answered(self, error: ApiException) -> RequestError:
+    def answered(
+        self, status: int, body: bytes | str | None, reason: str | None, retry_after: str | None
+    ) -> RequestError:
         """The failure that an answer without success is."""
-        status = error.status or NO_ANSWER
-        reply = self.clean(_message(error.body) or error.reason or "no reason given")
-        if status == NO_ANSWER:
-            detail = f"{self.name} has a certificate that is not accepted ({reply}): check HUBPULSE_INFLUX__URL"
-            return RequestError(NO_ANSWER, detail, needs_operator=True)
+        reply = self.clean(_message(body) or reason or "no reason given")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and NOT_THERE.search(reply):
             # 1.x answers 500 for a retention policy that is missing; waiting does not make it.
             status = HTTPStatus.NOT_FOUND
@@ -184,7 +185,7 @@ class InfluxHttp:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"{self.name} takes no batch that large ({reply})",
         }
         detail = sentences.get(status, f"{self.name} answered {status} ({reply})")
-        return RequestError(status, detail, retry_after_s=_seconds(error.retry_after, self._now()))
+        return RequestError(status, detail, retry_after_s=_seconds(retry_after, self._now()))
 
     def _network(self, error: Exception) -> str:
         """What became of the connection, in words."""
@@ -198,7 +199,8 @@ class InfluxHttp:
             case _:
                 return f"broke off the connection ({type(error).__name__})"
 
-    def _strange_answer(self) -> RequestError:
+    def strange_answer(self) -> RequestError:
+        """The failure that an answer without sense is."""
         detail = f"{self.name} answered something that no InfluxDB answers: check HUBPULSE_INFLUX__URL"
         return RequestError(NO_ANSWER, detail, needs_operator=True)
 
@@ -211,17 +213,18 @@ def _secrets(settings: InfluxSettings) -> Iterator[str]:
         yield f"{settings.username}:{settings.password.get_secret_value()}"
 
 
-def _credentials(settings: InfluxSettings) -> str:
-    """What influxdb-client makes the Authorization header of."""
+def _credentials(settings: InfluxSettings) -> dict[str, str]:
+    """The headers that say who we are."""
     if settings.token is not None:
         token = settings.token.get_secret_value().strip()
         if not (token.isascii() and token.isprintable()):
             raise StoreError("HUBPULSE_INFLUX__TOKEN holds characters that no token has: copy it again")
-        return token
+        return {"Authorization": f"Token {token}"}
     if settings.username is not None:
         password = settings.password.get_secret_value() if settings.password else ""
-        return f"{settings.username}:{password}"
-    return ""
+        credentials = f"{settings.username}:{password}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+    return {}
 
 
 def _without_secrets(url: str) -> str:
@@ -235,6 +238,14 @@ def _without_secrets(url: str) -> str:
         raise StoreError("HUBPULSE_INFLUX__URL is no address: write for example http://127.0.0.1:8086")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _is_near(url: str) -> bool:
+    """Whether an address is one of this machine alone."""
+    host = urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _message(body: bytes | str | None) -> str:

@@ -14,16 +14,12 @@ its retention policy `usage`, on 2.x the bucket `hubs/usage`, which InfluxQL kno
 from __future__ import annotations
 
 import contextlib
-import gzip
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
-
-from influxdb_client.client.util.helpers import get_org_query_param
-from influxdb_client.rest import ApiException
+from typing import TYPE_CHECKING, Any
 
 from schemas import MEASUREMENTS, Measurement, Policy
 from schemas.localtime import rfc3339
@@ -34,13 +30,13 @@ from stores.lines import by_policy
 from stores.overwritten import RecentReadings
 from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, StoreError
 
-GZIP_LEVEL = 1
-DAY_S = 86_400
+if TYPE_CHECKING:
+    from stores.influx_buckets import Buckets
+
 FORGOTTEN_AT_ONCE = 200
 
 _CAN_DELETE = (1, 2)
 _JSON = {"Content-Type": "application/json"}
-_LINES = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
 # Who may write need not be allowed to look for databases: the write itself will tell.
 _MAY_WRITE_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 # SHOW statements say nothing of a database that is missing.
@@ -100,7 +96,7 @@ class InfluxStore:
             self._forget(failure)
             return failure.keep()
         try:
-            self._http.post(path, query, gzip.compress(lines, GZIP_LEVEL), _LINES)
+            self._http.post_lines(path, query, lines)
         except RequestError as failure:
             self._forget(failure)
             return failure.outcome()
@@ -179,16 +175,10 @@ class InfluxStore:
                 raw = next((durations[name] for name in durations if name != Policy.USAGE), None)
                 found = {Policy.RAW: raw, Policy.USAGE: durations.get(Policy.USAGE)}
                 return {policy: influxql.days_of(text) for policy, text in found.items() if text is not None}
-            return self._http.call(self._kept_in_buckets) if major == 2 else {}  # noqa: PLR2004 - InfluxDB 2
-
-    def _kept_in_buckets(self, client: Any) -> dict[Policy, int | None]:
-        org_id, found = self._org_id(client), {}
-        for policy in Policy:
-            for bucket in client.buckets_api().find_buckets(name=self._place(policy), org_id=org_id).buckets:
-                if bucket.name == self._place(policy):
-                    seconds = max((rule.every_seconds for rule in bucket.retention_rules), default=0)
-                    found[policy] = seconds // DAY_S or None
-        return found
+            if major != 2:  # noqa: PLR2004 - InfluxDB 2
+                return {}
+            days = self._buckets().kept_days([self._place(policy) for policy in Policy])
+            return {policy: days[self._place(policy)] for policy in Policy if self._place(policy) in days}
 
     def require(self) -> None:
         missing = self._missing()
@@ -221,7 +211,7 @@ class InfluxStore:
                 pass
             if write:
                 path, query = self._write_to(policy)
-                self._http.post(path, query, gzip.compress(_COMMENT_ALONE, GZIP_LEVEL), _LINES)
+                self._http.post_lines(path, query, _COMMENT_ALONE)
         except (RequestError, influxql.QueryError) as error:
             # What is refused for holding no line was let in.
             if isinstance(error, RequestError) and isinstance(error.outcome(), Rejected):
@@ -315,35 +305,12 @@ class InfluxStore:
         return [row for series in self._statement(statement) for row in series.get("values", ())]
 
     def _make_buckets(self) -> None:
-        self._http.call(self._find_or_make_buckets)
+        self._buckets().make({self._place(policy): days for policy, days in self._days.items()})
 
-    def _find_or_make_buckets(self, client: Any) -> None:
-        org_id = self._org_id(client)
-        for policy, days in self._days.items():
-            name = self._place(policy)
-            if self._has_bucket(client, org_id, name):
-                continue
-            # No rule means for ever.
-            rules = [{"type": "expire", "everySeconds": days * DAY_S}] if days else []
-            try:
-                client.buckets_api().create_bucket(bucket_name=name, retention_rules=rules, org=org_id)
-            except ApiException:
-                # Another process may have made it in between.
-                if not self._has_bucket(client, org_id, name):
-                    raise
+    def _buckets(self) -> Buckets:
+        from stores.influx_buckets import Buckets  # noqa: PLC0415 - see there
 
-    def _org_id(self, client: Any) -> Any:
-        return get_org_query_param(self._settings.org, client, required_id=True)  # type: ignore[no-untyped-call]
-
-    def _has_bucket(self, client: Any, org_id: str, name: str) -> bool:
-        try:
-            found = client.buckets_api().find_buckets(name=name, org_id=org_id).buckets
-        except ApiException as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            return False
-        # Where there is none of that name, some versions list buckets of the system instead.
-        return any(bucket.name == name for bucket in found)
+        return Buckets(self._http, self._settings.org)
 
     def _forget(self, failure: RequestError) -> None:
         """Ask again what a failure may have changed: another server may answer, or one whose bucket is gone."""
@@ -371,7 +338,7 @@ class InfluxStore:
         """No figures may only mean none yet where there is a place for them: some 2.x answer nothing without."""
         if not self._has_usage_bucket and self._known_server().major == 2:  # noqa: PLR2004 - InfluxDB 2
             name = self._place(Policy.USAGE)
-            if not self._http.call(lambda client: self._has_bucket(client, self._org_id(client), name)):
+            if not self._buckets().has(name):
                 detail = f"{self._http.name} has no bucket {name}, or not for us to read: {self._hint()}"
                 raise RequestError(HTTPStatus.NOT_FOUND, detail)
         self._has_usage_bucket = True

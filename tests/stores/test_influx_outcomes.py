@@ -190,3 +190,11 @@ def test_any_answer_to_the_question_for_a_bucket_keeps_the_batch(serve: Serve, p
     assert isinstance(store.write(BATCH), Keep)
     with pytest.raises(StoreError):
         store.prepare()
+
+
+def test_encryption_that_fails_is_the_operators_to_mend(serve: Serve) -> None:
+    server = serve(server_of("1", Answer(204)))
+    found = store_at(server.url.replace("http", "https")).write(BATCH)
+    assert isinstance(found, Keep)
+    assert found.needs_operator
+    assert "has a certificate that is not accepted" in found.detail
