@@ -87,6 +87,7 @@ class Writer(threading.Thread):
         self._committed = threading.Event()
         self._stopping = threading.Event()
         self._holding: str | None = None
+        self._state = ""
         self._corrections = _Corrections()
         self._stop_by_s = math.inf
         self._monotonic_s = monotonic_s
@@ -271,9 +272,12 @@ class Writer(threading.Thread):
                 self._activity.store_errors["too_large"] += 1
 
     def _set_state(self, buffer: Buffer, state: str) -> None:
+        """Leave word of what it does since when: a change alone, since each is a commit."""
         # Where it can't be kept, `settle` can't either, and says so.
         with suppress(BufferFullError):
-            buffer.status.set("writer", {"state": state, "at": rfc3339(self._clock_ns())})
+            if state != self._state:
+                buffer.status.set("writer", {"state": state, "at": rfc3339(self._clock_ns())})
+                self._state = state
 
 
 def _bodies(rows: Sequence[PendingRow], lines_max: int) -> list[bytes]:

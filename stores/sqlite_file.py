@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,8 @@ _SENTENCES = {
 _SALVAGED = "let ingest keep what is whole in it, restore a backup or move the file away"
 _NOT_SALVAGED = "restore a backup, or move the file away and begin anew"
 
+_turns: weakref.WeakValueDictionary[Path, threading.Lock] = weakref.WeakValueDictionary()
+
 Migration = Callable[[sqlite3.Connection], None]
 """Brings a file from one layout to the next, within a transaction."""
 
@@ -69,6 +72,8 @@ class SqliteFile:
     - The file is looked at before every use. Where it was moved away or another has taken its place, that one is opened
       (`follows`), or it is an error: what is written to a file that nobody will open again is lost.
     - A file that is opened to read is never made, and nothing in it is changed.
+    - Threads of a process that write to one file take turns, and the next one begins as soon as one ends. SQLite's own
+      wait, which is left for other processes, sleeps for longer and longer until it looks again.
     """
 
     def __init__(  # noqa: PLR0913 - what a file is, each by its name
@@ -100,6 +105,7 @@ class SqliteFile:
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._let_go: Callable[[], object] = lambda: None
+        self._turn = _turns.setdefault(path.absolute(), threading.Lock())
 
     def connection(self) -> sqlite3.Connection:
         """The open file. Raises what is wrong with it."""
@@ -115,9 +121,10 @@ class SqliteFile:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of it or nothing."""
-        db = self.connection()
-        with self.translated_errors(), _transaction(db):
-            yield db
+        with _taking(self._turn):
+            db = self.connection()
+            with self.translated_errors(), _transaction(db):
+                yield db
 
     def one(self, query: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of a query."""
@@ -320,6 +327,17 @@ def statements(*texts: str) -> Migration:
             db.execute(text)
 
     return run
+
+
+@contextlib.contextmanager
+def _taking(turn: threading.Lock) -> Iterator[None]:
+    """Wait for one's turn, but not for ever: who waits too long is told so by SQLite."""
+    is_ours = turn.acquire(timeout=LOCK_WAIT_S)
+    try:
+        yield
+    finally:
+        if is_ours:
+            turn.release()
 
 
 @contextlib.contextmanager

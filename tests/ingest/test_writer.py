@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ingest.batches import DayMark
 from ingest.buffer import Buffer, BufferReader
 from ingest.explain import explain
+from ingest.service_status import ServiceStatus
 from schemas import Reason, Settings
 from sensors.registry import Registry
 from stores import Accepted, Keep, Outcome, Rejected, StoreError, TooLarge
@@ -44,6 +45,19 @@ def test_a_commit_while_it_waits_is_written_too(buffer: Buffer, tmp_path: Path) 
             drained(buffer)
 
     assert len(store.points) == 6
+
+
+def test_what_it_does_is_noted_once(buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each note is a commit, which takes as long as that of a batch."""
+    noted: list[object] = []
+    monkeypatch.setattr(ServiceStatus, "set", lambda _self, _name, fields: noted.append(fields["state"]))
+    with running(tmp_path, FakeStore()) as (writer, _):
+        for first in (0, 10, 20):
+            commit(buffer, readings(2, first=first))
+            writer.notify()
+            drained(buffer)
+
+    assert noted == ["waiting for readings", "writing"]
 
 
 def test_batches_are_flushed_together_up_to_the_limit_and_in_order(buffer: Buffer, tmp_path: Path) -> None:

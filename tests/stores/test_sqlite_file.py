@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -198,3 +199,15 @@ def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
     path.chmod(0o644)
     open_file(path, FIRST).connection().close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_of_a_process_take_turns(first: SqliteFile, path: Path) -> None:
+    def write(file: SqliteFile) -> None:
+        file.connection().execute("PRAGMA busy_timeout = 0")  # SQLite waits for nobody
+        for _ in range(100):
+            with file.transaction() as db:
+                db.execute("UPDATE t SET a = a + 1")
+
+    with closing(open_file(path, FIRST)) as second, ThreadPoolExecutor() as threads:
+        list(threads.map(write, [first, second]))
+    assert first.one("SELECT a FROM t") == (201,)
