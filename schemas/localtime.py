@@ -59,6 +59,13 @@ def day_span(day: date, zone: ZoneInfo) -> Span:
     return Span(midnight_ns(day, zone), midnight_ns(day + timedelta(days=1), zone))
 
 
+@lru_cache(maxsize=256)
+def uneven_days(year: int, zone: ZoneInfo) -> tuple[date, ...]:
+    """The local days of a year that have no 24 hours: those of clock changes."""
+    days = (date(year, 1, 1) + timedelta(days=number) for number in range(366))
+    return tuple(day for day in days if day_span(day, zone).length_ns != 24 * NS_AN_HOUR)
+
+
 def local_day(time_ns: int, zone: ZoneInfo) -> date:
     """The local day that an instant belongs to."""
     return from_ns(time_ns).astimezone(zone).date()

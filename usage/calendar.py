@@ -25,11 +25,13 @@ from schemas.localtime import (
     local_day,
     midnight_ns,
     to_ns,
+    uneven_days,
 )
 
 SATURDAY = 5
 OPENINGS_MAX = 2048
 """How many days' opening times a calendar has at hand: a year, the one before, and what estimates go by."""
+_WEEK = 7
 _DAY_MINUTES = 24 * 60
 _DAY_NS = _DAY_MINUTES * NS_A_MINUTE
 
@@ -63,6 +65,23 @@ class HubCalendar:
         if day_span(day, self.zone).length_ns != _DAY_NS:
             return bool(self._opening(day))  # a clock change may swallow an opening time
         return not self.is_closed(day) and opening_minutes(self._hub, day) != ()
+
+    def open_days(self, first: date, last: date) -> list[bool]:
+        """Whether the hub is open on each of the days: what `opens` says, for many days at once."""
+        number = (last - first).days + 1
+        if number <= 0:
+            return []
+        week = [opening_minutes(self._hub, first + timedelta(days=i)) != () for i in range(_WEEK)]
+        found = (week * (number // _WEEK + 1))[:number]
+        for closure in self._hub.closures if self._hub else ():
+            for place in range(max((closure.first - first).days, 0), min((closure.last - first).days + 1, number)):
+                found[place] = False
+        for year in range(first.year, last.year + 1):
+            holidays = () if self._holidays is None else _bank_holidays(self._holidays, year)
+            for day in (*holidays, *uneven_days(year, self.zone)):
+                if first <= day <= last:
+                    found[(day - first).days] = self.opens(day)
+        return found
 
     def exists(self, day: date) -> bool:
         """Whether there was such a day: at the date line a zone may skip one, as Apia did 2011-12-30."""

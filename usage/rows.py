@@ -25,7 +25,7 @@ DAILY_DOOR, HOURLY_DOOR, PROFILES = "usage_daily_door", "usage_hourly_door", "us
 ESTIMATES, HOT_HOURS = "usage_estimates", "usage_hot_hours"
 PARTS = {DAILY_DOOR: "sensor", ZONES: "zone"}
 """By which tag a hub's days are divided."""
-_OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
+OF_OPENING_HOURS = [name for name, measure in USAGE_MEASURES.items() if measure.covers is Covers.OPENING_HOURS]
 _STATUS_FIELDS = frozenset({"final", "revision"})
 
 
@@ -69,7 +69,7 @@ def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int,
 
 def _without_leftovers(row: Figures) -> Figures:
     """A store cannot take a field back: a day closed afterwards still has its means of opening hours."""
-    return row | dict.fromkeys(_OF_OPENING_HOURS) if row["open_minutes"] == 0 else row
+    return row | dict.fromkeys(OF_OPENING_HOURS) if row["open_minutes"] == 0 else row
 
 
 def row_line(measurement: str, hub: str, time_ns: int, figures: Figures) -> str:

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from schemas import Estate
 from schemas.localtime import Span
 from simulators.hours import open_spans
 from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub
-from usage.calendar import Day, HubCalendar
+from usage.calendar import Day, HubCalendar, dates
 
 WEEK = {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}
 
@@ -164,3 +164,21 @@ def test_a_hub_may_live_in_another_time_zone_than_its_estate() -> None:
     known = estate(hub(), hub("door", timezone="America/Los_Angeles"))
     assert day_of("2005-07-24", known, "door").span.start_ns == at("2005-07-24T07:00")
     assert day_of("2005-07-24", known, "armley").span.start_ns == at("2005-07-23T23:00")
+
+
+@given(
+    st.dates(date(2010, 1, 1), date(2030, 1, 1)),
+    st.integers(0, 400),
+    st.sampled_from(["Europe/London", "Pacific/Apia", "America/Sao_Paulo"]),
+    st.sampled_from([None, WEEK, {"sun": "00:00-01:00"}]),
+)
+def test_many_days_at_once_are_open_as_each_of_them_is(
+    first: date, number: int, zone: str, opening: dict[str, str] | None
+) -> None:
+    closures = [f"{first + timedelta(days=3)}..{first + timedelta(days=9)}", "2020-12-24..2021-01-02"]
+    known = estate(
+        hub(opening=opening, closures=closures), timezone=zone, holidays={"country": "GB", "subdivision": "ENG"}
+    )
+    for name in ("armley", "unnamed"):
+        calendar, days = HubCalendar(known, name), list(dates(first, first + timedelta(days=number - 1)))
+        assert calendar.open_days(first, first + timedelta(days=number - 1)) == [calendar.opens(day) for day in days]

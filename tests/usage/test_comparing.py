@@ -40,7 +40,7 @@ def compared(
     **more: Any,
 ) -> Compared:
     return compare_days(
-        days, known or hubs(), period, against or period.before(), today=lambda _: date(2026, 3, 1), **more
+        list(days), known or hubs(), period, against or period.before(), today=lambda _: date(2026, 3, 1), **more
     )
 
 
@@ -180,7 +180,7 @@ def test_too_little_history_gives_no_verdict() -> None:
 def test_today_and_days_to_come_are_no_days_of_a_period() -> None:
     period = DateRange.parse("2026-02")
     days = days_of(usual, ["armley"], DAYS)
-    found = compare_days(days, hubs(), period, period.before(), today=lambda _: date(2026, 2, 11), hub="armley")
+    found = compare_days(days, hubs(), period, period.before(), today=lambda _: date(2026, 2, 11), hubs=["armley"])
     assert found.hubs[0].days == 8
 
 

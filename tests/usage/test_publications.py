@@ -198,7 +198,7 @@ def test_other_rules_of_estimating_are_told_though_no_day_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = frozen(store)
-    monkeypatch.setattr("usage.estimates.estimator._NEIGHBOURS_MIN", 99)
+    monkeypatch.setattr("usage.estimates.trials._NEIGHBOURS_MIN", 99)
     found = held_against(content, store)
     assert (found.restated, found.holds) == ((), False)
     assert "beeston: entries_estimated 80 -> None" in found.rules

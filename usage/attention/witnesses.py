@@ -17,7 +17,7 @@ import numpy as np
 from schemas.measures import PeopleState
 from usage.attention.cusum import SD_MAX, Bools, Course, Numbers, Shift, days_until_found, detectable_loss, watch
 from usage.attention.doubts import Doubt, Witness
-from usage.estimates.estimator import median_of_others
+from usage.estimates.trials import median_of_others
 from usage.queries.figures import DayFigures, DoorFigures
 from usage.rollup import Figures
 

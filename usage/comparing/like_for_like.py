@@ -9,31 +9,21 @@ and days; the others are named with the reason. Sums are of whole counted days a
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from functools import cached_property
 
 import numpy as np
 
 from schemas import Estate
+from schemas.measures import PeopleState
 from usage.calendar import dates
-from usage.comparing.pairs import (
-    COMPARED_BY,
-    Days,
-    LeftOut,
-    Pair,
-    counted_on_both,
-    is_counted,
-    kind_of_day,
-    paired,
-    term_days,
-)
-from usage.comparing.variation import HISTORY_WEEKS, SEED, Numbers, Verdict, size_of, usual_size, verdict
+from usage.comparing.pairs import COMPARED_BY, LeftOut, Places, Why, kinds_of_days, paired, term_days
+from usage.comparing.variation import HISTORY_WEEKS, SEED, Flags, Numbers, Verdict, size_of, usual_size, verdict
 from usage.queries import DayFigures, Queries
+from usage.queries.columns import DayColumns
 from usage.queries.date_ranges import DateRange
-from usage.rollup import Figures
 
 _WEEK = 7
 _MINUTES_AN_HOUR = 60
@@ -118,10 +108,9 @@ def compare_stored(
     fresh: Iterable[DayFigures] = (),
 ) -> Compared:
     """Compare by the roll-ups as they stand, `fresh` days in place of theirs: one read for all hubs."""
-    stored = queries.stored_daily(*reach(period, against), hub=hub, fields=COMPARED_BY)
-    return compare_days(
-        [*stored, *fresh], estate, period, against, today=queries.today, hub=hub, counter_errors=counter_errors
-    )
+    days = queries.stored_columns(*reach(period, against), COMPARED_BY, hub, fresh)
+    hubs = None if hub is None else [hub]
+    return compare_days(days, estate, period, against, today=queries.today, hubs=hubs, counter_errors=counter_errors)
 
 
 def reach(period: DateRange, against: DateRange) -> tuple[date, date]:
@@ -131,35 +120,38 @@ def reach(period: DateRange, against: DateRange) -> tuple[date, date]:
 
 
 def compare_days(
-    days: Iterable[DayFigures],
+    days: DayColumns | Collection[DayFigures],
     estate: Estate,
     period: DateRange,
     against: DateRange,
     *,
     today: Callable[[str], date],
-    hub: str | None = None,
+    hubs: Collection[str] | None = None,
     counter_errors: Mapping[str, float] = _NO_ERRORS,
     is_judged: bool = True,
 ) -> Compared:
-    """Compare by these days, a later one in place of an earlier; today and what is still to come is left out.
+    """Compare all hubs, or some, by these days; today and what is still to come is left out.
 
-    Without `is_judged` the verdict is `UNKNOWN`, and days of the past that tell what is usual are not needed.
+    Without `is_judged` the verdict is `UNKNOWN`, days that are left out are not named, and those of the past that tell
+    what is usual are not needed.
     """
-    rows: dict[str, dict[date, Figures]] = defaultdict(dict)
-    for day in days:
-        if day.date < today(day.hub):
-            rows[day.hub][day.date] = day.figures
-    names = sorted({known.id for known in estate.hubs} | rows.keys()) if hub is None else [hub]
-    asked = _Asked(estate, period, against, term_days(estate, period, against), counter_errors, is_judged)
-    found = [_HubDays(asked, name, rows[name], today(name)) for name in names]
-    both = [each for each in found if each.pairs]
+    columns = days if isinstance(days, DayColumns) else DayColumns.of(days, COMPARED_BY)
+    columns.forget_from(today)
+    if hubs is None:
+        is_there = np.any(columns.is_there, axis=1)
+        stored = {name for name, row in columns.rows.items() if is_there[row]}
+        hubs = {known.id for known in estate.hubs} | stored
+    asked = _Asked(estate, period, against, term_days(estate, period, against), counter_errors, is_judged, today)
+    sides = _Sides(asked, columns, sorted(hubs))
+    found = [_HubDays(sides, row) for row in range(len(hubs))]
+    both = [each for each in found if each.days]
     return Compared(
         period,
         against,
         asked.terms is not None,
-        _sum(asked, both) if both else None,
-        tuple(_sum(asked, [each]) for each in both),
-        {each.hub: each.why_left_out() for each in found if not each.pairs},
+        _sum(sides, both) if both else None,
+        tuple(_sum(sides, [each]) for each in both),
+        {each.hub: each.why_left_out() for each in found if not each.days},
     )
 
 
@@ -171,62 +163,110 @@ class _Asked:
     terms: frozenset[date] | None
     counter_errors: Mapping[str, float]
     is_judged: bool
+    today: Callable[[str], date]
+
+
+class _Sides:
+    """What was counted in both periods, by hub and day."""
+
+    def __init__(self, asked: _Asked, columns: DayColumns, hubs: Sequence[str]) -> None:
+        self.asked, self.hubs = asked, hubs
+        self._columns = columns
+        periods = (asked.period, asked.against)
+        self.people = [self.counted(each.first, each.last) for each in periods]
+        self.minutes = [np.nan_to_num(columns.between("open_minutes", hubs, each.first, each.last)) for each in periods]
+        self.areas = {known.id: known.area_m2 for known in asked.estate.hubs}
+        self._pairs: dict[tuple[bytes, bytes], tuple[Places, Places]] = {}
+
+    def counted(self, first: date, last: date) -> Numbers:
+        """The people of days that were counted whole; NaN of others."""
+        entries, states = (self._columns.between(each, self.hubs, first, last) for each in ("entries", "people_state"))
+        return np.where(states == PeopleState.COUNTED, entries, np.nan)
+
+    @cached_property
+    def first_counted(self) -> list[date | None]:
+        """The first day at hand on which each hub was counted."""
+        first = self._columns.first
+        known = np.isfinite(self.counted(first, first + timedelta(days=self._columns.days - 1)))
+        return [first + timedelta(days=int(row.argmax())) if row.any() else None for row in known]
+
+    def pairs(self, row: int) -> tuple[list[Flags], tuple[Places, Places]]:
+        """On which days of each side a hub was open, and those of both that are alike."""
+        hub, asked = self.hubs[row], self.asked
+        over = asked.today(hub) - timedelta(days=1)
+        kinds = [kinds_of_days(asked.estate, hub, each, over, asked.terms) for each in (asked.period, asked.against)]
+        key = (kinds[0].tobytes(), kinds[1].tobytes())
+        if key not in self._pairs:
+            self._pairs[key] = paired(*kinds)
+        return [each >= 0 for each in kinds], self._pairs[key]
 
 
 class _HubDays:
     """A hub's days of both periods: which are compared, and which are not."""
 
-    def __init__(self, asked: _Asked, hub: str, rows: Days, today: date) -> None:
-        self.hub, self.rows = hub, rows
-        self._asked = asked
-        kind = kind_of_day(asked.estate, hub, asked.terms)
-        over = today - timedelta(days=1)
-        self._days, self._others = (
-            [day for day in dates(each.first, min(each.last, over)) if kind(day) is not None]
-            for each in (asked.period, asked.against)
-        )
-        alike, unlike = paired(self._days, self._others, kind)
-        self.pairs, missing = counted_on_both(alike, rows)
-        self.left_out = tuple(sorted([*unlike, *missing], key=lambda each: each.day))
-        self.days_missing = len(alike) - len(self.pairs)
+    def __init__(self, sides: _Sides, row: int) -> None:
+        self.hub, self.row = sides.hubs[row], row
+        self._sides, self._asked = sides, sides.asked
+        self._is_open, self._alike = sides.pairs(row)
+        self._is_counted = [np.isfinite(people[row]) for people in sides.people]
+        on_both = self._is_counted[0][self._alike[0]] & self._is_counted[1][self._alike[1]]
+        self.pairs = tuple(places[on_both] for places in self._alike)
+        self.days = len(self.pairs[0])
+        self.days_missing = len(on_both) - self.days
 
-    def side(self, place: int) -> Side:
+    def side(self, side: int) -> Side:
         """What was counted on the compared days of the period (0) or of the other (1)."""
-        figures = [self.rows[pair[place]] for pair in self.pairs]
-        minutes = sum(row["open_minutes"] or 0 for row in figures)
-        return Side(sum(int(row["entries"] or 0) for row in figures), minutes / _MINUTES_AN_HOUR)
+        at = self.row, self.pairs[side]
+        people, minutes = self._sides.people[side][at], self._sides.minutes[side][at]
+        return Side(int(people.sum()), sum(minutes.tolist()) / _MINUTES_AN_HOUR)
+
+    def left_out(self) -> Iterable[LeftOut]:
+        """The open days that are not compared, in order."""
+        firsts = [self._asked.period.first, self._asked.against.first]
+        found = []
+        for first, is_open, alike in zip(firsts, self._is_open, self._alike, strict=True):
+            without = np.setdiff1d(np.nonzero(is_open)[0], alike)
+            found += [LeftOut(first + timedelta(days=place), Why.NO_LIKE) for place in without.tolist()]
+        for pair in zip(*(places.tolist() for places in self._alike), strict=True):
+            counted = [is_counted[place] for is_counted, place in zip(self._is_counted, pair, strict=True)]
+            if not all(counted):
+                found += [
+                    LeftOut(first + timedelta(days=place), Why.LIKE_NOT_COUNTED if itself else Why.NOT_COUNTED)
+                    for first, place, itself in zip(firsts, pair, counted, strict=True)
+                ]
+        return sorted(found, key=lambda each: each.day)
 
     def why_left_out(self) -> str:
-        counted = [day for day, row in self.rows.items() if is_counted(row)]
-        if not counted:
+        first = self._sides.first_counted[self.row]
+        if first is None:
             return "never counted"
-        for name, days in ((self._asked.period.name, self._days), (self._asked.against.name, self._others)):
-            if not days:
-                return f"not open in {name}"
-        if min(counted) > self._asked.against.last:
-            return f"new: first counted on {min(counted)}"
-        if not any(day in self.rows and is_counted(self.rows[day]) for day in self._days):
+        for period, is_open in zip((self._asked.period, self._asked.against), self._is_open, strict=True):
+            if not is_open.any():
+                return f"not open in {period.name}"
+        if first > self._asked.against.last:
+            return f"new: first counted on {first}"
+        if not self._is_counted[0][: len(self._is_open[0])][self._is_open[0]].any():
             return f"not counted in {self._asked.period.name}"
         return "no two like days were counted on both sides"
 
 
-def _sum(asked: _Asked, hubs: Sequence[_HubDays]) -> LikeForLike:
+def _sum(sides: _Sides, hubs: Sequence[_HubDays]) -> LikeForLike:
     """The hubs' comparisons as one."""
-    now, before = (_added([each.side(place) for each in hubs]) for place in (0, 1))
+    asked = sides.asked
+    now, before = (_added([each.side(side) for each in hubs]) for side in (0, 1))
     names = tuple(each.hub for each in hubs)
-    areas = [known.area_m2 for known in asked.estate.hubs if known.id in names]
-    known_areas = [area for area in areas if area is not None]
-    pairs = [pair for each in hubs for pair in each.pairs]
-    usual = _usual(asked, hubs, pairs) if asked.is_judged else None
+    areas = [area for name in names if (area := sides.areas.get(name)) is not None]
+    days = sum(each.days for each in hubs)
+    usual = _usual(sides, hubs, days) if asked.is_judged else None
     error = max((asked.counter_errors.get(name, 0.0) for name in names), default=0.0)
     return LikeForLike(
         names,
-        len(pairs),
+        days,
         sum(each.days_missing for each in hubs),
-        tuple(left for each in hubs for left in each.left_out),
+        tuple(left for each in hubs for left in each.left_out()) if asked.is_judged else (),
         now,
         before,
-        sum(known_areas) if len(known_areas) == len(names) else None,
+        sum(areas) if len(areas) == len(names) else None,
         None if usual is None else float(np.expm1(usual)),
         verdict(size_of(now.entries, before.entries), usual, error),
     )
@@ -236,21 +276,12 @@ def _added(sides: Sequence[Side]) -> Side:
     return Side(sum(side.entries for side in sides), sum(side.open_hours for side in sides))
 
 
-def _usual(asked: _Asked, hubs: Sequence[_HubDays], pairs: Sequence[Pair]) -> float | None:
-    lag_weeks = max(1, round(abs(median((day - other).days for day, other in pairs)) / _WEEK))
-    stop = max(asked.period.first, asked.against.first)
-    first = stop - timedelta(weeks=HISTORY_WEEKS)
-    people = np.array([_history(each.rows, first) for each in hubs])
-    past = [first + timedelta(days=i) for i in range(people.shape[1])]
-    term = None if asked.terms is None else np.array([day in asked.terms for day in past])
-    return usual_size(people, term, lag_weeks, len(pairs), seed=SEED)
-
-
-def _history(rows: Days, first: date) -> Numbers:
-    """What a hub counted on each day of the past; NaN where it was not all counted, or closed."""
-    people = np.full(HISTORY_WEEKS * _WEEK, np.nan)
-    for day, row in rows.items():
-        place = (day - first).days
-        if 0 <= place < len(people) and is_counted(row):
-            people[place] = row["entries"]
-    return people
+def _usual(sides: _Sides, hubs: Sequence[_HubDays], days: int) -> float | None:
+    asked = sides.asked
+    apart = np.concatenate([each.pairs[0] - each.pairs[1] for each in hubs])
+    lag_days = abs(float(np.median(apart)) + (asked.period.first - asked.against.first).days)
+    first = max(asked.period.first, asked.against.first) - timedelta(weeks=HISTORY_WEEKS)
+    last = first + timedelta(days=HISTORY_WEEKS * _WEEK - 1)
+    people = sides.counted(first, last)[[each.row for each in hubs]]
+    term = None if asked.terms is None else np.array([day in asked.terms for day in dates(first, last)])
+    return usual_size(people, term, max(1, round(lag_days / _WEEK)), days, seed=SEED)

@@ -6,26 +6,28 @@ missing that has to be estimated: so no verdict is given on whether a change is 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
+
 from schemas import Estate, Kind
-from schemas.measurements import USAGE_FIELDS
 from schemas.measures import PeopleState
 from usage.attention.doubts import Doubt
-from usage.calendar import HubCalendar, dates
+from usage.calendar import HubCalendar
 from usage.comparing.like_for_like import LikeForLike, compare_days
 from usage.estimates.estimate import ESTIMATED_BY
-from usage.queries import DateRange, DayFigures, PeriodFigures, Queries
-from usage.queries.periods import added_up
+from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE, Estimator
+from usage.queries import DateRange, PeriodFigures, Queries
+from usage.queries.columns import DayColumns, Flags
 from usage.rollup import Figures
 from usage.together import Together, together
 
 _A_DAY = timedelta(days=1)
 _SHOWN_BY = (*ESTIMATED_BY, "final")
 """Comparisons go by no others."""
+_MISSING = (PeopleState.PARTIAL, PeopleState.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,56 +74,63 @@ class Overview:
 
 def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection[str] | None = None) -> Overview:
     """Look at every hub, or at those named alone, over the days that are over. Raises StoreError."""
-    before, year_before = days.before(), days.year_before()
-    rows: dict[str, dict[date, Figures]] = defaultdict(dict)
-    for each in dict.fromkeys((days, before, year_before)):
-        for day in queries.stored_daily(each.first, each.last, fields=_SHOWN_BY):
-            rows[day.hub][day.date] = day.figures
-    names = [each.id for each in estate.hubs]
-    names += sorted(rows.keys() - set(names))
-    names = [name for name in names if hubs is None or name in hubs]
+    ranges = before, year_before = days.before(), days.year_before()
+    first = min(days.first - REACH_BEFORE, before.first, year_before.first)
+    columns = queries.stored_columns(first, days.last + REACH_AFTER, _SHOWN_BY)
+    is_shown = np.zeros(columns.days, dtype=bool)
+    for each in (days, *ranges):
+        is_shown[columns.place(each.first) : columns.place(each.last) + 1] = True
+    named = [each.id for each in estate.hubs]
+    stored = [hub for hub, row in columns.rows.items() if columns.is_there[row, is_shown].any()]
+    names = [name for name in dict.fromkeys((*named, *stored)) if hubs is None or name in hubs]
     until = min(days.last, max((queries.today(name) for name in names), default=queries.today()) - _A_DAY)
-    known = [day for name in names for day in _over(estate, name, rows[name], days, queries.today(name))]
-    estimate = queries.estimates(known)
+    over = {name: DateRange(days.name, days.first, min(until, queries.today(name) - _A_DAY)) for name in names}
+    for name in names:
+        _put_missed(columns, estate, name, over[name], is_shown)
+    estimator = Estimator(columns)
     compared = [
-        compare_days(
-            (DayFigures(name, day, row) for name in names for day, row in rows[name].items()),
-            estate,
-            days,
-            other,
-            today=queries.today,
-            is_judged=False,
-        )
-        for other in (before, year_before)
+        compare_days(columns, estate, days, other, today=queries.today, hubs=names, is_judged=False) for other in ranges
     ]
     by_hub = [{each.hubs[0]: each for each in one.hubs} for one in compared]
     doubts = [doubt for doubt in queries.stored_doubts(days.first, until) if doubt.wants_attention]
     found = []
     for name in names:
-        of_hub = [day for day in known if day.hub == name]
+        people, provisional = _added_up(columns, estimator, name, over[name])
         found.append(
             HubOverview(
-                added_up(name, days.name, of_hub, estimate, ("entries",)),
+                people,
                 by_hub[0].get(name),
                 by_hub[1].get(name),
                 tuple(doubt for doubt in doubts if doubt.hub == name),
-                sum(not day.figures["final"] for day in of_hub),
+                provisional,
                 any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(name, ()))
-                or any(day.figures["entries"] is not None for day in of_hub),
+                or people.figures["entries"] is not None,
             )
         )
     total = together([each.people for each in found if each.has_counter])
     return Overview(days, before, year_before, until, tuple(found), total, compared[0].together, compared[1].together)
 
 
-def _over(estate: Estate, hub: str, rows: Mapping[date, Figures], days: DateRange, today: date) -> Iterator[DayFigures]:
-    """The days that are over; one without a roll-up, after the hub was first counted, was not counted."""
-    counted = [day for day, row in rows.items() if row["people_state"] is not None]
-    begun = min(counted, default=date.max)
+def _put_missed(columns: DayColumns, estate: Estate, hub: str, days: DateRange, is_shown: Flags) -> None:
+    """Days that are over without a roll-up, after the hub was first counted, were not counted."""
+    row, first = columns.rows[hub], columns.place(days.first)
+    counted = np.isfinite(columns["people_state"][row]) & is_shown
+    begun = int(counted.argmax()) if counted.any() else columns.days
     calendar = HubCalendar(estate, hub)
-    for day in dates(days.first, min(days.last, today - _A_DAY)):
-        if day in rows:
-            yield DayFigures(hub, day, rows[day])
-        elif day > begun and calendar.exists(day):
-            state = PeopleState.NONE if calendar.opens(day) else PeopleState.CLOSED
-            yield DayFigures(hub, day, dict.fromkeys(USAGE_FIELDS) | {"people_state": state})
+    lacking = np.nonzero(~columns.is_there[row, first : columns.place(days.last) + 1])[0] + first
+    for place in lacking[lacking > begun].tolist():
+        day = columns.first + timedelta(days=place)
+        if calendar.exists(day):
+            columns.is_there[row, place] = True
+            columns["people_state"][row, place] = PeopleState.NONE if calendar.opens(day) else PeopleState.CLOSED
+
+
+def _added_up(columns: DayColumns, estimator: Estimator, hub: str, days: DateRange) -> tuple[PeriodFigures, int]:
+    """A hub's people over some days, and how many of these may still change."""
+    at = np.s_[columns.rows[hub], columns.place(days.first) : columns.place(days.last) + 1]
+    is_there, entries, states = columns.is_there[at], columns["entries"][at], columns["people_state"][at]
+    people: Figures = {"entries": int(np.nansum(entries)) if np.isfinite(entries).any() else None}
+    counted, missing = (int(np.isin(states, each).sum()) for each in (PeopleState.COUNTED, _MISSING))
+    missed = estimator.between(hub, days.first, days.last)
+    found = PeriodFigures(hub, days.name, int(is_there.sum()), counted, missing, people, missed, ())
+    return found, int((is_there & (columns["final"][at] != 1)).sum())

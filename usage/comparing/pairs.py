@@ -8,26 +8,24 @@ other.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas import Estate
-from schemas.measures import PeopleState
 from usage.calendar import HubCalendar, dates
 from usage.queries.date_ranges import DateRange
-from usage.rollup import Figures
 
 COMPARED_BY = ("entries", "people_state", "open_minutes")
 """The figures of days that comparisons go by."""
-Pair = tuple[date, date]
-"""A day of the period, and its like in the other."""
-KindOfDay = Callable[[date], Hashable | None]
-"""What a day is like: equal for days that are alike; None where the hub is closed."""
-Days = Mapping[date, Figures]
+Kinds = NDArray[np.int8]
+"""What each day of a range is like: equal for days that are alike, below 0 where the hub is closed."""
+Places = NDArray[np.int64]
+"""Days of a range, by how many days after its first they are."""
+_WEEK = 7
 
 
 class Why(StrEnum):
@@ -56,50 +54,24 @@ def term_days(estate: Estate, *ranges: DateRange) -> frozenset[date] | None:
     return frozenset(day for term in estate.terms for day in dates(term.first, term.last))
 
 
-def kind_of_day(estate: Estate, hub: str, terms: frozenset[date] | None) -> KindOfDay:
-    """What a hub's days are like: their weekday, and whether schools are in session."""
-    calendar = HubCalendar(estate, hub)
-
-    @cache
-    def kind(day: date) -> Hashable | None:
-        return (day.weekday(), terms is not None and day in terms) if calendar.opens(day) else None
-
-    return kind
+def kinds_of_days(estate: Estate, hub: str, days: DateRange, last: date, terms: frozenset[date] | None) -> Kinds:
+    """What a hub's days up to the last are like: their weekday, and whether schools are in session."""
+    is_open = np.array(HubCalendar(estate, hub).open_days(days.first, min(days.last, last)), dtype=bool)
+    kinds = (np.arange(len(is_open)) + days.first.weekday()) % _WEEK
+    if terms is not None:
+        kinds += _WEEK * np.array([day in terms for day in dates(days.first, min(days.last, last))], dtype=np.int64)
+    return np.where(is_open, kinds, -1).astype(np.int8)
 
 
-def paired(days: Iterable[date], others: Iterable[date], kind: KindOfDay) -> tuple[list[Pair], list[LeftOut]]:
-    """Each open day with its like, in order, and those that have none."""
-    likes: dict[Hashable, list[date]] = defaultdict(list)
-    for other in others:
-        likes[kind(other)].append(other)
-    pairs, left_out = [], []
-    for day in days:
-        key = kind(day)
-        if key is None:
-            continue
-        if likes[key]:
-            pairs.append((day, likes[key].pop(0)))
-        else:
-            left_out.append(LeftOut(day, Why.NO_LIKE))
-    left_out += [LeftOut(other, Why.NO_LIKE) for key, rest in likes.items() if key is not None for other in rest]
-    return pairs, left_out
-
-
-def counted_on_both(pairs: Iterable[Pair], rows: Days) -> tuple[list[Pair], list[LeftOut]]:
-    """The pairs of which both days were counted whole, and the days of the others."""
-    kept, left_out = [], []
-    for pair in pairs:
-        counted = [is_counted(rows.get(day)) for day in pair]
-        if all(counted):
-            kept.append(pair)
-            continue
-        left_out += [
-            LeftOut(day, Why.LIKE_NOT_COUNTED if itself else Why.NOT_COUNTED)
-            for day, itself in zip(pair, counted, strict=True)
-        ]
-    return kept, left_out
-
-
-def is_counted(figures: Figures | None) -> bool:
-    """Whether all people of an open day were counted."""
-    return figures is not None and figures["people_state"] == PeopleState.COUNTED and figures["entries"] is not None
+def paired(days: Kinds, others: Kinds) -> tuple[Places, Places]:
+    """Each open day with its like, in order."""
+    pairs = []
+    for kind in np.unique(days[days >= 0]):
+        of_days, of_others = np.nonzero(days == kind)[0], np.nonzero(others == kind)[0]
+        number = min(len(of_days), len(of_others))
+        pairs.append((of_days[:number], of_others[:number]))
+    if not pairs:
+        return np.array([], dtype=np.int64), np.array([], dtype=np.int64)
+    of_days, of_others = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    order = np.argsort(of_days)
+    return of_days[order], of_others[order]

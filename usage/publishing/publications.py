@@ -17,7 +17,8 @@ from typing import Any
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import named
-from usage.estimates import ESTIMATED
+from usage.estimates import ESTIMATED, around
+from usage.estimates.around import estimates_by
 from usage.publishing.publication_file import (
     LAYOUT,
     Content,
@@ -30,7 +31,6 @@ from usage.publishing.publication_file import (
 from usage.publishing.release import hidden_part
 from usage.queries import DayFigures, Queries
 from usage.queries.periods import Period, PeriodFigures, periods
-from usage.queries.queries import estimates_by
 
 _STATUS = ("final", "revision")
 
@@ -107,7 +107,7 @@ def publish(
     if to_come:
         raise NotOverError(f"{period} is not over: publish it from {last + timedelta(days=1)} on")
     days = list(queries.daily(first, last, hub=hub))
-    known = queries.days_around(days)
+    known = around.days_around(queries, days)
     names = {each.id: each.name for each in estate.hubs}
     return {
         "layout": LAYOUT,
@@ -161,8 +161,8 @@ def compare(content: Content, queries: Queries, estate: Estate) -> Comparison:
     hubs = sorted({hub for hub, _ in frozen})
     now = [day for hub in hubs for day in queries.recomputed(first, last, hub)]
     restated = tuple(_restated(content, frozen, now, queries, estate))
-    days, around = published_days(content), days_around(content)
-    of_then = estimates_by(around, days)
+    days = published_days(content)
+    of_then = estimates_by(days_around(content), days)
     before = {row["hub"]: row for row in content["sums"]}
     rules = tuple(
         f"{each.hub}: {name} {before[each.hub][name]} -> {value}"
@@ -170,8 +170,7 @@ def compare(content: Content, queries: Queries, estate: Estate) -> Comparison:
         for name, value in _sum(each).items()
         if before[each.hub][name] != value
     )
-    of_now = estimates_by(queries.days_around(days), days)
-    better = tuple(_better(periods(days, kind, of_now), before))
+    better = tuple(_better(periods(days, kind, queries.estimates(days)), before))
     return Comparison(restated, rules, better)
 
 

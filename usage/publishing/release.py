@@ -16,13 +16,13 @@ from schemas import HubpulseError
 from schemas.measures import PeopleState
 from usage.calendar import dates
 from usage.estimates import ESTIMATED, Estimate, Method, missing_share
+from usage.estimates.around import estimates_by
 from usage.publishing.cells import ALL_HUBS, FIGURES, NOTHING, Base, Cell, Counts, Grid, Unit, total
 from usage.publishing.disclosure import Published, hide
 from usage.publishing.publication_file import Content, code_of, days_around, published_days
 from usage.publishing.suppression import SUPPRESSED
 from usage.queries import DayFigures
 from usage.queries.periods import Period
-from usage.queries.queries import estimates_by
 from usage.rollup import Figures
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from schemas import KINDS, Estate, HubpulseError, Kind
@@ -25,8 +26,9 @@ from usage.attention.doubts import DOUBT_DAYS_MAX, Doubt
 from usage.attention.rows import read_doubts, read_silences, silences_span
 from usage.attention.silences import Silence, ranked
 from usage.calendar import HubCalendar
-from usage.estimates import Estimate, Estimates, missing_share
-from usage.estimates.estimate import ESTIMATED_BY, method_of
+from usage.estimates import Estimate, Estimates
+from usage.estimates.around import estimates
+from usage.estimates.estimate import method_of
 from usage.health.cases import CaseNote, Judged
 from usage.health.rows import read_case_notes, read_cases
 from usage.journal import Change, read_changes
@@ -56,6 +58,9 @@ from usage.rollup import Figures
 from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_hot_hours, read_parts, read_rows_by_hub
 from usage.sensor_limit import is_named
 from usage.zones import HotHour
+
+if TYPE_CHECKING:
+    from usage.queries.columns import DayColumns
 
 
 class OtherMidnightsError(HubpulseError):
@@ -102,20 +107,7 @@ class Queries:
 
     def estimates(self, days: Collection[DayFigures]) -> Estimates:
         """Tells what is missing from these days, by all hubs' roll-ups around them. Today is missed once it is over."""
-        today = {name: self.today(name) for name in {day.hub for day in days}}
-        over = [day for day in days if day.date < today[day.hub]]
-        return estimates_by(self.days_around(over), over)
-
-    def days_around(self, days: Collection[DayFigures]) -> list[DayFigures]:
-        """The days that estimates of these go by, themselves included; none where nothing is missing."""
-        if not any(missing_share(day.figures) for day in days):
-            return []
-        from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE  # noqa: PLC0415 - numpy is slow to import
-
-        first, last = min(day.date for day in days) - REACH_BEFORE, max(day.date for day in days) + REACH_AFTER
-        stored = self.stored_daily(first, last, fields=ESTIMATED_BY)
-        around = {(day.hub, day.date): day for day in stored if day.date < self.today(day.hub)}
-        return list((around | {(day.hub, day.date): day for day in days}).values())
+        return estimates(self, days)
 
     def recomputed(self, first: date, last: date, hub: str) -> Iterator[DayFigures]:
         """A hub's days computed from the readings; those whose readings have expired, as they are stored."""
@@ -208,6 +200,17 @@ class Queries:
                 day = day_begun_at(time_ns, zone)
                 if day is not None and first <= day <= last:
                     yield DayFigures(name, day, figures)
+
+    def stored_columns(
+        self, first: date, last: date, fields: Collection[str], hub: str | None = None, fresh: Iterable[DayFigures] = ()
+    ) -> DayColumns:
+        """The same as columns, of the days that are over, `fresh` ones in place of those stored."""
+        from usage.queries.columns import read_columns  # noqa: PLC0415 - numpy is slow to import
+
+        where = None if hub is None else {"hub": hub}
+        chunks = self._store.read(DAILY, **_around(first, last)._asdict(), where=where, fields=fields)
+        hubs = [known.id for known in self._estate.hubs] if hub is None else [hub]
+        return read_columns(chunks, self._estate, hubs, first, last, fields, fresh, self.today)
 
     def stored_zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
         """The air of zones as it stands, as `stored_daily` does."""
@@ -383,15 +386,6 @@ class Queries:
 
     def _figures(self, hub: str) -> HubFigures:
         return HubFigures(self._store, self._estate, hub, now_ns=self._now_ns)
-
-
-def estimates_by(known: Collection[DayFigures], days: Collection[DayFigures]) -> Estimates:
-    """Tells what is missing from days, by the days that are known."""
-    if not any(missing_share(day.figures) for day in days):
-        return lambda _hub, _days: Estimate()
-    from usage.estimates.estimator import Estimator  # noqa: PLC0415 - numpy is slow to import
-
-    return Estimator(known).of
 
 
 def _around(first: date, last: date) -> Span:
