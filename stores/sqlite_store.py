@@ -125,10 +125,10 @@ class SqliteStore:
     ) -> Iterator[SeriesChunk]:
         first_ns, stop_ns = _int64(start_ns), _int64(stop_ns)
         with self._reader.translated_errors():
-            for series in self._series(measurement, where, fields):
+            for table, number, tags in self._series(measurement, where, fields):
                 from_ns = first_ns
-                while rows := series.rows("time_ns >= ? AND time_ns < ? ORDER BY time_ns", from_ns, stop_ns):
-                    yield series.chunk(rows)
+                while rows := table.rows(number, from_ns, stop_ns):
+                    yield table.chunk(tags, rows)
                     if len(rows) < CHUNK_POINTS_MAX:
                         break
                     from_ns = rows[-1][0] + 1
@@ -137,15 +137,15 @@ class SqliteStore:
         self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
         with self._reader.translated_errors():
-            for series in self._series(measurement, where):
-                rows = series.rows("time_ns < ? ORDER BY time_ns DESC", _int64(before_ns), points_max=1)
-                if rows:
-                    yield series.chunk(rows)
+            # One statement for a page of series: pages of the board ask for the latest of every sensor.
+            for table, page in self._pages(measurement, where):
+                rows = table.latest([number for number, _tags in page], _int64(before_ns))
+                yield from (table.chunk(tags, [rows[number]]) for number, tags in page if number in rows)
 
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         if self._is_there():
             with self._writer.transaction() as db:
-                for number in [series.number for series in self._series(measurement, where)]:
+                for number in [number for _table, number, _tags in self._series(measurement, where)]:
                     db.execute(
                         f'DELETE FROM "{measurement}" WHERE series = ? AND time_ns >= ? AND time_ns < ?',  # noqa: S608 - of the schema
                         (number, _int64(start_ns), _int64(stop_ns)),
@@ -250,12 +250,18 @@ class SqliteStore:
 
     def _series(
         self, measurement: str, where: Mapping[str, str] | None, fields: Collection[str] | None = None
-    ) -> Iterator[_Series]:
-        """Yield the series whose tags equal `where`, in order of their tags; none from a file that has none.
+    ) -> Iterator[tuple[_Table, int, Mapping[str, str]]]:
+        """Yield number and tags of the series whose tags equal `where`, in order of their tags, with their table."""
+        for table, page in self._pages(measurement, where, fields):
+            yield from ((table, number, tags) for number, tags in page)
 
-        They are read a page at a time, in the order of their texts, which is that of the tags: what follows an id there
-        is a comma or nothing, and every sign of an id comes after the comma. So those whose first tags are asked for
-        stand together.
+    def _pages(
+        self, measurement: str, where: Mapping[str, str] | None, fields: Collection[str] | None = None
+    ) -> Iterator[tuple[_Table, Sequence[tuple[int, Mapping[str, str]]]]]:
+        """Yield the same a page at a time; none from a file that is not there, or has none.
+
+        They are read in the order of their texts, which is that of the tags: what follows an id there is a comma or
+        nothing, and every sign of an id comes after the comma. So those whose first tags are asked for stand together.
         """
         known = MEASUREMENTS[measurement].of(fields)
         if not self._is_there():
@@ -264,47 +270,54 @@ class SqliteStore:
         columns = _columns(db, measurement)
         if not columns:
             return
-        # A file that an earlier version wrote lacks the fields that only this one knows.
-        asked_for = (f'"{name}"' if name in columns else "NULL" for name in known.fields)
-        points = f'SELECT time_ns, {", ".join(asked_for)} FROM "{known.name}" WHERE series = ? AND '  # noqa: S608 - of the schema
-        asked = where or {}
+        table, asked, compared = _Table(db, known, columns), where or {}, ">="
         start = ",".join(f"{tag}={asked[tag]}" for tag in itertools.takewhile(asked.get, known.tags))
         stop = f"{start}-" if start else "~"
         select = (
             "SELECT series, tags FROM series WHERE measurement = ? AND tags {} ? AND tags < ? ORDER BY tags LIMIT ?"
         )
-        page = db.execute(select.format(">="), (measurement, start, stop, SERIES_AT_ONCE)).fetchall()
-        while page:
-            for number, text in page:
-                tags = _tags(text)
-                if all(tags.get(tag, "") == value for tag, value in asked.items()):
-                    yield _Series(db, known, points, number, tags)
-            page = db.execute(select.format(">"), (measurement, page[-1][1], stop, SERIES_AT_ONCE)).fetchall()
+        while page := db.execute(select.format(compared), (measurement, start, stop, SERIES_AT_ONCE)).fetchall():
+            tagged = [(number, _tags(text)) for number, text in page]
+            yield table, [each for each in tagged if all(each[1].get(tag, "") == asked[tag] for tag in asked)]
+            start, compared = page[-1][1], ">"
 
 
-class _Series:
-    """One series of an open file."""
+class _Table:
+    """The points of a measurement in an open file, with the fields that are asked for."""
 
-    def __init__(
-        self, db: sqlite3.Connection, known: Measurement, select: str, number: int, tags: Mapping[str, str]
-    ) -> None:
-        self._db = db
-        self._known = known
-        self.number = number
-        self._tags = tags
-        self._select = select
+    def __init__(self, db: sqlite3.Connection, known: Measurement, there: Collection[str]) -> None:
+        self._db, self._known = db, known
+        self._flags = [name for name, kind in known.fields.items() if kind is FieldType.BOOLEAN]
+        # A file that an earlier version wrote lacks the fields that only this one knows.
+        fields = ", ".join(f'point."{name}"' if name in there else "NULL" for name in known.fields)
+        points = f'"{known.name}" AS point'
+        self._rows = (
+            f"SELECT time_ns, {fields} FROM {points} "  # noqa: S608 - of the schema
+            "WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY time_ns LIMIT ?"
+        )
+        newest = f'SELECT max(time_ns) FROM "{known.name}" WHERE series = known.series AND time_ns < ?'  # noqa: S608
+        # CROSS: series by series, each by the key of its points.
+        self._latest = (
+            f"SELECT point.series, point.time_ns, {fields} FROM series AS known CROSS JOIN {points} "  # noqa: S608
+            f"ON point.series = known.series AND point.time_ns = ({newest}) WHERE known.series IN "
+        )
 
-    def rows(self, which: str, *times_ns: int, points_max: int = CHUNK_POINTS_MAX) -> list[tuple[Any, ...]]:
-        """Fetch (time, fields in the schema's order) of at most `points_max` points."""
-        return self._db.execute(f"{self._select}{which} LIMIT ?", (self.number, *times_ns, points_max)).fetchall()
+    def rows(self, number: int, start_ns: int, stop_ns: int) -> list[tuple[Any, ...]]:
+        """Fetch (time, fields in the schema's order) of the first CHUNK_POINTS_MAX points of a series in a span."""
+        return self._db.execute(self._rows, (number, start_ns, stop_ns, CHUNK_POINTS_MAX)).fetchall()
 
-    def chunk(self, rows: Sequence[tuple[Any, ...]]) -> SeriesChunk:
+    def latest(self, numbers: Sequence[int], before_ns: int) -> dict[int, Sequence[Any]]:
+        """Fetch the same of the last point of each series before an instant, by the series' number."""
+        found = self._db.execute(f"{self._latest}({', '.join(map(str, numbers))})", (before_ns,))
+        return {number: row for number, *row in found}
+
+    def chunk(self, tags: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> SeriesChunk:
         times_ns, *values = zip(*rows, strict=True)
         columns: dict[str, Sequence[Number | None]] = dict(zip(self._known.fields, values, strict=True))
-        for name, kind in self._known.fields.items():
-            if kind is FieldType.BOOLEAN and columns[name].count(None) < len(times_ns):
+        for name in self._flags:
+            if columns[name].count(None) < len(times_ns):
                 columns[name] = [None if value is None else bool(value) for value in columns[name]]
-        return SeriesChunk(self._tags, times_ns, columns)
+        return SeriesChunk(tags, times_ns, columns)
 
 
 def _make(path: Path) -> None:

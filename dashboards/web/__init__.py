@@ -1,6 +1,6 @@
 """The web board.
 
-    usage.Queries -> snapshot (one look for all who ask) -> views, tables, charts (words, shapes) -> templates
+    usage.Queries -> look (one for all who ask) -> snapshot -> views, tables, charts (words, shapes) -> templates
 
 `board` has the routes and `server` serves them.
 """

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from dashboards.web import wording
-from dashboards.web.snapshot import HubNow, Snapshot
+from dashboards.web.look import HubNow
+from dashboards.web.snapshot import Snapshot
 from dashboards.web.views import COLD, MOULD, POOR_AIR, Level, cold_zone, level, level_now
 from schemas.texts import N_, _
 from usage.attention.silences import Silence

@@ -25,8 +25,7 @@ from dashboards.charts import (
     Tone,
 )
 from dashboards.web import wording
-from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay
-from dashboards.web.snapshot import Hour
+from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Hour
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM, COMFORT_MAX_PCT, COMFORT_MIN_PCT, WORKROOM_MIN_C
 from schemas.texts import N_, _
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 
 from dashboards.web import wording
 from schemas.measures import COUNTED_MIN, PeopleState
@@ -44,9 +45,12 @@ WITHOUT_COUNT = (DayState.CLOSED, DayState.SILENT, DayState.BEFORE, DayState.UNC
 """The states that are shown by their word alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Day:
-    """One hub's local day: its row of `usage_daily` (empty where there is none) and whether it was to open."""
+    """One hub's local day: its row of `usage_daily` (empty where there is none) and whether it was to open.
+
+    What is told from these is told once: every chart, sum and table of a page asks for it.
+    """
 
     date: date
     opens: bool
@@ -69,7 +73,7 @@ class Day:
         """A field of `usage_daily`, or None."""
         return self.figures.get(name)
 
-    @property
+    @cached_property
     def entries(self) -> int | None:
         value = self.figures.get("entries")
         return None if value is None else int(value)
@@ -87,7 +91,7 @@ class Day:
         """Whether the figures may still change: the day is not over, or late readings may still come."""
         return self.today or not self.figures.get("final")
 
-    @property
+    @cached_property
     def state(self) -> DayState:
         if not self.begun or self._nobody_counts:
             return DayState.BEFORE if self.has_counter else DayState.UNCOUNTED
@@ -129,6 +133,17 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Hour:
+    """People entering in one clock hour of today and of a week ago; None: not counted, or yet to come."""
+
+    start: datetime
+    entries: int | None
+    week_ago: int | None
+    usual: float | None = None
+    """How many usually come in the hour, by the profile; None where it knows of none."""
+
+
+@dataclass(frozen=True)
 class EstateDay:
     """One date over all hubs: the sum of what was counted, and how much of the estate that is."""
 
@@ -140,7 +155,7 @@ class EstateDay:
     notes: tuple[str, ...] = ()
     """What people wrote about the day at any hub, with the hub's name."""
 
-    @property
+    @cached_property
     def state(self) -> DayState:
         """The estate's own state: closed where every hub was, incomplete where some hub was not counted in full."""
         there = {state for state, hubs in self.states.items() if hubs}

@@ -104,7 +104,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
         if not has_whole_day(days, today):
             raise HTTPException(HTTPStatus.BAD_REQUEST, _no_whole_day(days))
         found = periods.get(days, visitor_of(request).hubs)
-        table = period_table(found, _names(snapshot), today, snapshot.name or "Hubpulse")
+        table = period_table(found, snapshot.names, today, snapshot.name or "Hubpulse")
         content, media_type = (to_csv(table), "text/csv; charset=utf-8") if form == "csv" else (to_xlsx(table), _XLSX)
         disposition = f'attachment; filename="hubs-{days.first}-to-{days.last}.{form}"'
         return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
@@ -149,7 +149,7 @@ def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> Look
     )
     if not has_whole_day(days, today):
         return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
-    rows, total = period_rows(periods.get(days, visitor_of(request).hubs), _names(snapshot), today)
+    rows, total = period_rows(periods.get(days, visitor_of(request).hubs), snapshot.names, today)
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
         shown.last,
@@ -160,10 +160,6 @@ def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> Look
 
 def _no_whole_day(days: DateRange) -> str:
     return _("{days} has no whole day yet: look again tomorrow").format(days=days.name)
-
-
-def _names(snapshot: Snapshot) -> dict[str, str]:
-    return {hub.state.id: hub.state.name for hub in snapshot.hubs}
 
 
 def _rows(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) -> list[HubRow]:

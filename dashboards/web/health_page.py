@@ -20,7 +20,8 @@ from dashboards.access.gate import Visitor, visitor_of
 from dashboards.charts.table import Cell, Column, Table, to_csv
 from dashboards.web import pages, wording
 from dashboards.web.forms import form_of
-from dashboards.web.snapshot import HubNow, Snapshot, SnapshotSource
+from dashboards.web.look import HubNow
+from dashboards.web.snapshot import Snapshot, SnapshotSource
 from dashboards.web.views import Level
 from schemas import MEASURES, Estate
 from schemas.estate import OUTDOOR

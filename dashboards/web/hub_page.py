@@ -28,8 +28,8 @@ from dashboards.web.days import total
 from dashboards.web.forms import form_of
 from dashboards.web.hub_range import FIELD_OF, HubRange
 from dashboards.web.hub_tables import Grid
+from dashboards.web.look import DAYS
 from dashboards.web.ranges import asked_range
-from dashboards.web.snapshot import DAYS
 from schemas import MEASURES, Estate
 from schemas.texts import _
 from stores.protocol import Store
@@ -231,7 +231,7 @@ def _together(counted: int, missed: Estimate) -> str:
 def _panels(of: HubRange) -> Iterator[Panel]:
     days, now = of.days, of.today
     yield Panel(charts.entries(days, now, _("People entering")), wide=True)
-    yield Panel(charts.hours(of.now.hours), hub_tables.hours_grid(of))
+    yield Panel(charts.hours(of.hours), hub_tables.hours_grid(of))
     yield Panel(hub_charts.week(of.week), hub_tables.week_grid(of))
     yield Panel(hub_charts.occupancy(days, now))
     for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity):

@@ -11,8 +11,8 @@ from datetime import date, time, timedelta
 from functools import cached_property
 
 from dashboards.web.curves import READINGS_MAX, Curve, curves_of
-from dashboards.web.days import Day, DayState
-from dashboards.web.snapshot import DAYS, Hour, HubNow
+from dashboards.web.days import Day, DayState, Hour
+from dashboards.web.look import DAYS, HubNow
 from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from schemas.measurements import READING_FLAGS
@@ -77,7 +77,6 @@ class HubRange:
         return HubNow(
             self.state,
             recent,
-            self._hours(),
             tuple(self.zones(self.last, self.last)),
             tuple(
                 each
@@ -85,6 +84,23 @@ class HubRange:
                 if each.hub == self.hub and each.is_silent == (each.door in silent)
             ),
             tuple(self._queries.stored_doubts(self.first, self.last, hub=self.hub)),
+        )
+
+    @cached_property
+    def hours(self) -> tuple[Hour, ...]:
+        """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
+        before, today = (self.calendar.day(day) for day in (self.today - _A_WEEK, self.today))
+        usual = self._queries.usual_hours(self.today, self.hub)
+        entries = self._entries(before.span) | self._entries(today.span)
+        week_ago = {self._clock(span.start_ns): entries.get(span.start_ns) for span in before.hours}
+        return tuple(
+            Hour(
+                from_ns(span.start_ns).astimezone(self.calendar.zone),
+                entries.get(span.start_ns),
+                week_ago.get(self._clock(span.start_ns)),
+                usual.get(span.start_ns),
+            )
+            for span in today.hours
         )
 
     @cached_property
@@ -167,22 +183,6 @@ class HubRange:
             missed=None if missed is None else missed.people,
             bounds=(missed.low, missed.high) if known else None,  # type: ignore[union-attr,arg-type] # known says so
             notes=notes,
-        )
-
-    def _hours(self) -> tuple[Hour, ...]:
-        """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
-        before, today = (self.calendar.day(day) for day in (self.today - _A_WEEK, self.today))
-        usual = self._queries.usual_hours(self.today, self.hub)
-        entries = self._entries(before.span) | self._entries(today.span)
-        week_ago = {self._clock(span.start_ns): entries.get(span.start_ns) for span in before.hours}
-        return tuple(
-            Hour(
-                from_ns(span.start_ns).astimezone(self.calendar.zone),
-                entries.get(span.start_ns),
-                week_ago.get(self._clock(span.start_ns)),
-                usual.get(span.start_ns),
-            )
-            for span in today.hours
         )
 
     def _entries(self, span: Span) -> dict[int, int]:

@@ -44,7 +44,7 @@ def hours_grid(of: HubRange) -> Grid:
                 wording.number(hour.week_ago),
                 wording.number(hour.usual, 1),
             )
-            for hour in of.now.hours
+            for hour in of.hours
         ],
     )
 
@@ -157,7 +157,7 @@ def _hours(of: HubRange) -> Table:
         of.today.isoformat(),
         _("Hubpulse, hourly figures and profile of {hub}").format(hub=of.state.name),
         [Column(_("Hour")), Column(_("Today")), Column(_("A week ago")), Column(_("Usual"), 1)],
-        [(hour.start.isoformat(), hour.entries, hour.week_ago, hour.usual) for hour in of.now.hours],
+        [(hour.start.isoformat(), hour.entries, hour.week_ago, hour.usual) for hour in of.hours],
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards.web import wording
-from dashboards.web.snapshot import HubNow, Snapshot
+from dashboards.web.snapshot import Snapshot
 from schemas.texts import _, ngettext
-from usage.queries import IngestState
+from usage.queries import HubState, IngestState
 
 _WAITED_MIN_S = 60
 _NAMED_MAX = 5
@@ -30,20 +30,20 @@ def loss_rows(snapshot: Snapshot, overwritten: Mapping[str, int], to_compute: Ma
     """The hubs in the order of the estate file; `overwritten` readings and days `to_compute` by hub."""
     return [
         LossRow(
-            hub.state.id,
-            hub.state.name or hub.state.id,
+            hub.id,
+            hub.name,
             _radio(hub),
             _silent(hub),
-            wording.number(overwritten.get(hub.state.id, 0)),
-            wording.number(to_compute.get(hub.state.id, 0)),
+            wording.number(overwritten.get(hub.id, 0)),
+            wording.number(to_compute.get(hub.id, 0)),
         )
-        for hub in snapshot.hubs
+        for hub in snapshot.states
     ]
 
 
-def _radio(hub: HubNow) -> str:
+def _radio(hub: HubState) -> str:
     """`4 % on average of 3 devices, most at air-1: 9 %`; a dash where no device numbers its frames."""
-    lost = sorted((s.lost_share, s.sensor) for s in hub.state.sensors if s.lost_share is not None)
+    lost = sorted((s.lost_share, s.sensor) for s in hub.sensors if s.lost_share is not None)
     if not lost:
         return wording.NO_FIGURE
     worst, sensor = lost[-1]
@@ -56,12 +56,12 @@ def _radio(hub: HubNow) -> str:
     return text.format(mean=wording.percent(mean), devices=len(lost), sensor=sensor, worst=wording.percent(worst))
 
 
-def _silent(hub: HubNow) -> str:
-    silent = [sensor.sensor for sensor in hub.state.silent_sensors]
+def _silent(hub: HubState) -> str:
+    silent = [sensor.sensor for sensor in hub.silent_sensors]
     if not silent:
         return _("none")
     names = ", ".join(silent[:_NAMED_MAX]) + (", …" if len(silent) > _NAMED_MAX else "")
-    return _("{silent} of {sensors}: {names}").format(silent=len(silent), sensors=len(hub.state.sensors), names=names)
+    return _("{silent} of {sensors}: {names}").format(silent=len(silent), sensors=len(hub.sensors), names=names)
 
 
 def away(ingests: Sequence[IngestState]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
 from dashboards.web.navigation import navigation
 from dashboards.web.proxied import with_prefix
+from dashboards.web.sparkline import mark_shape
 from schemas import texts
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
@@ -44,6 +45,7 @@ _ENVIRONMENT.globals.update(
     asset=assets.address,
     draw=draw,
     legend=legend,
+    mark_shape=mark_shape,
     wording=wording,
     plural=wording.plural,
     language=texts.language,

@@ -81,7 +81,7 @@ def add_quality_page(
             for each in queries.refusals() if visitor.hubs is None else ():
                 waiting[each.reason] += each.waiting
         shown = list(dates(days.first, last))
-        names = {hub.state.id: hub.state.name or hub.state.id for hub in snapshot.hubs}
+        names = {hub.id: hub.name for hub in snapshot.states}
         return pages.page(
             request,
             "quality.html",

@@ -69,7 +69,7 @@ def add_reports_page(app: FastAPI, source: SnapshotSource, desk: ReportDesk) -> 
         snapshot = source.get().of(visitor.hubs)
         today = snapshot.now.date()
         made, problem = _seen_by(visitor, desk)
-        names = {hub.state.id: hub.state.name or hub.state.id for hub in snapshot.hubs}
+        names = {hub.id: hub.name for hub in snapshot.states}
         return pages.page(
             request,
             "reports.html",

@@ -96,15 +96,16 @@ def add_sensors_page(app: FastAPI, source: SnapshotSource, estate: Callable[[], 
 
 
 def _found(snapshot: Snapshot, estate: Estate, hub: str) -> list[SensorCondition]:
-    hubs = [each for each in snapshot.hubs if hub in ("", each.state.id)]
+    hubs = [each for each in snapshot.states if hub in ("", each.id)]
     if hub and not hubs:
         raise HTTPException(404, _("There is no hub of that name here."))
-    states = [state for each in hubs for state in each.state.sensors]
-    return sensor_conditions(estate, states, [silence for each in hubs for silence in each.silences])
+    sensors = [sensor for each in hubs for sensor in each.sensors]
+    silences = [silence for each in hubs for silence in snapshot.silences.get(each.id, ())]
+    return sensor_conditions(estate, sensors, silences)
 
 
 def _names(snapshot: Snapshot) -> dict[str, str]:
-    return {hub.state.id: hub.state.name or hub.state.id for hub in snapshot.hubs}
+    return {hub.id: hub.name for hub in snapshot.states}
 
 
 def _sorted(rows: list[SensorCondition], sort: Sort) -> list[SensorCondition]:

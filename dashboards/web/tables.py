@@ -8,7 +8,8 @@ from datetime import date, datetime
 
 from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, EstateDay, Total, total
-from dashboards.web.snapshot import DAYS, HubNow, Snapshot
+from dashboards.web.look import DAYS, HubNow
+from dashboards.web.snapshot import Snapshot
 from schemas import MEASURES, Kind
 from schemas.texts import N_, _
 from schemas.units import SHARE

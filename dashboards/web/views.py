@@ -7,7 +7,8 @@ from datetime import date
 
 from dashboards.web import wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, DayState, EstateDay, Total, total
-from dashboards.web.snapshot import HubNow, Snapshot
+from dashboards.web.look import HubNow
+from dashboards.web.snapshot import Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
 from schemas.localtime import NS_A_SECOND

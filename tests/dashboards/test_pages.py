@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from dashboards.web import pages
 from dashboards.web.board import create_board
-from dashboards.web.snapshot import Told, take
+from dashboards.web.hub_range import HubRange
+from dashboards.web.snapshot import Told
 from schemas import Estate
 from schemas.localtime import midnight_ns, to_ns
 from schemas.measures import PeopleState
@@ -20,6 +21,8 @@ from stores.protocol import StoreError
 from tests.dashboards.conftest import ESTATE, LONDON, MARKUP_NAME, NOW, TODAY, Filled
 from tests.dashboards.drawn import charts_of
 from tests.dashboards.here import browser_of
+from usage import Queries
+from usage.queries import DateRange
 from usage.sensor_limit import UNNAMED_SENSORS_MAX
 
 Browse = Callable[..., TestClient]
@@ -336,8 +339,10 @@ def test_a_week_after_the_clocks_changed_hours_are_compared_by_the_clock(filled:
     sunday, changed = date(2026, 11, 1), date(2026, 10, 25)
     hours = [(changed, hour, 100 + hour) for hour in range(25)] + [(sunday, hour, hour) for hour in range(12)]
     filled.put(*(hour_line(*hour) for hour in hours))
+    noon_ns = midnight_ns(sunday, LONDON) + 12 * 3600 * 10**9
     store = filled.open()
-    shown = take(store, ESTATE, midnight_ns(sunday, LONDON) + 12 * 3600 * 10**9).hubs[0].hours
+    queries = Queries(store, ESTATE, now_ns=noon_ns)
+    shown = HubRange(queries, ESTATE, ESTATE.hubs[0].id, DateRange("today", sunday, sunday), sunday, noon_ns).hours
     store.close()
     assert len(shown) == 24
     # 09:00 is the tenth hour of an ordinary day and the eleventh of the long one.

@@ -169,7 +169,7 @@ class Queries:
         where = None if hub is None else {"hub": hub}
         span = _around(first, last)
         found = set()
-        for run in self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+        for run in self._store.read(DAILY, **span._asdict(), where=where, fields=["open_minutes"]):
             zone = self._estate.zone_of(run.tags["hub"])
             start_ns, stop_ns = midnight_ns(first, zone) - 24 * NS_AN_HOUR, midnight_ns(last + timedelta(days=1), zone)
             if any(start_ns < t < stop_ns and day_begun_at(t, zone) is None for t in run.times_ns):
