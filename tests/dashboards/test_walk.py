@@ -44,7 +44,7 @@ def paths_of(board: FastAPI) -> Iterator[str]:
 
 
 ROUTES = set(paths_of(WalkedEstate(Path("nowhere"), Estate(), None, "").board()))
-OTHERS = ("/nowhere", "/hubs/kirkstall", "/?period=2026-10")
+OTHERS = ("/nowhere", "/hubs/kirkstall", "/?from=2026-10-21&to=2026-11-19")
 """Further addresses: what is said of a page that is not there, and a hub whose door is silent."""
 EVERY = [*(address for route, address in PAGES.items() if route in ROUTES), *OTHERS]
 NEEDS_SCRIPT = {"/audit/CODE"}
