@@ -1,5 +1,6 @@
 """What three users do on a morning, in a browser: what is on the screen is what the simulation knows to be true."""
 
+import csv
 import re
 from datetime import date, timedelta
 from typing import Any
@@ -8,16 +9,25 @@ import pytest
 
 from simulators.demo_faults import SILENT_FOR_H
 from simulators.truth.verify import differences
+from tests.campaigns import IS_CAMPAIGN
 from tests.dashboards.browsing import Tab
 from tests.dashboards.walk import Walk
 from tests.dashboards.walked import DAYS, LONGEST_S, STALE_ROOM, TODAY
+from usage.calendar import dates
+from usage.queries import DateRange
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(LONGEST_S)]
 
 SHOWN_DAYS = 30
 HUB = "otley"
+PERIODS = ("2026-10", "2026-H1", "2026") if IS_CAMPAIGN else ("2026-10",)
 DAYS_SHOWN = """table => [...table.tBodies[0].rows].map(
   (row) => [row.querySelector("time").dateTime, row.cells[1].textContent.trim()])"""
+
+
+PERIOD_SHOWN = """table => [...table.rows].slice(1).map(
+  (row) => [row.cells[0].textContent.trim(), row.cells[1].textContent])"""
+IN_FILE = "url => fetch(url).then((answer) => answer.text())"
 
 
 def number(text: str) -> int:
@@ -54,7 +64,7 @@ def test_the_programme_manager_finds_the_same_people_on_every_page_and_in_the_do
         seen["hub"] = tab.page.eval_on_selector("table.days", DAYS_SHOWN)
         first, last = TODAY - timedelta(days=7), TODAY - timedelta(days=1)
         asked = f"{walk.url}/api/v1/usage/daily?hub={HUB}&from={first}&to={last}&format=csv"
-        seen["download"] = tab.page.evaluate("url => fetch(url).then((answer) => answer.text())", asked)
+        seen["download"] = tab.page.evaluate(IN_FILE, asked)
         assert tab.console == []
         return seen
 
@@ -72,6 +82,32 @@ def test_the_programme_manager_finds_the_same_people_on_every_page_and_in_the_do
     assert [(row[1], int(row[entries])) for row in rows[1:]] == [
         (str(day), people(walk, day, HUB)) for day in reversed(last_days[:7])
     ]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_the_programme_manager_looks_back_on_the_same_people_on_the_screen_and_in_the_file(
+    walk: Walk, period: str
+) -> None:
+    def morning(tab: Tab) -> tuple[list[tuple[str, str]], list[tuple[str, str]], str]:
+        tab.page.goto(f"{walk.url}/?period={period}")
+        shown = tab.page.eval_on_selector("#periods", PERIOD_SHOWN)
+        file = tab.page.evaluate(IN_FILE, tab.page.get_attribute("#look-back a[href^='/estate.csv']", "href"))
+        tab.page.click(f"#periods a[href^='/hubs/{HUB}?']")
+        days = tab.page.eval_on_selector("table.days", DAYS_SHOWN)
+        assert tab.console == []
+        return shown, days, file
+
+    shown, days, file = walk.browser.run(morning)
+    asked = DateRange.parse(period)
+    over = [day for day in dates(asked.first, asked.last) if day < TODAY]
+    truth = {hub.id: sum(people(walk, day, hub.id) for day in over) for hub in walk.estate.estate.hubs}
+    names = [hub.name for hub in walk.estate.estate.hubs]
+    expected = [*zip(names, truth.values(), strict=True), ("All hubs", sum(truth.values()))]
+    assert [(name, number(text)) for name, text in shown] == expected
+    rows = [row for row in csv.reader(file.splitlines()) if row and row[0] in truth]
+    assert {row[0]: int(row[2]) for row in rows} == truth
+    assert [date.fromisoformat(day) for day, _ in days if date.fromisoformat(day) < TODAY] == over[::-1]
+    assert differing(walk, days, HUB) == []
 
 
 def test_the_facilities_manager_sees_what_is_wrong_where_and_since_when(walk: Walk) -> None:
