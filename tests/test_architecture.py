@@ -92,7 +92,7 @@ def test_the_format_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_figure_is_computed_and_stored(tmp_path: Path) -> None:
     for room in ("schemas", "usage"):
         shutil.copytree(REPOSITORY / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    edits = re.findall(r"# (\S+), (above|below) `(.+)`\n(.+)", examples("A new figure")["python"])
+    edits = re.findall(r"# (\S+), (above|below) `(.+)`\n\+ (.+)", examples("A new figure")["diff"])
     for name, side, anchor, line in edits:
         lines = (tmp_path / name).read_text("utf-8").splitlines()
         [at] = [number for number, known in enumerate(lines) if anchor in known]
