@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from fastapi import FastAPI
 
 from cli.board_address import remember_board
 from cli.context import make_data_dir
@@ -30,7 +31,6 @@ from dashboards.web.board import create_board
 from dashboards.web.edit_page import Editing, add_edit_page
 from dashboards.web.proxied import BehindProxy
 from dashboards.web.server import BoardServer
-from dashboards.web.share_page import add_share_page
 from dashboards.web.snapshot import Told
 from ingest.broker import HOST, EmbeddedBroker
 from ingest.broker_losses import losses_of
@@ -67,6 +67,11 @@ class CurrentEstate:
 
 def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> BoardServer:
     """The board, not yet started, as one of these parts of a process."""
+    return BoardServer(board_app(settings, parts), host=settings.board.host, port=settings.board.port)
+
+
+def board_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastAPI:
+    """The board with all of its pages."""
     known = CurrentEstate(settings)
     app = create_board(
         open_store=lambda: open_store(settings),
@@ -88,9 +93,8 @@ def board_server(settings: Settings, parts: Sequence[Part] | None = None) -> Boa
     )
     app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
     add_edit_page(app, Editing(settings, lambda: open_store(settings), time.time_ns))
-    add_share_page(app, settings.audits_folder, time.time)
     app.add_middleware(BehindProxy, trusted=settings.board.trusted_proxies)
-    return BoardServer(app, host=settings.board.host, port=settings.board.port)
+    return app
 
 
 def _provider(settings: Settings) -> OidcSignIn | None:

@@ -79,6 +79,8 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     ),
     # Board and demo
     "login": LogEvent("Somebody signed in to the board.", ("account",)),
+    "share_made": LogEvent("Somebody made a link to a report on the board.", ("account", "file")),
+    "share_revoked": LogEvent("Somebody ended a link to a report on the board.", ("account", "share")),
     "login_failed": LogEvent("Somebody tried to sign in with a wrong name or password.", ("account",)),
     "board_page_failed": LogEvent("A page of the board could not be made.", ("path",)),
     "edit_finished": LogEvent("What was asked for on the board is done or refused.", ("edit", "account", "state")),

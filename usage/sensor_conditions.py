@@ -40,7 +40,7 @@ LABELS: Final[Mapping[Condition, str]] = {
 }
 ADVICE: Final[Mapping[Condition, str]] = {
     Condition.SILENT: N_(
-        "Look at its power or battery, then at its gateway or network; if it is gone, say until: in the estate file"
+        "Look at its power or battery, then its gateway or network; if it is gone, end it (`until:` in the estate file)"
     ),
     Condition.IN_PART: N_("See that nothing stands before it, and that its interval in the estate file is right"),
     Condition.BATTERY: N_("Take a new battery along on the next visit"),

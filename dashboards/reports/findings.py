@@ -289,7 +289,7 @@ def _doubtful(report: Report) -> Iterator[str]:
             doubts=_some(list(report.quality.doubts))
         )
     if report.quality.unbalanced:
-        yield _("The ledger does not balance at {ingests}: see `hubpulse ledger`.").format(
+        yield _("The ledger does not balance at {ingests}: see hubpulse ledger.").format(
             ingests=_some(list(report.quality.unbalanced))
         )
     if report.quality.days_provisional:
@@ -299,7 +299,7 @@ def _doubtful(report: Report) -> Iterator[str]:
             report.quality.days_provisional,
         ).format(count=wording.number(report.quality.days_provisional))
     if not report.quality.audits:
-        yield _("No counter was checked by hand for this period (`hubpulse audit`).")
+        yield _("No counter was checked by hand for this period (hubpulse audit).")
 
 
 # -------------------------------------------------------------------------------------------------------------- shared

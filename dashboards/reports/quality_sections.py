@@ -104,7 +104,7 @@ def _restatements(report: Report) -> Iterator[Part]:
         yield Points(report.since.changes)
     known = report.restatement
     if known is None:
-        yield Words(_("This period was not published under a code: `hubpulse publish` does so."))
+        yield Words(_("This period was not published under a code: hubpulse publish does so."))
         return
     yield Words(
         _("Published on {published} as {code}.").format(published=known.published, code=known.code)
@@ -127,7 +127,7 @@ def _restated(report: Report, known: Restatement) -> Iterator[Part]:
             Column("cause", _("Why"), Shown.TEXT),
         )
         more = len(known.restated) - len(rows)
-        note = _("{count} more: `hubpulse verify {code}`.").format(count=more, code=known.code) if more else ""
+        note = _("{count} more: hubpulse verify {code}.").format(count=more, code=known.code) if more else ""
         yield Table("restated", _("Figures of days that are otherwise now"), columns, tuple(rows), note)
     if known.rules:
         yield Points(known.rules)

@@ -72,7 +72,7 @@ def _people(people: People, cell: Mapping[str, Any]) -> People:
 def _restatement(known: Restatement) -> Restatement:
     """Rows of people would tell what is hidden, before or after: that there are some is all that is said."""
     rows = tuple(row for row in known.restated if _is_of_rooms(row.figure))
-    said = (_("figures of people were restated since: `hubpulse verify {code}` lists them").format(code=known.code),)
+    said = (_("figures of people were restated since: hubpulse verify {code} lists them").format(code=known.code),)
     return Restatement(
         known.code, known.published, rows, said if known.rules or len(rows) < len(known.restated) else (), ()
     )

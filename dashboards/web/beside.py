@@ -98,12 +98,14 @@ def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
         found = compare_stored(queries, estate, month, other, hub=hub).together
         if found is not None:
             rows.append(_row(month, other, found))
-    target = "".join(_target(state) for state in targets(queries, estate, this_month, hub=hub))
+    target = "".join(
+        _target(state, wording.month(this_month.first)) for state in targets(queries, estate, this_month, hub=hub)
+    )
     for visits in visits_of_hubs(queries, estate, month.first, month.last, hub=hub):
         missing = f", {_missing(visits.days_missing)}" if visits.days_missing else ""
         steps = [(f"{line.what}{missing}", wording.number(line.people)) for line in visits.lines]
         steps.append((f"{_('visits')}{missing}", wording.number(visits.people)))
-        title = _("From entries to visits in {month}").format(month=month.name)
+        title = _("From entries to visits in {month}").format(month=wording.month(month.first))
         return Beside(tuple(rows), target, title, tuple(steps))
     return Beside(tuple(rows), target)
 
@@ -115,7 +117,7 @@ def _row(month: DateRange, other: DateRange, found: LikeForLike) -> ComparisonRo
     now, before = found.now.entries, found.before.entries
     against = _("{one} against {other}")
     return ComparisonRow(
-        against.format(one=month.name, other=other.name),
+        against.format(one=wording.month(month.first), other=wording.month(other.first)),
         against.format(one=wording.number(now), other=wording.number(before)),
         wording.change_alone(now, before) or wording.NO_FIGURE,
         days,
@@ -123,7 +125,7 @@ def _row(month: DateRange, other: DateRange, found: LikeForLike) -> ComparisonRo
     )
 
 
-def _target(state: TargetState) -> str:
+def _target(state: TargetState, month: str) -> str:
     missing = f", {_missing(state.days_missing)}" if state.days_missing else ""
     expected = (
         _("too little history to tell of the rest")
@@ -136,7 +138,7 @@ def _target(state: TargetState) -> str:
         course=_(state.course).capitalize(),
         people=wording.number(state.counted),
         target=wording.number(state.target),
-        month=state.month,
+        month=month,
         missing=missing,
         expected=expected,
     )

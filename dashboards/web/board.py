@@ -29,6 +29,7 @@ from dashboards.access.accounts import Accounts
 from dashboards.access.gate import Gate
 from dashboards.access.hosts import is_host_of_board
 from dashboards.access.sessions import Sessions
+from dashboards.access.shares import Shares
 from dashboards.api import PREFIX, add_api
 from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
@@ -46,6 +47,8 @@ from dashboards.web.quality_page import add_quality_page
 from dashboards.web.refusals import described, refusal
 from dashboards.web.reports_page import add_reports_page
 from dashboards.web.sensors_page import add_sensors_page
+from dashboards.web.share_page import add_share_page
+from dashboards.web.shares_page import add_shares_page
 from dashboards.web.snapshot import SnapshotSource, Told
 from dashboards.web.turns import FewAtOnce
 from schemas import Estate
@@ -87,7 +90,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     browsers may ask for it. `told` is
     told beside the figures. `health` is that of the whole process; without it, the board
     needs the store alone. `accounts` are those who may sign in; without any, nobody but a browser on this machine sees
-    anything. `reports` are the folders that reports stand on beside the figures.
+    anything. `reports` are the folders that reports stand on beside the figures, and where their share links are.
     """
     app = FastAPI(
         title="Hubpulse",
@@ -104,8 +107,9 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
         max_age_s=max_age_s,
         told=told or Told(),
     )
-    known, sessions = accounts or Accounts(None), Sessions(lambda: clock_ns() / NS_A_SECOND)
-    app.add_middleware(Gate, accounts=known, sessions=sessions, clock_s=lambda: clock_ns() / NS_A_SECOND)
+    clock_s = lambda: clock_ns() / NS_A_SECOND  # noqa: E731 - the same clock, as sessions and links read it
+    known, sessions = accounts or Accounts(None), Sessions(clock_s)
+    app.add_middleware(Gate, accounts=known, sessions=sessions, clock_s=clock_s)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.middleware("http")(_with_headers)
     app.middleware("http")(partial(_for_our_host, hosts))
@@ -115,11 +119,16 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     add_estate_page(app, source, Periods(open_store, estate, clock_ns))
     add_sensors_page(app, source, estate)
     add_quality_page(app, source, open_store, estate, clock_ns, reports)
-    add_reports_page(app, source, ReportDesk(open_store, estate, clock_ns, reports))
+    desk = ReportDesk(open_store, estate, clock_ns, reports)
+    add_reports_page(app, source, desk)
+    if reports is not None:
+        shares = Shares(reports.audits)
+        add_shares_page(app, source, desk, shares, clock_s)
+        add_share_page(app, shares, clock_s)
     add_hub_page(app, open_store, estate, clock_ns, source.beside)
     add_health_page(app, source, open_store, estate, clock_ns)
     add_alerts_page(app, source, open_store, estate, clock_ns)
-    add_login(app, known, sessions, lambda: clock_ns() / NS_A_SECOND, known.provider.issuer if known.provider else "")
+    add_login(app, known, sessions, clock_s, known.provider.issuer if known.provider else "")
     if known.provider is not None:
         add_oidc_page(app, known.provider, known, sessions)
     add_api(app, open_store, estate, clock_ns)

@@ -27,7 +27,7 @@ from dashboards.web import pages, wording
 from dashboards.web.forms import form_of
 from ingest.buffer import BufferReader
 from ingest.onboarding import PendingDevice, pending_devices
-from schemas import Estate, HubpulseError, Reason, Settings
+from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from schemas.localtime import NS_A_SECOND, from_ns
 from schemas.measures import USAGE_MEASURES
 from schemas.texts import _
@@ -74,9 +74,10 @@ def add_edit_page(app: FastAPI, editing: Editing) -> None:
     @app.get("/edit/hours/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
     def hours_page(request: Request, hub_id: str) -> HTMLResponse:
         require_role(request, Role.ADMIN)
-        opening, closures = hours_of(_estate_file(editing).text, _known_hub(editing, hub_id))
+        hub = _known_hub(editing, hub_id)
+        opening, closures = hours_of(_estate_file(editing).text, hub.id)
         written = "\n".join(f"{days}: {times}" for days, times in opening.items())
-        return _hours_form(request, hub_id, {"opening": written, "closures": "\n".join(closures)})
+        return _hours_form(request, hub, {"opening": written, "closures": "\n".join(closures)})
 
     @app.post("/edit/hours/{hub_id}", include_in_schema=False)
     async def change_hours(request: Request, hub_id: str) -> Response:
@@ -135,7 +136,7 @@ def _refused(settings: Settings) -> Mapping[str, int]:
 
 
 def _hours_answer(editing: Editing, request: Request, hub: str, form: Mapping[str, str]) -> Response:
-    _known_hub(editing, hub)
+    known = _known_hub(editing, hub)
     try:
         asked = Hours(hub=hub, opening=_by_days(form.get("opening", "")), closures=_lines(form.get("closures", "")))
         if form.get("step") == "queue":
@@ -144,15 +145,19 @@ def _hours_answer(editing: Editing, request: Request, hub: str, form: Mapping[st
         old, new = (parse_estate(text, name=before.path.name) for text in (before.text, after))
         found = _preview(editing, old, new, hub)
     except HubpulseError as error:
-        return _hours_form(request, hub, form, problem=str(error))
+        return _hours_form(request, known, form, problem=str(error))
     except ValidationError:
-        return _hours_form(request, hub, form, problem=_("That is more than a week's opening times, or 400 closures."))
-    return _hours_form(request, hub, form, digest=before.digest, changed=difference(before.text, after), preview=found)
+        return _hours_form(
+            request, known, form, problem=_("That is more than a week's opening times, or 400 closures.")
+        )
+    return _hours_form(
+        request, known, form, digest=before.digest, changed=difference(before.text, after), preview=found
+    )
 
 
 def _hours_form(
     request: Request,
-    hub: str,
+    hub: Hub,
     form: Mapping[str, str],
     *,
     problem: str = "",
@@ -164,7 +169,8 @@ def _hours_form(
         request,
         "edit_hours.html",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        hub=hub,
+        hub=hub.id,
+        name=hub.name or hub.id,
         opening=form.get("opening", ""),
         closures=form.get("closures", ""),
         problem=problem,
@@ -260,15 +266,15 @@ def _estate_file(editing: Editing) -> EstateText:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
-def _known_hub(editing: Editing, hub: str) -> str:
+def _known_hub(editing: Editing, hub: str) -> Hub:
     file = _estate_file(editing)
     try:
-        known = {each.id for each in parse_estate(file.text, name=file.path.name).hubs}
+        known = {each.id: each for each in parse_estate(file.text, name=file.path.name).hubs}
     except HubpulseError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
     if hub not in known:
         raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no hub of that name here."))
-    return hub
+    return known[hub]
 
 
 def _by_days(text: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from dashboards.access.gate import visitor_of
 from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
+from dashboards.web.commands import with_commands
 from dashboards.web.navigation import navigation
 from dashboards.web.proxied import with_prefix
 from dashboards.web.sparkline import mark_shape
@@ -70,4 +71,4 @@ class Heading(NamedTuple):
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page of a template."""
     text = _ENVIRONMENT.get_template(template).render(status=status, **values)
-    return HTMLResponse(with_prefix(text), status_code=status)
+    return HTMLResponse(with_prefix(with_commands(text)), status_code=status)

@@ -37,6 +37,7 @@ from usage.publishing.folder import codes
 from usage.queries import DateRange
 
 PATH = "/quality"
+_UNBROKEN = "\u00a0"
 _DAYS_SHOWN_MAX = 31
 """A longer range shows each hub's numbers of days alone."""
 _CHANGES_SHOWN_MAX = 100
@@ -102,7 +103,7 @@ def add_quality_page(
             measured=measured,
             states=STATES,
             hubs=[(hub, names[hub], found.get(hub, HubDays(hub, {})).counts(measured)) for hub in names],
-            days=[(f"{day.day}", wording.day(day, today)) for day in shown] if len(shown) <= _DAYS_SHOWN_MAX else [],
+            days=[(f"{day.day}", _head(day, today)) for day in shown] if len(shown) <= _DAYS_SHOWN_MAX else [],
             cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in names},
             all_hubs=visitor.hubs is None,
             waiting=[
@@ -141,6 +142,12 @@ def _may_see_examples(visitor: Visitor) -> bool:
 
 def _fortnight(today: date) -> DateRange:
     return DateRange.parse(f"{today - timedelta(days=13)}..{today}")
+
+
+def _head(day: date, today: date) -> str:
+    """A day over its column, broken after the weekday alone."""
+    weekday, _blank, rest = wording.day(day, today).partition(" ")
+    return f"{weekday} {rest.replace(' ', _UNBROKEN)}"
 
 
 def _cell(hub: HubDays | None, day: date, measured: Measured) -> tuple[str, str]:

@@ -8,7 +8,7 @@ GET /reports/made/{name}  one that was made by itself, as it was given out
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -17,35 +17,24 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
+from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
 from dashboards.reports.desk import ReportDesk
 from dashboards.reports.files import Format
 from dashboards.reports.shelf import GivenOut
-from dashboards.web import pages, ranges, wording
+from dashboards.web import offers, pages, ranges, wording
+from dashboards.web.navigation import Page, navigation
 from dashboards.web.snapshot import SnapshotSource
 from schemas import HubpulseError
 from schemas.localtime import from_ns
 from schemas.texts import N_, _
 from stores.protocol import StoreError
 from usage import UnknownHubError
-from usage.queries import DateRange, Period
+from usage.queries import DateRange
 
 PATH = "/reports"
-_OFFERED = (
-    (Period.MONTH, 13, N_("Months")),
-    (Period.WEEK, 9, N_("Weeks")),
-    (Period.QUARTER, 5, N_("Quarters")),
-    (Period.HALF, 3, N_("Half-years")),
-    (Period.YEAR, 2, N_("Years")),
-)
-"""How many periods of each kind are offered."""
 _SHOWN_MAX = 100
-_FORMATS = {
-    Format.PDF: N_("PDF, to print and hand round"),
-    Format.HTML: N_("HTML, to read on a screen"),
-    Format.XLSX: N_("Excel, to work on"),
-    Format.CSV: N_("CSV, for programs"),
-}
+_WAYS = (Page("/reports/shares", N_("Share links"), Role.MANAGER, all_hubs=True),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +58,14 @@ def add_reports_page(app: FastAPI, source: SnapshotSource, desk: ReportDesk) -> 
         snapshot = source.get().of(visitor.hubs)
         today = snapshot.now.date()
         made, problem = _seen_by(visitor, desk)
-        names = {hub.id: hub.name for hub in snapshot.states}
+        offered = offers.of_reports(request, snapshot)
+        names = dict(offered["hubs"])
         return pages.page(
             request,
             "reports.html",
             snapshot=snapshot,
-            periods=[(_(label), _periods(kind, count, today)) for kind, count, label in _OFFERED],
-            chosen=request.query_params.get("period", DateRange.of(Period.MONTH, today).before().name),
-            chosen_hub=request.query_params.get("hub", ""),
-            all_hubs=visitor.hubs is None,
-            hubs=list(names.items()),
-            formats=[(form.value, _(label)) for form, label in _FORMATS.items()],
+            **offered,
+            ways=navigation(request, _WAYS),
             made=[_made(each, names, today) for each in made[:_SHOWN_MAX]],
             problem=problem,
         )
@@ -138,14 +124,6 @@ def _download(content: bytes, name: str, form: Format) -> Response:
     return Response(
         content, media_type=form.media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
-
-
-def _periods(kind: Period, count: int, today: date) -> list[tuple[str, str]]:
-    """The latest periods that have a whole day, by name and in words."""
-    found = [DateRange.of(kind, today - timedelta(days=1))]
-    while len(found) < count:
-        found.append(found[-1].before())
-    return [(each.name, ranges.label(each, today)) for each in found]
 
 
 def _made(each: GivenOut, names: dict[str, str], today: date) -> Made:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -28,9 +27,9 @@ _HEADERS = _UNLISTED | {
 }
 
 
-def add_share_page(app: FastAPI, folder: Path, clock_s: Callable[[], float]) -> None:
+def add_share_page(app: FastAPI, shares: Shares, clock_s: Callable[[], float]) -> None:
     """Add /share/{secret}: few at a time, and slower for who guesses."""
-    shares, throttle = Shares(folder), Throttle(clock_s)
+    throttle = Throttle(clock_s)
     app.add_middleware(FewAtOnce, path="/share/", headers=_HEADERS)
 
     @app.get("/share/{secret}", include_in_schema=False)

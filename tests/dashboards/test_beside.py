@@ -32,12 +32,12 @@ def fill(filled: Filled) -> None:
 def test_a_hubs_page_compares_its_last_month_and_tells_of_its_target_and_visits(filled: Filled, browse: Browse) -> None:
     fill(filled)
     words = text_of(browse(filled, KNOWN).get("/hubs/armley").text)
-    assert "2026-10 against 2026-09" in words
+    assert "October 2026 against September 2026" in words
     assert "567 against 567" in words, "four of each weekday, less the one that was not counted"
     assert "27 days, 1 not counted" in words
     assert "too little history" in words
-    assert "Can't be said: 399 of 900 people of 2026-11 counted until yesterday" in words
-    assert "From entries to visits in 2026-10" in words
+    assert "Can't be said: 399 of 900 people of November 2026 counted until yesterday" in words
+    assert "From entries to visits in October 2026" in words
     assert "staff: 2 on each of 31 open days, 1 day missing or incomplete" in words
 
 

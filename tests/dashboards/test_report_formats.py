@@ -41,6 +41,7 @@ def test_the_same_report_is_the_same_file(october: Report, files: dict[Format, b
 
 
 def test_the_page_stands_by_itself_and_runs_nothing(files: dict[Format, bytes]) -> None:
+    assert b"`" not in files[Format.HTML], "commands are named plainly: whoever reads it has none"
     page = files[Format.HTML].decode()
     assert "<script" not in page
     assert "&lt;script&gt;" in page

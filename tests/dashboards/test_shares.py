@@ -8,9 +8,10 @@ from fastapi.testclient import TestClient
 
 from dashboards.access.sessions import TRIES_FREE
 from dashboards.access.shares import BYTES_MAX, Shares
+from dashboards.reports.desk import ReportFolders
 from dashboards.web.board import create_board
-from dashboards.web.share_page import add_share_page
 from schemas import HubpulseError
+from schemas.localtime import NS_A_SECOND
 from tests.cli.command import CommandLine
 from tests.dashboards.conftest import ESTATE, Filled
 
@@ -24,8 +25,12 @@ class Shared:
     def __init__(self, filled: Filled, folder: Path) -> None:
         self.now_s = 1_000_000
         self.shares = Shares(folder)
-        self.board: FastAPI = create_board(open_store=filled.open, estate=lambda: ESTATE)
-        add_share_page(self.board, folder, lambda: self.now_s)
+        self.board: FastAPI = create_board(
+            open_store=filled.open,
+            estate=lambda: ESTATE,
+            clock_ns=lambda: self.now_s * NS_A_SECOND,
+            reports=ReportFolders(folder, folder),
+        )
         self.reader = TestClient(self.board, base_url="http://board", client=("192.0.2.7", 5), follow_redirects=False)
 
     def add(self, name: str = "october.html", content: bytes = REPORT, days: int = 7) -> str:

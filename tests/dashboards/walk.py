@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.dashboards.browsing import Browser, Tab
-from tests.dashboards.walked import WalkedEstate
+from tests.dashboards.walked import AS_ADMIN, WalkedEstate
 
 T = TypeVar("T")
 HEIGHT_PX = 900
@@ -26,4 +26,5 @@ class Walk:
             tab.page.goto(self.url + address.replace("CODE", self.estate.audit_code))
             return work(tab)
 
-        return self.browser.run(on, script=script, viewport={"width": width_px, "height": HEIGHT_PX})
+        viewport = {"width": width_px, "height": HEIGHT_PX}
+        return self.browser.run(on, script=script, viewport=viewport, extra_http_headers=AS_ADMIN)

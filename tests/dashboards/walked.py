@@ -13,13 +13,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import yaml
 from fastapi import FastAPI
 
+from dashboards.access.accounts import ADMIN, Account, Accounts, Role
+from dashboards.access.shares import Shares
+from dashboards.reports.desk import ReportFolders
 from dashboards.web.audit_page import audit_routes
 from dashboards.web.board import create_board
+from dashboards.web.edit_page import Editing, add_edit_page
+from ingest.buffer import Buffer
 from ingest.decoder import Decoder
 from mqtt.messages import Message
-from schemas import Estate
+from schemas import Estate, Settings
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, midnight_ns, to_ns
 from sensors.registry import Registry
 from simulators.demo_faults import demo_faults
@@ -48,6 +54,8 @@ EVERY = "60m" if IS_CAMPAIGN else "30m"
 LONGEST_S = 7200 if IS_CAMPAIGN else 1800
 """What a test may take: the first one waits until the estate is made."""
 BATCH = 20_000
+AS_ADMIN = {"Authorization": "Bearer any"}
+"""Headers of a visitor who may do everything, so that pages are walked with all that is on them."""
 
 
 def document() -> dict[str, Any]:
@@ -59,6 +67,13 @@ def document() -> dict[str, Any]:
         hub["targets"] = {"entries_month": 2000}
     hubs[0]["visits"] = [{"rule": "staff", "entries_day": 6}]
     return whole | {"hubs": hubs}
+
+
+class _Admin(Accounts):
+    """Whoever has any token is the admin."""
+
+    def of_token(self, token: str, now_s: int) -> Account | None:  # noqa: ARG002 - any will do
+        return Account(ADMIN, Role.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -75,9 +90,18 @@ class WalkedEstate:
         return SqliteStore(self.folder / "store.db")
 
     def board(self) -> FastAPI:
-        """Its board, with all that the one of `hubpulse board` has."""
-        board = create_board(open_store=self.open, estate=lambda: self.estate, clock_ns=lambda: to_ns(NOW), max_age_s=0)
+        """Its board, with all that the one of `hubpulse board` has; a visitor with AS_ADMIN is its admin."""
+        settings = Settings(data_dir=self.folder, estate=self.folder / "estate.yaml")
+        board = create_board(
+            open_store=self.open,
+            estate=lambda: self.estate,
+            clock_ns=lambda: to_ns(NOW),
+            max_age_s=0,
+            accounts=_Admin(self.folder),
+            reports=ReportFolders(self.folder, self.folder),
+        )
         board.include_router(audit_routes(self.folder, lambda: self.estate, lambda: to_ns(NOW)))
+        add_edit_page(board, Editing(settings, self.open, lambda: to_ns(NOW)))
         return board
 
     def entries(self, hub: str, day: date) -> int:
@@ -112,6 +136,10 @@ def make(folder: Path) -> WalkedEstate:
     audit = Audit("a1", HUBS[0], "door-1", now_ns - NS_AN_HOUR, now_ns + NS_AN_HOUR, 0.05, 181, 3, 300, "")
     with AuditFile(folder) as file:
         code = file.start(audit)[1]
+    (folder / "estate.yaml").write_text(yaml.safe_dump(document(), sort_keys=False))
+    _refuse(folder, run.estate, now_ns)
+    now_s = now_ns // NS_A_SECOND
+    Shares(folder).add(b"%PDF", "hubpulse-2026-10.pdf", account=ADMIN, now_s=now_s, expires_s=now_s + 86_400)
     return WalkedEstate(folder, run.estate, read_truth(path), code)
 
 
@@ -126,6 +154,14 @@ def _ingested(run: Simulation, now_ns: int, truth: StringIO) -> Iterator[list[st
         yield batch.lines
     record.close()
     yield [encode("day_marks", {"hub": mark.hub}, {"marked_ns": now_ns}, mark.midnight_ns) for mark in sorted(marks)]
+
+
+def _refuse(folder: Path, estate: Estate, now_ns: int) -> None:
+    """Leave messages in the quarantine: of a hub that is not there, and beyond what can be."""
+    decoder = Decoder(Registry(estate), clock_ns=lambda: now_ns)
+    messages = [Message(b"hubs/nowhere/co2/a", b'{"value":500}'), Message(b"hubs/otley/co2/b", b'{"value":5e9}')]
+    with closing(Buffer(folder, clock_ns=lambda: now_ns)) as buffer:
+        buffer.commit(decoder.decode(messages, received_ns=now_ns))
 
 
 def _faults(now_ns: int) -> Any:

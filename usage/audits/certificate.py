@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
+from schemas.texts import _, ngettext
 from usage.audits.equivalence import Verdict
 from usage.audits.records import DIRECTIONS, Audit
 
@@ -19,13 +20,18 @@ _MEANS = {
 def in_a_line(audit: Audit, now_ns: int) -> str:
     """An audit in a list."""
     if audit.result is None:
-        state = "open" if audit.is_open(now_ns) else "not finished, its link is good no more since"
-        return f"{audit.id}: {state}{' until' if audit.is_open(now_ns) else ''} {_day(audit.expires_ns)}"
-    found = audit.result.get("entries")
+        is_open = audit.is_open(now_ns)
+        state = _("open until {time}") if is_open else _("not finished, its link is good no more since {time}")
+        return f"{audit.id}: {state.format(time=_day(audit.expires_ns))}"
+    found, verdict = audit.result.get("entries"), _(audit.result["verdict"])
     if not found:
-        return f"{audit.id}: {audit.result['verdict']}"
-    factor = f", factor {found['factor'][0]:.3f} until {audit.result['valid_until']}" if found["factor"] else ""
-    return f"{audit.id}: {audit.result['verdict']}, {found['people']} people, {_loss(found)}{factor}"
+        return f"{audit.id}: {verdict}"
+    people = ngettext("{people} person", "{people} people", found["people"]).format(people=found["people"])
+    parts = [verdict, people, _loss(found)]
+    if found["factor"]:
+        until = audit.result["valid_until"]
+        parts.append(_("factor {factor} until {day}").format(factor=f"{found['factor'][0]:.3f}", day=until))
+    return f"{audit.id}: {', '.join(parts)}"
 
 
 def as_text(audit: Audit) -> Iterator[str]:
@@ -73,7 +79,8 @@ def as_document(audit: Audit) -> Mapping[str, Any]:
 
 
 def _loss(found: Mapping[str, Any]) -> str:
-    return f"it lost {found['loss']:.1%}, between {found['low']:.1%} and {found['high']:.1%}"
+    shares = {name: f"{found[name]:.1%}" for name in ("loss", "low", "high")}
+    return _("it lost {loss}, between {low} and {high}").format(**shares)
 
 
 def _day(time_ns: int) -> str:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from schemas.texts import N_
+
 ALPHA = 0.05
 """How often each of the two tests may refute what is true."""
 POWER = 0.95
@@ -28,9 +30,9 @@ _HALVINGS = 20
 class Verdict(StrEnum):
     """What an audit found. `NOT_ENOUGH` is none: neither within the margin nor beyond it is shown."""
 
-    PASS = "pass"  # noqa: S105 - no password
-    FAIL = "fail"
-    NOT_ENOUGH = "not enough"
+    PASS = N_("pass")
+    FAIL = N_("fail")
+    NOT_ENOUGH = N_("not enough")
 
 
 @dataclass(frozen=True, slots=True)
