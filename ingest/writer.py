@@ -40,6 +40,8 @@ from stores.lines import encode, parse
 log = structlog.get_logger("hubpulse.writer")
 
 _RETRY_AFTER_MAX_S = 300.0
+_FLUSHES_AT_ONCE = 4
+"""So many are settled by one commit, where as many wait."""
 _LOOK_EVERY_S = 1.0
 """Other processes commit too: a redrive from the command line."""
 
@@ -146,18 +148,21 @@ class Writer(threading.Thread):
 
     def _turn(self, buffer: Buffer, store: Store) -> bool:
         """Write once; True where there was nothing to write."""
-        rows = buffer.pending.oldest(self._settings.flush_lines_max)
+        rows = self._oldest(buffer)
         if not rows:
             if not self._stopping.is_set():
                 self._committed.wait(_LOOK_EVERY_S)
         elif self._is_young(rows):
             self._wait(self._settings.flush_age_s)
-            self._flush(buffer, store, buffer.pending.oldest(self._settings.flush_lines_max))
+            self._flush(buffer, store, self._oldest(buffer))
         else:
             self._flush(buffer, store, rows)
         if self._report.due() and not self._holding:
             self._write_report(buffer, store)
         return not rows
+
+    def _oldest(self, buffer: Buffer) -> list[PendingRow]:
+        return buffer.pending.oldest(_FLUSHES_AT_ONCE * self._settings.flush_lines_max)
 
     def _write_report(self, buffer: Buffer, store: Store) -> None:
         """Write how the pipeline is doing; what the store does not take now is in the next report."""
