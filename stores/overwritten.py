@@ -88,19 +88,20 @@ class RecentReadings:
             return []
         parts = lines.replace(b"\n", b" ").split(b" ")
         series, fields, times = parts[0::3], parts[1::3], parts[2::3]
-        keys = list(map(hash, zip(series, times, strict=True)))
         found: list[Overwritten] = []
-        is_new = self._young.keys().isdisjoint(keys) and self._old.keys().isdisjoint(keys)
-        if is_new and len(set(keys)) == len(keys):
-            self._young.update(zip(keys, fields, strict=True))
+        batch = dict(zip(map(hash, zip(series, times, strict=True)), fields, strict=True))
+        is_new = self._young.keys().isdisjoint(batch) and self._old.keys().isdisjoint(batch)
+        if is_new and len(batch) == len(fields):
+            self._young |= batch
         else:
-            found = list(self._take_one_by_one(zip(keys, series, fields, times, strict=True)))
+            found = list(self._take_one_by_one(zip(series, fields, times, strict=True)))
         if len(self._young) > self._half_max:
             self._old, self._young = self._young, {}
         return found
 
-    def _take_one_by_one(self, readings: Iterable[tuple[int, bytes, bytes, bytes]]) -> Iterator[Overwritten]:
-        for key, series, fields, time in readings:
+    def _take_one_by_one(self, readings: Iterable[tuple[bytes, bytes, bytes]]) -> Iterator[Overwritten]:
+        for series, fields, time in readings:
+            key = hash((series, time))
             known = self._young.get(key) or self._old.get(key)
             self._young[key] = fields
             if known is None or known == fields or not series.startswith(_READINGS):
