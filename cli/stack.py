@@ -119,6 +119,7 @@ class JobsService:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        addresses = partial(addresses_of, settings)
         estate = CurrentEstate(settings)
         self._edits = EditWriter(settings, estate, lambda: open_store(settings), time.time_ns)
         self.jobs = Jobs(
@@ -128,9 +129,9 @@ class JobsService:
             retention_days=settings.retention_days,
             figures_retention_days=settings.figures_retention_days,
             today_every_s=settings.today_every_s,
-            alerts=AlertKeeper(partial(addresses_of, settings), time.time_ns),
+            alerts=AlertKeeper(addresses, time.time_ns),
         )
-        self.jobs.also(report_work(settings.data_dir, settings.audits_folder))
+        self.jobs.also(report_work(settings.data_dir, settings.audits_folder, addresses=addresses))
         self.part = JobsPart(settings, self.jobs.runs)
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, name="pulse", daemon=True)

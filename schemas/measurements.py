@@ -235,7 +235,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         Measurement(
             "alert_answers", ("answer", "author", "hub", "rule", "subject"), _ALERT_ANSWERS, Policy.USAGE, ("author",)
         ),
-        Measurement("alert_notices", ("address",), _ALERT_NOTICES, Policy.USAGE),
+        Measurement("alert_notices", ("address", "subject"), _ALERT_NOTICES, Policy.USAGE),
         Measurement("usage_profile", ("hub", "sensor"), _USAGE_PROFILE, Policy.USAGE),
         Measurement("usage_changes", ("figure", "hub"), _USAGE_CHANGES, Policy.USAGE),
         Measurement("counter_corrections", _CORRECTION_TAGS, _COUNTER_CORRECTIONS, Policy.USAGE),

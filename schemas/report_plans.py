@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -23,6 +24,13 @@ def _stays_inside(folder: str) -> str:
     return folder
 
 
+def _is_web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{shown(address)} is no address of a board: write one such as https://figures.example.org")
+    return address.rstrip("/")
+
+
 class ReportPlan(BaseModel):
     """A report that is made once its period is over and its figures are final."""
 
@@ -40,6 +48,11 @@ class ReportPlan(BaseModel):
         default="reports/", examples=["reports/"]
     )
     """The folder that it is put into, of the data folder where it does not begin with a slash."""
+
+    notice: Annotated[str, Field(max_length=200), AfterValidator(_is_web_address)] | None = Field(
+        default=None, examples=["https://figures.example.org"]
+    )
+    """The board's address, as its readers reach it: those who are told of alerts get a link to each report there."""
 
     hub: Id | None = None
     """The hub that it is of; all of them where none is named."""

@@ -81,14 +81,18 @@ def _over_line(estate: Estate, alerts: Sequence[Alert]) -> str:
     )
 
 
+def is_quiet(estate: Estate, now_ns: int) -> bool:
+    """Whether nobody is to be told now of what is not urgent."""
+    quiet = estate.alerts.quiet
+    return quiet is not None and quiet.holds(from_ns(now_ns).astimezone(estate.zone_of("")).time())
+
+
 class Telling:
     """Decides at an instant what people are to be told."""
 
     def __init__(self, estate: Estate, now_ns: int) -> None:
         self._estate, self._now_ns = estate, now_ns
-        now = from_ns(now_ns).astimezone(estate.zone_of(""))
-        quiet = estate.alerts.quiet
-        self._is_quiet = quiet is not None and quiet.holds(now.time())
+        self._is_quiet = is_quiet(estate, now_ns)
         self._opens: dict[str, bool] = {}
 
     def due(self, alerts: Iterable[Alert]) -> Notice | None:

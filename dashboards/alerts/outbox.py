@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import structlog
 
@@ -28,6 +29,13 @@ Words = Callable[[int], tuple[str, str] | None]
 """Title and text of the notice composed at an instant; None where there is nothing left to say."""
 
 
+class Subject(StrEnum):
+    """What a notice is of."""
+
+    ALERTS = "alerts"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A notice to an address; times are UTC in nanoseconds, `sent_ns` is 0 until it went."""
@@ -35,43 +43,61 @@ class Sent:
     address: str
     made_ns: int
     alerts: int
+    """How many it tells of; 0 for that of a report."""
     tries: int = 0
     next_ns: int = 0
     sent_ns: int = 0
+    subject: Subject = Subject.ALERTS
 
     @property
     def line(self) -> str:
         fields = {"tries": self.tries, "next_ns": self.next_ns, "sent_ns": self.sent_ns, "alerts": self.alerts}
-        return encode(_NOTICES, {"address": self.address}, fields, self.made_ns)
+        tags = {"address": self.address}
+        if self.subject is not Subject.ALERTS:  # a tag that earlier versions did not write
+            tags["subject"] = self.subject
+        return encode(_NOTICES, tags, fields, self.made_ns)
 
     def is_given_up(self, now_ns: int) -> bool:
         """Whether it is tried no more."""
         return not self.sent_ns and now_ns - self.made_ns > GIVEN_UP_NS
 
 
-def post(store: Store, addresses: Sequence[Address], made_ns: int, alerts: int) -> None:
+def post(
+    store: Store, addresses: Sequence[Address], made_ns: int, alerts: int = 0, *, subject: Subject = Subject.ALERTS
+) -> None:
     """Put a notice into the outbox, once for each address. Raises StoreError."""
-    write(store, [Sent(address.name, made_ns, alerts, next_ns=made_ns).line for address in addresses])
+    sent = (Sent(address.name, made_ns, alerts, next_ns=made_ns, subject=subject) for address in addresses)
+    write(store, [each.line for each in sent])
 
 
-def read_notices(store: Store, since_ns: int, now_ns: int) -> list[Sent]:
-    """The notices composed since then, in order. Raises StoreError."""
-    return sorted(_read(store, since_ns, now_ns), key=lambda sent: (sent.made_ns, sent.address))
+def read_notices(store: Store, since_ns: int, now_ns: int, subject: Subject | None = None) -> list[Sent]:
+    """The notices composed since then, of a subject or of any, in order. Raises StoreError."""
+    found = (sent for sent in _read(store, since_ns, now_ns) if subject in {None, sent.subject})
+    return sorted(found, key=lambda sent: (sent.made_ns, sent.address))
 
 
 def _read(store: Store, since_ns: int, now_ns: int) -> Iterator[Sent]:
     for chunk in store.read(_NOTICES, start_ns=since_ns, stop_ns=now_ns + NS_AN_HOUR):
         for i, made_ns in enumerate(chunk.times_ns):
             row = {name: int(column[i] or 0) for name, column in chunk.columns.items()}
-            yield Sent(chunk.tags["address"], made_ns, row["alerts"], row["tries"], row["next_ns"], row["sent_ns"])
+            subject = Subject(chunk.tags.get("subject") or Subject.ALERTS)
+            yield Sent(
+                chunk.tags["address"], made_ns, row["alerts"], row["tries"], row["next_ns"], row["sent_ns"], subject
+            )
 
 
-def send_due(store: Store, addresses: Sequence[Address], words: Words, clock_ns: Callable[[], int]) -> None:
-    """Send what is due. Raises StoreError."""
+def send_due(
+    store: Store,
+    addresses: Sequence[Address],
+    words: Words,
+    clock_ns: Callable[[], int],
+    subject: Subject = Subject.ALERTS,
+) -> None:
+    """Send what is due of a subject. Raises StoreError."""
     now_ns, known = clock_ns(), {address.name: address for address in addresses}
     due = [
         sent
-        for sent in read_notices(store, now_ns - GIVEN_UP_NS, now_ns)
+        for sent in read_notices(store, now_ns - GIVEN_UP_NS, now_ns, subject)
         if not sent.sent_ns and sent.next_ns <= now_ns and sent.address in known
     ]
     for sent in due[:SENDS_MAX]:

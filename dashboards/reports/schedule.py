@@ -21,7 +21,7 @@ from dashboards.reports.files import Format, stem
 from dashboards.reports.formats import write
 from dashboards.reports.gather import gather
 from dashboards.reports.model import Report, Since
-from dashboards.reports.shelf import BEGUN, Figures, GivenOut, Shelf, give_out
+from dashboards.reports.shelf import BEGUN, Figures, GivenOut, Shelf, give_out, series_of
 from dashboards.reports.templates import FOLDER
 from dashboards.web import wording
 from schemas import Estate, HubpulseError
@@ -44,7 +44,7 @@ LOOKED_AFTER_DAYS = 400
 
 
 class ReportSchedule:
-    """Makes what is due. `told` is called with each report that was made, such as to send word of it."""
+    """Makes what is due. `told` is called with each report that was made."""
 
     def __init__(self, data_dir: Path, audits: Path, told: Callable[[GivenOut], None]) -> None:
         self._data_dir, self._audits, self._told = data_dir, audits, told
@@ -76,9 +76,9 @@ class ReportSchedule:
     def _missing(self, plan: ReportPlan, queries: Queries, now_ns: int) -> Iterator[DateRange]:
         """The periods that are over and were not made, the oldest first; of a plan that is new from the last one on."""
         latest = DateRange.of(Period(plan.every), queries.today(plan.hub)).before()
-        made = {each.period for each in self._shelf.all() if each.series == _series(plan)}
+        made = {each.period for each in self._shelf.all() if each.series == series_of(plan)}
         if not made:
-            begun = GivenOut(*_series(plan), latest.before().name, BEGUN, now_ns, now_ns, (), {})
+            begun = GivenOut(*series_of(plan), latest.before().name, BEGUN, now_ns, now_ns, (), {})
             self._shelf.put(begun)
             made = {begun.period}
         found = [latest]
@@ -89,7 +89,7 @@ class ReportSchedule:
     def _renew(self, plan: ReportPlan, queries: Queries, estate: Estate, now_ns: int) -> bool:
         """Make a new version of a report whose figures are otherwise now; tell whether one was made."""
         today = queries.today(plan.hub)
-        latest = {each.period: each for each in self._shelf.given_out() if each.series == _series(plan)}
+        latest = {each.period: each for each in self._shelf.given_out() if each.series == series_of(plan)}
         for known in latest.values():
             days = DateRange.parse(known.period)
             if days.last < today - timedelta(days=LOOKED_AFTER_DAYS):
@@ -129,7 +129,7 @@ class ReportSchedule:
             replace(file, name=f"{stem(report.period, report.hub, version)}.{file.format}")
             for file in (write(report, Format(form), own_templates=own) for form in dict.fromkeys(plan.format))
         ]
-        given = GivenOut(*_series(plan), period.name, version, now_ns, now_ns, give_out(folder, made_files), figures)
+        given = GivenOut(*series_of(plan), period.name, version, now_ns, now_ns, give_out(folder, made_files), figures)
         self._shelf.put(given)
         log.info("report_made", period=period.name, hub=plan.hub, version=version, files=list(given.files))
         self._told(given)
@@ -173,10 +173,6 @@ def _free_version(folder: Path, report: Report, version: int) -> int:
     while any((folder / f"{stem(report.period, report.hub, version)}.{form}").exists() for form in Format):
         version += 1
     return version
-
-
-def _series(plan: ReportPlan) -> tuple[str, str, str | None]:
-    return plan.every, plan.to, plan.hub
 
 
 def _is_ready(queries: Queries, period: DateRange, hub: str | None) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dashboards.reports.files import ReportFile
 from schemas import HubpulseError
+from schemas.report_plans import ReportPlan
 
 FILE_NAME = "reports.json"
 BEGUN = 0
@@ -44,6 +45,11 @@ class GivenOut:
     def series(self) -> tuple[str, str, str | None]:
         """What it has in common with those of other periods."""
         return self.every, self.to, self.hub
+
+
+def series_of(plan: ReportPlan) -> tuple[str, str, str | None]:
+    """What the reports of a plan have in common."""
+    return plan.every, plan.to, plan.hub
 
 
 class Shelf:

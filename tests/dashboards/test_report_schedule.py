@@ -1,6 +1,6 @@
 """Reports that are made by themselves: when, once, made up for after a pause, and never over one that was given out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from dashboards.alerts.addresses import Address, addresses_of
 from dashboards.reports.job import report_work
 from dashboards.reports.shelf import GivenOut, Shelf
-from schemas import Estate, HubpulseError
+from schemas import Estate, HubpulseError, Settings
 from schemas.localtime import to_ns
+from schemas.notices import AlertsInFile
 from stores.lines import Value
 from tests.dashboards.conftest import TODAY, Filled, day_line, hub
+from tests.dashboards.fortnight import Received, receiving
 from usage.journal import Change, change_lines
 
 HALLOWEEN = date(2026, 10, 31)
@@ -91,6 +94,106 @@ def test_a_new_plan_makes_the_last_period_alone(stored: Filled) -> None:
     assert made == ["2026-W45"]
 
 
+@pytest.fixture
+def receiver() -> Iterator[tuple[int, Received]]:
+    with receiving() as found:
+        yield found
+
+
+BOARD = "https://figures.example.org/hubs"
+
+
+def telling(stored: Filled, when: str, estate: Estate, problem: str = "") -> None:
+    """Let the jobs make what is due and tell of it."""
+    folder, store = stored.path.parent, stored.open()
+    now_ns = to_ns(datetime.fromisoformat(when).replace(tzinfo=UTC))
+
+    def addresses(of: Estate) -> Sequence[Address]:
+        if problem:
+            raise HubpulseError(problem)
+        return addresses_of(Settings(), of)
+
+    try:
+        report_work(folder, folder, addresses=addresses, clock_ns=lambda: now_ns).run(store, estate, now_ns)
+    finally:
+        store.close()
+
+
+def with_notice(port: int) -> Estate:
+    alerts = {"to": [f"json://127.0.0.1:{port}/"], "quiet": "20:00-07:00"}
+    plans = known(PLAN | {"notice": BOARD + "/"}).reports
+    told = AlertsInFile.model_validate(alerts)
+    return known().model_copy(update={"name": "Leeds", "alerts": told, "reports": plans})
+
+
+def test_a_notice_tells_once_of_a_report_with_links_to_its_files(
+    stored: Filled, receiver: tuple[int, Received]
+) -> None:
+    port, received = receiver
+    estate = with_notice(port)
+    for when in ("2026-11-05T10:00", "2026-11-05T10:10", "2026-11-06T10:20"):
+        telling(stored, when, estate)
+    ((_when, title, lines),) = received.notices
+    assert title == "Leeds: report of October 2026, all hubs"
+    assert lines == [
+        f"hubpulse-2026-10.csv: {BOARD}/reports/made/hubpulse-2026-10.csv",
+        f"hubpulse-2026-10.html: {BOARD}/reports/made/hubpulse-2026-10.html",
+        "The board asks you to sign in.",
+    ]
+    stored.put_day("otley", date(2026, 10, 8), 57, people_state=2, revision=2)
+    change(stored, "2026-10-08T00:00+01:00", "2026-11-07T09:00", 50, 57)
+    telling(stored, "2026-11-07T10:00", estate)
+    assert received.notices[1][2][0] == "Version 2: figures changed since the one before; it says which."
+
+
+def test_a_notice_that_does_not_go_is_tried_again(stored: Filled, receiver: tuple[int, Received]) -> None:
+    port, received = receiver
+    estate, received.status = with_notice(port), 500
+    telling(stored, "2026-11-05T10:00", estate)
+    assert received.notices == []
+    received.status = 200
+    telling(stored, "2026-11-05T10:10", estate)
+    assert len(received.notices) == 1
+
+
+def test_what_could_not_be_told_for_a_day_is_told_no_more(stored: Filled, receiver: tuple[int, Received]) -> None:
+    port, received = receiver
+    estate, received.status = with_notice(port), 500
+    telling(stored, "2026-11-05T10:00", estate)
+    received.status = 200
+    telling(stored, "2026-11-06T10:10", estate)
+    assert received.notices == []
+
+
+def test_a_notice_waits_for_the_end_of_quiet_times(stored: Filled, receiver: tuple[int, Received]) -> None:
+    port, received = receiver
+    telling(stored, "2026-11-05T22:00", with_notice(port))
+    assert received.notices == []
+    telling(stored, "2026-11-06T07:10", with_notice(port))
+    assert len(received.notices) == 1
+
+
+def test_an_address_that_can_not_be_used_costs_no_report_and_is_told_once_it_can(
+    stored: Filled, receiver: tuple[int, Received]
+) -> None:
+    port, received = receiver
+    estate = with_notice(port)
+    for when in ("2026-11-05T10:00", "2026-11-05T10:10"):
+        with pytest.raises(HubpulseError, match="address 1"):
+            telling(stored, when, estate, "address 1 of alerts is none")
+    assert names(stored.path.parent) == ["hubpulse-2026-10.csv", "hubpulse-2026-10.html"]
+    telling(stored, "2026-11-05T10:20", estate)
+    assert len(received.notices) == 1
+
+
+def test_a_plan_without_a_notice_tells_nobody(stored: Filled, receiver: tuple[int, Received]) -> None:
+    port, received = receiver
+    estate = with_notice(port)
+    plans = tuple(plan.model_copy(update={"notice": None}) for plan in estate.reports)
+    telling(stored, "2026-11-05T10:00", estate.model_copy(update={"reports": plans}))
+    assert received.notices == []
+
+
 def test_an_empty_store_gives_no_report(filled: Filled) -> None:
     filled.put(day_line("armley", TODAY, None))
     assert tick(filled, "2026-11-05T10:00") == []
@@ -161,6 +264,8 @@ def test_a_report_of_a_hub_is_of_that_hub(stored: Filled) -> None:
         ({"every": "day"}, "month"),
         ({"every": "month", "format": ["doc"]}, "pdf"),
         ({"every": "month", "to": "../out"}, "no folder for reports"),
+        ({"every": "month", "notice": "figures.example.org"}, "no address of a board: write one such as https://"),
+        ({"every": "month", "notice": "https://u:p@example.org"}, "no address of a board"),
         ({"every": "month", "hub": "nowhere"}, "there is no hub nowhere in this file: write one of armley, otley"),
     ],
 )
