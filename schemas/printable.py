@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 _PLAIN = re.compile(r"[ -~]*")
+_SPACES = "\u00a0\u202f"
+"""Those in figures; Python calls no space printable but one."""
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of controls (escape sequences begin with one), of marks that show nothing or turn the direction
 of writing, of half characters, of what no font knows, and of separators of lines."""
@@ -18,6 +20,11 @@ def printable(text: str, *, keep: str = "") -> str:
     leave all the same: line feeds where lines are shown as lines.
     """
     if _PLAIN.fullmatch(text):
+        return text
+    shown = text
+    for char in (*_SPACES, *keep):
+        shown = shown.replace(char, " ")
+    if shown.isprintable():
         return text
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSAFE and char not in keep else char

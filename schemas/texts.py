@@ -5,7 +5,9 @@ Texts are looked up when they are shown, so what is a constant of a module is on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -115,10 +117,13 @@ _THOUSANDS, _DECIMAL = N_("mark between thousands"), N_("mark before decimals")
 
 def number_text(value: float, decimals: int = 0) -> str:
     """A number by the marks of the language: `1 204.5` with a narrow space, `1.204,5` where a catalogue says so."""
-    thousands, decimal = _(_THOUSANDS), _(_DECIMAL)
-    marks = (
-        (",", "\u202f" if thousands == _THOUSANDS else thousands),
-        (".", "." if decimal == _DECIMAL else decimal),
-        ("-", "\u2212"),
-    )
-    return f"{value:,.{decimals}f}".translate({ord(mark): own for mark, own in marks})
+    return f"{value:,.{decimals}f}".translate(_marks(_(_THOUSANDS), _(_DECIMAL)))
+
+
+@lru_cache
+def _marks(thousands: str, decimal: str) -> Mapping[int, str]:
+    return {
+        ord(","): "\u202f" if thousands == _THOUSANDS else thousands,
+        ord("."): "." if decimal == _DECIMAL else decimal,
+        ord("-"): "\u2212",
+    }

@@ -101,14 +101,17 @@ def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str
 
 
 def read_parts(
-    store: Store, measurement: str, span: Span, hub: str | None = None
+    store: Store, measurement: str, span: Span, hub: str | None = None, fields: Collection[str] | None = None
 ) -> dict[str, dict[int, dict[str, Figures]]]:
-    """The stored days of doors or zones within the span, by hub, midnight and door or zone; every field is there."""
+    """The stored days of doors or zones within the span, by hub, midnight and door or zone.
+
+    Every field is there, or each of `fields`.
+    """
     tag = PARTS[measurement]
-    fields = tuple(MEASUREMENTS[measurement].fields)
+    fields = tuple(MEASUREMENTS[measurement].fields if fields is None else fields)
     where = None if hub is None else {"hub": hub}
     found: dict[str, dict[int, dict[str, Figures]]] = {}
-    for chunk in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where):
+    for chunk in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields):
         days = found.setdefault(chunk.tags["hub"], {})
         columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in fields]
         for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):

@@ -186,7 +186,8 @@ class HubRange:
         )
 
     def _entries(self, span: Span) -> dict[int, int]:
-        rows = self._queries.stored_hourly(Span(span.start_ns - NS_AN_HOUR, span.stop_ns), hub=self.hub)
+        around = Span(span.start_ns - NS_AN_HOUR, span.stop_ns)
+        rows = self._queries.stored_hourly(around, hub=self.hub, fields=("entries", "open_minutes"))
         found = {time_ns: row["entries"] for time_ns, row in rows.get(self.hub, {}).items()}
         return {time_ns: int(count) for time_ns, count in found.items() if count is not None}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -33,6 +33,8 @@ FIGURES = (
     *("co2_mean_ppm", "co2_max_ppm", "person_hours_over_limit"),
 )
 """What pages of all hubs show of a day; a hub's own page shows the others, too."""
+ZONE_FIGURES = ("mould_index",)
+"""Likewise of a zone's day."""
 
 _A_DAY = timedelta(days=1)
 _NO_FIGURES: Figures = {}
@@ -118,18 +120,26 @@ class Look:
     def standing(self) -> Standing:
         """Raises StoreError."""
         with self._lock:
-            self._standing = self._standing or self._read(lambda queries: _standing(queries, self.now_ns))
+            self._standing = self._standing or self._read(self._read_standing)
             return self._standing
 
     @property
     def figured(self) -> Figured:
         """Raises StoreError."""
         with self._lock:
-            standing = self.standing
-            self._figured = self._figured or self._read(
-                lambda queries: _figured(queries, self.estate, self.now_ns, standing)
-            )
+            self._figured = self._figured or self._read(self._read_figured)
             return self._figured
+
+    def _read_standing(self, queries: Queries) -> Standing:
+        days = queries.stored_daily(*_around(self.now_ns), fields=("open_minutes",))
+        return _standing(queries, {day.hub for day in days})
+
+    def _read_figured(self, queries: Queries) -> Figured:
+        figures: dict[str, dict[date, Figures]] = defaultdict(dict)
+        for row in queries.stored_daily(*_around(self.now_ns), fields=FIGURES):
+            figures[row.hub][row.date] = row.figures
+        self._standing = self._standing or _standing(queries, figures)
+        return _figured(queries, self.estate, self.now_ns, self._standing, figures)
 
     def _read(self, part: Callable[[Queries], _Part]) -> _Part:
         if self._failure is None:
@@ -141,21 +151,23 @@ class Look:
         raise self._failure.with_traceback(None)
 
 
-def _standing(queries: Queries, now_ns: int) -> Standing:
-    first, last = _around(now_ns)
-    counted = {day.hub for day in queries.stored_daily(first, last, fields=("open_minutes",))}
+def _standing(queries: Queries, counted: Collection[str]) -> Standing:
+    """Of the estate file's hubs, those that were counted, and those that sent readings."""
     states = tuple(queries.hub_states(counted))
     silences = _by_hub(queries.stored_silences())
     quiet = {state.id: tuple(_still_quiet(state, silences[state.id])) for state in states if state.id in silences}
     return Standing(states, quiet, tuple(queries.ingests()))
 
 
-def _figured(queries: Queries, estate: Estate, now_ns: int, standing: Standing) -> Figured:
+def _figured(
+    queries: Queries,
+    estate: Estate,
+    now_ns: int,
+    standing: Standing,
+    figures: Mapping[str, Mapping[date, Figures]],
+) -> Figured:
     first, last = _around(now_ns)
     today = last - _A_DAY
-    figures: dict[str, dict[date, Figures]] = defaultdict(dict)
-    for row in queries.stored_daily(first, last, fields=FIGURES):
-        figures[row.hub][row.date] = row.figures
     missed: dict[str, dict[date, int]] = defaultdict(dict)
     for (hub, day), people in queries.stored_estimates(first, last).items():
         missed[hub][day] = people
@@ -163,7 +175,7 @@ def _figured(queries: Queries, estate: Estate, now_ns: int, standing: Standing) 
     for note in queries.notes(first, last):
         notes[note.hub][note.date].append(note.text)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
-    for zone in queries.stored_zones(today - _A_DAY, last):
+    for zone in queries.stored_zones(today - _A_DAY, last, fields=ZONE_FIGURES):
         zones[zone.hub, zone.date].append(zone)
     doubts = _by_hub(queries.stored_doubts(today - DAYS * _A_DAY, last))
     cases, usual = _by_hub(open_cases(queries, estate)), queries.usual_so_far()
@@ -173,7 +185,7 @@ def _figured(queries: Queries, estate: Estate, now_ns: int, standing: Standing) 
         tuple(
             HubNow(
                 state,
-                tuple(_days(queries, estate, state, figures[state.id], missed[state.id], notes[state.id])),
+                tuple(_days(queries, estate, state, figures.get(state.id, {}), missed[state.id], notes[state.id])),
                 tuple(zones[state.id, state.now.date()]),
                 standing.silences.get(state.id, ()),
                 tuple(doubts.get(state.id, ())),

@@ -212,9 +212,11 @@ class Queries:
         hubs = [known.id for known in self._estate.hubs] if hub is None else [hub]
         return read_columns(chunks, self._estate, hubs, first, last, fields, fresh, self.today)
 
-    def stored_zones(self, first: date, last: date, *, hub: str | None = None) -> Iterator[ZoneFigures]:
-        """The air of zones as it stands, as `stored_daily` does."""
-        for name, rows in read_parts(self._store, ZONES, _around(first, last), hub).items():
+    def stored_zones(
+        self, first: date, last: date, *, hub: str | None = None, fields: Collection[str] | None = None
+    ) -> Iterator[ZoneFigures]:
+        """The air of zones as it stands, as `stored_daily` does; of all fields, or of those wanted."""
+        for name, rows in read_parts(self._store, ZONES, _around(first, last), hub, fields).items():
             for time_ns, zones in rows.items():
                 day = self._day_of_row(name, time_ns)
                 if day is not None and first <= day <= last:

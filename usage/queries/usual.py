@@ -6,19 +6,20 @@ until now, or doors that it does not know, has no usual figure.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from schemas import Estate
-from schemas.localtime import NS_AN_HOUR, Span, midnight_ns
+from schemas.localtime import NS_AN_HOUR, Span, local_day, midnight_ns
 from stores import Store
 from usage.calendar import HubCalendar
 from usage.profile import PERSON, Profile
 from usage.rows import PROFILES
 
 _WEEK_HOURS = 7 * 24
-_DAY_NS = 24 * NS_AN_HOUR
+_Point = tuple[float, int, float]
+"""A version, the hour of the week, and how many people an hour usually come in."""
 
 
 def usual_so_far(store: Store, estate: Estate, now_ns: int) -> dict[str, int]:
@@ -51,13 +52,13 @@ def _people(profile: Profile, hours: list[tuple[int, int]]) -> int | None:
 
 def _profiles_now(store: Store, estate: Estate, now_ns: int) -> Mapping[str, Profile]:
     """The latest version of each hub's profile of the week that it is there."""
-    points: dict[str, dict[str, list[tuple[int, int, float]]]] = defaultdict(lambda: defaultdict(list))
+    points: dict[str, dict[str, list[_Point]]] = {}
     for hub, door, known in _points(store, estate, now_ns):
         if known:
-            points[hub][door] += known
+            points.setdefault(hub, {}).setdefault(door, []).extend(known)
     found = {}
     for hub, doors in points.items():
-        latest = max(version for known in doors.values() for version, _, _ in known)
+        latest, _hour, _rate = max(map(max, doors.values()))
         rates = {
             door: {hour: round(rate * PERSON) for version, hour, rate in known if version == latest}
             for door, known in doors.items()
@@ -66,21 +67,22 @@ def _profiles_now(store: Store, estate: Estate, now_ns: int) -> Mapping[str, Pro
     return found
 
 
-def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, list[tuple[int, int, float]]]]:
-    """Hub, door, and each rate's version and hour of this week: one read for all hubs, whatever their zones."""
-    starts: dict[str, int] = {}
-    span = Span(now_ns - 9 * _DAY_NS, now_ns + 2 * _DAY_NS)
-    for chunk in store.read(PROFILES, start_ns=span.start_ns, stop_ns=span.stop_ns):
-        hub = chunk.tags["hub"]
-        if hub not in starts:
-            calendar = HubCalendar(estate, hub)
-            today = calendar.date_of(now_ns)
-            starts[hub] = midnight_ns(today - timedelta(days=today.weekday()), calendar.zone)
-        start_ns = starts[hub]
+def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, list[_Point]]]:
+    """Hub, door, and each rate of this week: one read for all hubs, whatever their zones."""
+    zones = {estate.zone_of(""), *(estate.zone_of(hub.id) for hub in estate.hubs)}
+    mondays = {zone: _monday_ns(now_ns, zone) for zone in zones}
+    first_ns, last_ns = min(mondays.values()), max(mondays.values())
+    for chunk in store.read(PROFILES, start_ns=first_ns, stop_ns=last_ns + _WEEK_HOURS):
+        start_ns = mondays[estate.zone_of(chunk.tags["hub"])]
         columns = (chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"])
         known = [
-            (int(version or 0), time_ns - start_ns, rate)
+            (version or 0, time_ns - start_ns, rate)
             for time_ns, version, rate in zip(*columns, strict=True)
-            if rate is not None and 0 <= time_ns - start_ns < _WEEK_HOURS
+            if rate is not None and start_ns <= time_ns < start_ns + _WEEK_HOURS
         ]
-        yield hub, chunk.tags["sensor"], known
+        yield chunk.tags["hub"], chunk.tags["sensor"], known
+
+
+def _monday_ns(now_ns: int, zone: ZoneInfo) -> int:
+    today = local_day(now_ns, zone)
+    return midnight_ns(today - timedelta(days=today.weekday()), zone)
