@@ -8,7 +8,7 @@ import signal
 import sys
 
 INTERRUPTED = 130
-_COLLECT_AFTER_OBJECTS = 50_000
+COLLECT_AFTER_OBJECTS = 50_000
 """What is imported stays: at Python's 700 objects, looking for garbage among it takes a tenth of a short command."""
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command line. Ctrl-C never shows a traceback, not even while the rooms load."""
     # Pydantic would look through every installed package for plugins, which takes longer than most commands.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    gc.set_threshold(_COLLECT_AFTER_OBJECTS)
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from cli.app import main as run
 
