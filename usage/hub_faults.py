@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from schemas import HubpulseError
-from stores import StoreError
-from usage.rows import RowsRefusedError
+from stores import Store, StoreError
+from usage.rows import RowsRefusedError, write
 
 
 class HubFaults:
@@ -27,6 +27,16 @@ class HubFaults:
             raise
         except Exception as error:  # noqa: BLE001 - a hub sends what it likes; `report` tells it
             self._found[hub] = error
+
+    def write(self, store: Store, lines: Mapping[str, list[str]]) -> None:
+        """Write the lines of all hubs at once; one by one where they are refused, so that the others' are written."""
+        try:
+            if everything := [line for of_hub in lines.values() for line in of_hub]:
+                write(store, everything)
+        except RowsRefusedError:
+            for hub, of_hub in lines.items():
+                with self.of(hub):
+                    write(store, of_hub)
 
     def report(self) -> None:
         """Raise what went wrong, once everything else is done: HubpulseError, and RuntimeError for a fault of ours."""

@@ -43,7 +43,6 @@ from usage.queries.radio import read_frames
 from usage.queries.sensors import read_last_seen, read_sensors, status_lines
 from usage.radio import NO_FRAMES, Frames
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
-from usage.rows import write
 
 T = TypeVar("T")
 
@@ -301,9 +300,7 @@ class Jobs:
             log.warning("sensors_left_out", hub=hub, count=count)
         self._left_out = sensors.left_out
         faults = HubFaults()
-        for hub, states in sensors.by_hub.items():
-            with faults.of(hub):
-                write(store, list(status_lines(states, now_ns, self._frames)))
+        faults.write(store, {hub: list(status_lines(of, now_ns, self._frames)) for hub, of in sensors.by_hub.items()})
         faults.report()
 
     def raise_alerts(self, now_ns: int) -> None:

@@ -72,7 +72,8 @@ class Particular(SqliteStore):
     """A store that refuses the rows of one hub."""
 
     def write(self, lines: bytes) -> Outcome:
-        return Rejected("no row of armley") if b"usage_daily,hub=armley" in lines else super().write(lines)
+        rows = (b"usage_daily,hub=armley", b"sensor_status,hub=armley")
+        return Rejected("no row of armley") if any(row in lines for row in rows) else super().write(lines)
 
 
 @pytest.mark.parametrize("work", ["roll_up_unfinished", "roll_up_marked_days", "roll_up_missed"])
@@ -94,6 +95,19 @@ def test_a_hub_whose_figures_cannot_be_made_keeps_those_of_no_other(
         getattr(jobs, work)(now_ns)
 
     assert [stored(store, name).get("entries") for name in ("armley", "beeston", "otley")] == [None, 5, 5]
+    store.close()
+
+
+def test_where_a_hubs_sensors_cannot_be_told_of_those_of_others_are(tmp_path: Path) -> None:
+    """All are told of in one write, which is refused as a whole."""
+    store = Particular(tmp_path / "store.db")
+    store.prepare()
+    for name in ("armley", "beeston", "otley"):
+        put_honest(store, name)
+    with pytest.raises(HubpulseError, match=r"hub armley: .*no row of armley"):
+        jobs_on(store).write_sensor_status(NOON_NS)
+    told = {run.tags["hub"] for run in store.latest("sensor_status", before_ns=NOON_NS + 1)}
+    assert told == {"beeston", "otley"}
     store.close()
 
 
