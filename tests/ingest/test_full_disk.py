@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from ingest.batches import Batch
 from ingest.buffer import BufferReader
 from ingest.buffer_file import RESERVE_BYTES, RESERVE_NAME, keep_reserve, release_reserve
 from schemas import Settings
 from schemas.settings import IngestSettings, MqttSettings
 from tests.cli.command import CommandLine
-from tests.ingest.given import OpenBuffer, lines, refusal
+from tests.ingest.given import NOW_NS, OpenBuffer, refusal
 from tests.ingest.walking import AIR, ESTATE, Running, temperatures
 from tests.mqtt.receiving import DEADLINE_S, publish
 from tests.servers import Mosquitto
@@ -36,7 +37,7 @@ def test_ingest_that_starts_on_a_full_disk_waits_for_room(
     data.mkdir()
     if was_there:
         with closing(open_buffer(data)) as buffer:
-            buffer.commit(lines(1))
+            buffer.commit(Batch([f"temperature,hub=armley,sensor=air-1 temperature_c=21.5 {NOW_NS}"], messages=1))
     (data / "ingest.lock").touch()
     ballast = fill(small_disk)
     estate = tmp_path / "estate.yaml"
@@ -55,7 +56,7 @@ def test_ingest_that_starts_on_a_full_disk_waits_for_room(
         ballast.unlink()
         assert ingest.ingest.ready.wait(DEADLINE_S)
     publish(mosquitto.port, temperatures(5), topic=AIR)
-    ingest.wait_for(messages_received=5)
+    ingest.wait_for(messages_received=5 + was_there)
     ingest.stop()
 
     assert ingest.error is None
