@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sysconfig
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 # Servers live in sbin, which an ordinary user's PATH often leaves out.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+LIBRARIES = (f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}", "/usr/lib64", "/usr/lib")
 
 
 class RealPart(NamedTuple):
@@ -31,14 +33,15 @@ REAL_PARTS = {
     "chromium": RealPart(("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "docker-compose": RealPart(("docker-compose",), "docker-compose"),
     "bwrap": RealPart(("bwrap",), "bubblewrap"),
+    "libatomic": RealPart(("libatomic.so.1",), "libatomic1"),
 }
 
 
 def find(part: str) -> Path | None:
-    """Return the path of a real part's program, or None where it is not installed."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    """Return the path of a real part's program or library, or None where it is not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS, *LIBRARIES])
     for program in REAL_PARTS[part].programs:
-        if found := shutil.which(program, path=path):
+        if found := shutil.which(program, os.F_OK if ".so." in program else os.F_OK | os.X_OK, path):
             return Path(found)
     return None
 

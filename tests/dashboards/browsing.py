@@ -57,6 +57,7 @@ class Browser:
 
     def __init__(self) -> None:
         self._program = require("chromium")
+        require("libatomic")  # of Playwright's driver
         self._thread = ThreadPoolExecutor(1, "browser")
         self._playwright: Playwright | None = None
         self._chromium: Chromium | None = None

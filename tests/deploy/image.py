@@ -218,9 +218,12 @@ def _requirements(texts: Sequence[str] | None, extras: Sequence[str]) -> Iterato
 
 def _top_names(distribution: str) -> set[str]:
     """The files and folders of a distribution in site-packages."""
-    return set(_tops(distribution)) - {"..", "__pycache__"}
+    found = set(_tops(distribution)) - {"..", "__pycache__"}
+    return {name for name in found if (SITE_PACKAGES / name).exists()}
 
 
 def _tops(distribution: str) -> Iterator[str]:
+    # An older pip leaves an `egg-info` folder where a package has a setup.py alone: it lists its sources, not itself.
+    yield from (path.name for path in SITE_PACKAGES.glob(f"{distribution.replace('-', '_')}-*.egg-info"))
     for path in importlib.metadata.files(distribution) or ():
         yield path.parts[0]
