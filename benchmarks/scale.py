@@ -9,7 +9,6 @@ of an hour of readings, six a sensor in one message, into SQLite; each job once;
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from benchmarks.throughput import largest_resident_mb
 from dashboards.web.board import create_board
 from ingest.buffer import BufferReader
 from ingest.pipeline import Ingest
@@ -133,9 +133,8 @@ def timed(what: str, work: Callable[[], Any], *, per_s: int = 0) -> None:
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     work()
     took_s, cpu_s = time.monotonic() - began_s, time.process_time() - began_cpu_s
-    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rate = f"{per_s / took_s:>10,.0f}/s" if per_s else ""
-    print(f"{what:26} {took_s:>9.2f} s {cpu_s:>9.2f} CPU s {memory_mb:>7.0f} MB {rate}", flush=True)
+    print(f"{what:26} {took_s:>9.2f} s {cpu_s:>9.2f} CPU s {largest_resident_mb():>7.0f} MB {rate}", flush=True)
 
 
 def main() -> None:

@@ -72,10 +72,13 @@ class Cost(NamedTuple):
 
 def own_cost(start_s: float, start_cpu_s: float) -> Cost:
     """What this process has taken since."""
-    seconds, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
-    # The kernel's account of resources begins with what the parent had.
-    [kib] = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return Cost(seconds, cpu_s, int(kib) / 1024)
+    return Cost(time.perf_counter() - start_s, time.process_time() - start_cpu_s, largest_resident_mb())
+
+
+def largest_resident_mb() -> float:
+    """The most memory that this process had resident; `getrusage` would begin with that of the one that started it."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
 
 
 class Discarding:

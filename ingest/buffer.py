@@ -2,7 +2,7 @@
 
 `buffer.db` is one SQLite file (see `stores.sqlite_file`), each of whose tables is one class:
 
-    batches      pending.PendingBatches            readings that the store has not taken, a row for each commit
+    batches      pending.PendingBatches            readings that the store has not taken, a row for each commit or more
     ledger       ledger.LedgerTable                one row of counts; notes and reasons of refusals are tables beside it
     hub_counts   hub_counts.HubCounts              what was held back of each hub
     surplus      surplus.Surplus                   messages beyond their hub's rate, to be decoded later
@@ -12,8 +12,9 @@
     status       service_status.ServiceStatus      what ingest's parts last reported of themselves
     device_states, announcements                   what devices said of themselves (device_states.DeviceStates)
 
-A row of `batches` holds the lines of a commit as they go to the store (line protocol, ASCII, a newline between), the
-days to recompute, how many readings it has, the time of its oldest live one, and a checksum of lines and days.
+A row of `batches` holds the lines of a commit, or a part of very many, as they go to the store (line protocol, ASCII, a
+newline between), the days to recompute, which are with the last part, how many readings it has, the time of its oldest
+live one, and a checksum of lines and days.
 Invariants:
 
 - A commit holds a whole batch or nothing, in all of the tables, and is on the disk when it returns. Only then is the

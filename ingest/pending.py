@@ -1,4 +1,4 @@
-"""Batches that were committed and that the store has not taken yet. Their lines are bytes, never looked into here."""
+"""Lines that were committed and that the store has not taken yet. They are bytes, never looked into here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from schemas.localtime import NS_A_SECOND
 from stores.lines import oldest_since
 from stores.sqlite_file import SHARED, SqliteFile
 
+_ROW_LINES_MAX = 5000
+"""As many as a flush takes: of a large batch no more is in memory at a time, while it is written and read."""
 LIVE_WITHIN_NS = 3600 * NS_A_SECOND
 """An older reading is history that came late or was replayed: its age is no lag."""
 
@@ -28,7 +30,7 @@ _INSERT = (
 
 
 class PendingRow(NamedTuple):
-    """A committed batch that the store has not taken yet."""
+    """A committed batch, or a part of a large one, that the store has not taken yet."""
 
     id: int
     readings: int
@@ -45,12 +47,14 @@ class PendingBatches:
         self._file = file
 
     def add(self, batch: Batch, *, now_ns: int) -> None:
-        """Hold the readings of a batch."""
-        if points := batch.points:
-            lines, marks = "\n".join(points).encode("ascii"), _write_marks(batch.marks)
-            oldest_ns = oldest_since(points, now_ns - LIVE_WITHIN_NS)
-            row = (now_ns, len(points), oldest_ns, lines, marks, _checksum(lines, marks))
-            self._file.connection().execute(_INSERT, row)
+        """Hold the readings of a batch; its days are with the last of them."""
+        points, execute = batch.points, self._file.connection().execute
+        for start in range(0, len(points), _ROW_LINES_MAX):
+            some = points[start : start + _ROW_LINES_MAX]
+            lines = "\n".join(some).encode("ascii")
+            marks = _write_marks(batch.marks if start + len(some) == len(points) else ())
+            oldest_ns = oldest_since(some, now_ns - LIVE_WITHIN_NS)
+            execute(_INSERT, (now_ns, len(some), oldest_ns, lines, marks, _checksum(lines, marks)))
 
     def oldest(self, lines_max: int) -> list[PendingRow]:
         """The oldest batches until they hold `lines_max` lines together; the last one may go beyond."""

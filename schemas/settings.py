@@ -183,7 +183,7 @@ class IngestSettings(_SettingsPart):
     quarantine_age_days_max: int = Field(default=365, ge=1, le=36500)
     disk_free_bytes_min: int = Field(default=64 * 1024**2, ge=0)
     # An array of the shortest readings takes a hundred times its bytes once it is decoded.
-    held_bytes_max: int = Field(default=2 * 1024**2, ge=1024**2, le=8 * 1024**2)
+    held_bytes_max: int = Field(default=512 * 1024, ge=64 * 1024, le=8 * 1024**2)
     batch_messages_max: int = Field(default=5000, ge=1, le=65535)
     commit_every_s: float = Field(default=0.05, ge=0, le=60)
     """How long messages are gathered for a commit; a broker that waits for answers is not made to wait."""

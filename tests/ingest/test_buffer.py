@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.batches import Batch
+from ingest.batches import Batch, DayMark
 from ingest.buffer import Buffer, BufferFullError, BufferReader
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.quarantine import RejectedLine
@@ -39,6 +39,18 @@ def test_batches_come_back_in_order_up_to_the_lines_asked_for(buffer: Buffer) ->
     assert [row.readings for row in buffer.pending.oldest(3)] == [3]
     assert [row.readings for row in buffer.pending.oldest(4)] == [3, 4]
     assert [row.readings for row in buffer.pending.oldest(100)] == [3, 4, 5]
+
+
+def test_a_large_batch_is_read_in_parts_and_its_days_are_with_the_last(buffer: Buffer) -> None:
+    batch, mark = lines(12_000, line_bytes=10), DayMark("armley", 0)
+    batch.marks.add(mark)
+    buffer.commit(batch)
+    rows = buffer.pending.oldest(100_000)
+
+    assert [row.readings for row in rows] == [5000, 5000, 2000]
+    assert b"\n".join(row.lines for row in rows).decode().split("\n") == batch.lines
+    assert [row.marks for row in rows] == [(), (), (mark,)]
+    assert [row.readings for row in buffer.pending.oldest(1)] == [5000]
 
 
 def test_an_empty_batch_is_nothing(buffer: Buffer) -> None:
