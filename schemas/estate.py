@@ -7,9 +7,10 @@ descriptions are the estate file's reference: they are shown by editors that use
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -352,6 +353,21 @@ class Estate(_EstatePart):
         """The time zone of a hub's local day; the estate's for a hub that the file does not name."""
         return self._zones.get(hub) or ZoneInfo(self.timezone)
 
+    def hub(self, hub: str) -> Hub | None:
+        """What the file says of a hub; None for one that it does not name."""
+        return self._by_id.get(hub)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that has looked up nothing yet: its hubs may be others."""
+        copied = super().model_copy(update=update, deep=deep)
+        for looked_up in ("_zones", "_by_id"):
+            copied.__dict__.pop(looked_up, None)
+        return copied
+
     @cached_property
     def _zones(self) -> dict[str, ZoneInfo]:
         return {hub.id: ZoneInfo(hub.timezone) for hub in self.hubs if hub.timezone}
+
+    @cached_property
+    def _by_id(self) -> dict[str, Hub]:
+        return {hub.id: hub for hub in self.hubs}

@@ -51,7 +51,7 @@ class HubCalendar:
 
     def __init__(self, estate: Estate, hub: str) -> None:
         self.zone = estate.zone_of(hub)
-        self._hub = next((known for known in estate.hubs if known.id == hub), None)
+        self._hub = estate.hub(hub)
         self._holidays = estate.holidays
         self._opening = lru_cache(maxsize=OPENINGS_MAX)(self._find_opening)
 

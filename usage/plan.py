@@ -34,7 +34,7 @@ class HubPlan:
     @classmethod
     def of(cls, estate: Estate, hub: str) -> HubPlan:
         """The plan of a hub; empty for one that the estate does not name."""
-        known = next((known for known in estate.hubs if known.id == hub), None)
+        known = estate.hub(hub)
         if known is None:
             return cls({}, None)
         own = known.limits or Limits()

@@ -83,7 +83,7 @@ class RollupWriter:
         retention_ns = None if retention_days is None else retention_days * 24 * NS_AN_HOUR
         self._raw_since_ns = None if retention_ns is None else now_ns - retention_ns
         self._figures = HubFigures(store, estate, hub, now_ns=now_ns, grace_ns=grace_ns)
-        self._is_in_estate = any(known.id == hub for known in estate.hubs)
+        self._is_in_estate = estate.hub(hub) is not None
 
     def computable(self, days: Iterable[date]) -> list[date]:
         """Those of the days, in order, that have begun and whose readings are still stored."""

@@ -56,7 +56,8 @@ class Visits:
 
 def rules_of(estate: Estate, hub: str) -> tuple[VisitRule, ...]:
     """A hub's rules; none where the estate file gives it none."""
-    return next((known.visits for known in estate.hubs if known.id == hub), ())
+    known = estate.hub(hub)
+    return known.visits if known else ()
 
 
 def visits(rules: Sequence[VisitRule], hub: str, rows: Sequence[Figures], missed: Estimate) -> Visits:

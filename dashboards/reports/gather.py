@@ -119,7 +119,7 @@ class _Period:
         )
 
     def _hub_part(self, each: PeriodFigures) -> HubPart:
-        known = next((hub for hub in self._estate.hubs if hub.id == each.hub), None)
+        known = self._estate.hub(each.hub)
         closed = [
             day
             for closure in (known.closures if known else ())

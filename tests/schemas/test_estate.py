@@ -222,3 +222,13 @@ def test_zones_are_listed_once_however_many_hubs_have_a_slip_in_theirs(monkeypat
     schemas.time_zones._zones_to_write.cache_clear()
 
     assert len(listed) == 1
+
+
+def test_a_copy_with_other_hubs_looks_them_up_anew() -> None:
+    before = Estate.model_validate({"hubs": [{"id": "armley", "timezone": "Europe/London"}]})
+    there = before.hub("armley"), before.hub("beeston"), before.zone_of("armley").key
+    beeston = Estate.model_validate({"hubs": [{"id": "beeston", "timezone": "Europe/Paris"}]}).hubs
+    after = before.model_copy(update={"hubs": beeston})
+
+    assert there == (before.hubs[0], None, "Europe/London")
+    assert (after.hub("armley"), after.hub("beeston"), after.zone_of("armley").key) == (None, beeston[0], "UTC")

@@ -37,10 +37,10 @@ def judge(queries: Queries, estate: Estate, *, hub: str | None = None) -> list[J
         if row.zone != OUTDOOR:
             days.setdefault((row.hub, row.zone), []).append((row.date, row.figures))
     found: list[Judged] = []
+    plans = {hub_id: HubPlan.of(estate, hub_id) for hub_id, _ in days}
     for (hub_id, zone), rows in sorted(days.items()):
-        plan, today = HubPlan.of(estate, hub_id), queries.today(hub_id)
         for rule in RULES.values():
-            found += judge_zone(rule, hub_id, zone, rows, plan, today)
+            found += judge_zone(rule, hub_id, zone, rows, plans[hub_id], queries.today(hub_id))
     found += [
         case
         for (hub_id, zone), season in seasons(queries, estate, hub=hub).items()
@@ -132,7 +132,7 @@ def _weather(queries: Queries, estate: Estate, first: date, last: date) -> dict[
 
 def _occupied_hours(estate: Estate, hub: str, first: date, last: date) -> float:
     """How many hours a hub is to be open on these days."""
-    calendar, known = HubCalendar(estate, hub), next((each for each in estate.hubs if each.id == hub), None)
+    calendar, known = HubCalendar(estate, hub), estate.hub(hub)
     minutes = 0
     for day in dates(first, last):
         if not calendar.is_closed(day):

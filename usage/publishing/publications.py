@@ -227,7 +227,7 @@ def _sum(each: PeriodFigures) -> dict[str, Any]:
 
 def _hash_of_hub(estate: Estate, hub: str) -> str:
     """A hash over all that the estate file says of a hub's figures."""
-    known = next((each for each in estate.hubs if each.id == hub), None)
+    known = estate.hub(hub)
     said = {
         "hub": known and known.model_dump(mode="json"),
         "timezone": estate.zone_of(hub).key,

@@ -109,7 +109,7 @@ def hub_state(
 ) -> HubState:
     """The state of a hub that has these sensors."""
     calendar = HubCalendar(estate, hub_id)
-    hub = next((known for known in estate.hubs if known.id == hub_id), None)
+    hub = estate.hub(hub_id)
     return HubState(
         id=hub_id,
         name=(hub.name if hub else "") or hub_id,
