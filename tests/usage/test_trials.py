@@ -95,6 +95,28 @@ def test_an_interval_is_that_of_the_definition(seed: int, row: int, places: list
     assert found.interval(row) == pytest.approx(Definition(table, row, places).interval(), rel=1e-9)
 
 
+def test_the_same_weeks_left_out_again_are_tried_the_same() -> None:
+    table: Table = [[float(7 + (row * 31 + place * 17) % 23) for place in range(500)] for row in range(4)]
+    gaps = [300, 433]
+    for gap in gaps:
+        table[1][gap] = table[1][gap - 14] = None
+    trials = Trials(np.array(table, dtype=float))
+    for gap in gaps:
+        found = trials.errors(1, [gap])
+        assert found is not None
+        assert found.interval(1) == pytest.approx(Definition(table, 1, [gap]).interval(), rel=1e-9)
+
+
+def test_days_far_apart_reach_back_before_the_first() -> None:
+    table: Table = [[float(7 + (row * 31 + place * 17) % 23) for place in range(300)] for row in range(4)]
+    table[1] = [None if place // 7 % 2 else people for place, people in enumerate(table[1])]
+    trials = Trials(np.array(table, dtype=float))
+    for places in ([150, 178], [164, 192]):
+        found = trials.errors(1, places)
+        assert found is not None
+        assert found.interval(1) == pytest.approx(Definition(table, 1, places).interval(), rel=1e-9)
+
+
 @pytest.mark.parametrize("place", [0, 3, 8, 20])
 def test_days_without_a_past_can_t_be_tried(place: int) -> None:
     assert Trials(np.full((3, 30), 7.0)).errors(1, [place]) is None

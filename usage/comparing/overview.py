@@ -103,8 +103,8 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
                 by_hub[1].get(name),
                 tuple(doubt for doubt in doubts if doubt.hub == name),
                 provisional,
-                any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(name, ()))
-                or people.figures["entries"] is not None,
+                people.figures["entries"] is not None
+                or any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(name, ())),
             )
         )
     total = together([each.people for each in found if each.has_counter])

@@ -46,28 +46,35 @@ class Trials:
     def __init__(self, whole: Numbers) -> None:
         self._hubs, self._days = whole.shape
         self._weeks = range(_PAD, _PAD - (-self._days // _WEEK))
-        padded = np.full((self._hubs, (self._weeks.stop + WEEKS_AFTER) * _WEEK), np.nan)
-        padded[:, _PAD * _WEEK : _PAD * _WEEK + self._days] = whole
-        self._whole = np.ascontiguousarray(padded.reshape(self._hubs, -1, _WEEK).transpose(2, 0, 1))
-        """By weekday, hub and week."""
-        self._is_known = np.isfinite(self._whole)
-        self._or_zero = np.where(self._is_known, self._whole, 0)
+        padded = np.full(((self._weeks.stop + WEEKS_AFTER) * _WEEK, self._hubs), np.nan)
+        padded[_PAD * _WEEK : _PAD * _WEEK + self._days] = whole.T
+        # By weekday, week and hub: the weeks before one lie side by side.
+        self._whole = np.ascontiguousarray(padded.reshape(-1, _WEEK, self._hubs).transpose(1, 0, 2))
+        is_known = np.isfinite(self._whole)
+        self._number, self._people = is_known.astype(np.int8), np.where(is_known, self._whole, 0)
         self._usual, self._effect = np.full(self._whole.shape, np.nan), np.full(self._whole.shape, np.nan)
-        there = np.s_[:, :, self._weeks.start : self._weeks.stop]
-        self._usual[there] = usual = self._mean(slice(None), self._weeks)
-        self._effect[there] = np.stack([_effect(*of_day) for of_day in zip(self._whole[there], usual, strict=True)])
+        self._unknown = np.zeros(self._whole.shape, dtype=np.int64)
+        """Which of the weeks around a hub's day are not known."""
+        there = slice(self._weeks.start, self._weeks.stop)
+        for weekday in range(_WEEK):
+            self._usual[weekday, there] = self._mean(weekday, self._weeks)
+            self._effect[weekday, there] = _effect(self._whole[weekday, there], self._usual[weekday, there])
+        for place, week in enumerate(WEEKS_AWAY):
+            self._unknown[:, there] |= (self._number[:, there.start + week : there.stop + week] == 0) << place
         kept = max(1, _TRIALS_BYTES_MAX // max(1, whole.itemsize * self._hubs * YEAR_WEEKS))
+        self._left_out: set[tuple[int, int]] = set()
+        self._mean_of_all = lru_cache(maxsize=kept)(self._mean)
         self._errors = lru_cache(maxsize=kept)(self._find_errors)
         self._before_to_come = lru_cache(maxsize=WEEKS_AFTER * _WEEK)(self._find_before_to_come)
 
     def usual(self, row: int, places: Sequence[int]) -> list[float]:
         """What is usual at a hub on these days, themselves left out; NaN where too few others are known."""
-        gone = frozenset(places)
+        gone = frozenset(places if max(places) - min(places) >= _WEEK else ())
         return [self._usual_without(row, place, gone) for place in places]
 
     def effect(self, row: int, place: int) -> float:
         """What the other hubs counted on a day by what was usual there; NaN where too few of them counted."""
-        return float(self._effect[place % _WEEK, row, place // _WEEK + _PAD])
+        return float(self._effect.item(place % _WEEK, place // _WEEK + _PAD, row))
 
     def errors(self, row: int, places: Sequence[int]) -> Errors | None:
         """How far off the estimate of such days is in the year before, at every hub; None where too little is known.
@@ -75,105 +82,106 @@ class Trials:
         The weeks that are unknown around the hub's own days are left out there, too, and for the other hubs those that
         are still to come.
         """
-        found: Errors | None = self._errors(tuple(places), tuple(self._unknown_around(row, each) for each in places))
+        unknown = tuple(self._unknown.item(place % _WEEK, place // _WEEK + _PAD, row) for place in places)
+        found: Errors | None = self._errors(tuple(places), unknown)
         return found
 
     def _usual_without(self, row: int, place: int, gone: frozenset[int]) -> float:
-        left_out = sum(1 << at for at, week in enumerate(WEEKS_AWAY) if place + _WEEK * week in gone)
         weekday, week = place % _WEEK, place // _WEEK + _PAD
+        left_out = sum(1 << at for at, away in enumerate(WEEKS_AWAY) if place + _WEEK * away in gone) if gone else 0
         if not left_out:
-            return float(self._usual[weekday, row, week])
-        return float(self._mean(weekday, range(week, week + 1), left_out)[row, 0])
-
-    def _unknown_around(self, row: int, place: int) -> int:
-        """Which of the weeks around a hub's day are not known."""
-        known = self._is_known[place % _WEEK, row]
-        week = place // _WEEK + _PAD
-        return sum(1 << at for at, away in enumerate(WEEKS_AWAY) if not known[week + away])
+            return float(self._usual.item(weekday, week, row))
+        return float(self._mean(weekday, range(week, week + 1), left_out).item(0, row))
 
     def _to_come(self, place: int) -> int:
         """Which of the weeks around a day are still to come."""
         return sum(bit for week, bit in _AHEAD.items() if place + _WEEK * week >= self._days)
 
-    def _mean(self, weekday: int | slice, weeks: range, left_out: int = 0) -> Numbers:
-        """The mean of the nearest weeks around each, less those left out; NaN where too few are known."""
+    def _mean(self, weekday: int, weeks: range, left_out: int = 0) -> Numbers:
+        """By week and hub: the mean of the nearest weeks, less those left out; NaN where too few are known."""
         near = [week for place, week in enumerate(WEEKS_AWAY) if not left_out >> place & 1]
-
-        def around(week: int) -> tuple[int | slice, slice, slice]:
-            return weekday, slice(None), slice(weeks.start + week, weeks.stop + week)
-
-        shape = self._whole[around(0)].shape
-        number, total = np.zeros(shape, dtype=np.int8), np.zeros(shape)
+        first, stop = weeks.start, weeks.stop
+        numbers, counts = self._number[weekday], self._people[weekday]
+        number, people = np.zeros((len(weeks), self._hubs), dtype=np.int8), np.zeros((len(weeks), self._hubs))
         for week in near[:_NEIGHBOURS]:
-            number += self._is_known[around(week)]
-            total += self._or_zero[around(week)]
+            number += numbers[first + week : stop + week]
+            people += counts[first + week : stop + week]
         lacking = np.nonzero(number < _NEIGHBOURS)
-        of_lacking, people = number[lacking], total[lacking]
-        for week in near[_NEIGHBOURS:] if len(of_lacking) else ():
-            taken = self._is_known[around(week)][lacking] & (of_lacking < _NEIGHBOURS)
-            of_lacking += taken
-            people += self._or_zero[around(week)][lacking] * taken
-        number[lacking], total[lacking] = of_lacking, people
-        return np.where(number >= _NEIGHBOURS_MIN, total / np.maximum(number, 1), np.nan)
+        more, of_more = number[lacking], people[lacking]
+        for week in near[_NEIGHBOURS:] if len(more) else ():
+            taken = numbers[first + week : stop + week][lacking] * (more < _NEIGHBOURS)
+            more += taken
+            of_more += counts[first + week : stop + week][lacking] * taken
+        number[lacking], people[lacking] = more, of_more
+        people /= np.maximum(number, 1)
+        people[number < _NEIGHBOURS_MIN] = np.nan
+        return people
 
     def _find_errors(self, places: tuple[int, ...], left_out: tuple[int, ...]) -> Errors | None:
         weeks = min(YEAR_WEEKS, max(places) // _WEEK)
         if not weeks:
             return None
-        truth, people = np.zeros((2, self._hubs, weeks))
-        number = np.zeros((self._hubs, weeks), dtype=np.int64)
+        number, truth, people = np.zeros((3, weeks, self._hubs))
         for place, weeks_out in zip(places, left_out, strict=True):
             was, found = self._tried(place, weeks, weeks_out)
-            known = np.isfinite(was) & np.isfinite(found)
+            known = np.isfinite(was + found)
             number += known
             truth += np.where(known, was, 0)
             people += np.where(known, found, 0)
         known = (number / len(places) >= _KNOWN_MIN) & (people > 0)
-        errors = np.full(truth.shape, np.nan)
-        np.divide(truth, people, out=errors, where=known)
-        return Errors(errors - 1) if known.sum() >= _ERRORS_MIN else None
+        return Errors(truth / np.where(known, people, 1) - 1, known) if known.sum() >= _ERRORS_MIN else None
 
     def _tried(self, place: int, weeks: int, left_out: int) -> tuple[Numbers, Numbers]:
         """What was counted on the same day in each of so many weeks before, and its estimate, by hub."""
         weekday, week = place % _WEEK, place // _WEEK + _PAD
-        to_come = self._to_come(place)
-        at = np.s_[weekday, :, week - weeks : week]
-        usual, effect = self._before_to_come(weekday, week, to_come) if to_come else (self._usual, self._effect)
-        usual, effect = (usual[:, -weeks:], effect[:, -weeks:]) if to_come else (usual[at], effect[at])
+        to_come, before = self._to_come(place), slice(week - weeks, week)
+        if to_come:
+            usual, effect = (each[-weeks:] for each in self._before_to_come(weekday, week, to_come))
+        else:
+            usual, effect = self._usual[weekday, before], self._effect[weekday, before]
         if left_out != to_come:
-            usual = self._mean(weekday, range(week - weeks, week), left_out)
-        return self._whole[at], with_effect(usual, effect)
+            usual = self._mean_before(weekday, range(week - weeks, week), left_out)
+        return self._whole[weekday, before], usual * np.where(np.isfinite(effect), effect, 1)
+
+    def _mean_before(self, weekday: int, weeks: range, left_out: int) -> Numbers:
+        """The mean of each of some weeks; of all weeks once the same are left out for a second time."""
+        start = self._weeks.start
+        if (weekday, left_out) in self._left_out and start <= weeks.start:
+            of_all: Numbers = self._mean_of_all(weekday, self._weeks, left_out)
+            return of_all[weeks.start - start : weeks.stop - start]
+        self._left_out.add((weekday, left_out))
+        return self._mean(weekday, weeks, left_out)
 
     def _find_before_to_come(self, weekday: int, week: int, to_come: int) -> tuple[Numbers, Numbers]:
         """What was usual in the year before a week, and the days' effects, by what would have been known then."""
         weeks = range(week - YEAR_WEEKS, week)
         usual = self._mean(weekday, weeks, to_come)
-        return usual, _effect(self._whole[weekday, :, weeks.start : weeks.stop], usual)
+        return usual, _effect(self._whole[weekday, weeks.start : weeks.stop], usual)
 
 
 class Errors:
-    """Relative errors of an estimate, by hub and week; NaN where it could not be tried."""
+    """Relative errors of an estimate, by week and hub, as far as they are known."""
 
-    def __init__(self, errors: Numbers) -> None:
-        known = np.isfinite(errors)
-        squares, number = np.where(known, errors, 0) ** 2, known.sum(axis=1)
-        of_hub = squares.sum(axis=1)
-        together = np.sqrt(squares.sum() / number.sum())
+    def __init__(self, errors: Numbers, known: Flags) -> None:
+        squares, number = np.where(known, errors, 0) ** 2, np.count_nonzero(known, axis=0)
+        of_hub = squares.sum(axis=0)
+        together = np.sqrt(of_hub.sum() / number.sum())
         is_own = (number >= _ERRORS_OF_A_HUB_MIN) & (of_hub > 0)
         self._own = np.where(is_own, np.sqrt(of_hub / np.maximum(number, 1)), together)
         # Where all estimates were right there is no unit, nor any need of one.
-        self._in_own_units = errors / np.where(self._own > 0, self._own, 1)[:, None]
+        self._in_own_units, self._known = errors / np.where(self._own > 0, self._own, 1), known
         self._ordered = np.sort(self._in_own_units[known])
+        self._bounds = [_quantile(self._ordered, part) for part in (_OUTSIDE, 1 - _OUTSIDE)]
 
     def interval(self, row: int) -> tuple[float, float]:
         """The bounds of a hub's error."""
-        low, high = (_quantile(self._ordered, part) * self._own[row] for part in (_OUTSIDE, 1 - _OUTSIDE))
-        return float(low), float(high)
+        own = self._own.item(row)
+        low, high = self._bounds
+        return low * own, high * own
 
     def backtest(self, row: int) -> float:
         """The share of a hub's weeks whose error lies within bounds made without them; of all hubs' if it has none."""
-        own = self._in_own_units[row]
-        own = own[np.isfinite(own)]
+        own = self._in_own_units[self._known[:, row], row]
         errors = own if len(own) else self._ordered
         low, high = (_quantile_of_others(self._ordered, errors, part) for part in (_OUTSIDE, 1 - _OUTSIDE))
         return float(((low <= errors) & (errors <= high)).mean())
@@ -204,16 +212,11 @@ def _place_of(part: float, number: int) -> tuple[int, float]:
     return int(at), at - int(at)
 
 
-def with_effect(usual: Numbers, effect: Numbers) -> Numbers:
-    """What is usual, times the day's own effect where it is known."""
-    return usual * np.where(np.isfinite(effect), effect, 1)
-
-
 def _effect(people: Numbers, usual: Numbers) -> Numbers:
     """What the other hubs counted on a day by what is usual there; nobody comes as a rule: that tells nothing."""
     by_usual = np.full(people.shape, np.nan)
     np.divide(people, usual, out=by_usual, where=usual > 0)
-    return median_of_others(by_usual)
+    return median_of_others(by_usual.T).T
 
 
 def median_of_others(table: Numbers) -> Numbers:
