@@ -53,6 +53,8 @@ PAGES = {
     "/": "/",
     "/ of last week": "/?period=2026-W46",
     "/ of last month": "/?period=2026-10",
+    "/ of last quarter": "/?period=2026-Q3",
+    "/ of last half-year": "/?period=2026-H1",
     "/ of the year": "/?period=2026",
     "/estate.csv": "/estate.csv",
     "/estate.xlsx": "/estate.xlsx",

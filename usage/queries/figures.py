@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from schemas import Estate, HubpulseError, Kind
-from schemas.localtime import NS_AN_HOUR, Span, from_ns
+from schemas.localtime import NS_AN_HOUR, Span, from_ns, midnight_ns
 from schemas.measures import ZONE_MEASURES
 from stores import Store
 from usage.calendar import HubCalendar, dates
@@ -223,7 +223,7 @@ class HubFigures:
 
     def _daily_rows(self, wanted: Sequence[date]) -> dict[date, Figures]:
         rows = read_rows(self._store, DAILY, self.hub, self._span(wanted))
-        starts = {day: self.calendar.day(day).span.start_ns for day in wanted}
+        starts = {day: midnight_ns(day, self.calendar.zone) for day in wanted}
         return {day: rows[start_ns] for day, start_ns in starts.items() if start_ns in rows}
 
     def _settled(self, wanted: Sequence[date], rows: Mapping[date, Figures]) -> set[date]:
