@@ -32,7 +32,8 @@ SHIFTED = str.maketrans(
 """Each letter becomes the same one of another alphabet: what is still in ours was not looked up."""
 KEPT = re.compile(r"(\{\w+\}|%\(\w+\)s|<code>.*?</code>|<[^>]+>|&\w+;|`[^`]+`)")
 WORD = re.compile(r"[A-Za-z]{2,}")
-NO_TEXTS = {"Hubpulse", "CO", "ppm", "hPa", "GMT", "BST", "UTC", "min", "CSV", "XLSX", "admin", "hubpulse", "pdf"}
+NO_TEXTS = {"Hubpulse", "CO", "ppm", "hPa", "GMT", "BST", "UTC", "min", "CSV", "XLSX"}
+NO_TEXTS |= {"admin", "hubpulse", "pdf", "csv"}
 """Names and units, which are the same in every language."""
 READ_ALOUD = ("aria-label", "title", "alt", "placeholder", "data-label")
 

@@ -80,6 +80,17 @@ def test_a_page_breaks_no_rule_of_axe_in_any_width_and_mode(walk: Walk, address:
     assert walk.at(address, look) == []
 
 
+def test_the_page_that_tells_a_link_breaks_no_rule_of_axe(walk: Walk) -> None:
+    def share(tab: Tab) -> list[str]:
+        tab.page.select_option("#format", "csv")
+        tab.page.click("main form button")
+        tab.page.wait_for_selector(".secret")
+        width_px = tab.page.evaluate("document.documentElement.scrollWidth")
+        return tab.axe() + tab.console + ([] if width_px <= 320 else [f"the page is {width_px} px wide"])
+
+    assert walk.at("/reports/shares", share, width_px=320) == []
+
+
 TAB_STOPS = """() => {
   const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
   const stops = all.filter((it) => !it.disabled && it.type !== "hidden" && it.tabIndex >= 0 && it.checkVisibility());
