@@ -227,12 +227,13 @@ class Total:
 
 def total(days: Sequence[Day]) -> Total:
     """Add up a hub's days."""
-    states = [day.state for day in days]
-    missed = [day.missed for day in days if day.state in (DayState.SILENT, DayState.PARTIAL)]
-    return Total(
-        entries=sum(day.entries or 0 for day in days if day.begun),
-        counted_days=sum(day.entries is not None for day in days if day.begun),
-        silent_days=states.count(DayState.SILENT),
-        partial_days=states.count(DayState.PARTIAL),
-        missed=None if None in missed else sum(people or 0 for people in missed),
-    )
+    entries = counted = silent = partial = 0
+    missed: int | None = 0
+    for day in days:
+        if day.begun and day.entries is not None:
+            entries, counted = entries + day.entries, counted + 1
+        if day.state in (DayState.SILENT, DayState.PARTIAL):
+            silent += day.state is DayState.SILENT
+            partial += day.state is DayState.PARTIAL
+            missed = None if missed is None or day.missed is None else missed + day.missed
+    return Total(entries, counted, silent, partial, missed)
