@@ -54,8 +54,8 @@ seeds: install ## run every property test with twenty seeds
 	@.ci/with-seeds $(PYTEST_ARGS)
 
 campaigns: install ## run the long form of the tests of figures: walks of a counter, every two faults, an estate in chaos; walks of a year
-	@CAMPAIGN=1 $(BIN)/pytest -q -s --timeout=3600 tests/usage/test_fault_pairs.py tests/usage/test_lost_people.py \
-	    tests/usage/test_random_walks.py tests/dashboards/test_walk.py tests/dashboards/test_three_users.py $(PYTEST_ARGS)
+	@CAMPAIGN=1 $(BIN)/pytest -q -s --timeout=3600 tests/usage/test_fault_pairs.py tests/usage/test_lost_people.py tests/usage/test_release.py \
+	    tests/usage/test_random_walks.py tests/usage/test_sequences.py tests/dashboards/test_walk.py tests/dashboards/test_three_users.py $(PYTEST_ARGS)
 
 chaos: install ## 300 rounds of faults on real parts, on each store (CHAOS_ARGS="--rounds 20 --seed 5 --sabotage NAME")
 	@.ci/real-parts
