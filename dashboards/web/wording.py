@@ -39,24 +39,22 @@ def signed_percent(share: float) -> str:
     return f"{'+' if rounded > 0 else '' if rounded else '±'}{number(rounded)}{_SPACE}%"
 
 
-def change(now: float, before: float) -> str:
+_THAN = (N_("{share} more than"), N_("{share} less than"), N_("about as many as"))
+_ALONE = (N_("{share} more"), N_("{share} less"), N_("about as many"))
+
+
+def change(now: float, before: float, words: tuple[str, str, str] = _THAN) -> str:
     """How `now` compares with `before`: `4 % more than`, `12 % less than`, `as many as`; empty where nothing was."""
     if before <= 0:
         return ""
+    more, less, same = words
     share = round((now - before) / before * 100)
-    if not share:
-        return _("about as many as")
-    return (_("{share} more than") if share > 0 else _("{share} less than")).format(share=f"{abs(share)}{_SPACE}%")
+    return _(more if share > 0 else less if share else same).format(share=f"{abs(share)}{_SPACE}%")
 
 
 def change_alone(now: float, before: float) -> str:
     """The same without what it is compared with: `4 % more`, `12 % less`, `about as many`."""
-    if before <= 0:
-        return ""
-    share = round((now - before) / before * 100)
-    if not share:
-        return _("about as many")
-    return (_("{share} more") if share > 0 else _("{share} less")).format(share=f"{abs(share)}{_SPACE}%")
+    return change(now, before, _ALONE)
 
 
 def plural(count: int, one: str, many: str) -> str:
