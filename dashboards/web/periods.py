@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from dashboards.charts import Column, Table
@@ -216,7 +217,7 @@ def trust(hub: HubOverview, today: date) -> str:
 
 def period_table(found: Overview, names: dict[str, str], today: date, source: str) -> Table:
     """What the table shows, as a file: numbers as numbers, changes in per cent, nothing where nothing is known."""
-    sides = (ranges.label(found.before, today), ranges.label(found.year_before, today))
+    sides = list(dict.fromkeys(ranges.label(days, today) for days in (found.before, found.year_before)))
     columns = [
         Column(_("Hub")),
         Column(_("Name")),
@@ -243,20 +244,14 @@ def period_table(found: Overview, names: dict[str, str], today: date, source: st
         people = hub.people
         estimated, low, high, _method = people.estimated()
         name = names.get(people.hub) or people.hub
-        numbers = (_counted(people), estimated, low, high, people.days_counted, people.days_missing)
-        sides_of_hub = (*_like(hub.before), *_like(hub.year_before))
-        rows.append((people.hub, name, *numbers, *sides_of_hub, trust(hub, today)))
+        numbers = (*_numbers(_counted(people), estimated, low, high), people.days_counted, people.days_missing)
+        likes = (hub.before, hub.year_before)[: len(sides)]
+        rows.append((people.hub, name, *numbers, *chain(*map(_like, likes)), trust(hub, today)))
     total = found.total
-    rows.append(
-        (
-            "",
-            _("All hubs"),
-            *(total.counted, total.estimated, total.low, total.high, total.days_counted, total.days_missing),
-            *_like(found.total_before),
-            *_like(found.total_year_before),
-            "",
-        )
-    )
+    known = _numbers(total.counted, total.estimated, total.low, total.high)
+    numbers = (*known, total.days_counted, total.days_missing)
+    likes = (found.total_before, found.total_year_before)[: len(sides)]
+    rows.append(("", _("All hubs"), *numbers, *chain(*map(_like, likes)), ""))
     shown = f"{found.days.first} .. {min(found.until, found.days.last)}"
     return Table(
         _("People by hub, {days}").format(days=ranges.label(found.days, today)),
@@ -266,6 +261,12 @@ def period_table(found: Overview, names: dict[str, str], today: date, source: st
         columns,
         rows,
     )
+
+
+def _numbers(*known: int | None) -> Sequence[int | None]:
+    """Counted, estimated, low, high: nothing where nobody was counted and nothing is missing, as before its time."""
+    counted, estimated, _low, _high = known
+    return (None,) * 4 if counted is None and not estimated else known
 
 
 def _like(found: LikeForLike | None) -> tuple[int | None, int | None, int | None, float | None]:

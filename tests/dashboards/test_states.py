@@ -73,6 +73,8 @@ def test_of_an_estate_without_data_nothing_is_a_zero(filled: Filled, browse: Bro
     assert "of 1 hubs something is not measured now" in pages["/health"]
     assert "none ever ran on this store" in pages["/alerts"]
     assert "No alert is open" not in pages["/alerts"]
+    assert "hub-0,Hub 0,,,,,0,0," in pages["/estate.csv"]
+    assert ",All hubs,,,,,0,0," in pages["/estate.csv"]
 
 
 def test_one_hub_is_an_estate(filled: Filled, browse: Browse) -> None:
@@ -80,6 +82,7 @@ def test_one_hub_is_an_estate(filled: Filled, browse: Browse) -> None:
     pages = all_pages(browse(filled, estate_of(1)))
     assert "Hubs open now 1 of 1" in pages["/"]
     assert "600 6 hub days counted" in pages["/?period=2026-W46"]
+    assert pages["/?period=2026"].count("Against 2025 ") == 1, "the year before is a year before, too"
     assert "2_700 people counted at the doors" in pages[HUB]
 
 
