@@ -178,24 +178,44 @@ class Writer(threading.Thread):
         return not (full or self._holding or self._stopping.is_set())
 
     def _flush(self, buffer: Buffer, store: Store, rows: Sequence[PendingRow]) -> None:
-        work = _Work(_bodies(rows, self._settings.flush_lines_max)[::-1])
-        kept = self._write_all(store, work) or self._write_corrections(store) or self._write_marks(store, rows)
+        """Write them flush by flush; what the store took is settled by one commit, also where it takes no more."""
+        written: list[PendingRow] = []
+        rejected: list[RejectedLine] = []
+        kept: Keep | None = None
+        for some in _flushes(rows, self._settings.flush_lines_max):
+            work = _Work(_bodies(some, self._settings.flush_lines_max)[::-1])
+            kept = self._write_all(store, work)
+            if kept is not None:
+                break
+            written += some
+            rejected += work.rejected
+        if written:
+            kept = self._settle(buffer, store, written, rejected) or kept
         if kept is not None:
             self._hold(buffer, kept)
             return
-        buffer.settle(rows, work.rejected)
-        if self._corrections.readings:
-            buffer.note("overwritten", self._corrections.readings)
-            self._corrections = _Corrections()
-        self._report.stored(rows)
-        self._activity.newest_stored_ns = int(rows[-1].lines.rpartition(b" ")[2])
-        if work.rejected:
-            log.warning("readings_rejected", count=len(work.rejected), error=work.rejected[0].detail)
         if self._holding:
             log.info("store_resumed")
         self._holding = None
         self._backoff.reset()
         self._set_state(buffer, "writing")
+
+    def _settle(
+        self, buffer: Buffer, store: Store, written: Sequence[PendingRow], rejected: Sequence[RejectedLine]
+    ) -> Keep | None:
+        """Forget what the store has answered for, once it knows the days to compute and what was overwritten."""
+        kept = self._write_corrections(store) or self._write_marks(store, written)
+        if kept is not None:
+            return kept
+        buffer.settle(written, rejected)
+        if self._corrections.readings:
+            buffer.note("overwritten", self._corrections.readings)
+            self._corrections = _Corrections()
+        self._report.stored(written)
+        self._activity.newest_stored_ns = int(written[-1].lines.rpartition(b" ")[2])
+        if rejected:
+            log.warning("readings_rejected", count=len(rejected), error=rejected[0].detail)
+        return None
 
     def _write_all(self, store: Store, work: _Work) -> Keep | None:
         """Write every part, halving what the store refuses; None once each line is stored or known to be bad."""
@@ -285,22 +305,26 @@ class Writer(threading.Thread):
                 self._state = state
 
 
-def _bodies(rows: Sequence[PendingRow], lines_max: int) -> list[bytes]:
-    """The lines of batches as bodies of at most `lines_max` lines; only a batch with more of them is split."""
-    bodies: list[list[bytes]] = []
+def _flushes(rows: Sequence[PendingRow], lines_max: int) -> list[list[PendingRow]]:
+    """Rows that have at most `lines_max` lines together; one that has more is alone."""
+    found: list[list[PendingRow]] = []
     room = 0
     for row in rows:
-        if row.readings > lines_max:
-            lines = row.lines.split(b"\n")
-            bodies += ([b"\n".join(lines[start : start + lines_max])] for start in range(0, len(lines), lines_max))
-            room = 0
-            continue
         if row.readings > room:
-            bodies.append([])
+            found.append([])
             room = lines_max
-        bodies[-1].append(row.lines)
+        found[-1].append(row)
         room -= row.readings
-    return [b"\n".join(body) for body in bodies]
+    return found
+
+
+def _bodies(rows: Sequence[PendingRow], lines_max: int) -> list[bytes]:
+    """The lines of a flush; in parts where a row alone has more than `lines_max`."""
+    body = b"\n".join(row.lines for row in rows)
+    if sum(row.readings for row in rows) <= lines_max:
+        return [body]
+    lines = body.split(b"\n")
+    return [b"\n".join(lines[start : start + lines_max]) for start in range(0, len(lines), lines_max)]
 
 
 def _write_lines(store: Store, lines: Sequence[str]) -> Outcome:

@@ -68,6 +68,22 @@ def test_a_stop_writes_what_was_committed_before(buffer: Buffer, tmp_path: Path)
     assert len(store.points) == 100
 
 
+def test_what_a_store_took_before_it_failed_is_not_written_again(buffer: Buffer, tmp_path: Path) -> None:
+    """However many flushes wait: one that fails now and then would else never be done with them."""
+    for first in range(0, 40, 10):
+        commit(buffer, readings(10, first=first))
+    outcomes = iter([Accepted(), Keep("away")])
+    store = FakeStore(lambda _lines: next(outcomes, Accepted()))
+
+    with running(tmp_path, store, settings={"flush_lines_max": 10}) as (_, pauses):
+        pauses.wait_for(1)
+        assert buffer.ledger.read().readings_pending == 30
+        pauses.let_go()
+        drained(buffer)
+
+    assert store.readings == [readings(10, first=first) for first in (0, 10, 10, 20, 30)]
+
+
 def test_a_stop_does_not_wait_for_a_store_that_is_down(buffer: Buffer, tmp_path: Path) -> None:
     commit(buffer, readings(3))
     store = FakeStore(lambda _lines: Keep("down", retry_after_s=300))
