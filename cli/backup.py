@@ -135,7 +135,7 @@ def copy_database(source: Path, target: Path) -> None:
             _check(copy)
             # A single file, without a log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise HubpulseError(f"{source} can't be copied ({error}): see `hubpulse doctor`") from error
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from stores.salvage import Gap, remove_with_log
+from stores.salvage import UNREADABLE, Gap, remove_with_log
 from stores.salvaged_table import SalvagedTable
 from stores.sqlite_log import apply, loses_commits
 from stores.sqlite_pages import SqlitePages
@@ -46,7 +46,7 @@ def read_into(
 
 def _read_pages(torn: Sequence[SalvagedTable], source: sqlite3.Connection, pages: SqlitePages) -> None:
     roots: dict[str, int] = {}
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(*UNREADABLE):
         roots = dict(source.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage > 0"))
     for root in (1, *roots.values()):
         pages.claim(root)
@@ -100,7 +100,7 @@ def _has_first_page(path: Path) -> bool:
     with contextlib.closing(_connect(path)) as db:
         try:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError:
+        except UNREADABLE:
             return False
         return True
 
@@ -109,7 +109,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     # So that a file which is shorter than it says is read as far as it goes.
     for pragma in ("writable_schema = ON", "cell_size_check = ON"):
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*UNREADABLE):
             db.execute(f"PRAGMA {pragma}")
     return db
 
@@ -130,7 +130,7 @@ def _replace_first_page(patched: Path, new: Path) -> None:
 
 def _keep_sequences(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Ids are never used again, those of lost rows neither."""
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(*UNREADABLE):
         for name, number in source.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
             (there,) = target.execute("SELECT count(*) FROM sqlite_sequence WHERE name = ?", (name,)).fetchone()
             if there:

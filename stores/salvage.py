@@ -33,6 +33,8 @@ from typing import NamedTuple
 from schemas.localtime import from_ns
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file raises: the message of SQLite may quote bytes that are no text, which Python fails to read."""
 _REPORT = "salvage.json"
 _GAPS_MAX = 1000
 _FROM_TO = ("from", "to")

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stores.salvage import Gap
+from stores.salvage import UNREADABLE, Gap
 from stores.sqlite_pages import Hole, Row, SqlitePages
 
 _GAPS_NAMED = 3
@@ -33,7 +33,7 @@ class SalvagedTable:
         self.gaps: list[Gap] = []
         known = _columns(target, name)
         there = list(known)
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*UNREADABLE):
             there = [column for column in _columns(source, name) if column in known] or there
         self._columns = there
         self._types = [_TYPES.get(known[column][0], (object,)) for column in there]
@@ -51,7 +51,7 @@ class SalvagedTable:
         try:
             for row in self._source.execute(f"SELECT {columns} FROM {table}"):  # noqa: S608 - our own names
                 self._keep(row)
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
+        except UNREADABLE:
             return False
         return True
 
@@ -130,7 +130,7 @@ class SalvagedTable:
         if self.name == "series":
             columns = ", ".join(self._columns)
             query = f"SELECT {columns} FROM series INDEXED BY sqlite_autoindex_series_1"  # noqa: S608 - our own names
-            with contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+            with contextlib.suppress(*UNREADABLE):
                 for row in self._source.execute(query):
                     self._keep(row)
 
@@ -162,7 +162,7 @@ class SalvagedTable:
             yield Gap(self.name, "", first, last)
 
     def _last_id(self) -> int | None:
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*UNREADABLE):
             found = self._source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self.name,)).fetchone()
             if found:
                 return int(found[0])

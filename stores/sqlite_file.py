@@ -163,7 +163,7 @@ class SqliteFile:
         """Raise what SQLite or the disk could not do as a sentence of ours."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             code = self._code(error)
             if self._read_only and code in DAMAGED:
                 suspect(self.path)
@@ -297,7 +297,7 @@ class SqliteFile:
             raise self.problem(LATER_LAYOUT, sentence)
         return int(found)
 
-    def _code(self, error: sqlite3.Error | OSError) -> int:
+    def _code(self, error: Exception) -> int:
         """SQLite's primary result code, also for a failure of the operating system."""
         if isinstance(error, OSError):
             return sqlite3.SQLITE_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else sqlite3.SQLITE_CANTOPEN

@@ -98,6 +98,18 @@ def test_a_layout_that_was_damaged_is_no_later_one_and_no_new_file(first: Sqlite
     assert error.value.code == sqlite3.SQLITE_CORRUPT
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_schema_that_is_no_text_is_damage(first: SqliteFile, path: Path, *, reads: bool) -> None:
+    """SQLite's message quotes the bytes that are there, which Python can't read."""
+    first.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET name = CAST(x'f5f5' AS TEXT), sql = 'CREATE TABLE'")
+    with pytest.raises(SqliteFileError, match="is damaged") as error:
+        open_file(path, FIRST, read_only=reads).all("SELECT a FROM t")
+    assert error.value.code == sqlite3.SQLITE_CORRUPT
+
+
 @pytest.mark.parametrize("salvaged, mend", [(True, "let ingest keep what is whole"), (False, "restore a backup")])
 def test_a_damaged_file_says_who_mends_it(first: SqliteFile, path: Path, salvaged: bool, mend: str) -> None:
     first.close()
