@@ -88,9 +88,11 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     for name in names:
         _put_missed(columns, estate, name, over[name], is_shown)
     estimator = Estimator(columns)
-    compared = [
-        compare_days(columns, estate, days, other, today=queries.today, hubs=names, is_judged=False) for other in ranges
-    ]
+    against = {  # the time before a year is a year before
+        other: compare_days(columns, estate, days, other, today=queries.today, hubs=names, is_judged=False)
+        for other in dict.fromkeys(ranges)
+    }
+    compared = [against[other] for other in ranges]
     by_hub = [{each.hubs[0]: each for each in one.hubs} for one in compared]
     doubts = [doubt for doubt in queries.stored_doubts(days.first, until) if doubt.wants_attention]
     found = []
