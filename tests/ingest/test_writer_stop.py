@@ -1,6 +1,7 @@
 """The writer ends when asked to, in time; and when it fails, in sight of all. The buffer keeps what is not settled."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_what_a_store_took_before_it_failed_is_not_written_again(buffer: Buffer,
     """However many flushes wait: one that fails now and then would else never be done with them."""
     for first in range(0, 40, 10):
         commit(buffer, readings(10, first=first))
-    outcomes = iter([Accepted(), Keep("away")])
+    outcomes: Iterator[Outcome] = iter([Accepted(), Keep("away")])
     store = FakeStore(lambda _lines: next(outcomes, Accepted()))
 
     with running(tmp_path, store, settings={"flush_lines_max": 10}) as (_, pauses):
