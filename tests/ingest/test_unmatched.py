@@ -1,11 +1,12 @@
 """A look at what else the broker carries: topics of no source, bounded, addresses of people's devices masked."""
 
 import itertools
+import time
 from collections.abc import Callable
 
 import pytest
 
-from ingest.unmatched import TOPICS_MAX, unmatched_topics
+from ingest.unmatched import _TURN_S, TOPICS_MAX, unmatched_topics
 from mqtt.publisher import Publisher
 from schemas import Settings
 from schemas.settings import MqttSettings
@@ -15,15 +16,19 @@ from tests.servers import LOOPBACK, Mosquitto
 pytestmark = pytest.mark.needs("mosquitto")
 
 
-def turning(publisher: Publisher, messages: list[TimedMessage]) -> Callable[[], float]:
-    """A clock that goes on by one with each look at it, and publishes once the look has begun."""
-    turns = itertools.count()
+def idling(publisher: Publisher, messages: list[TimedMessage]) -> Callable[[], float]:
+    """A clock that goes on by one with each look that waited in vain; it publishes once looking has begun."""
+    looks, idle, looked_s = itertools.count(), itertools.count(), 0.0
+    now = 0.0
 
     def now_s() -> float:
-        turn = next(turns)
-        if turn == 10:
+        nonlocal now, looked_s
+        if next(looks) == 2:
             publisher.publish_all(messages)
-        return float(turn)
+        elif time.monotonic() - looked_s >= _TURN_S:
+            now = float(next(idle))
+        looked_s = time.monotonic()
+        return now
 
     return now_s
 
@@ -37,7 +42,7 @@ def test_topics_of_no_source_are_shown_and_others_are_not(mosquitto: Mosquitto) 
         *(TimedMessage(0, f"many/{number}", b"") for number in range(TOPICS_MAX + 50)),
     ]
     with Publisher(settings.mqtt) as publisher:
-        found = unmatched_topics(settings, ["hubs/#"], duration_s=40, monotonic_s=turning(publisher, messages))
+        found = unmatched_topics(settings, ["hubs/#"], duration_s=20, monotonic_s=idling(publisher, messages))
 
     assert len(found) == TOPICS_MAX
     by_topic = {topic.topic: topic for topic in found}
