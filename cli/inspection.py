@@ -205,11 +205,12 @@ def _jobs(settings: Settings) -> Iterator[Finding]:
             found = is_held(store, time.time_ns())
     except HubpulseError:  # the line on the store says what is wrong with it
         return
-    todo = "and nobody looks for alerts: start `hubpulse up` or `hubpulse jobs`"
     if found is None:
-        yield Finding("jobs", State.WARNING, f"never ran on this store: there are no figures, {todo}")
+        detail = "none ran on this store yet, so there are no figures: they begin with `hubpulse up` or `hubpulse jobs`"
+        yield Finding("jobs", State.WARNING, detail)
     elif not found:
-        yield Finding("jobs", State.FAILED, f"none run: figures stand as they were last computed, {todo}")
+        detail = "none run: figures stand as they were last computed, nobody looks for alerts; start `hubpulse jobs`"
+        yield Finding("jobs", State.FAILED, detail)
 
 
 def _stray_doors(settings: Settings) -> list[str]:

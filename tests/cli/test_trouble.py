@@ -110,7 +110,7 @@ def test_a_folder_of_dashboards_that_is_none(command: CommandLine, tmp_path: Pat
 @pytest.mark.parametrize(
     "age_s, said",
     [
-        (None, "warning  jobs         never ran on this store"),
+        (None, "warning  jobs         none ran on this store yet"),
         (lease.LEASE_S, None),
         (
             lease.LEASE_S + lease.AWAY_AFTER_S,
