@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     StrictBool,
     ValidationInfo,
     field_validator,
@@ -237,6 +238,11 @@ class Hub(_EstatePart):
 
     sensors: tuple[Sensor, ...] = ()
     """Its sensors. One that is not named here is accepted on a native topic, and listed as new."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _while_few_are_wrong(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        return handler(value) if info.context is None else info.context.of(partial(handler, value))
 
     @model_validator(mode="after")
     def _sensors_once(self) -> Hub:

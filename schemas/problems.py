@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticOmit
 
 from schemas.errors import choices, shown
 from schemas.repeats import Place
 
 Model = type[BaseModel]
+T = TypeVar("T")
 
+PROBLEMS_KEPT_MAX = 10_000
+"""Of a file's problems: nobody reads more, and pydantic takes a kilobyte for each."""
 _SHORT_MAX = 40
 _BOUNDS = {
     "greater_than_equal": ("ge", "too small: write {} or more"),
@@ -25,6 +28,23 @@ _BOUNDS = {
     "less_than_equal": ("le", "too large: write {} or less"),
     "less_than": ("lt", "too large: write less than {}"),
 }
+
+
+class ProblemCount:
+    """The context of a file's validation, in which its larger parts are looked at while few are wrong."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def of(self, validated: Callable[[], T]) -> T:
+        """Validate a part; raises PydanticOmit instead, as if it were not there, after PROBLEMS_KEPT_MAX problems."""
+        if self._count > PROBLEMS_KEPT_MAX:
+            raise PydanticOmit
+        try:
+            return validated()
+        except ValidationError as error:
+            self._count += error.error_count()
+            raise
 
 
 def sentence(model: Model, detail: ErrorDetails) -> str:

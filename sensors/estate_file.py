@@ -11,7 +11,7 @@ from schemas.estate import Estate
 from schemas.settings import ESTATE_FILE
 from sensors.model_file import ModelFileError, read_model
 
-ESTATE_BYTES_MAX = 8 * 1024**2
+ESTATE_BYTES_MAX = 32 * 1024**2
 
 
 def codecs_of(path: Path | None) -> Path:
@@ -70,7 +70,8 @@ class EstateFile:
         never put in force by halves. Contents are compared, not times, so that no edit is too quick to be seen.
         """
         seen, before = self._look(), self._last_seen
-        self._last_seen = seen
+        # A large file is kept once.
+        self._last_seen = self._judged if seen == self._judged else seen
         if seen == self._judged or seen != before:
             return False
         self._judged = seen

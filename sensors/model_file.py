@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import HubpulseError
-from schemas.problems import sentence
+from schemas.problems import PROBLEMS_KEPT_MAX, ProblemCount, sentence
 from schemas.repeats import Place
 from sensors.yaml_faults import UnreadableError
 from sensors.yaml_text import Document, Problem, TextMapping, read_yaml
@@ -19,7 +19,6 @@ from sensors.yaml_text import Document, Problem, TextMapping, read_yaml
 M = TypeVar("M", bound=BaseModel)
 
 PROBLEMS_MAX = 50
-_DETAILS_MAX = 10_000
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _KEY_MARK = "[key]"
 """What pydantic adds to the place of an error that is in a key, not in its value."""
@@ -58,7 +57,7 @@ def read_model(model: type[M], content: bytes | str, *, name: str, start: str) -
     found: M | None = None
     details: list[ErrorDetails] = []
     try:
-        found = model.model_validate(document.content)
+        found = model.model_validate(document.content, context=ProblemCount())
     except ValidationError as error:
         details = error.errors(include_url=False)
     if found is None or document.problems:
@@ -68,10 +67,11 @@ def read_model(model: type[M], content: bytes | str, *, name: str, start: str) -
 
 def _lines(name: str, document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> list[str]:
     problems = sorted(_problems(document, model, details), key=lambda problem: problem.line)
-    found = len(problems) + len(details[_DETAILS_MAX:])
+    found = len(problems) + len(details[PROBLEMS_KEPT_MAX:])
     lines = [f"{name}:{p.line}: {document.spell(p.place)}: {_worded(p)}" for p in problems[:PROBLEMS_MAX]]
     if found > PROBLEMS_MAX:
-        lines.append(f"{name}: and {found - PROBLEMS_MAX} more: fix these first")
+        more = "thousands" if found >= PROBLEMS_KEPT_MAX else found - PROBLEMS_MAX
+        lines.append(f"{name}: and {more} more: fix these first")
     return lines
 
 
@@ -82,7 +82,7 @@ def _worded(problem: Problem) -> str:
 def _problems(document: Document, model: type[BaseModel], details: list[ErrorDetails]) -> Iterator[Problem]:
     yield from document.problems
     reported = {problem.place for problem in document.problems}
-    for detail in details[:_DETAILS_MAX]:
+    for detail in details[:PROBLEMS_KEPT_MAX]:
         place: Place = tuple(step for step in detail["loc"] if step != _KEY_MARK)
         if detail["type"] == "repeated":
             for repeat in detail["ctx"]["repeats"]:

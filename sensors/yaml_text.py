@@ -17,28 +17,39 @@ from typing import Any, NamedTuple
 import yaml
 
 from schemas.errors import shown
+from schemas.problems import PROBLEMS_KEPT_MAX
 from schemas.repeats import Place
 from sensors.yaml_faults import UnreadableError, check_characters, syntax_fault
 
 DEPTH_MAX = 20
 ITEMS_MAX = 500_000
+"""Within each item of a list at the top, such as a hub, and in all that is around these."""
+FILE_ITEMS_MAX = 5_000_000
+"""Together: 10,000 hubs with 20 sensors each have 3 million."""
 
 # libyaml reads ten times as fast, and every wheel of PyYAML has it.
 _LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NAME_MAX = 64
+_DEPTH_OF_HUBS = 2
+_WORDS_MAX = 10_000
+"""So many texts are kept once, however often a file has them."""
 _EMPTY = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class TextMapping(dict[str, Any]):
-    """A mapping of the file; `lines` has the lines of each key: one, unless it is there again."""
+    """A mapping of the file; `lines` has the lines of each key, the first and the last: two where it is there again."""
+
+    __slots__ = ("lines",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: dict[str, list[int]] = {}
+        self.lines: dict[str, tuple[int, int]] = {}
 
 
 class TextList(list[Any]):
     """A list of the file; `lines` has the line of each item."""
+
+    __slots__ = ("lines",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,12 +139,18 @@ class _Reader:
         self.problems: list[Problem] = []
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Content, int]] = {}
+        self._words: dict[str, str] = {}
         self._items = 0
+        self._items_of_hubs = 0
+        self._lines = (0, 0)
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
         """Take the parser's next event."""
         line = event.start_mark.line + 1 if event.start_mark else 1
+        if line != self._lines[0]:
+            # Once for all that stands on a line: a large file has millions of keys.
+            self._lines = (line, line)
         self._items += 1
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event, line)
@@ -147,19 +164,26 @@ class _Reader:
             self._documents += 1
             if self._documents > 1:
                 raise UnreadableError(line, "a second document starts here (---): keep one of them")
-        if self._items > ITEMS_MAX:
-            raise UnreadableError(line, f"more than {ITEMS_MAX} items up to here: is this the right file?")
+        for items, items_max in ((self._items - self._items_of_hubs, ITEMS_MAX), (self._items, FILE_ITEMS_MAX)):
+            if items > items_max:
+                raise UnreadableError(line, f"more than {items_max} items up to here: is this the right file?")
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         if event.tag is not None:
             self._refuse_tag(event.tag, line)
-        value: Content = event.value
+        word = event.value
+        value: Content = self._words[word] if word in self._words else self._new_word(word)
         if not event.style and event.value in _EMPTY and not self._at_key():
             value = None
             self._problem(line, self._empty_hint())
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
         self._add(value, line)
+
+    def _new_word(self, word: str) -> str:
+        if len(self._words) < _WORDS_MAX:
+            self._words[word] = word
+        return word
 
     def _empty_hint(self) -> str:
         if self._stack and ":" in (self._stack[-1].key or ""):
@@ -180,6 +204,8 @@ class _Reader:
         ended = self._stack.pop()
         if ended.anchor is not None:
             self._anchors[ended.anchor] = (ended.container, self._items - ended.items_before)
+        if len(self._stack) == _DEPTH_OF_HUBS and isinstance(self._stack[-1].container, TextList):
+            self._items_of_hubs += self._items - ended.items_before
         self._add(ended.container, ended.line)
 
     def _alias(self, anchor: str | None, line: int) -> None:
@@ -206,9 +232,9 @@ class _Reader:
 
     def _new_key(self, value: Content, line: int, mapping: TextMapping) -> str:
         key = str(value)
-        lines = mapping.lines.setdefault(key, [])
-        lines.append(line)
-        if len(lines) > 1:
+        lines = mapping.lines.setdefault(key, self._lines)
+        if key in mapping:
+            mapping.lines[key] = (lines[0], line)
             self._problem(line, f"is there twice: keep one of them (the first is on line {lines[0]})", key)
         if key == "<<":
             self._problem(line, "can't be used here: write the keys out; an alias may stand for a whole value", key)
@@ -222,5 +248,7 @@ class _Reader:
         return bool(self._stack) and self._stack[-1].key is None and isinstance(self._stack[-1].container, TextMapping)
 
     def _problem(self, line: int, sentence: str, *key: str) -> None:
+        if len(self.problems) == PROBLEMS_KEPT_MAX:
+            return
         steps = (len(top.container) if isinstance(top.container, TextList) else top.key for top in self._stack)
         self.problems.append(Problem(line, (*(step for step in steps if step is not None), *key), sentence))

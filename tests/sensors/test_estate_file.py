@@ -211,6 +211,26 @@ def test_a_file_that_means_harm_is_refused_soon(name: str) -> None:
     assert calls < 12 * yaml_text.ITEMS_MAX
 
 
+HUB = "- {id: hub-%d, sensors: [{id: s-1, every: 10m}, {id: s-2, every: 10m}]}\n"
+
+
+@pytest.mark.parametrize(
+    "name, items_max, hubs_read",
+    [("ITEMS_MAX", 100, 20), ("ITEMS_MAX", 10, 0), ("ITEMS_MAX", 40, 18), ("FILE_ITEMS_MAX", 100, 5)],
+)
+def test_an_estate_may_have_many_hubs_and_a_hub_only_so_much(
+    monkeypatch: pytest.MonkeyPatch, name: str, items_max: int, hubs_read: int
+) -> None:
+    monkeypatch.setattr(yaml_text, name, items_max)
+    text = "hubs:\n" + "".join(HUB % number for number in range(20))
+
+    if hubs_read == 20:
+        assert len(parse_estate(text).hubs) == 20
+    else:
+        said = f"estate.yaml:{hubs_read + 2}: more than {items_max} items up to here: is this the right file?"
+        assert problems(text) == [said]
+
+
 WITHIN_A_GIGABYTE = """
 import resource, sys
 from sensors.estate_file import parse_estate
@@ -224,11 +244,12 @@ except ModelFileError as error:
 """
 
 
-@pytest.mark.parametrize("name", ["billion laughs", "aliases of a large list", *MANY])
+@pytest.mark.parametrize("name", ["billion laughs", "aliases of a large list", "many wrong sensors in each hub", *MANY])
 def test_a_file_that_means_harm_is_refused_in_bounded_memory(name: str) -> None:
+    text = HOSTILE[name][0] if name in HOSTILE else "hubs:\n" + f"- sensors: [{'a,' * 1000}]\n" * 2000
     child = subprocess.run(
         [sys.executable, "-c", WITHIN_A_GIGABYTE],
-        input=HOSTILE[name][0],
+        input=text,
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -245,8 +266,8 @@ def test_a_file_beyond_the_limit_is_refused_without_being_read_whole(tmp_path: P
     with path.open("wb") as file:
         file.truncate(100 * 1024**3)  # sparse: takes no room on the disk
 
-    assert problems_of_file(path) == ["estate.yaml: larger than 8 MB: is this the estate file?"]
-    assert ESTATE_BYTES_MAX == 8 * 1024**2
+    assert problems_of_file(path) == ["estate.yaml: larger than 32 MB: is this the estate file?"]
+    assert ESTATE_BYTES_MAX == 32 * 1024**2
 
 
 @given(text=st.text(alphabet="ab:-[]{}'\"#&*!|>%@`?, \n\t0\\", max_size=60))
