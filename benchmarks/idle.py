@@ -1,9 +1,10 @@
 """What the whole stack takes on a small server while an ordinary estate of 22 hubs sends to it.
 
-python -m benchmarks.idle [MINUTES] [--history DAYS] [--sd-card] [--syncs] [--tmp FOLDER]
+python -m benchmarks.idle [MINUTES] [--store sqlite|influxdb] [--history DAYS] [--sd-card] [--syncs] [--tmp FOLDER]
 
-`hubpulse up` runs ingest, jobs and board in one process, with mosquitto and SQLite; `hubpulse simulate --live` sends
-some days of history, and then what the sensors send in real time. Measuring begins once the history is rolled up.
+`hubpulse up` runs ingest, jobs and board in one process, with mosquitto and SQLite or InfluxDB 1.x, which is measured,
+too; `hubpulse simulate --live` sends some days of history, and then what the sensors send in real time. Measuring
+begins once the history is rolled up.
 CPU and bytes written are those of /proc (`stat`, `io`: pages that a process made dirty; a file system's own journal is
 not in it), memory is sampled (`smaps_rollup`). With `--syncs` strace counts those, which costs CPU. The folder has to
 be on a disk: nothing is written where it is in memory.
@@ -20,15 +21,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 from ingest.buffer import BufferReader
 from schemas import HubpulseError
 from tests.cli.command import PROGRAM, CommandLine
-from tests.servers import free_port
+from tests.servers import Influxd, free_port
 from tests.waiting import wait_until
 
 MINUTES = 10.0
@@ -40,7 +41,7 @@ SD_CARD: dict[str, float] = {
 }
 DAY_S = 86_400
 _SAMPLE_EVERY_S = 5.0
-_READY_DEADLINE_S = 600.0
+_READY_DEADLINE_S = 1800.0
 _SETTLED_SHARE = 0.1
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -86,9 +87,12 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
-def measure(stack: Process, broker: Process, seconds: float, syncs: SyncCount) -> list[Taken]:
-    """Watch both for so long; what they took of a core and of memory, and wrote."""
-    processes = (stack, broker)
+def measure(processes: Sequence[Process], seconds: float, syncs: SyncCount) -> list[Taken]:
+    """Watch them for so long; what they took of a core and of memory, and wrote.
+
+    strace follows the first and what it started, of which the second is one.
+    """
+    stack, broker, *others = processes
     began_s, syncs_before = time.monotonic(), syncs.by_thread()
     before = {process: (process.cpu_s(), process.written_bytes()) for process in processes}
     pss_mb = dict.fromkeys(processes, 0.0)
@@ -105,9 +109,13 @@ def measure(stack: Process, broker: Process, seconds: float, syncs: SyncCount) -
             process.largest_mb(),
             pss_mb[process],
             (process.written_bytes() - before[process][1]) * of_day / 1e6,
-            count * of_day if synced else None,
+            count * of_day if synced and count is not None else None,
         )
-        for process, count in ((stack, synced.total() - of_broker), (broker, of_broker))
+        for process, count in (
+            (stack, synced.total() - of_broker),
+            (broker, of_broker),
+            *((other, None) for other in others),
+        )
     ]
 
 
@@ -136,9 +144,17 @@ class SyncCount:
 
 
 def run(
-    folder: Path, minutes: float, history_days: int, settings: dict[str, float], *, count_syncs: bool
+    folder: Path,
+    minutes: float,
+    history_days: int,
+    settings: Mapping[str, str | float],
+    influxd: Influxd | None,
+    *,
+    count_syncs: bool,
 ) -> tuple[list[Taken], float]:
     """The stack under the load of an estate; also how many messages a day came."""
+    if influxd is not None:
+        settings = {**settings, "HUBPULSE_STORE": "influxdb", "HUBPULSE_INFLUX__URL": influxd.url}
     line = CommandLine(
         folder,
         HUBPULSE_MQTT__PORT=free_port(),
@@ -156,7 +172,8 @@ def run(
             wait_until(lambda: received(folder) > 0, _READY_DEADLINE_S, "the first message")
             wait_until(lambda: is_settled(stack), _READY_DEADLINE_S, "the history to be rolled up")
             count, began_s = received(folder), time.monotonic()
-            taken = measure(stack, broker, 60 * minutes, syncs)
+            processes = [stack, broker, *([Process("influxd", influxd.pid)] if influxd is not None else [])]
+            taken = measure(processes, 60 * minutes, syncs)
             messages = (received(folder) - count) * DAY_S / (time.monotonic() - began_s)
             up.signal(signal.SIGTERM, group=True)
             up.wait()
@@ -191,14 +208,17 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("minutes", nargs="?", type=float, default=MINUTES)
+    options.add_argument("--store", choices=("sqlite", "influxdb"), default="sqlite")
     options.add_argument("--history", type=int, default=HISTORY_DAYS, metavar="DAYS")
     options.add_argument("--sd-card", action="store_true", help="with the settings that spare an SD card")
     options.add_argument("--syncs", action="store_true", help="count them, by strace")
     options.add_argument("--tmp", type=Path, help="folder on the disk to write to")
     asked = options.parse_args()
-    settings: dict[str, float] = SD_CARD if asked.sd_card else {}
-    with tempfile.TemporaryDirectory(dir=asked.tmp) as folder:
-        taken, messages = run(Path(folder), asked.minutes, asked.history, settings, count_syncs=asked.syncs)
+    settings = SD_CARD if asked.sd_card else {}
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(dir=asked.tmp)))
+        influxd = parts.enter_context(Influxd(folder / "influxdb")) if asked.store == "influxdb" else None
+        taken, messages = run(folder, asked.minutes, asked.history, settings, influxd, count_syncs=asked.syncs)
     print(f"{'':20} {'core %':>7} {'most MB':>8} {'PSS MB':>7} {'MB/day':>8} {'syncs/day':>10}")
     for each in taken:
         syncs = "-" if each.syncs_a_day is None else f"{each.syncs_a_day:,.0f}"
