@@ -15,6 +15,8 @@ from dashboards.charts import to_csv, to_xlsx
 from dashboards.web import charts, pages, ranges, tables, views
 from dashboards.web.attention import Notice, notices
 from dashboards.web.beside import Beside
+from dashboards.web.look import HubNow
+from dashboards.web.parts import Part, part
 from dashboards.web.periods import (
     Offer,
     PeriodRow,
@@ -26,12 +28,12 @@ from dashboards.web.periods import (
     period_table,
 )
 from dashboards.web.snapshot import Snapshot, SnapshotSource
-from dashboards.web.views import HubRow
 from schemas.texts import N_, _
 from usage.queries import DateRange
 
 FIRST_NOTICES = 8
 """So many are seen at once; the others are one click away."""
+NOTICES_MAX = 200
 SEARCH_LENGTH_MAX = 100
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -43,15 +45,15 @@ class Sorting:
     name: str
     label: str
     is_down: bool
-    key: Callable[[HubRow], object]
+    key: Callable[[HubNow], object]
 
 
 SORTINGS = (
-    Sorting("name", N_("Hub"), is_down=False, key=lambda row: row.hub.state.name.casefold()),
-    Sorting("today", N_("Today"), is_down=True, key=lambda row: row.sort_today),
-    Sorting("inside", N_("Inside now"), is_down=True, key=lambda row: row.sort_inside),
-    Sorting("week", N_("Last 7 days"), is_down=True, key=lambda row: row.sort_week),
-    Sorting("seen", N_("Last seen"), is_down=True, key=lambda row: row.sort_last_seen),
+    Sorting("name", N_("Hub"), is_down=False, key=lambda hub: hub.state.name.casefold()),
+    Sorting("today", N_("Today"), is_down=True, key=views.sort_today),
+    Sorting("inside", N_("Inside now"), is_down=True, key=views.sort_inside),
+    Sorting("week", N_("Last 7 days"), is_down=True, key=views.sort_week),
+    Sorting("seen", N_("Last seen"), is_down=True, key=views.sort_last_seen),
 )
 
 
@@ -76,17 +78,18 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
             snapshot=snapshot,
             facts=views.facts(snapshot),
             notices=found,
+            notices_max=NOTICES_MAX,
             first_notices=FIRST_NOTICES,
             chart=charts.entries(snapshot.days, snapshot.now.date(), whose),
             days=tables.estate_day_rows(snapshot),
             total=tables.total_row(snapshot.hubs),
-            rows=_rows(snapshot, found, asked, sort),
+            rows=part(request, _hubs(snapshot, found, asked, sort), "page", "h-hubs").map(views.hub_row),
             asked=asked,
             sort=sort,
             sortings=SORTINGS,
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
             beside=source.beside.get() if visitor.hubs is None else Beside(()),
-            looked_back=_looked_back(request, snapshot, periods),
+            looked_back=_looked_back(request, snapshot, periods, asked),
         )
 
     @app.get("/estate.csv", include_in_schema=False)
@@ -122,12 +125,12 @@ class LookedBack:
     steps: Sequence[Offer] = ()
     first: str = ""
     last: str = ""
-    rows: Sequence[PeriodRow] = ()
+    rows: Part[PeriodRow] | None = None
     total: PeriodRow | None = None
     problem: str = ""
 
 
-def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> LookedBack:
+def _looked_back(request: Request, snapshot: Snapshot, periods: Periods, asked: str) -> LookedBack:
     today = snapshot.now.date()
     if not {"period", "from", "to"} & {name for name, value in request.query_params.items() if value.strip()}:
         return LookedBack(offers(today, None))
@@ -153,22 +156,26 @@ def _looked_back(request: Request, snapshot: Snapshot, periods: Periods) -> Look
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
         shown.last,
-        rows,
+        part(request, [row for row in rows if _is_asked_for(asked, row.name, row.hub)], "period_page", "look-back"),
         total,
     )
+
+
+def _is_asked_for(asked: str, name: str, hub: str) -> bool:
+    return asked.casefold() in f"{name}\n{hub}".casefold()
 
 
 def _no_whole_day(days: DateRange) -> str:
     return _("{days} has no whole day yet: look again tomorrow").format(days=days.name)
 
 
-def _rows(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) -> list[HubRow]:
+def _hubs(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) -> list[HubNow]:
     """The hubs that were searched for, those first that need attention most, or as asked."""
-    rows = [views.hub_row(hub) for hub in snapshot.hubs]
+    hubs = [hub for hub in snapshot.hubs if _is_asked_for(asked, hub.state.name, hub.state.id)]
     sorting = next((each for each in SORTINGS if each.name == sort), None)
     if sorting is not None:
-        rows.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind
+        hubs.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind
     else:
         place = {notice.hub.state.id: at for at, notice in reversed([*enumerate(found)])}
-        rows.sort(key=lambda row: place.get(row.hub.state.id, len(found)))
-    return [row for row in rows if asked.casefold() in f"{row.hub.state.name}\n{row.hub.state.id}".casefold()]
+        hubs.sort(key=lambda hub: place.get(hub.state.id, len(found)))
+    return hubs

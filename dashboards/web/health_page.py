@@ -21,6 +21,7 @@ from dashboards.charts.table import Cell, Column, Table, to_csv
 from dashboards.web import pages, wording
 from dashboards.web.forms import form_of
 from dashboards.web.look import HubNow
+from dashboards.web.parts import part
 from dashboards.web.snapshot import Snapshot, SnapshotSource
 from dashboards.web.views import Level
 from schemas import MEASURES, Estate
@@ -106,19 +107,29 @@ def add_health_page(
         snapshot = source.get().of(visitor.hubs)
         cases, summers = cases_of(visitor)
         rows = [_row(case, snapshot) for case in cases]
-        hubs = [_hub_health(hub, rows) for hub in snapshot.hubs]
+        own: dict[str, list[CaseRow]] = {}
+        for row in rows:
+            own.setdefault(row.case.hub, []).append(row)
+        hubs = [_hub_health(hub, own.get(hub.state.id, ())) for hub in snapshot.hubs]
+        opened = [row for row in rows if row.case.is_open]
+        ended = [row for row in rows if not row.case.is_open]
+        heated = [(_name(snapshot, hub), zone, season) for (hub, zone), season in summers.items()]
         return pages.page(
             request,
             "health.html",
             snapshot=snapshot,
             may_note=visitor.role in (Role.MANAGER, Role.ADMIN),
-            open=[row for row in rows if row.case.is_open],
-            closed=[row for row in rows if not row.case.is_open],
-            hubs=hubs,
+            open=part(request, opened, "open_page", "h-open"),
+            open_cases=len(opened),
+            without_data=sum(bool(row.silence) for row in opened),
+            closed=part(request, ended, "ended_page", "h-closed"),
+            closed_cases=len(ended),
+            hubs=part(request, hubs, "page", "h-hubs"),
+            all_hubs=len(hubs),
             unhealthy=sum(bool(hub.levels) for hub in hubs),
             unknown=sum(bool(hub.unknown) for hub in hubs),
             healthy=sum(not hub.levels and not hub.unknown for hub in hubs),
-            summers=[(_name(snapshot, hub), zone, season) for (hub, zone), season in summers.items()],
+            summers=part(request, heated, "summer_page", "h-summer"),
             has_weather=any(sensor.zone == OUTDOOR for hub in estate().hubs for sensor in hub.sensors),
         )
 
@@ -183,8 +194,7 @@ def _row(case: Case, snapshot: Snapshot) -> CaseRow:
 
 def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
     """A hub's line: its open cases, what is not known of it, and its air of the last days."""
-    own = [row for row in rows if row.case.is_open and row.case.hub == hub.state.id]
-    levels = tuple({row.case.kind: row.level for row in own}.values())
+    levels = tuple({row.case.kind: row.level for row in rows if row.case.is_open}.values())
     missing = [_(text) for name, text in _AIR.items() if hub.state.value(name) is None]
     unknown = _("no data") if len(missing) == len(_AIR) else ", ".join(missing)
     last = next((day for day in reversed(hub.days) if day.figure("co2_mean_ppm") is not None), None)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards.web import wording
-from dashboards.web.snapshot import Snapshot
 from schemas.texts import _, ngettext
 from usage.queries import HubState, IngestState
 
@@ -26,19 +25,16 @@ class LossRow:
     to_compute: str
 
 
-def loss_rows(snapshot: Snapshot, overwritten: Mapping[str, int], to_compute: Mapping[str, int]) -> list[LossRow]:
-    """The hubs in the order of the estate file; `overwritten` readings and days `to_compute` by hub."""
-    return [
-        LossRow(
-            hub.id,
-            hub.name,
-            _radio(hub),
-            _silent(hub),
-            wording.number(overwritten.get(hub.id, 0)),
-            wording.number(to_compute.get(hub.id, 0)),
-        )
-        for hub in snapshot.states
-    ]
+def loss_row(hub: HubState, overwritten: Mapping[str, int], to_compute: Mapping[str, int]) -> LossRow:
+    """A hub's line; `overwritten` readings and days `to_compute` by hub."""
+    return LossRow(
+        hub.id,
+        hub.name,
+        _radio(hub),
+        _silent(hub),
+        wording.number(overwritten.get(hub.id, 0)),
+        wording.number(to_compute.get(hub.id, 0)),
+    )
 
 
 def _radio(hub: HubState) -> str:

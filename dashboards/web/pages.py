@@ -17,6 +17,7 @@ from dashboards.charts import draw, legend
 from dashboards.web import assets, wording
 from dashboards.web.commands import with_commands
 from dashboards.web.navigation import navigation
+from dashboards.web.parts import has_parts
 from dashboards.web.proxied import with_prefix
 from dashboards.web.sparkline import mark_shape
 from schemas import texts
@@ -52,6 +53,7 @@ _ENVIRONMENT.globals.update(
     language=texts.language,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
+    has_parts=has_parts,
 )
 
 

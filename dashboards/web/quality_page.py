@@ -19,7 +19,8 @@ from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
 from dashboards.reports.desk import ReportFolders
 from dashboards.web import pages, ranges, wording
-from dashboards.web.losses import away, loss_rows, refused_since
+from dashboards.web.losses import away, loss_row, refused_since
+from dashboards.web.parts import part
 from dashboards.web.snapshot import SnapshotSource
 from schemas import MEASURES, Estate, HubpulseError, Reason
 from schemas.measures import PeopleState
@@ -83,6 +84,8 @@ def add_quality_page(
                 waiting[each.reason] += each.waiting
         shown = list(dates(days.first, last))
         names = {hub.id: hub.name for hub in snapshot.states}
+        hubs = part(request, list(names), "page", "days-h")
+        nothing = HubDays("", {})
         return pages.page(
             request,
             "quality.html",
@@ -92,7 +95,9 @@ def add_quality_page(
             steps=(steps := ranges.Steps.of(days, today)),
             before_is_there=ranges.can_be_asked(steps.before, today),
             to_compute=sum(count for hub, count in to_compute.items() if visitor.sees(hub)),
-            losses=loss_rows(snapshot, corrected, to_compute),
+            losses=part(request, snapshot.states, "lost_page", "lost-h").map(
+                lambda hub: loss_row(hub, corrected, to_compute)
+            ),
             away=list(away(snapshot.ingests)),
             readings_refused=refused_since(refused_before, snapshot.ingests),
             evidence=None if folders is None else _evidence(folders, visitor, clock_ns()),
@@ -102,9 +107,9 @@ def add_quality_page(
             measures=_MEASURED,
             measured=measured,
             states=STATES,
-            hubs=[(hub, names[hub], found.get(hub, HubDays(hub, {})).counts(measured)) for hub in names],
+            hubs=hubs.map(lambda hub: (hub, names[hub], found.get(hub, nothing).counts(measured))),
             days=[(f"{day.day}", _head(day, today)) for day in shown] if len(shown) <= _DAYS_SHOWN_MAX else [],
-            cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in names},
+            cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in hubs.rows},
             all_hubs=visitor.hubs is None,
             waiting=[
                 (reason, REFUSAL_ADVICE[Reason(reason)], count) for reason, count in waiting.most_common() if count

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from dashboards.access.gate import visitor_of
 from dashboards.charts import Column, Table, to_csv, to_xlsx
 from dashboards.web import pages, wording
+from dashboards.web.parts import part
 from dashboards.web.snapshot import Snapshot, SnapshotSource
 from schemas import Estate
 from schemas.localtime import rfc3339
@@ -66,7 +67,7 @@ def add_sensors_page(app: FastAPI, source: SnapshotSource, estate: Callable[[], 
             "sensors.html",
             snapshot=snapshot,
             names=_names(snapshot),
-            rows=_sorted([each for each in everything if state in ("", each.condition)], sort),
+            rows=part(request, _of_state(everything, state, sort), "page", "list-h"),
             counts=Counter(each.condition for each in everything),
             conditions=list(Condition),
             labels=LABELS,
@@ -88,15 +89,14 @@ def add_sensors_page(app: FastAPI, source: SnapshotSource, estate: Callable[[], 
         sort: SortAsked = Sort.VISIT,
     ) -> Response:
         snapshot = source.get().of(visitor_of(request).hubs)
-        rows = [each for each in _found(snapshot, estate(), hub) if state in ("", each.condition)]
-        table = _table(snapshot, _sorted(rows, sort))
+        table = _table(snapshot, _of_state(_found(snapshot, estate(), hub), state, sort))
         content = to_csv(table) if form == "csv" else to_xlsx(table)
         disposition = f'attachment; filename="hubpulse-sensors.{form}"'
         return Response(content, media_type=_MIME[form], headers={"Content-Disposition": disposition})
 
 
 def _found(snapshot: Snapshot, estate: Estate, hub: str) -> list[SensorCondition]:
-    hubs = [each for each in snapshot.states if hub in ("", each.id)]
+    hubs = [each for each in snapshot.states if hub in ("", each.id, each.name)]
     if hub and not hubs:
         raise HTTPException(404, _("There is no hub of that name here."))
     sensors = [sensor for each in hubs for sensor in each.sensors]
@@ -106,6 +106,10 @@ def _found(snapshot: Snapshot, estate: Estate, hub: str) -> list[SensorCondition
 
 def _names(snapshot: Snapshot) -> dict[str, str]:
     return {hub.id: hub.name for hub in snapshot.states}
+
+
+def _of_state(rows: list[SensorCondition], state: Condition | Literal[""], sort: Sort) -> list[SensorCondition]:
+    return _sorted([row for row in rows if state in ("", row.condition)], sort)
 
 
 def _sorted(rows: list[SensorCondition], sort: Sort) -> list[SensorCondition]:

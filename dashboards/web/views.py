@@ -60,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HubRow:
-    """A hub as the estate's table shows it; the `sort_*` are what its columns are sorted by."""
+    """A hub as the estate's table shows it; the `sort_*` are what its columns are sorted by in a browser."""
 
     hub: HubNow
     today: str
@@ -82,6 +82,30 @@ class HubRow:
     sort_last_seen: int
 
 
+def sort_today(hub: HubNow) -> int:
+    """People today; -1, as in the other orders, where that is not known."""
+    return hub.today.entries if hub.today.entries is not None else -1
+
+
+def sort_week(hub: HubNow) -> int:
+    """People of the last week."""
+    return _sort_week(total(hub.days[-1 - WEEK : -1]))
+
+
+def _sort_week(week: Total) -> int:
+    return week.entries if week.counted_days else -1
+
+
+def sort_inside(hub: HubNow) -> int:
+    """People who are inside."""
+    return -1 if hub.inside is None else hub.inside
+
+
+def sort_last_seen(hub: HubNow) -> int:
+    """When it was last seen, in Unix seconds; 0 for never."""
+    return (hub.state.last_seen_ns or 0) // NS_A_SECOND
+
+
 def hub_row(hub: HubNow) -> HubRow:
     """A hub's line of the table."""
     week = total(hub.days[-1 - WEEK : -1])
@@ -99,10 +123,10 @@ def hub_row(hub: HubNow) -> HubRow:
         usual=usual(hub),
         inside=wording.number(hub.inside),
         worst=tuple(_worst_zone(hub, name) for name in _NOW),
-        sort_today=hub.today.entries if hub.today.entries is not None else -1,
-        sort_week=week.entries if week.counted_days else -1,
-        sort_inside=-1 if hub.inside is None else hub.inside,
-        sort_last_seen=(hub.state.last_seen_ns or 0) // NS_A_SECOND,
+        sort_today=sort_today(hub),
+        sort_week=_sort_week(week),
+        sort_inside=sort_inside(hub),
+        sort_last_seen=sort_last_seen(hub),
     )
 
 

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from dashboards.web.days import DayState
 from dashboards.web.look import DAYS, FIGURES, Look
-from dashboards.web.snapshot import Snapshot, Told, take
-from schemas.localtime import midnight_ns, to_ns
+from dashboards.web.snapshot import KEPT_FOR_READ, Snapshot, SnapshotSource, Told, take
+from schemas.localtime import NS_A_SECOND, midnight_ns, to_ns
 from schemas.measures import PeopleState
 from stores.lines import encode
 from stores.protocol import SeriesChunk, Store, StoreError
@@ -80,3 +81,23 @@ def test_a_store_that_can_not_be_read_is_asked_once() -> None:
             with pytest.raises(StoreError, match="the store is away"):
                 getattr(snapshot, part)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("read_s, kept_s", [(0.1, 5), (2, 2 * KEPT_FOR_READ)])
+def test_a_look_that_took_long_to_read_is_kept_for_longer(filled: Filled, read_s: float, kept_s: int) -> None:
+    timer_ns = count(0, int(read_s * NS_A_SECOND))
+    now = [to_ns(NOW)]
+    source = SnapshotSource(
+        open_store=filled.open,
+        estate=lambda: ESTATE,
+        clock_ns=lambda: now[0],
+        max_age_s=5,
+        told=Told(),
+        timer_ns=lambda: next(timer_ns),
+    )
+    taken = source.get()
+    assert taken.states is not None
+    now[0] += kept_s * NS_A_SECOND
+    assert source.get() is taken
+    now[0] += 1
+    assert source.get() is not taken
