@@ -84,7 +84,7 @@ class SqliteFile:
         migrations: Sequence[Migration],
         read_only: bool = False,
         follows: bool = False,
-        pragmas: Mapping[str, int] | None = None,
+        pragmas: Mapping[str, int | str] | None = None,
         on_open: Migration = lambda _db: None,
         error: Callable[[str, int], Exception] = SqliteFileError,
         salvaged: bool = False,
