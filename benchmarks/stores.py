@@ -100,8 +100,8 @@ def sqlite(folder: Path, content: list[bytes], lines: int) -> None:
     def baseline_write(db: sqlite3.Connection) -> None:
         for batch in parsed:
             db.execute("BEGIN IMMEDIATE")
-            for upsert, rows in batch:
-                db.executemany(upsert, rows)
+            for upsert, columns in batch:
+                db.executemany(upsert, zip(*columns, strict=True))
             db.execute("COMMIT")
 
     def baseline_read(db: sqlite3.Connection) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 from schemas import KINDS, MEASUREMENTS, Measurement
 from schemas.measurements import READING_NOTES
@@ -44,14 +43,6 @@ def _trigger(measurement: Measurement) -> str:
         f"WHEN {differs} BEGIN INSERT INTO overwritten_now (kind, series, time_ns, fields, suspect) "
         f"VALUES ('{measurement.name}', old.series, old.time_ns, {given}, old.\"{SUSPECT}\"); {changes}END"
     )
-
-
-@lru_cache(maxsize=1024)
-def only_new(upsert: str) -> str | None:
-    """Of a statement that stores readings, the one that leaves those alone which are there; None for other points."""
-    insert, conflict, _ = upsert.partition(" ON CONFLICT ")
-    is_of_readings = insert.startswith(tuple(f'INSERT INTO "{kind.value}" ' for kind in KINDS))
-    return f"{insert}{conflict}DO NOTHING" if is_of_readings else None
 
 
 def take_overwritten(db: sqlite3.Connection) -> list[Overwritten]:

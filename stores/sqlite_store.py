@@ -23,7 +23,8 @@ from typing import Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
-from stores.overwritten import only_new, take_overwritten, watch
+from stores import sqlite_inserts
+from stores.overwritten import take_overwritten, watch
 from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
 from stores.salvage import DAMAGED, is_suspect, salvage, suspect
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
@@ -91,11 +92,8 @@ class SqliteStore:
                 if forgotten != self._forgotten:
                     self._lines.forget()
                     self._forgotten = forgotten
-                for upsert, rows in self._lines.read(lines, functools.partial(_series_id, db)):
-                    insert = only_new(upsert)
-                    # Most readings are new, and a statement that may update one takes longer.
-                    if insert is None or db.executemany(insert, rows).rowcount < len(rows):
-                        db.executemany(upsert, rows)
+                for upsert, columns in self._lines.read(lines, functools.partial(_series_id, db)):
+                    sqlite_inserts.store(db, upsert, columns)
                 return take_overwritten(db)
         except BaseException:
             self._lines.forget()

@@ -67,9 +67,10 @@ def rows(batch: bytes) -> list[tuple[str, dict[str, int | float | bool]]]:
         return len(names) - 1
 
     found = []
-    for upsert, rows in LineReader().read(batch, number):
-        _, _, columns = upsert.partition("(series, ")
-        keys = [name.strip('"') for name in columns.partition(")")[0].split(", ")]
+    for upsert, columns in LineReader().read(batch, number):
+        _, _, named = upsert.partition("(series, ")
+        keys = [name.strip('"') for name in named.partition(")")[0].split(", ")]
+        rows = zip(*columns, strict=True)
         found += [(names[int(row[0])], dict(zip(keys, row[1:], strict=True))) for row in rows]
     return found
 
@@ -136,7 +137,7 @@ def test_more_series_than_are_cached_are_still_read(monkeypatch: pytest.MonkeyPa
         if next(iter(measurement.fields.values())) == "float"
     )
     for _ in range(2):
-        found = [row for _, rows in reader.read(batch, lambda *_: 1) for row in rows]
+        found = [number for _, (numbers, *_) in reader.read(batch, lambda *_: 1) for number in numbers]
         assert len(found) == batch.count(b"\n") + 1
 
 
