@@ -100,7 +100,7 @@ class RollupWriter:
         self._drop_strays(rows, set(due))
         corrections = read_corrections(self._store, span, self.hub)
         chain = ZoneChain(self._figures.source, span)
-        doors = read_parts(self._store, DAILY_DOOR, span, self.hub).get(self.hub, {})
+        doors = read_parts(self._store, DAILY_DOOR, span, self.hub)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         profiles = self._figures.profiles(due, refreeze=self._refreeze)
         for number, rollup in enumerate(self._figures.rollups(due, profiles)):

@@ -100,23 +100,29 @@ def door_lines(hub: str, day: Day, doors: Mapping[str, DoorDay]) -> Iterator[str
             yield encode(HOURLY_DOOR, tags, fields, hour.start_ns)
 
 
-def read_parts(
-    store: Store, measurement: str, span: Span, hub: str | None = None, fields: Collection[str] | None = None
-) -> dict[str, dict[int, dict[str, Figures]]]:
-    """The stored days of doors or zones within the span, by hub, midnight and door or zone.
+def read_parts(store: Store, measurement: str, span: Span, hub: str) -> dict[int, dict[str, Figures]]:
+    """The stored days of a hub's doors or zones within the span, by midnight and door or zone."""
+    return dict(parts_by_hub(store, measurement, span, hub)).get(hub, {})
 
-    Every field is there, or each of `fields`.
+
+def parts_by_hub(
+    store: Store, measurement: str, span: Span, hub: str | None = None, fields: Collection[str] | None = None
+) -> Iterator[tuple[str, dict[int, dict[str, Figures]]]]:
+    """Each hub's stored days of doors or zones within the span, by midnight and door or zone.
+
+    Every field is there, or each of `fields`. Hub by hub, as the store gives them.
     """
     tag = PARTS[measurement]
     fields = tuple(MEASUREMENTS[measurement].fields if fields is None else fields)
     where = None if hub is None else {"hub": hub}
-    found: dict[str, dict[int, dict[str, Figures]]] = {}
-    for chunk in store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields):
-        days = found.setdefault(chunk.tags["hub"], {})
-        columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in fields]
-        for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
-            days.setdefault(time_ns, {})[chunk.tags[tag]] = dict(zip(fields, values, strict=True))
-    return found
+    chunks = store.read(measurement, start_ns=span.start_ns, stop_ns=span.stop_ns, where=where, fields=fields)
+    for name, group in groupby(chunks, key=lambda chunk: chunk.tags["hub"]):
+        days: dict[int, dict[str, Figures]] = {}
+        for chunk in group:
+            columns = [chunk.columns.get(field) or (None,) * len(chunk.times_ns) for field in fields]
+            for time_ns, *values in zip(chunk.times_ns, *columns, strict=True):
+                days.setdefault(time_ns, {})[chunk.tags[tag]] = dict(zip(fields, values, strict=True))
+        yield name, days
 
 
 def hot_hour_lines(hub: str, hours: Iterable[HotHour]) -> Iterator[str]:

@@ -56,7 +56,7 @@ class ZoneChain:
     def __init__(self, source: HubSource, span: Span) -> None:
         """`span` is that of the days to come."""
         self._source = source
-        self._stored = read_parts(source.store, ZONES, span, source.hub).get(source.hub, {})
+        self._stored = read_parts(source.store, ZONES, span, source.hub)
         self._held: dict[str, MouldState] = {}
         self._held_at_ns: int | None = None
 
@@ -91,7 +91,7 @@ class ZoneChain:
     def _moved_on(self, span: Span, due: set[str]) -> Iterator[str]:
         """The mould of the days that have rows in a span, until it is as it was."""
         source, held = self._source, dict(self._held)
-        stored = read_parts(source.store, ZONES, span, source.hub).get(source.hub, {})
+        stored = read_parts(source.store, ZONES, span, source.hub)
         days = sorted({source.calendar.date_of(time_ns) for time_ns in stored})
         for day, readings in source.days_with_past(days, _MOULD_KINDS):
             rows = stored.get(day.span.start_ns, {})

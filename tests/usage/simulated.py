@@ -112,7 +112,7 @@ class SimulatedYear:
 
     def stored_zones(self, store: Store) -> dict[tuple[date, str], Row]:
         """The rows of zones as jobs left them in the store."""
-        rows = read_parts(store, ZONES, EVER, "armley")["armley"]
+        rows = read_parts(store, ZONES, EVER, "armley")
         return {(self.calendar.date_of(t), zone): row for t, zones in rows.items() for zone, row in zones.items()}
 
     def stored(self, store: Store) -> dict[date, Figures]:

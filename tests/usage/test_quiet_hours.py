@@ -64,7 +64,7 @@ def test_a_day_of_nobody_within_a_heartbeat_is_zero_at_hub_and_door(store: Store
     (rollup, _) = next(RollupWriter(store, within, "armley", now_ns=MIDNIGHT_NS + 3 * DAY_NS).recompute([DAY]))
     names = ("entries", "exits", "entries_open", "peak_occupancy", "footfall_completeness")
     assert [rollup.figures[name] for name in names] == [0, 0, 0, 0, 1.0]
-    (door,) = read_parts(store, DAILY_DOOR, rollup.day.span, "armley")["armley"][MIDNIGHT_NS].values()
+    (door,) = read_parts(store, DAILY_DOOR, rollup.day.span, "armley")[MIDNIGHT_NS].values()
     assert door == {"entries": 0, "exits": 0, "footfall_completeness": 1.0}
 
 

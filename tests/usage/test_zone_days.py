@@ -56,7 +56,7 @@ def stored(store: Store) -> dict[date, dict[str, Row]]:
 
 
 def read(store: Store) -> dict[int, dict[str, Row]]:
-    return read_parts(store, ZONES, EVER, "armley").get("armley", {})
+    return read_parts(store, ZONES, EVER, "armley")
 
 
 def indices(store: Store, zone: str = "cellar") -> list[object]:

@@ -34,7 +34,9 @@ def find_cases(
     Raises StoreError.
     """
     judged = judge(queries, estate, hub=hub) if fresh else queries.stored_cases(hub=hub)
-    notes = queries.case_notes(hub=hub)
+    notes: dict[tuple[CaseKind, str, str], list[CaseNote]] = {}
+    for note in queries.case_notes(hub=hub):
+        notes.setdefault((note.kind, note.hub, note.zone), []).append(note)
     calendars: dict[str, HubCalendar] = {}
     found = []
     for each in judged:
@@ -42,7 +44,7 @@ def find_cases(
         if each.until is not None and each.until < today - closed_days * _A_DAY:
             continue
         calendar = calendars.get(each.hub) or calendars.setdefault(each.hub, HubCalendar(estate, each.hub))
-        own = [note for note in notes if (note.kind, note.hub, note.zone) == (each.kind, each.hub, each.zone)]
+        own = notes.get((each.kind, each.hub, each.zone), ())
         found.append(_case(each, own, calendar, today))
     return sorted(found, key=_order)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from schemas import Estate
@@ -30,17 +31,22 @@ Days = list[tuple[date, Row]]
 
 
 def judge(queries: Queries, estate: Estate, *, hub: str | None = None) -> list[Judged]:
-    """The cases of the last 400 days, open and closed, by the roll-ups as stored. Raises StoreError."""
+    """The cases of the last 400 days, open and closed, by the roll-ups as stored. Raises StoreError.
+
+    The days of a few hubs are held at a time: those of thousands would be gigabytes.
+    """
     last = queries.today(hub) + _A_DAY
-    days: dict[tuple[str, str], Days] = {}
-    for row in queries.stored_zones(last - JUDGED_DAYS * _A_DAY, last, hub=hub):
-        if row.zone != OUTDOOR:
-            days.setdefault((row.hub, row.zone), []).append((row.date, row.figures))
     found: list[Judged] = []
-    plans = {hub_id: HubPlan.of(estate, hub_id) for hub_id, _ in days}
-    for (hub_id, zone), rows in sorted(days.items()):
-        for rule in RULES.values():
-            found += judge_zone(rule, hub_id, zone, rows, plans[hub_id], queries.today(hub_id))
+    rows = queries.stored_zones(last - JUDGED_DAYS * _A_DAY, last, hub=hub)
+    for hub_id, rows_of_hub in groupby(rows, key=lambda row: row.hub):
+        days: dict[str, Days] = {}
+        for row in rows_of_hub:
+            if row.zone != OUTDOOR:
+                days.setdefault(row.zone, []).append((row.date, row.figures))
+        plan, today = HubPlan.of(estate, hub_id), queries.today(hub_id)
+        for zone, of_zone in sorted(days.items()):
+            for rule in RULES.values():
+                found += judge_zone(rule, hub_id, zone, of_zone, plan, today)
     found += [
         case
         for (hub_id, zone), season in seasons(queries, estate, hub=hub).items()
@@ -103,18 +109,20 @@ def seasons(queries: Queries, estate: Estate, *, hub: str | None = None) -> dict
     """
     today = queries.today(hub)
     first, last = date(today.year, TM52_MONTHS.start, 1), date(today.year, TM52_MONTHS.stop, 1) - _A_DAY
-    hours: dict[tuple[str, str], list[tuple[date, float, float]]] = {}
-    for name, hour in queries.stored_hot_hours(first, last, hub=hub):
-        day = local_day(hour.start_ns, estate.zone_of(name))
-        hours.setdefault((name, hour.zone), []).append((day, hour.temperature_c, hour.open_minutes / 60))
-    if not hours:
-        return {}
-    weather = _weather(queries, estate, first, last)
-    return {
-        key: season_of(found, outdoor, _occupied_hours(estate, key[0], first, last), min(last, today))
-        for key, found in sorted(hours.items())
-        if (outdoor := weather.get(key[0]) or next(iter(weather.values()), None))
-    }
+    found: dict[tuple[str, str], Season] = {}
+    weather: Mapping[str, Mapping[date, float]] | None = None
+    for name, hours_of_hub in groupby(queries.stored_hot_hours(first, last, hub=hub), key=lambda each: each[0]):
+        hours: dict[str, list[tuple[date, float, float]]] = {}
+        for _hub, hour in hours_of_hub:
+            day = local_day(hour.start_ns, estate.zone_of(name))
+            hours.setdefault(hour.zone, []).append((day, hour.temperature_c, hour.open_minutes / 60))
+        weather = _weather(queries, estate, first, last) if weather is None else weather
+        outdoor = weather.get(name) or next(iter(weather.values()), None)
+        if outdoor:
+            occupied = _occupied_hours(estate, name, first, last)
+            for zone, of_zone in sorted(hours.items()):
+                found[name, zone] = season_of(of_zone, outdoor, occupied, min(last, today))
+    return found
 
 
 def _weather(queries: Queries, estate: Estate, first: date, last: date) -> dict[str, Mapping[date, float]]:

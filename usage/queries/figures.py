@@ -145,7 +145,7 @@ class HubFigures:
         wanted = self._past_and_today(first, last)
         if not wanted:
             return
-        rows = read_parts(self._store, DAILY_DOOR, self._span(wanted), self.hub).get(self.hub, {})
+        rows = read_parts(self._store, DAILY_DOOR, self._span(wanted), self.hub)
         settled = self._settled(wanted, self._daily_rows(wanted))
         rollups = self.rollups([day for day in wanted if day not in settled])
         for day in wanted:
@@ -162,7 +162,7 @@ class HubFigures:
         wanted = self._past_and_today(first, last)
         if not wanted:
             return
-        rows = read_parts(self._store, ZONES, self._span(wanted), self.hub).get(self.hub, {})
+        rows = read_parts(self._store, ZONES, self._span(wanted), self.hub)
         stored = {day: rows[start_ns] for day in wanted if (start_ns := self.calendar.day(day).span.start_ns) in rows}
         settled = self._settled(wanted, self._daily_rows(wanted))
         for day, zones in zones_of_days(self.source, wanted, stored, settled):

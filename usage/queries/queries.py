@@ -55,7 +55,7 @@ from usage.queries.usual import usual_so_far
 from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
-from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, read_estimates, read_hot_hours, read_parts, read_rows_by_hub
+from usage.rows import DAILY, DAILY_DOOR, HOURLY, ZONES, parts_by_hub, read_estimates, read_hot_hours, read_rows_by_hub
 from usage.sensor_limit import is_named
 from usage.zones import HotHour
 
@@ -216,7 +216,7 @@ class Queries:
         self, first: date, last: date, *, hub: str | None = None, fields: Collection[str] | None = None
     ) -> Iterator[ZoneFigures]:
         """The air of zones as it stands, as `stored_daily` does; of all fields, or of those wanted."""
-        for name, rows in read_parts(self._store, ZONES, _around(first, last), hub, fields).items():
+        for name, rows in parts_by_hub(self._store, ZONES, _around(first, last), hub, fields):
             for time_ns, zones in rows.items():
                 day = self._day_of_row(name, time_ns)
                 if day is not None and first <= day <= last:
@@ -254,7 +254,7 @@ class Queries:
 
     def stored_doors(self, first: date, last: date, *, hub: str | None = None) -> Iterator[DoorFigures]:
         """The doors' days as they stand, as `stored_daily` does."""
-        for name, rows in read_parts(self._store, DAILY_DOOR, _around(first, last), hub).items():
+        for name, rows in parts_by_hub(self._store, DAILY_DOOR, _around(first, last), hub):
             for time_ns, doors in sorted(rows.items()):
                 day = self._day_of_row(name, time_ns)
                 if day is not None and first <= day <= last:
