@@ -93,6 +93,15 @@ class InfluxHttp:
         response.close()
         return response.headers
 
+    def get(self, path: str, query: Mapping[str, str]) -> Any:
+        """GET it; the JSON that is answered."""
+        response = self._request("GET", f"{path}?{urlencode(query)}")
+        try:
+            with self._translated_errors():
+                return json.loads(response.read(decode_content=False))
+        finally:
+            response.close()
+
     def post(
         self, path: str, query: Mapping[str, str], body: bytes | Mapping[str, str], headers: Mapping[str, str]
     ) -> None:

@@ -25,7 +25,7 @@ def self_healing(store: Store) -> Store:
 
 
 def _store_of(settings: Settings) -> Store:
-    # Imported when asked for: InfluxDB's client takes a third of a second, which an embedded store need not pay.
+    # Imported when asked for: connections over HTTP take 50 ms, which an embedded store need not pay.
     if settings.store == "influxdb":
         from stores.influx_store import InfluxStore  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.settings import InfluxSettings
-from stores import Keep, Rejected, StoreError, influx_buckets  # noqa: F401 - imported before memory is measured
+from stores import Keep, Rejected, StoreError
 from stores.bounded_http import ANSWER_BYTES_MAX
 from stores.influx_store import InfluxStore
 from tests.servers import LOOPBACK

@@ -1,6 +1,8 @@
 """What is asked of which InfluxDB: its version, its bucket or database, the way to write."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from pydantic import SecretStr
@@ -9,6 +11,7 @@ from schemas import Policy
 from schemas.settings import InfluxSettings
 from stores import Accepted, Keep, Rejected, StoreError
 from stores.influx_store import InfluxStore
+from tests.real_parts import REPOSITORY
 from tests.servers import LOOPBACK, Influxd
 from tests.stores.fake_influx2 import ORG_ID, TOKEN, Bucket, FakeInflux2
 from tests.stores.loopback import Answer, Request
@@ -193,3 +196,23 @@ def test_the_good_lines_of_a_rejected_batch_are_stored_on_1_x(influxd: Influxd, 
     store = InfluxStore(InfluxSettings(url=influxd.url, bucket=influx_database))
     assert isinstance(store.write(BATCH + b"\ngarbage"), Rejected)
     assert len(read(store, "co2")) == 2
+
+
+WRITE = """
+import sys
+from schemas.settings import InfluxSettings
+from stores.influx_store import InfluxStore
+InfluxStore(InfluxSettings(url=sys.argv[1], token=sys.argv[2])).write(sys.argv[3].encode())
+print("influxdb_client" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_the_client_library_is_for_making_buckets_alone(serve: Serve, is_made: bool) -> None:
+    influx = FakeInflux2()
+    influx.buckets |= {"hubs": Bucket([]), "hubs/usage": Bucket([])} if is_made else {}
+    command = [sys.executable, "-c", WRITE, serve(influx).url, TOKEN, BATCH.decode()]
+    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert said.strip() == str(not is_made)
+    assert influx.buckets["hubs"].points
