@@ -117,6 +117,19 @@ def test_days_far_apart_reach_back_before_the_first() -> None:
         assert found.interval(1) == pytest.approx(Definition(table, 1, places).interval(), rel=1e-9)
 
 
+@pytest.mark.parametrize("weeks", [1, 30, 120])
+def test_weeks_before_anybody_counted_change_nothing(weeks: int) -> None:
+    table = np.array(some_counts(5), dtype=float)
+    before = np.full((len(table), 7 * weeks), np.nan)
+    trials, later = Trials(table), Trials(np.hstack((before, table)))
+    for places in ([20], [100], [300, 301], [480], [150, 178]):
+        moved = [place + 7 * weeks for place in places]
+        np.testing.assert_equal(later.usual(1, moved), trials.usual(1, places))
+        np.testing.assert_equal(later.effects(1, moved), trials.effects(1, places))
+        found, expected = later.errors(1, moved), trials.errors(1, places)
+        assert (found and found.interval(1)) == (expected and expected.interval(1))
+
+
 @pytest.mark.parametrize("place", [0, 3, 8, 20])
 def test_days_without_a_past_can_t_be_tried(place: int) -> None:
     assert Trials(np.full((3, 30), 7.0)).errors(1, [place]) is None

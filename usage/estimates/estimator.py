@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from math import isfinite, isnan, nan
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,24 @@ _WHOLE_WEIGHT = 0.25
 """What a whole day's estimate weighs beside the share of the day that was counted."""
 _TOLD_MIN = 0.5
 """Without a whole day's estimate, this share of a day has to be counted to tell of its rest."""
+
+
+class _Missed(NamedTuple):
+    """A day of which a share is missing."""
+
+    place: int
+    missing: float
+    counted: float
+    has_transfer: bool
+    effect: float
+    """What the other hubs counted on it by what is usual there; NaN where too few of them counted."""
+
+    @property
+    def method(self) -> Method:
+        """What tells of it."""
+        if 1 - self.missing >= _TOLD_MIN:
+            return Method.HOURS
+        return Method.WEEKDAY_SISTER if isfinite(self.effect) else Method.WEEKDAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +106,10 @@ class Estimator:
         return self._of_places(row, (np.nonzero(missing > 0)[0] + start).tolist())
 
     def _of_places(self, row: int, places: Sequence[int]) -> Estimate:
-        alone = [place for place in places if self._missing[row, place] == 1]
-        in_part = [place for place in places if self._missing[row, place] < 1]
-        elsewhere = [place for place in in_part if self._has_transfer[row, place]]
-        nowhere = [place for place in in_part if not self._has_transfer[row, place]]
+        days = self._missed(row, places)
+        alone = [day for day in days if day.missing == 1]
+        nowhere = [day for day in days if day.missing < 1 and not day.has_transfer]
+        elsewhere = [day for day in days if day.missing < 1 and day.has_transfer]
         in_a_row = (*_in_a_row(alone), *_in_a_row(nowhere), *_in_a_row(elsewhere))
         runs = [self._run(row, run) for run in in_a_row]
         known = [run for run in runs if run is not None]
@@ -103,28 +122,28 @@ class Estimator:
         row = self._columns.rows[hub]
         wanted = sorted(self._columns.place(day) for day in days)
         open_days = [place for place in wanted if self._missing[row, place] > 0]
-        run = self._run(row, open_days) if open_days else None
+        run = self._run(row, self._missed(row, open_days)) if open_days else None
         return UNKNOWN if run is None else _together([run])
 
-    def _run(self, row: int, places: Sequence[int]) -> _Run | None:
+    def _missed(self, row: int, places: Sequence[int]) -> list[_Missed]:
+        if not places:
+            return []
+        at = np.s_[row, places]
+        known = (self._missing[at], self._counted[at], self._has_transfer[at], self._trials.effects(row, places))
+        return list(map(_Missed, places, *(each.tolist() for each in known)))
+
+    def _run(self, row: int, days: Sequence[_Missed]) -> _Run | None:
         """The estimate of days in a row, all whole or all in part; None where there is too little history."""
-        missing, counted = self._missing[row, places].tolist(), self._counted[row, places].tolist()
-        is_whole = missing[0] == 1
-        effects = [self._trials.effect(row, place) for place in places]
-        usual = self._trials.usual(row, places)
-        days = [each * (effect if isfinite(effect) else 1) for each, effect in zip(usual, effects, strict=True)]
-        total = sum(map(_rest, missing, counted, days))
+        is_whole, places = days[0].missing == 1, [day.place for day in days]
+        total = sum(map(_rest, days, self._trials.usual(row, places)))
         # Hours of the same name are missing on each of the days, and err alike: as one day does.
         errors = None if isnan(total) else self._trials.errors(row, places if is_whole else places[:1])
         if errors is None:
             return None
         wider = 1 if is_whole else HOURS_WIDER
         low, high = (total * (1 + wider * error) for error in errors.interval(row))
-        methods = {
-            Method.HOURS if 1 - share >= _TOLD_MIN else Method.WEEKDAY_SISTER if isfinite(effect) else Method.WEEKDAY
-            for share, effect in zip(missing, effects, strict=True)
-        }
-        if self._has_transfer[row, places[0]] and not is_whole:
+        methods = {day.method for day in days}
+        if days[0].has_transfer and not is_whole:
             low = 0.0
             methods.add(Method.TRANSFER)
         backtest = errors.backtest(row) if is_whole else None
@@ -143,22 +162,23 @@ def missing_shares(columns: DayColumns) -> Numbers:
     return np.where(is_told, 1 - np.nan_to_num(covered), np.where(state == PeopleState.NONE, 1.0, 0.0))
 
 
-def _rest(missing: float, counted: float, whole: float) -> float:
-    """The people of a share of a day that is missing, from the count of the rest and the whole day's estimate."""
-    there = 1 - missing
-    if isfinite(whole):
-        return missing * (counted + _WHOLE_WEIGHT * whole) / (there + _WHOLE_WEIGHT)
-    return missing * counted / there if there >= _TOLD_MIN else nan
+def _rest(day: _Missed, usual: float) -> float:
+    """The people of the share of a day that is missing, from the count of the rest and the whole day's estimate."""
+    there = 1 - day.missing
+    if isfinite(usual):
+        whole = usual * (day.effect if isfinite(day.effect) else 1)
+        return day.missing * (day.counted + _WHOLE_WEIGHT * whole) / (there + _WHOLE_WEIGHT)
+    return day.missing * day.counted / there if there >= _TOLD_MIN else nan
 
 
-def _in_a_row(places: Sequence[int]) -> list[list[int]]:
-    """Places in order, those that follow one another together."""
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and place == runs[-1][-1] + 1:
-            runs[-1].append(place)
+def _in_a_row(days: Sequence[_Missed]) -> list[list[_Missed]]:
+    """Days in order, those that follow one another together."""
+    runs: list[list[_Missed]] = []
+    for day in days:
+        if runs and day.place == runs[-1][-1].place + 1:
+            runs[-1].append(day)
         else:
-            runs.append([place])
+            runs.append([day])
     return runs
 
 

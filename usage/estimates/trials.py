@@ -45,7 +45,10 @@ class Trials:
 
     def __init__(self, whole: Numbers) -> None:
         self._hubs, self._days = whole.shape
-        self._weeks = range(_PAD, _PAD - (-self._days // _WEEK))
+        known = np.nonzero(np.isfinite(whole).any(axis=0))[0]
+        first = max((int(known[0]) if known.size else self._days) // _WEEK - WEEKS_AFTER, 0)
+        # Nothing is usual long before the first day that was counted, and nothing can be tried there.
+        self._weeks = range(_PAD + first, _PAD - (-self._days // _WEEK))
         padded = np.full(((self._weeks.stop + WEEKS_AFTER) * _WEEK, self._hubs), np.nan)
         padded[_PAD * _WEEK : _PAD * _WEEK + self._days] = whole.T
         # By weekday, week and hub: the weeks before one lie side by side.
@@ -65,6 +68,7 @@ class Trials:
         self._left_out: set[tuple[int, int]] = set()
         self._mean_of_all = lru_cache(maxsize=kept)(self._mean)
         self._errors = lru_cache(maxsize=kept)(self._find_errors)
+        self._errors_alone = lru_cache(maxsize=kept)(self._find_errors_alone)
         self._before_to_come = lru_cache(maxsize=WEEKS_AFTER * _WEEK)(self._find_before_to_come)
 
     def usual(self, row: int, places: Sequence[int]) -> list[float]:
@@ -72,9 +76,11 @@ class Trials:
         gone = frozenset(places if max(places) - min(places) >= _WEEK else ())
         return [self._usual_without(row, place, gone) for place in places]
 
-    def effect(self, row: int, place: int) -> float:
-        """What the other hubs counted on a day by what was usual there; NaN where too few of them counted."""
-        return float(self._effect.item(place % _WEEK, place // _WEEK + _PAD, row))
+    def effects(self, row: int, places: Sequence[int]) -> Numbers:
+        """What the other hubs counted on days by what was usual there; NaN where too few of them counted."""
+        days = np.array(places)
+        found: Numbers = self._effect[days % _WEEK, days // _WEEK + _PAD, row]
+        return found
 
     def errors(self, row: int, places: Sequence[int]) -> Errors | None:
         """How far off the estimate of such days is in the year before, at every hub; None where too little is known.
@@ -106,30 +112,34 @@ class Trials:
         for week in near[:_NEIGHBOURS]:
             number += numbers[first + week : stop + week]
             people += counts[first + week : stop + week]
-        lacking = np.nonzero(number < _NEIGHBOURS)
-        more, of_more = number[lacking], people[lacking]
-        for week in near[_NEIGHBOURS:] if len(more) else ():
-            taken = numbers[first + week : stop + week][lacking] * (more < _NEIGHBOURS)
-            more += taken
-            of_more += counts[first + week : stop + week][lacking] * taken
-        number[lacking], people[lacking] = more, of_more
+        for week in near[_NEIGHBOURS:]:
+            lacks = number < _NEIGHBOURS
+            if not lacks.any():
+                break
+            number += numbers[first + week : stop + week] * lacks
+            people += counts[first + week : stop + week] * lacks
         people /= np.maximum(number, 1)
         people[number < _NEIGHBOURS_MIN] = np.nan
         return people
 
     def _find_errors(self, places: tuple[int, ...], left_out: tuple[int, ...]) -> Errors | None:
-        weeks = min(YEAR_WEEKS, max(places) // _WEEK)
-        if not weeks:
+        weeks = min(YEAR_WEEKS, max(places) // _WEEK + _PAD - self._weeks.start)
+        if weeks <= 0:
             return None
-        number, truth, people = np.zeros((3, weeks, self._hubs))
-        for place, weeks_out in zip(places, left_out, strict=True):
-            was, found = self._tried(place, weeks, weeks_out)
-            known = np.isfinite(was + found)
-            number += known
-            truth += np.where(known, was, 0)
-            people += np.where(known, found, 0)
-        known = (number / len(places) >= _KNOWN_MIN) & (people > 0)
-        return Errors(truth / np.where(known, people, 1) - 1, known) if known.sum() >= _ERRORS_MIN else None
+        place = places[0]
+        if len(places) == 1 and not self._to_come(place) and self._is_at_hand(place % _WEEK, left_out[0]):
+            stop = place // _WEEK + _PAD - self._weeks.start
+            errors, known = (each[stop - weeks : stop] for each in self._errors_alone(place % _WEEK, left_out[0]))
+        else:
+            tried = [self._tried(place, weeks, out) for place, out in zip(places, left_out, strict=True)]
+            errors, known = _errors_of(tried)
+        return Errors(errors, known) if np.count_nonzero(known) >= _ERRORS_MIN else None
+
+    def _find_errors_alone(self, weekday: int, left_out: int) -> tuple[Numbers, Flags]:
+        """Of single days in each of all weeks: those of days in some of these are among them."""
+        weeks = slice(self._weeks.start, self._weeks.stop)
+        usual = self._mean_of_all(weekday, self._weeks, left_out) if left_out else self._usual[weekday, weeks]
+        return _errors_of([(self._whole[weekday, weeks], _by_effect(usual, self._effect[weekday, weeks]))])
 
     def _tried(self, place: int, weeks: int, left_out: int) -> tuple[Numbers, Numbers]:
         """What was counted on the same day in each of so many weeks before, and its estimate, by hub."""
@@ -141,16 +151,20 @@ class Trials:
             usual, effect = self._usual[weekday, before], self._effect[weekday, before]
         if left_out != to_come:
             usual = self._mean_before(weekday, range(week - weeks, week), left_out)
-        return self._whole[weekday, before], usual * np.where(np.isfinite(effect), effect, 1)
+        return self._whole[weekday, before], _by_effect(usual, effect)
 
     def _mean_before(self, weekday: int, weeks: range, left_out: int) -> Numbers:
         """The mean of each of some weeks; of all weeks once the same are left out for a second time."""
         start = self._weeks.start
-        if (weekday, left_out) in self._left_out and start <= weeks.start:
+        if self._is_at_hand(weekday, left_out) and start <= weeks.start:
             of_all: Numbers = self._mean_of_all(weekday, self._weeks, left_out)
             return of_all[weeks.start - start : weeks.stop - start]
         self._left_out.add((weekday, left_out))
         return self._mean(weekday, weeks, left_out)
+
+    def _is_at_hand(self, weekday: int, left_out: int) -> bool:
+        """Whether the means less some weeks are worth to have for all weeks: they were asked for before."""
+        return not left_out or (weekday, left_out) in self._left_out
 
     def _find_before_to_come(self, weekday: int, week: int, to_come: int) -> tuple[Numbers, Numbers]:
         """What was usual in the year before a week, and the days' effects, by what would have been known then."""
@@ -159,11 +173,27 @@ class Trials:
         return usual, _effect(self._whole[weekday, weeks.start : weeks.stop], usual)
 
 
+def _by_effect(usual: Numbers, effect: Numbers) -> Numbers:
+    return usual * np.where(np.isfinite(effect), effect, 1)
+
+
+def _errors_of(tried: Sequence[tuple[Numbers, Numbers]]) -> tuple[Numbers, Flags]:
+    """How far off the estimate of some days together is, by week and hub, and where enough of them is known."""
+    number, truth, people = np.zeros((3, *tried[0][0].shape))
+    for was, found in tried:
+        known = np.isfinite(was + found)
+        number += known
+        truth += np.where(known, was, 0)
+        people += np.where(known, found, 0)
+    known = (number / len(tried) >= _KNOWN_MIN) & (people > 0)
+    return truth / np.where(known, people, 1) - 1, known
+
+
 class Errors:
     """Relative errors of an estimate, by week and hub, as far as they are known."""
 
     def __init__(self, errors: Numbers, known: Flags) -> None:
-        squares, number = np.where(known, errors, 0) ** 2, np.count_nonzero(known, axis=0)
+        squares, number = np.where(known, errors, 0) ** 2, known.sum(axis=0)
         of_hub = squares.sum(axis=0)
         together = np.sqrt(of_hub.sum() / number.sum())
         is_own = (number >= _ERRORS_OF_A_HUB_MIN) & (of_hub > 0)
