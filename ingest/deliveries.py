@@ -35,6 +35,7 @@ BY_COMMIT = (
 
 
 _PACKET_IDS, _NONE = 65_536, -1
+_IN_TURN = array("H", range(_PACKET_IDS))
 
 
 class Sorted(NamedTuple):
@@ -144,7 +145,7 @@ def _no_digests() -> array[int]:
 
 def _put(digests_by_id: array[int], packet_ids: array[int], digests: array[int]) -> None:
     first, count = packet_ids[0], len(packet_ids)
-    if first and packet_ids[-1] - first == count - 1 and packet_ids == array("H", range(first, first + count)):
+    if first and packet_ids.tobytes() == _IN_TURN[first : first + count].tobytes():
         digests_by_id[first : first + count] = array("q", digests)  # as brokers number them
         return
     for packet_id, digest in zip(packet_ids, digests, strict=True):

@@ -12,7 +12,7 @@ from stores.lines import oldest_since
 from stores.sqlite_file import SHARED, SqliteFile
 
 _ROW_LINES_MAX = 5000
-"""As many as a flush takes: of a large batch no more is in memory at a time, while it is written and read."""
+"""Half of what a flush takes: of a large batch no more is in memory at a time, while it is written and read."""
 LIVE_WITHIN_NS = 3600 * NS_A_SECOND
 """An older reading is history that came late or was replayed: its age is no lag."""
 
