@@ -7,7 +7,8 @@ a point was, so the latest readings written to it are remembered; what is older 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import ChainMap, deque
+from collections.abc import Iterable, Iterator, MutableMapping
 
 from schemas import KINDS, MEASUREMENTS, Measurement
 from schemas.measurements import READING_NOTES
@@ -17,6 +18,8 @@ from stores.protocol import Overwritten
 SUSPECT = "suspect"
 RECENT_MAX = 75_000
 """How many readings are remembered, at most: more than a day of 22 hubs with ten sensors each, every five minutes."""
+_BLOCKS = 16
+"""So many blocks, or about as many, the readings remembered are in."""
 _READINGS = tuple(f"{kind.value},".encode() for kind in KINDS)
 
 
@@ -62,16 +65,44 @@ def take_overwritten(db: sqlite3.Connection) -> list[Overwritten]:
     return found
 
 
+class _Block:
+    """Readings that were written about the same time: the fields of each, by the hash of its series and time."""
+
+    __slots__ = ("fields", "first", "last", "series")
+
+    def __init__(self, fields: dict[int, bytes], series: set[bytes], first: bytes, last: bytes) -> None:
+        self.fields, self.series = fields, series
+        self.first, self.last = first, last
+        """Between which texts those of their times are, in the order of texts."""
+
+    def is_apart(self, other: _Block) -> bool:
+        """Whether the two have no reading in common."""
+        return (
+            self.last < other.first
+            or other.last < self.first
+            or self.series.isdisjoint(other.series)
+            or self.fields.keys().isdisjoint(other.fields)
+        )
+
+    def add(self, other: _Block) -> None:
+        """Take in readings that were written later."""
+        self.fields |= other.fields
+        self.series |= other.series
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+
+
 class RecentReadings:
     """The latest readings written, as many as `kept_max`, by which a later one of the same time is known.
 
-    They are kept in two halves, the younger of which takes the older one's place once it is full.
+    They are kept in blocks. Most can't have a reading in common with what is written, by their times or their series.
     """
 
     def __init__(self, kept_max: int = RECENT_MAX) -> None:
-        self._half_max = max(1, kept_max // 2)
-        self._young: dict[int, bytes] = {}
-        self._old: dict[int, bytes] = {}
+        self._kept_max = kept_max
+        self._blocks: deque[_Block] = deque()
+
+    def __len__(self) -> int:
+        return sum(len(block.fields) for block in self._blocks)
 
     def take(self, lines: bytes) -> list[Overwritten]:
         """Remember a batch that was stored; what it overwrote of those remembered, in order."""
@@ -79,39 +110,50 @@ class RecentReadings:
             return []
         parts = lines.replace(b"\n", b" ").split(b" ")
         series, fields, times = parts[0::3], parts[1::3], parts[2::3]
+        different = set(times)
+        batch = _Block(
+            dict(zip(map(hash, zip(series, times, strict=True)), fields, strict=True)),
+            set(series),
+            min(different),
+            max(different),
+        )
         found: list[Overwritten] = []
-        batch = dict(zip(map(hash, zip(series, times, strict=True)), fields, strict=True))
-        is_new = self._young.keys().isdisjoint(batch) and self._old.keys().isdisjoint(batch)
-        if is_new and len(batch) == len(fields):
-            self._young |= batch
+        near = [block.fields for block in self._blocks if not block.is_apart(batch)]
+        if near or len(batch.fields) < len(fields):
+            batch.fields = {}
+            found = list(_overwritten(zip(series, fields, times, strict=True), ChainMap(batch.fields, *near[::-1])))
+        if self._blocks and len(self._blocks[-1].fields) < self._kept_max // _BLOCKS:
+            self._blocks[-1].add(batch)
         else:
-            found = list(self._take_one_by_one(zip(series, fields, times, strict=True)))
-        if len(self._young) > self._half_max:
-            self._old, self._young = self._young, {}
+            self._blocks.append(batch)
+        while len(self._blocks) > 1 and len(self) > self._kept_max:
+            self._blocks.popleft()
         return found
 
-    def _take_one_by_one(self, readings: Iterable[tuple[bytes, bytes, bytes]]) -> Iterator[Overwritten]:
-        for series, fields, time in readings:
-            key = hash((series, time))
-            known = self._young.get(key) or self._old.get(key)
-            self._young[key] = fields
-            if known is None or known == fields or not series.startswith(_READINGS):
-                continue
-            before, now = (_values(series, text, time) for text in (known, fields))
-            whole = before | now
-            self._young[key] = ",".join(f"{name}={field_text(value)}" for name, value in whole.items()).encode()
-            differing = [
-                name for name in now if name not in READING_NOTES and name in before and before[name] != now[name]
-            ]
-            if differing:
-                yield Overwritten(
-                    series.decode(),
-                    int(time),
-                    {name: before[name] for name in differing},
-                    {name: now[name] for name in differing},
-                    len(whole.keys() - READING_NOTES),
-                    bool(before.get(SUSPECT)),
-                )
+
+def _overwritten(
+    readings: Iterable[tuple[bytes, bytes, bytes]], latest: MutableMapping[int, bytes]
+) -> Iterator[Overwritten]:
+    """What readings overwrite one by one, of those that were the latest, each of which is the latest from then on."""
+    for series, fields, time in readings:
+        key = hash((series, time))
+        known = latest.get(key)
+        latest[key] = fields
+        if known is None or known == fields or not series.startswith(_READINGS):
+            continue
+        before, now = (_values(series, text, time) for text in (known, fields))
+        whole = before | now
+        latest[key] = ",".join(f"{name}={field_text(value)}" for name, value in whole.items()).encode()
+        differing = [name for name in now if name not in READING_NOTES and name in before and before[name] != now[name]]
+        if differing:
+            yield Overwritten(
+                series.decode(),
+                int(time),
+                {name: before[name] for name in differing},
+                {name: now[name] for name in differing},
+                len(whole.keys() - READING_NOTES),
+                bool(before.get(SUSPECT)),
+            )
 
 
 def _values(series: bytes, fields: bytes, time: bytes) -> dict[str, Value]:

@@ -106,4 +106,4 @@ def test_the_memory_of_recent_readings_is_bounded() -> None:
     assert len(recent.take(f"{DOOR} entries=4i 39".encode())) == 1
     assert len(recent.take(f"{DOOR} entries=4i 35".encode())) == 1
     assert not recent.take(f"{DOOR} entries=4i 0".encode())
-    assert len(recent._young) + len(recent._old) <= 12
+    assert len(recent) <= 12
