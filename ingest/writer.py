@@ -40,7 +40,7 @@ from stores.lines import encode, parse
 log = structlog.get_logger("hubpulse.writer")
 
 _RETRY_AFTER_MAX_S = 300.0
-_FLUSHES_AT_ONCE = 4
+_FLUSHES_AT_ONCE = 2
 """So many are settled by one commit, where as many wait."""
 _LOOK_EVERY_S = 1.0
 """Other processes commit too: a redrive from the command line."""

@@ -53,7 +53,7 @@ def test_a_commit_while_it_waits_is_written_too(buffer: Buffer, tmp_path: Path) 
 def test_where_much_waits_flushes_are_settled_together(
     buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for first in range(0, 250, 10):
+    for first in range(0, 200, 10):
         commit(buffer, readings(10, first=first))
     settle, settled = Buffer.settle, []
 
@@ -65,7 +65,7 @@ def test_where_much_waits_flushes_are_settled_together(
     with running(tmp_path, FakeStore()):
         drained(buffer)
 
-    assert settled == [250]
+    assert settled == [200]
 
 
 def test_what_it_does_is_noted_once(buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
