@@ -53,7 +53,7 @@ class HubCalendar:
         self.zone = estate.zone_of(hub)
         self._hub = estate.hub(hub)
         self._holidays = estate.holidays
-        self._opening = lru_cache(maxsize=OPENINGS_MAX)(self._find_opening)
+        self._openings: dict[date, tuple[Span, ...]] = {}
 
     def day(self, day: date) -> Day:
         """The local day `day` with its bounds, hours and opening times."""
@@ -123,6 +123,15 @@ class HubCalendar:
 
     def _is_bank_holiday(self, day: date) -> bool:
         return self._holidays is not None and day in _bank_holidays(self._holidays, day.year)
+
+    def _opening(self, day: date) -> tuple[Span, ...]:
+        # A dictionary: of calendars many are made, and a cache of Python's own would be a cycle for each to collect.
+        found = self._openings.get(day)
+        if found is None:
+            if len(self._openings) >= OPENINGS_MAX:
+                self._openings.clear()
+            found = self._openings[day] = self._find_opening(day)
+        return found
 
     def _find_opening(self, day: date) -> tuple[Span, ...]:
         if self.is_closed(day):

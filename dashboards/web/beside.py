@@ -86,9 +86,7 @@ def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
     others = (month.before(), month.year_before())
     if hub is None:
         # What is usual goes by three years of every hub: `hubpulse usage compare` tells it.
-        days = [
-            day for each in (month, *others) for day in queries.stored_daily(each.first, each.last, fields=COMPARED_BY)
-        ]
+        days = queries.stored_columns(COMPARED_BY, *((each.first, each.last) for each in (month, *others)))
         for other in others:
             together = compare_days(days, estate, month, other, today=queries.today, is_judged=False).together
             if together is not None:

@@ -176,7 +176,7 @@ def test_stored_days_are_the_same_by_columns(store: Store) -> None:
     queries = Queries(store, estate(hub("armley"), hub("beeston"), timezone="UTC"), now_ns=now_ns)
     first, last = date(2026, 2, 20), date(2026, 3, 20)
     rows = [day for day in queries.stored_daily(first, last, fields=ESTIMATED_BY) if day.date < date(2026, 3, 5)]
-    columns = queries.stored_columns(first, last, ESTIMATED_BY)
+    columns = queries.stored_columns(ESTIMATED_BY, (first, last))
     assert int(columns.is_there.sum()) == len(rows) == 4
     for day in rows:
         at_day = columns.rows[day.hub], columns.place(day.date)
@@ -184,5 +184,5 @@ def test_stored_days_are_the_same_by_columns(store: Store) -> None:
             value = day.figures[field]
             np.testing.assert_equal(columns[field][at_day], np.nan if value is None else float(value))
     fresh = counted("otley", date(2026, 3, 4), 99)
-    with_fresh = queries.stored_columns(first, last, ESTIMATED_BY, fresh=[fresh])
+    with_fresh = queries.stored_columns(ESTIMATED_BY, (first, last), fresh=[fresh])
     assert with_fresh["entries"][with_fresh.rows["otley"], with_fresh.place(fresh.date)] == 99

@@ -108,7 +108,7 @@ def compare_stored(
     fresh: Iterable[DayFigures] = (),
 ) -> Compared:
     """Compare by the roll-ups as they stand, `fresh` days in place of theirs: one read for all hubs."""
-    days = queries.stored_columns(*reach(period, against), COMPARED_BY, hub, fresh)
+    days = queries.stored_columns(COMPARED_BY, reach(period, against), hub=hub, fresh=fresh)
     hubs = None if hub is None else [hub]
     return compare_days(days, estate, period, against, today=queries.today, hubs=hubs, counter_errors=counter_errors)
 
@@ -132,8 +132,8 @@ def compare_days(
 ) -> Compared:
     """Compare all hubs, or some, by these days; today and what is still to come is left out.
 
-    Without `is_judged` the verdict is `UNKNOWN`, days that are left out are not named, and those of the past that tell
-    what is usual are not needed.
+    Without `is_judged` the verdict is `UNKNOWN`, hubs and days that are left out are not named, and those of the past
+    that tell what is usual are not needed.
     """
     columns = days if isinstance(days, DayColumns) else DayColumns.of(days, COMPARED_BY)
     columns.forget_from(today)
@@ -151,7 +151,7 @@ def compare_days(
         asked.terms is not None,
         _sum(sides, both) if both else None,
         tuple(_sum(sides, [each]) for each in both),
-        {each.hub: each.why_left_out() for each in found if not each.days},
+        {each.hub: each.why_left_out() for each in found if not each.days} if is_judged else {},
     )
 
 
@@ -214,8 +214,12 @@ class _HubDays:
         self.days = len(self.pairs[0])
         self.days_missing = len(on_both) - self.days
 
-    def side(self, side: int) -> Side:
-        """What was counted on the compared days of the period (0) or of the other (1)."""
+    @cached_property
+    def sides(self) -> tuple[Side, Side]:
+        """What was counted on the compared days of both periods."""
+        return self._side(0), self._side(1)
+
+    def _side(self, side: int) -> Side:
         at = self.row, self.pairs[side]
         people, minutes = self._sides.people[side][at], self._sides.minutes[side][at]
         return Side(int(people.sum()), sum(minutes.tolist()) / _MINUTES_AN_HOUR)
@@ -253,7 +257,7 @@ class _HubDays:
 def _sum(sides: _Sides, hubs: Sequence[_HubDays]) -> LikeForLike:
     """The hubs' comparisons as one."""
     asked = sides.asked
-    now, before = (_added([each.side(side) for each in hubs]) for side in (0, 1))
+    now, before = (_added([each.sides[side] for each in hubs]) for side in (0, 1))
     names = tuple(each.hub for each in hubs)
     areas = [area for name in names if (area := sides.areas.get(name)) is not None]
     days = sum(each.days for each in hubs)

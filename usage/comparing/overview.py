@@ -76,7 +76,7 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     """Look at every hub, or at those named alone, over the days that are over. Raises StoreError."""
     ranges = before, year_before = days.before(), days.year_before()
     first = min(days.first - REACH_BEFORE, before.first, year_before.first)
-    columns = queries.stored_columns(first, days.last + REACH_AFTER, _SHOWN_BY)
+    columns = queries.stored_columns(_SHOWN_BY, (first, days.last + REACH_AFTER))
     is_shown = np.zeros(columns.days, dtype=bool)
     for each in (days, *ranges):
         is_shown[columns.place(each.first) : columns.place(each.last) + 1] = True

@@ -21,7 +21,7 @@ def estimates(queries: Queries, days: Collection[DayFigures]) -> Estimates:
         return _nothing
     from usage.estimates.estimator import Estimator, reach  # noqa: PLC0415
 
-    return Estimator(queries.stored_columns(*reach(over), ESTIMATED_BY, fresh=over)).of
+    return Estimator(queries.stored_columns(ESTIMATED_BY, reach(over), fresh=over)).of
 
 
 def days_around(queries: Queries, days: Collection[DayFigures]) -> list[DayFigures]:

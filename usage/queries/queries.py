@@ -202,13 +202,15 @@ class Queries:
                     yield DayFigures(name, day, figures)
 
     def stored_columns(
-        self, first: date, last: date, fields: Collection[str], hub: str | None = None, fresh: Iterable[DayFigures] = ()
+        self, fields: Collection[str], *on: tuple[date, date], hub: str | None = None, fresh: Iterable[DayFigures] = ()
     ) -> DayColumns:
-        """The same as columns, of the days that are over, `fresh` ones in place of those stored."""
+        """The same as columns, of one or more first to last days that are over, `fresh` in place of those stored."""
         from usage.queries.columns import read_columns  # noqa: PLC0415 - numpy is slow to import
 
         where = None if hub is None else {"hub": hub}
-        chunks = self._store.read(DAILY, **_around(first, last)._asdict(), where=where, fields=fields)
+        spans = [_around(*each)._asdict() for each in on]
+        chunks = [chunk for span in spans for chunk in self._store.read(DAILY, **span, where=where, fields=fields)]
+        first, last = min(first for first, _ in on), max(last for _, last in on)
         hubs = [known.id for known in self._estate.hubs] if hub is None else [hub]
         return read_columns(chunks, self._estate, hubs, first, last, fields, fresh, self.today)
 
