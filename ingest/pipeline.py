@@ -16,13 +16,12 @@ from __future__ import annotations
 import gc
 import math
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -30,7 +29,7 @@ from ingest.activity import SALVAGE_MAX_S, Activity
 from ingest.batches import Batch
 from ingest.broker_losses import DroppedMessages
 from ingest.buffer import Buffer, BufferDamagedError, BufferFullError
-from ingest.buffer_file import QUARANTINE_NAME, keep_reserve
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME, keep_reserve
 from ingest.data_lock import data_lock
 from ingest.decoding import Decoding, Parcel, Work
 from ingest.estate_watch import EstateWatch
@@ -52,9 +51,10 @@ from schemas.localtime import rfc3339
 from schemas.settings import Settings
 from stores import open_store
 from stores.opening import self_healing
-from stores.salvage import salvages
+from stores.salvage import Salvage, salvages
 
 log = structlog.get_logger("hubpulse.ingest")
+T = TypeVar("T")
 
 _RECEIVE_TIMEOUT_S = 0.2
 _FULL_RETRY_S = 1.0
@@ -115,12 +115,11 @@ class Ingest:
         """
         gc.set_threshold(50_000)  # a batch has thousands of objects and no cycle: a look for one each 700 cost a fifth
         with data_lock(self._settings.data_dir):
-            if has_lost_commits(self._settings.data_dir):
-                self._salvage()
-            if has_lost_commits(self._settings.data_dir, name=QUARANTINE_NAME):
-                self._salvage(salvage_quarantine)
             salvages_left = _SALVAGES_MAX
             try:
+                for name, salvage in ((FILE_NAME, salvage_buffer), (QUARANTINE_NAME, salvage_quarantine)):
+                    if has_lost_commits(self._settings.data_dir, name=name) and not self._salvage(salvage):
+                        return
                 if not may_share(self._settings, stopping=self._stopping, step=self.activity.receiving.step):
                     return
                 while not self._has_walked(may_salvage=salvages_left > 0):
@@ -135,24 +134,23 @@ class Ingest:
         except HubpulseError as error:
             if not (may_salvage and _can_be_salvaged(error)):
                 raise
-            self._salvage()
-            return False
+            return not self._salvage()
         return True
 
-    def _salvage(self, salvage: Callable[..., object] = salvage_buffer) -> None:
-        folder = self._settings.data_dir
-        self.activity.receiving.step(SALVAGE_MAX_S)
-        try:
-            salvage(folder, now_ns=self._clock_ns())
-        except (OSError, sqlite3.Error) as error:
-            raise HubpulseError(
-                f"a damaged file in {folder} can't be set aside ({error}): make room on the disk, start again"
-            ) from error
+    def _salvage(self, salvage: Callable[..., Salvage] = salvage_buffer) -> bool:
+        """Whether a damaged file was set aside; False where we are to stop before the disk has room for that."""
+        now_ns = self._clock_ns()
+
+        def attempt() -> Salvage:
+            self.activity.receiving.step(SALVAGE_MAX_S)
+            return salvage(self._settings.data_dir, now_ns=now_ns)
+
+        return self._once_there_is_room(attempt) is not None
 
     def _walk(self) -> None:
         settings = self._settings
         with ExitStack() as parts:
-            buffer = self._open_buffer()
+            buffer = self._once_there_is_room(self._make_buffer)
             if buffer is None:
                 return
             parts.callback(buffer.close)
@@ -328,11 +326,11 @@ class Ingest:
             self._full_logged_s = now_s
             log.error("acknowledging_paused", error=detail)
 
-    def _open_buffer(self) -> Buffer | None:
-        """The buffer, once the disk has room for it; None where we are to stop first."""
+    def _once_there_is_room(self, attempt: Callable[[], T]) -> T | None:
+        """What an attempt gives, once the disk has room for it; None where we are to stop first."""
         while True:
             try:
-                return self._make_buffer()
+                return attempt()
             except BufferFullError as error:
                 self._log_full(str(error))
                 self.activity.receiving.step(_FULL_RETRY_S)

@@ -6,18 +6,19 @@ See `stores.salvage` for how it is read.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ingest import quarantine
-from ingest.buffer import MIGRATIONS
+from ingest.buffer import MIGRATIONS, BufferFullError
 from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME
 from ingest.pending import is_as_committed
 from ingest.session import doubt
 from ingest.surplus import is_as_put
 from schemas.readings import Reason
 from stores.salvage import Salvage, salvage
-from stores.sqlite_file import SqliteFile
+from stores.sqlite_file import SqliteFile, SqliteFileError
 from stores.sqlite_log import loses_commits
 
 READINGS_LOST = "readings_lost"
@@ -25,19 +26,37 @@ READINGS_LOST = "readings_lost"
 
 
 def salvage_buffer(data_dir: Path, *, now_ns: int) -> Salvage:
-    """Set the buffer of a data folder aside and go on with what is whole in it. Raises OSError, sqlite3.Error."""
-    doubt(data_dir)
-    return salvage(data_dir / FILE_NAME, make=_make, mend=_mend, now_ns=now_ns)
+    """Set the buffer of a data folder aside and go on with what is whole in it.
+
+    Raises BufferFullError where the disk has no room for it, else SqliteFileError.
+    """
+    path = data_dir / FILE_NAME
+    with _translated_errors(path, "buffer"):
+        doubt(data_dir)
+        return salvage(path, make=_make, mend=_mend, now_ns=now_ns)
 
 
 def salvage_quarantine(data_dir: Path, *, now_ns: int) -> Salvage:
-    """The same for the quarantine. Raises OSError, sqlite3.Error."""
-    return salvage(data_dir / QUARANTINE_NAME, make=_make_quarantine, mend=_recount, now_ns=now_ns)
+    """The same for the quarantine."""
+    path = data_dir / QUARANTINE_NAME
+    with _translated_errors(path, "quarantine"):
+        return salvage(path, make=_make_quarantine, mend=_recount, now_ns=now_ns)
 
 
 def has_lost_commits(data_dir: Path, *, name: str = FILE_NAME) -> bool:
     """Whether commits are behind damage in the log, where opening the file would give them up without a word."""
     return loses_commits(data_dir / name)
+
+
+@contextmanager
+def _translated_errors(path: Path, name: str) -> Iterator[None]:
+    try:
+        with SqliteFile(path, name=name, migrations=()).translated_errors():
+            yield
+    except SqliteFileError as error:
+        if error.code == sqlite3.SQLITE_FULL:
+            raise BufferFullError(str(error)) from error
+        raise
 
 
 def _make(path: Path) -> None:

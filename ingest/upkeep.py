@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from ingest.salvage import salvage_quarantine
 from schemas.localtime import NS_AN_HOUR
 from schemas.settings import Settings
 from stores.salvage import is_suspect
+from stores.sqlite_file import SqliteFileError
 
 log = structlog.get_logger("hubpulse.ingest")
 
@@ -69,7 +69,7 @@ class Upkeep:
             self._expire()
 
     def _salvage(self) -> None:
-        with suppress(OSError, sqlite3.Error, BufferFullError):
+        with suppress(SqliteFileError, BufferFullError):
             self._buffer.replace_quarantine(lambda: salvage_quarantine(self._data_dir, now_ns=self._clock_ns()))
 
     def _expire(self) -> None:

@@ -1,5 +1,6 @@
 """On a disk that others have filled ingest waits, and what makes room can be done."""
 
+import shutil
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import structlog
 
 from ingest.batches import Batch
 from ingest.buffer import BufferReader
-from ingest.buffer_file import RESERVE_BYTES, RESERVE_NAME, keep_reserve, release_reserve
+from ingest.buffer_file import FILE_NAME, QUARANTINE_NAME, RESERVE_BYTES, RESERVE_NAME, keep_reserve, release_reserve
 from schemas import Settings
 from schemas.settings import IngestSettings, MqttSettings
+from stores.salvage import salvages
 from tests.cli.command import CommandLine
-from tests.ingest.given import NOW_NS, OpenBuffer, refusal
+from tests.ingest.given import NOW_NS, OpenBuffer, lines, refusal
 from tests.ingest.walking import AIR, ESTATE, Running, temperatures
 from tests.mqtt.receiving import DEADLINE_S, publish
 from tests.servers import Mosquitto
@@ -61,6 +63,42 @@ def test_ingest_that_starts_on_a_full_disk_waits_for_room(
 
     assert ingest.error is None
     assert "full disk" in next(entry["error"] for entry in logs if entry["event"] == "acknowledging_paused")
+
+
+@pytest.mark.needs("mosquitto")
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("name", [FILE_NAME, f"{QUARANTINE_NAME}-wal"])
+def test_what_is_whole_in_a_damaged_file_waits_for_room_on_the_disk(
+    mosquitto: Mosquitto, small_disk: Path, tmp_path: Path, open_buffer: OpenBuffer, name: str, *, is_stopped: bool
+) -> None:
+    data, written = small_disk / "data", tmp_path / "written"
+    buffer = open_buffer(written)
+    for number in range(20):
+        buffer.commit(lines(40))
+        buffer.commit(refusal("t", bytes(3000), f"refusal {number}"))
+    if name == FILE_NAME:
+        buffer.close()
+    shutil.copytree(written, data)  # with its log as a kill leaves it
+    damaged = data / name
+    content = bytearray(damaged.read_bytes())
+    at = 32 + 3 * (24 + 4096) + 2000 if name.endswith("-wal") else 0
+    content[at : at + 6] = b"damage"
+    damaged.write_bytes(content)
+    (data / "ingest.lock").touch()
+    ballast = fill(small_disk)
+    mqtt = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    ingest = Running(Settings(data_dir=data, mqtt=mqtt, ingest=IngestSettings(disk_free_bytes_min=0)))
+    with structlog.testing.capture_logs() as logs:
+        ingest.thread.start()
+        wait_until(lambda: any(entry["event"] == "acknowledging_paused" for entry in logs), DEADLINE_S, "waiting")
+        if not is_stopped:
+            ballast.unlink()
+            assert ingest.ingest.ready.wait(DEADLINE_S)
+        ingest.stop()
+
+    assert ingest.error is None
+    assert [found.file for found in salvages(data)] == ([] if is_stopped else [name.removesuffix("-wal")])
+    assert not is_stopped or damaged.read_bytes() == content
 
 
 @pytest.mark.needs("mosquitto")

@@ -192,10 +192,10 @@ def test_ingest_that_is_stopped_while_it_salvages_ends_cleanly(
     ingest = Running(settings)
     watching, salvage = ingest.ingest._estate, ingest.ingest._salvage
 
-    def stopped_meanwhile() -> None:
+    def stopped_meanwhile() -> bool:
         ingest.ingest.stop()
         wait_until(lambda: not watching.is_alive(), DEADLINE_S, "the watch on the estate to end")
-        salvage()
+        return salvage()
 
     monkeypatch.setattr(ingest.ingest, "_salvage", stopped_meanwhile)
     # A page that the writer alone looks at.

@@ -340,7 +340,7 @@ def test_other_filters_take_the_place_of_the_old_ones(mosquitto: Mosquitto, onli
             proxy.cut()
             until(subscriber, lambda: not subscriber.connected, "the loss to be noticed")
         subscriber.resubscribe(["hubs/a/#", "new/#"])
-        ready(subscriber)
+        until(subscriber, lambda: subscriber.filters_at_broker == ("hubs/a/#", "new/#"), "the old filter to go")
         for topic in ("old/x", "new/x", TOPIC):
             publish(mosquitto.port, [topic.encode()], topic=topic)
 
