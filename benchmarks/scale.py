@@ -3,7 +3,8 @@
 python -m benchmarks.scale [HUBS [SENSORS_A_HUB]]
 
 Each stage runs in a process of its own and prints its seconds and its largest memory: reading the estate file; ingest
-of an hour of readings, six a sensor in one message, into SQLite; each job once; pages, cold and again.
+of an hour of readings, six a sensor in one message, into SQLite; each job once, and today's figures by two processes
+that share the hubs; what doctor looks at; pages, cold and again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from fastapi.testclient import TestClient
 from benchmarks.throughput import largest_resident_mb
 from dashboards.web.board import create_board
 from ingest.buffer import BufferReader
+from ingest.doctor import examine
 from ingest.pipeline import Ingest
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
@@ -34,6 +37,7 @@ from simulators.messages import TimedMessage
 from stores import open_store
 from tests.servers import LOOPBACK, Mosquitto
 from usage.jobs import Jobs
+from usage.lease import LEASE_S
 
 HUBS, SENSORS = 10_000, 20
 NOW_NS = to_ns(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
@@ -41,6 +45,11 @@ READINGS = 6
 _DEADLINE_S = 1800.0
 _KINDS = ("footfall", "temperature", "co2", "humidity")
 _VALUES = ('"entries": 3, "exits": 2', '"value": 20.5', '"value": 640', '"value": 48.5')
+_PAGES = (
+    *("/", "/", "/?page=2", "/?sort=week", "/?q=hub-1", "/hubs/hub-0", "/hubs/hub-0", "/sensors", "/sensors?page=9"),
+    *("/sensors?hub=hub-0", "/health", "/quality", "/alerts", "/reports", "/?period=2026-10", "/estate.csv"),
+)
+SHARES = 2
 _JOBS = ("roll_up_unfinished", "roll_up_recently_marked", "write_sensor_status", "judge_cases", "rank_silences")
 
 
@@ -119,12 +128,42 @@ def do_jobs(settings: Settings, _hubs: int, _sensors: int) -> None:
         timed(name, lambda name=name: getattr(jobs, name)(NOW_NS))  # type: ignore[misc]
 
 
+def share_jobs(settings: Settings, _hubs: int, _sensors: int) -> None:
+    """Today's figures, by processes that share the hubs."""
+    context = multiprocessing.get_context("spawn")
+    meeting = context.Barrier(SHARES)
+    children = [context.Process(target=do_share, args=(settings, meeting)) for _ in range(SHARES)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+
+
+def do_share(settings: Settings, meeting: Barrier) -> None:
+    """Once each process knows of the others, do this one's part."""
+    known = EstateFile(settings.estate).estate
+    jobs = Jobs(lambda: open_store(settings), lambda: known, time.time_ns)
+    for _ in range(2):
+        jobs._may_work()  # noqa: SLF001 - as the schedule does before each job
+        meeting.wait()
+        time.sleep(LEASE_S / 4)
+    jobs._may_work()  # noqa: SLF001
+    meeting.wait()
+    timed(f"roll_up_unfinished / {SHARES}", lambda: jobs.roll_up_unfinished(NOW_NS))
+    jobs.stop()
+
+
+def look_after(settings: Settings, _hubs: int, _sensors: int) -> None:
+    """What `hubpulse doctor` looks at."""
+    timed("doctor", lambda: list(examine(settings)))
+
+
 def show_pages(settings: Settings, _hubs: int, _sensors: int) -> None:
     """Pages, as a browser on this machine asks for them."""
     known = EstateFile(settings.estate).estate
     app = create_board(open_store=lambda: open_store(settings), estate=lambda: known, clock_ns=lambda: NOW_NS)
     with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
-        for address in ("/", "/hubs/hub-0", "/", "/hubs/hub-0", "/sensors", "/health", "/quality"):
+        for address in _PAGES:
             timed(f"GET {address}", lambda address=address: client.get(address).raise_for_status())  # type: ignore[misc]
 
 
@@ -153,7 +192,7 @@ def main() -> None:
             (folder / "data").mkdir()
             (folder / "estate.yaml").write_text(estate_text(hubs, sensors))
             print(f"{hubs:,} hubs, {hubs * sensors:,} sensors")
-            for stage in (read_estate, receive, do_jobs, show_pages):
+            for stage in (read_estate, receive, do_jobs, share_jobs, look_after, show_pages):
                 child = multiprocessing.get_context("spawn").Process(target=stage, args=(settings, hubs, sensors))
                 child.start()
                 child.join()

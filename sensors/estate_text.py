@@ -20,8 +20,7 @@ from schemas.errors import HubpulseError
 from schemas.estate import Estate
 from sensors.estate_file import parse_estate
 from sensors.model_file import ModelFileError
-
-_LOADER = getattr(yaml, "BaseLoader")  # noqa: B009 - marks count signs of text in this one, bytes in libyaml's
+from sensors.yaml_text import LOADER
 
 
 class Splice(NamedTuple):
@@ -91,7 +90,7 @@ def spliced(text: str, splices: Iterable[Splice]) -> str:
 
 def hub_nodes(text: str) -> Iterator[tuple[str, yaml.MappingNode]]:
     """Each hub's id, and where the hub stands."""
-    hubs = value_of(yaml.compose(text, Loader=_LOADER), "hubs")
+    hubs = value_of(yaml.compose(text, Loader=LOADER), "hubs")
     for hub in hubs.value if isinstance(hubs, yaml.SequenceNode) else ():
         named = value_of(hub, "id")
         if isinstance(hub, yaml.MappingNode) and isinstance(named, yaml.ScalarNode):

@@ -28,7 +28,7 @@ FILE_ITEMS_MAX = 5_000_000
 """Together: 10,000 hubs with 20 sensors each have 3 million."""
 
 # libyaml reads ten times as fast, and every wheel of PyYAML has it.
-_LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NAME_MAX = 64
 _DEPTH_OF_HUBS = 2
 _WORDS_MAX = 10_000
@@ -113,7 +113,7 @@ def read_yaml(text: str) -> Document:
     check_characters(text)
     reader = _Reader()
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=LOADER):
             reader.take(event)
     except yaml.MarkedYAMLError as error:
         raise syntax_fault(text, error) from error

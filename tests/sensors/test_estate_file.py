@@ -303,7 +303,7 @@ def test_any_shape_is_an_estate_or_lines_of_problems(content: object) -> None:
 def test_without_libyaml_the_same_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = path.read_text(encoding="utf-8")
     fast = yaml_text.read_yaml(text)
-    monkeypatch.setattr(yaml_text, "_LOADER", yaml.BaseLoader)
+    monkeypatch.setattr(yaml_text, "LOADER", yaml.BaseLoader)
 
     assert yaml_text.read_yaml(text) == fast
 
