@@ -13,7 +13,7 @@ from tests.chaos import damage, hostile
 from tests.chaos.estates import BROKEN, OTHER_SOURCES, estate_text, with_unknown_hub
 from tests.chaos.sent import HUBS
 from tests.chaos.verdict import Window
-from tests.chaos.world import World, hold_store
+from tests.chaos.world import World
 from tests.cli.command import Running
 from tests.line import Line, Mode
 
@@ -119,13 +119,8 @@ def store_frozen(world: World, rng: Random) -> End:
 
 def store_locked(world: World, _rng: Random) -> End:
     """Another process holds the embedded store."""
-    other = hold_store(world.data / "store.db")
-
-    def end() -> None:
-        other.execute("ROLLBACK")
-        other.close()
-
-    return end
+    world.hold_store()
+    return world.let_store_go
 
 
 def line_cut(world: World, _rng: Random) -> End:

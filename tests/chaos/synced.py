@@ -7,9 +7,9 @@ written, so a commit that nobody synced is gone after `power_cut`.
 
 import _sqlite3
 import ctypes
+import fcntl
 import os
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,7 @@ class SyncRecorder:
         return self._tables[address]
 
     def _keep(self, table: "_Table", file: int) -> None:
-        try:
-            target = copy_of(self._folder, Path(self._paths[file]))
-        except FileNotFoundError:  # deleted meanwhile
-            return
-        fresh = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}")
-        fresh.write_bytes(table.content(file))
-        fresh.replace(target)
+        keep(self._folder, Path(self._paths[file]), lambda: table.content(file))
 
 
 class _Table:
@@ -120,6 +114,22 @@ class _Table:
         if answer == 0:
             self._on_sync(self, file)
         return answer
+
+
+def keep(folder: Path, path: Path, content: Callable[[], bytes]) -> None:
+    """Keep what a file has now; harmless where it was deleted meanwhile.
+
+    One after the other: who checkpoints syncs the log while another one commits, and an older copy may not win.
+    """
+    try:
+        target = copy_of(folder, path)
+    except FileNotFoundError:
+        return
+    with target.with_name(f"{target.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh = target.with_name(f"{target.name}.new")
+        fresh.write_bytes(content())
+        fresh.replace(target)
 
 
 def copy_of(folder: Path, path: Path) -> Path:

@@ -36,7 +36,7 @@ from tests.chaos.sent import (
     UNKNOWN_HUB,
     UNTIMED_HUB,
 )
-from tests.chaos.synced import power_cut
+from tests.chaos.synced import keep, power_cut
 from tests.chaos.verdict import Excuses, Found, Window
 from tests.cli.command import Running
 from tests.e2e.pipeline import Pipeline
@@ -74,6 +74,7 @@ class World:
     def __init__(self, folder: Path, *, influxdb: bool, sabotage: str | None = None) -> None:
         self.folder, self._sabotage = folder, sabotage
         self._parts = ExitStack()
+        self._holder: sqlite3.Connection | None = None
         self.broker = Mosquitto(folder / "broker")
         self.influxd = Influxd(folder / "influxd") if influxdb else None
         self.line = Line(self.broker.port)
@@ -177,9 +178,27 @@ class World:
 
     def cut_power(self) -> None:
         """End ingest and jobs, and put the files back to what was synced of them."""
+        self.let_store_go()
         self.ingest.kill()
         self.jobs.kill()
         power_cut(self._synced, self.data)
+
+    def hold_store(self) -> None:
+        """Be another process that writes to the embedded store, until it is let go or power is cut."""
+        self._holder = sqlite3.connect(self._store_file, check_same_thread=False, isolation_level=None)
+        self._holder.execute("BEGIN IMMEDIATE")
+
+    def let_store_go(self) -> None:
+        if self._holder is None:
+            return
+        self._holder.close()  # rolls back
+        self._holder = None
+        # Who is the last to close it writes the log into it, and syncs it.
+        keep(self._synced, self._store_file, self._store_file.read_bytes)
+
+    @property
+    def _store_file(self) -> Path:
+        return self.data / "store.db"
 
     def set_clock(self, wrong_s: int) -> None:
         """Let ingest's clock be ahead by so much, or behind."""
@@ -369,10 +388,3 @@ class World:
             return Settings(data_dir=self.data, store="sqlite")
         influx = {"url": self.influxd.url, "bucket": DATABASE}
         return Settings.model_validate({"data_dir": self.data, "store": "influxdb", "influx": influx})
-
-
-def hold_store(path: Path) -> sqlite3.Connection:
-    """Be another process that writes to the embedded store, until `ROLLBACK`."""
-    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    return other
