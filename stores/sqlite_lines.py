@@ -106,16 +106,12 @@ class _Series:
 
 
 class LineReader:
-    """Turns batches into rows. What it learned of the series must be forgotten when their transaction is undone."""
+    """Turns batches into rows. What it learned of the series is wrong once a transaction is undone: take a new one."""
 
     def __init__(self) -> None:
         self._series: dict[bytes, _Series] = {}
         self._shapes: dict[str, dict[bytes, Shape]] = {}
         self._flushes = itertools.count(1)
-
-    def forget(self) -> None:
-        """Look every series up again."""
-        self._series.clear()
 
     def read(self, lines: bytes, series_id: SeriesId) -> Iterator[tuple[str, Columns]]:
         """Yield statements with the columns of their rows; run in order, the last line of a point wins, as in InfluxDB.

@@ -19,16 +19,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
-from stores import sqlite_inserts
-from stores.overwritten import take_overwritten, watch
 from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
 from stores.salvage import DAMAGED, is_suspect, salvage, suspect
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
-from stores.sqlite_lines import LineReader
+
+if TYPE_CHECKING:
+    from stores.sqlite_lines import LineReader
 
 CHUNK_POINTS_MAX = 5000
 EXPIRE_POINTS_MAX = 10_000
@@ -52,7 +52,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines = LineReader()
+        self._lines: LineReader | None = None
         self._forgotten: tuple[int] | None = None
         self._writer = SqliteFile(
             path,
@@ -86,17 +86,21 @@ class SqliteStore:
             return Keep(str(error), needs_operator=error.code not in TRANSIENT)
 
     def _write(self, lines: bytes) -> list[Overwritten]:
+        # Only whoever writes needs them: to import them takes a tenth of a short command.
+        from stores import sqlite_inserts  # noqa: PLC0415
+        from stores.overwritten import take_overwritten  # noqa: PLC0415
+        from stores.sqlite_lines import LineReader  # noqa: PLC0415
+
         try:
             with self._writer.transaction() as db:
                 forgotten = db.execute("SELECT times FROM forgotten").fetchone()
-                if forgotten != self._forgotten:
-                    self._lines.forget()
-                    self._forgotten = forgotten
+                if self._lines is None or forgotten != self._forgotten:
+                    self._lines, self._forgotten = LineReader(), forgotten
                 for upsert, columns in self._lines.read(lines, functools.partial(_series_id, db)):
                     sqlite_inserts.store(db, upsert, columns)
                 return take_overwritten(db)
         except BaseException:
-            self._lines.forget()
+            self._lines = None
             raise
 
     def _heal(self) -> None:
@@ -241,7 +245,9 @@ class SqliteStore:
         return self._reader.exists()
 
     def _on_open(self, db: sqlite3.Connection) -> None:
-        self._lines.forget()
+        from stores.overwritten import watch  # noqa: PLC0415 - as in `_write`
+
+        self._lines = None
         for measurement in MEASUREMENTS.values():
             _prepare_table(db, measurement)
         watch(db)

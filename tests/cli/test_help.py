@@ -111,6 +111,8 @@ def test_doctor_without_an_estate_imports_no_client_library_and_no_log(tmp_path:
     # Nor what only a buffer, an estate file or a wrong setting needs.
     assert imported & {"ingest.buffer", "schemas.readings", "schemas.problems", "sensors.estate_file"} == set()
     assert imported & {"sensors.times", "sensors.macs"} == set()
+    # Nor what only whoever writes readings needs.
+    assert imported & {"msgspec", "stores.lines", "stores.sqlite_lines", "stores.overwritten"} == set()
     # Nor what only a damaged file or the estate file's alerts need.
     assert imported & {"stores.salvaged_table", "stores.sqlite_pages", "schemas.notices"} == set()
 

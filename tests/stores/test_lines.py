@@ -112,17 +112,16 @@ def test_a_line_that_no_row_can_be_made_of_says_why(line: str, why: str) -> None
     assert line[:8] in str(refused.value)
 
 
-def test_what_was_learned_of_a_series_can_be_forgotten() -> None:
-    reader, asked = LineReader(), []
+def test_a_series_is_looked_up_once_by_a_reader() -> None:
+    asked: list[tuple[str, str]] = []
 
     def number(measurement: str, tags: str) -> int:
         asked.append((measurement, tags))
         return len(asked)
 
-    for forget in (False, True):
-        if forget:
-            reader.forget()
-        list(reader.read(b"co2,sensor=b,hub=a co2_ppm=400.5 1\nco2,hub=a,sensor=b co2_ppm=400.5 2", number))
+    for reader in (LineReader(), LineReader()):
+        for _ in range(2):
+            list(reader.read(b"co2,sensor=b,hub=a co2_ppm=400.5 1\nco2,hub=a,sensor=b co2_ppm=400.5 2", number))
     assert asked == [("co2", "hub=a,sensor=b")] * 2
 
 
