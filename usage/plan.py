@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from schemas import Estate, Kind, Sensor
@@ -30,6 +30,8 @@ class HubPlan:
     altitude_m: float | None
     co2_limit_ppm: float = CO2_POOR_PPM
     cold_limit_c: float = WORKROOM_MIN_C
+    replacements: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By sensor: those that were put in its place."""
 
     @classmethod
     def of(cls, estate: Estate, hub: str) -> HubPlan:
@@ -38,11 +40,16 @@ class HubPlan:
         if known is None:
             return cls({}, None)
         own = known.limits or Limits()
+        replacements: dict[str, list[str]] = {}
+        for sensor in known.sensors:
+            if sensor.replaces is not None:
+                replacements.setdefault(sensor.replaces, []).append(sensor.id)
         return cls(
             {sensor.id: sensor for sensor in known.sensors},
             known.altitude_m,
             CO2_POOR_PPM if own.co2_ppm is None else own.co2_ppm,
             WORKROOM_MIN_C if own.temperature_min_c is None else own.temperature_min_c,
+            replacements,
         )
 
     def sensor(self, sensor: str) -> Sensor | None:
@@ -76,7 +83,7 @@ class HubPlan:
         if known is None:
             return False
         is_over = known.until is not None and day > known.until
-        return is_over or any(other.replaces == known.id and other.id in seen for other in self.sensors.values())
+        return is_over or any(other in seen for other in self.replacements.get(known.id, ()))
 
     def is_closed(self, sensor: str, day: date) -> bool:
         """Whether nothing is expected of a sensor on a day."""
