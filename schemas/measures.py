@@ -261,7 +261,7 @@ _DAILY = (
     _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", N_("CO₂ over 800 ppm"), _OVER, covers=_OPEN),
     _minutes(
         f"co2_minutes_over_{CO2_POOR_PPM}",
-        N_("CO₂ over 1500 ppm"),
+        N_("CO₂ over 1\u202f500 ppm"),
         _OVER,
         covers=_OPEN,
         bands=_BANDS_OF_POOR_AIR_MINUTES,

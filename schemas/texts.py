@@ -116,8 +116,22 @@ _THOUSANDS, _DECIMAL = N_("mark between thousands"), N_("mark before decimals")
 
 
 def number_text(value: float, decimals: int = 0) -> str:
-    """A number by the marks of the language: `1 204.5` with a narrow space, `1.204,5` where a catalogue says so."""
-    return f"{value:,.{decimals}f}".translate(_marks(_(_THOUSANDS), _(_DECIMAL)))
+    """A number by the marks of the language: `1 204.5` with a narrow space, `1.204,5` where a catalogue says so.
+
+    What rounds to nothing has no sign.
+    """
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}".translate(_marks(_(_THOUSANDS), _(_DECIMAL)))
+
+
+def quantity_text(value: float, unit: str, decimals: int = 0) -> str:
+    """A number with the sign of its unit, on one line: `1 795 ppm`; the number alone where the unit has none."""
+    text = number_text(value, decimals)
+    return f"{text}\u00a0{unit}" if unit else text
+
+
+def percent_text(share: float, decimals: int = 0) -> str:
+    """0.0823 as `8 %`, or `8.2 %`."""
+    return quantity_text(share * 100, "%", decimals)
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from schemas.measures import (
     POOR_AIR_MINUTES,
     WORKROOM_MIN_C,
 )
-from schemas.texts import N_, _
+from schemas.texts import N_, _, number_text
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
@@ -57,11 +57,15 @@ class Rule:
     @property
     def heading(self) -> str:
         """What it is called."""
-        return _(self.title).format(**self.numbers)
+        return _(self.title).format(**self._shown)
 
     def says(self, where: str) -> str:
         """What is wrong, in a sentence."""
-        return _(self.sentence).format(where=where, **self.numbers)
+        return _(self.sentence).format(where=where, **self._shown)
+
+    @property
+    def _shown(self) -> Mapping[str, str]:
+        return {name: number_text(value) for name, value in self.numbers.items()}
 
 
 SENSOR_SILENT = Rule(
@@ -196,9 +200,9 @@ COLD = Rule(
 )
 CO2 = Rule(
     "co2",
-    N_("CO2 over {ppm} ppm for {minutes} minutes"),
-    N_("The air of {where} is poor while open: CO2 over {ppm} ppm, or the hub's own limit."),
-    N_("Open windows or raise the ventilation; look at the hub's CO2 for which room it is."),
+    N_("CO₂ over {ppm} ppm for {minutes} minutes"),
+    N_("The air of {where} is poor while open: CO₂ over {ppm} ppm, or the hub's own limit."),
+    N_("Open windows or raise the ventilation; look at the hub's CO₂ for which room it is."),
     opening_day=True,
     clear_s=_HOUR_S,
     numbers={"ppm": CO2_POOR_PPM, "minutes": POOR_AIR_MINUTES},

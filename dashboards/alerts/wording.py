@@ -10,7 +10,7 @@ from dashboards.alerts import rules
 from dashboards.alerts.history import Alert, Key
 from schemas import Estate
 from schemas.localtime import from_ns
-from schemas.texts import _, ngettext
+from schemas.texts import _, month_short, ngettext, number_text, percent_text, quantity_text, weekday_short
 
 _SUBJECTS_MAX = 5
 _SHARES = (rules.QUARANTINE.name, rules.DOUBT.name)
@@ -44,20 +44,21 @@ def value(alert: Alert) -> str:
     if given is None:
         return ""
     if rule is rules.BATTERY:
-        return _("{level:.0f} %").format(level=given)
+        return quantity_text(given, "%")
     if rule.name in _SHARES:
-        return _("{share:+.0f} %").format(share=given * 100) if rule is rules.DOUBT else f"{given * 100:.0f} %"
+        return f"{'+' if rule is rules.DOUBT and given > 0 else ''}{percent_text(given)}"
     if rule is rules.DISK:
-        return _("{free:.1f} GiB free").format(free=given / _GIB)
+        return _("{free} free").format(free=quantity_text(given / _GIB, "GiB", 1))
     if rule is rules.BUFFER:
-        return _("{minutes:.0f} minutes").format(minutes=given / 60)
+        return _("{minutes} minutes").format(minutes=number_text(given / 60))
     return ""
 
 
 def moment(time_ns: int, zone: tzinfo) -> str:
     """`Tue 3 Nov 14:05` of an instant in UTC nanoseconds."""
     local: datetime = from_ns(time_ns).astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
+    day = _("{weekday} {day} {month}").format(weekday=weekday_short(local), day=local.day, month=month_short(local))
+    return f"{day} {local:%H:%M}"
 
 
 def zone_of(estate: Estate, key: Key) -> ZoneInfo:

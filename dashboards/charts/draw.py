@@ -15,7 +15,8 @@ from markupsafe import Markup
 from dashboards.charts.heatmap import Heatmap, draw_heatmap, heatmap_legend
 from dashboards.charts.model import Band, Bars, Chart, Dots, Fill, Layer, Limit, Line, Marks, Pattern, Shade, Shape
 from dashboards.charts.scale import Scale, values_of
-from dashboards.charts.svg import SWATCH_PX, number_text, swatch, text
+from dashboards.charts.svg import SWATCH_PX, swatch, text
+from schemas.texts import number_text
 
 HEIGHT_PX: Final = 200
 _ABOVE_PX, _BELOW_PX, _LABEL_PX = 10, 26, 18

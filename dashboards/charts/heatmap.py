@@ -13,8 +13,8 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.charts.scale import Scale
-from dashboards.charts.svg import SWATCH_PX, number_text, swatch, text
-from schemas.texts import _
+from dashboards.charts.svg import SWATCH_PX, swatch, text
+from schemas.texts import _, number_text
 
 STEPS: Final = 5
 """How many grounds there are: `heat-0` to `heat-4` of the style sheet."""

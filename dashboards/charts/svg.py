@@ -17,11 +17,6 @@ def text(words: str) -> str:
     return str(escape(printable(words, keep="\n")))
 
 
-def number_text(value: float, decimals: int = 0) -> str:
-    """`1204` as `1\u202f204`, with a real minus."""
-    return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "\u2212")
-
-
 def swatch(shapes: str) -> Markup:
     """A sample of how something is drawn; `shapes` are made of numbers and classes alone."""
     width, height = SWATCH_PX

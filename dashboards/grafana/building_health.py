@@ -21,6 +21,7 @@ from dashboards.grafana.query import (
     table,
 )
 from schemas import measures
+from schemas.texts import number_text
 
 TODAY, LATELY = "now/d", "15m"
 _BY_HUB = models.DataTransformerConfig(id_val="joinByField", options={"byField": "hub", "mode": "outer"})
@@ -57,8 +58,8 @@ DASHBOARD = dashboard(
             "Hubs with poor air today",
             _hubs_today(Term("co2_minutes_over_1500", "sum"), f'"value" >= {measures.POOR_AIR_MINUTES}'),
             "red",
-            f"Hubs with CO₂ over {measures.CO2_POOR_PPM} ppm for {measures.POOR_AIR_MINUTES} minutes or more of "
-            "today's opening hours.",
+            f"Hubs with CO₂ over {number_text(measures.CO2_POOR_PPM)} ppm for {measures.POOR_AIR_MINUTES} minutes or "
+            "more of today's opening hours.",
         ),
         _count(
             "Cold hubs today",
@@ -112,7 +113,7 @@ DASHBOARD = dashboard(
             "CO₂ by the hour",
             Term("co2_max_ppm", "max"),
             f"Highest CO₂ of each clock hour. Green under {measures.CO2_FAIR_PPM} ppm, "
-            f"red over {measures.CO2_POOR_PPM} ppm. Blank: no sensor reported.",
+            f"red over {number_text(measures.CO2_POOR_PPM)} ppm. Blank: no sensor reported.",
         ),
         _by_hour(
             "Coldest zone in opening hours",
@@ -122,7 +123,7 @@ DASHBOARD = dashboard(
         ),
     ],
     [
-        _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {measures.CO2_POOR_PPM} ppm"),
+        _minutes("Minutes of poor air", "co2_minutes_over_1500", f"CO₂ over {number_text(measures.CO2_POOR_PPM)} ppm"),
         _minutes("Damp minutes", "damp_minutes", "air damp enough for mould (Hukka and Viitanen)"),
     ],
     [

@@ -25,6 +25,7 @@ from dashboards.grafana.panels import (
 )
 from dashboards.grafana.query import DAY, HOUR, INTERVAL, SENSOR, InfluxQuery, Term, select, series, table
 from schemas import measures
+from schemas.texts import number_text
 
 TODAY = "now/d"
 OPEN = "open (minutes of the hour)"
@@ -141,7 +142,7 @@ DASHBOARD = dashboard(
             "co2",
             Term("co2_ppm", "max"),
             f"By sensor, the highest of each step. Under {measures.CO2_FAIR_PPM} ppm is likely well ventilated, above "
-            f"{measures.CO2_POOR_PPM} ppm poor (HSE guide, while occupied).",
+            f"{number_text(measures.CO2_POOR_PPM)} ppm poor (HSE guide, while occupied).",
         ),
     ],
     [

@@ -8,7 +8,7 @@ from dashboards.reports.document import HIDDEN, Column, Part, Points, Row, Secti
 from dashboards.reports.model import Report, Restatement
 from dashboards.web import wording
 from schemas.measures import COUNTED_MIN
-from schemas.texts import _, ngettext
+from schemas.texts import _, ngettext, percent_text
 
 _ROWS_MAX = 200
 """More restated figures than these are counted, and listed by `hubpulse verify`."""
@@ -76,7 +76,7 @@ def _method(report: Report) -> Iterator[str]:
     yield _(
         "A day is counted where the readings of its doors cover {share} of its usual people or more, by the hub's own "
         "weeks; otherwise it is incomplete, or missing. Zero, closed and not counted are three different things."
-    ).format(share=f"{COUNTED_MIN:.0%}".replace("%", "\u00a0%"))
+    ).format(share=percent_text(COUNTED_MIN))
     yield _(
         "What is missing is estimated beside what was counted, by the same weekday in the weeks around and by what the "
         "other hubs counted on the day, with bounds that hold in nine of ten cases, and is empty where history "

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from dashboards.web import wording
-from schemas.texts import _, month_name, ngettext, weekday
+from schemas.texts import _, month_name, ngettext, percent_text, weekday
 from usage.comparing import DateRange
 from usage.queries import Period
 
@@ -80,7 +80,7 @@ def change(share: float | None) -> str:
 
 def percent(share: float) -> str:
     """`8.2 %`."""
-    return f"{wording.number(share * 100, 1)}\u00a0%"
+    return percent_text(share, 1)
 
 
 def people(count: int) -> str:

@@ -29,7 +29,7 @@ from dashboards.web.hub_range import FIELD_OF, HubRange
 from schemas import MEASURES, Kind
 from schemas.localtime import NS_A_SECOND, from_ns
 from schemas.measures import Tone as BandTone
-from schemas.texts import _, weekday_short
+from schemas.texts import _, quantity_text, weekday_short
 from usage.queries.hours_of_week import HoursOfWeek
 
 CURVES_MAX = len(Pattern)
@@ -193,7 +193,7 @@ def _range(field: str, meaning: str, low: float, high: float) -> str:
 
 def _limit(value: float, field: str) -> str:
     """Limits are whole numbers."""
-    return f"{wording.number(value)}\u00a0{MEASURES[field].unit.symbol}"
+    return quantity_text(value, MEASURES[field].unit.symbol)
 
 
 def _ns(every_s: int | None) -> int | None:

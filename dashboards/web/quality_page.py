@@ -172,15 +172,11 @@ def _cell(hub: HubDays | None, day: date, measured: Measured) -> tuple[str, str]
 
 
 def _change(day: date, change: Change, names: dict[str, str], today: date) -> tuple[str, str, str, str, str, str]:
-    measure = MEASURES[change.figure]
-    before, after = (
-        _(str(measure.named(value))) if measure.words and value is not None else wording.measure(value, change.figure)
-        for value in (change.before, change.after)
-    )
+    before, after = (wording.measure(value, change.figure) for value in (change.before, change.after))
     return (
         names.get(change.hub, change.hub),
         wording.day(day, today),
-        _(measure.label),
+        _(MEASURES[change.figure].label),
         before,
         after,
         str(change.revision),

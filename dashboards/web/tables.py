@@ -12,7 +12,6 @@ from dashboards.web.look import DAYS, HubNow
 from dashboards.web.snapshot import Snapshot
 from schemas import MEASURES, Kind
 from schemas.texts import N_, _
-from schemas.units import SHARE
 from usage.queries import IngestState, SensorState
 
 
@@ -170,14 +169,12 @@ def zone_rows(hub: HubNow) -> list[ZoneRow]:
     return [
         ZoneRow(
             zone.zone,
-            tuple((_text(name, zone.figures[name]), _verdict(name, zone.figures[name])) for name in ZONE_COLUMNS),
+            tuple(
+                (wording.measure(zone.figures[name], name), _verdict(name, zone.figures[name])) for name in ZONE_COLUMNS
+            ),
         )
         for zone in hub.zones
     ]
-
-
-def _text(name: str, value: float | None) -> str:
-    return wording.percent(value) if MEASURES[name].unit is SHARE else wording.measure(value, name)
 
 
 def _verdict(name: str, value: float | None) -> views.Level | None:
@@ -236,7 +233,7 @@ def sensor_rows(hub: HubNow) -> list[SensorRow]:
             battery=wording.measure(sensor.battery_pct, "battery_pct"),
             battery_level=views.level("battery_pct", sensor.battery_pct),
             signal=_signal(sensor),
-            lost=wording.NO_FIGURE if sensor.lost_share is None else f"{sensor.lost_share:.0%}",
+            lost=wording.percent(sensor.lost_share),
         )
         for sensor in hub.state.sensors
     ]

@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from schemas import MEASURES
 from schemas.localtime import from_ns
-from schemas.texts import N_, _, month_name, month_short, ngettext, number_text, weekday_short
+from schemas.texts import (
+    N_,
+    _,
+    month_name,
+    month_short,
+    ngettext,
+    number_text,
+    percent_text,
+    quantity_text,
+    weekday_short,
+)
+from schemas.units import SHARE
 from usage.queries import Opening
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
@@ -16,27 +27,28 @@ _SPACE = "\u00a0"
 
 def number(value: float | None, decimals: int = 0) -> str:
     """`1204` as `1 204`, `-0.04` with one decimal as `0.0`; a dash where there is no value."""
-    if value is None:
-        return NO_FIGURE
-    return number_text(round(value, decimals) + 0.0, decimals)
+    return NO_FIGURE if value is None else number_text(value, decimals)
 
 
 def measure(value: float | None, name: str) -> str:
-    """A value with its unit; `name` is a field of the measure catalogue."""
+    """A value with its unit, a share in per cent, a state in words; `name` is a field of the measure catalogue."""
     known = MEASURES[name]
-    text = number(value, known.decimals)
-    return text if value is None or not known.unit.symbol else f"{text}{_SPACE}{known.unit.symbol}"
+    if value is None:
+        return NO_FIGURE
+    if known.words:
+        return _(known.words[int(value)])
+    return percent(value) if known.unit is SHARE else quantity_text(value, known.unit.symbol, known.decimals)
 
 
 def percent(share: float | None) -> str:
     """0.954 as `95 %`. Rounded down, so that only a whole is called 100 %."""
-    return NO_FIGURE if share is None else f"{int(share * 100 + 1e-9)}{_SPACE}%"
+    return NO_FIGURE if share is None else percent_text(int(share * 100 + 1e-9) / 100)
 
 
 def signed_percent(share: float) -> str:
     """0.042 as `+4 %`, -0.3 as `−30 %`, 0.001 as `±0 %`."""  # noqa: RUF002 - a minus sign
     rounded = round(share * 100)
-    return f"{'+' if rounded > 0 else '' if rounded else '±'}{number(rounded)}{_SPACE}%"
+    return f"{'+' if rounded > 0 else '' if rounded else '±'}{percent_text(share)}"
 
 
 _THAN = (N_("{share} more than"), N_("{share} less than"), N_("about as many as"))
@@ -49,7 +61,7 @@ def change(now: float, before: float, words: tuple[str, str, str] = _THAN) -> st
         return ""
     more, less, same = words
     share = round((now - before) / before * 100)
-    return _(more if share > 0 else less if share else same).format(share=f"{abs(share)}{_SPACE}%")
+    return _(more if share > 0 else less if share else same).format(share=quantity_text(abs(share), "%"))
 
 
 def change_alone(now: float, before: float) -> str:

@@ -196,7 +196,7 @@ EXPECTED: Notices = [
     ]),
     ("2 07:45", "5 alerts", [
         "In hall at Beeston mould is likely to grow. Since Sun 1 Nov 00:00.",
-        "The air of hall, office at Armley is poor while open: CO2 over 1500 ppm, or the hub's own limit. Since Sun 1 Nov 00:00.",  # noqa: E501 - as it was sent
+        "The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500 ppm, or the hub's own limit. Since Sun 1 Nov 00:00.",  # noqa: E501 - as it was sent
         "hall at Otley overheats by the criteria of CIBSE TM52. Since Sun 1 Nov 00:00.",
         "hall at Otley is hot while open. Since Sun 1 Nov 00:00.",
         "hall at Beeston is damp enough for mould. Since Sun 1 Nov 00:00.",
@@ -208,7 +208,7 @@ EXPECTED: Notices = [
     ]),
     ("2 09:30", "4 over", [
         "Over: In hall at Beeston mould is likely to grow. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
-        "Over: The air of hall, office at Armley is poor while open: CO2 over 1500 ppm, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",  # noqa: E501 - as it was sent
+        "Over: The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500 ppm, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",  # noqa: E501 - as it was sent
         "Over: hall at Otley overheats by the criteria of CIBSE TM52. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
         "Over: hall at Otley is hot while open. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
     ]),

@@ -296,7 +296,7 @@ def test_a_sensors_battery_signal_and_radio_losses_are_listed(known: Filled, bro
         encode("device", tags, {"battery_pct": 12.0, "rssi_dbm": -97.0, "snr_db": 5.5}, at),
         encode("sensor_status", tags, {"lost_share": 0.25, "silent": False}, at),
     )
-    assert "12 % ▼ flat \u221297 dBm, SNR 5.5 dB 25%" in text_of(browse(known).get("/hubs/armley").text)
+    assert "12 % ▼ flat \u221297 dBm, SNR 5.5 dB 25 %" in text_of(browse(known).get("/hubs/armley").text)
 
 
 # ----------------------------------------------------------------------------------------------------------- the notes

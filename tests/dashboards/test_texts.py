@@ -35,6 +35,9 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 NO_TEXTS = {"Hubpulse", "CO", "ppm", "hPa", "GMT", "BST", "UTC", "min", "CSV", "XLSX"}
 NO_TEXTS |= {"admin", "hubpulse", "pdf", "csv"}
 """Names and units, which are the same in every language."""
+UNGROUPED = re.compile(r"(?<![\w.-])(?!20\d\d\b)\d{4,}(?=\s)")
+"""A number of four digits without a mark between thousands, which is no year."""
+CO_TWO = "CO2".translate(SHIFTED)
 READ_ALOUD = ("aria-label", "title", "alt", "placeholder", "data-label")
 
 
@@ -128,6 +131,7 @@ def test_no_text_of_a_page_escapes_the_catalogue(
     escaped = {word: text.strip() for text in reader.read for word in WORD.findall(text) if word not in known}
     assert escaped == {}
     assert shifted.asked - extracted == set()
+    assert [text.strip() for text in reader.read if UNGROUPED.search(text) or CO_TWO in text] == []
 
 
 @pytest.mark.parametrize("script", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
@@ -188,6 +192,9 @@ def test_a_language_is_a_file_in_a_folder(tmp_path: Path) -> None:
     assert wording.day(NOW.date(), NOW.date()) == "Fr 20. Nov."
     assert [wording.plural(count, "hub", "hubs") for count in (1, 1204)] == ["1 Haus", "1.204 Häuser"]
     assert wording.number(-1204.5, 1) == "\u22121.204,5"
+    assert wording.measure(1795.0, "co2_ppm") == "1.795\u00a0ppm"
+    assert wording.measure(0.9999, "footfall_completeness") == "99\u00a0%"
+    assert [texts.number_text(value, 1) for value in (-0.04, -0.05001)] == ["0,0", "\u22120,1"]
     assert wording.NEVER == "never"  # what a catalogue lacks stays English
 
 
@@ -205,4 +212,4 @@ def test_labels_with_a_limit_name_the_one_of_the_catalogue() -> None:
         (f"co2_minutes_over_{CO2_POOR_PPM}", CO2_POOR_PPM),
         ("frost_minutes_closed", FROST_C),
     ):
-        assert re.findall(r"\d+", MEASURES[name].label) == [str(limit)]
+        assert re.findall(r"\d+", MEASURES[name].label.replace("\u202f", "")) == [str(limit)]

@@ -102,7 +102,9 @@ def test_size_and_start_are_those_of_the_loss() -> None:
     doubt = next(doubt for doubt in hear(people).doubts if doubt.hub == "hub-03" and doubt.found >= SINCE)
     assert abs((doubt.since - SINCE).days) <= 3
     assert doubt.change == pytest.approx(-0.3, abs=0.06)
-    assert doubt.sentence(SINCE).startswith(f"door-1 probably counts {-doubt.change:.0%}".replace("%", " % too few"))
+    assert doubt.sentence(SINCE).startswith(
+        f"door-1 probably counts {-doubt.change:.0%}".replace("%", "\u00a0% too few")
+    )
 
 
 def steps(*changes: tuple[int, int, float]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -261,15 +263,15 @@ BY_OTHERS = "fewer people than the other hubs let expect from 3 November until 2
 @pytest.mark.parametrize(
     "said, expected",
     [
-        (doubt(Witness.WIFI, Witness.SISTERS), "door-1 probably counts 30 % too few since 3 November"),
-        (doubt(Witness.WIFI, Witness.EXITS, change=0.4), "door-1 probably counts 40 % too many since 3 November"),
+        (doubt(Witness.WIFI, Witness.SISTERS), "door-1 probably counts 30\u00a0% too few since 3 November"),
+        (doubt(Witness.WIFI, Witness.EXITS, change=0.4), "door-1 probably counts 40\u00a0% too many since 3 November"),
         (
             doubt(Witness.WIFI),
-            "door-1 counts 30 % fewer people for its Wi-Fi since 3 November: entries or Wi-Fi changed",
+            "door-1 counts 30\u00a0% fewer people for its Wi-Fi since 3 November: entries or Wi-Fi changed",
         ),
         (
             doubt(Witness.SISTERS, door=None, until=date(2026, 11, 20)),
-            f"armley counts 30 % {BY_OTHERS}: the counter, or the number of people, changed",
+            f"armley counts 30\u00a0% {BY_OTHERS}: the counter, or the number of people, changed",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from schemas.texts import N_, _, day_and_month
+from schemas.texts import N_, _, day_and_month, percent_text
 
 SURE_MIN = 2
 """So many witnesses have to agree until a counter is said to be wrong."""
@@ -59,7 +59,7 @@ class Doubt:
 
     def sentence(self, today: date) -> str:
         """`door-1 probably counts 30 % too few since 3 November`."""
-        name, share = self.door or self.hub, f"{abs(self.change):.0%}".replace("%", " %")
+        name, share = self.door or self.hub, percent_text(abs(self.change))
         since = day_and_month(self.since, today)
         when = _("since {day}").format(day=since)
         if self.until is not None:
@@ -93,8 +93,8 @@ _ALONE = {
         ),
     ),
     Witness.CO2: (
-        N_("{name} counts {share} fewer people for its CO2 {when}: entries or air changed"),
-        N_("{name} counts {share} more people for its CO2 {when}: entries or air changed"),
+        N_("{name} counts {share} fewer people for its CO₂ {when}: entries or air changed"),
+        N_("{name} counts {share} more people for its CO₂ {when}: entries or air changed"),
     ),
 }
 """What is said where one witness speaks alone: of fewer people, of more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from schemas import texts
-from schemas.texts import N_, _
+from schemas.texts import N_, _, number_text, quantity_text
 from usage.health.cases import Case, CaseKind
 
 NAMES = {
@@ -38,11 +38,15 @@ def name_of(kind: CaseKind) -> str:
 def how_bad(case: Case) -> str:
     """`14.2 °C on average while open, 7 h 40 min below the limit`: as it was on the case's latest day."""
     text = _(_HOW_BAD[case.kind]).format(
-        value=_measured(case, case.value), limit=f"{case.limit:g}\u00a0{case.unit}".strip(), time=_time(case.minutes)
+        value=_measured(case, case.value),
+        limit=quantity_text(case.limit, case.unit, int(case.limit % 1 > 0)),
+        time=_time(case.minutes),
     )
     if case.people is None:
         return text
-    return _("{text}, about {people} people in the building meanwhile").format(text=text, people=round(case.people))
+    return _("{text}, about {people} people in the building meanwhile").format(
+        text=text, people=number_text(case.people)
+    )
 
 
 def silence(case: Case) -> str:
@@ -73,7 +77,7 @@ def _date(day: date) -> str:
 def _measured(case: Case, value: float | None) -> str:
     if value is None:
         return _("not known")
-    return f"{value:.{_DECIMALS.get(case.kind, 1)}f}\u00a0{case.unit}".strip()
+    return quantity_text(value, case.unit, _DECIMALS.get(case.kind, 1))
 
 
 def _time(minutes: float | None) -> str:
