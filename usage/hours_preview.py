@@ -31,10 +31,13 @@ class ChangedDay:
 
 @dataclass(frozen=True, slots=True)
 class HoursPreview:
-    """The days that would change, of `looked_at` with other opening times; `left_out` took too long to look at."""
+    """Days with other opening times, the latest first: those that would change, and those that stay as they are.
+
+    `left_out` more took too long to look at.
+    """
 
     days: Sequence[ChangedDay]
-    looked_at: int
+    unchanged: Sequence[date]
     left_out: int
 
 
@@ -70,7 +73,7 @@ def preview_hours(
 ) -> HoursPreview:
     """Compute those days both ways, the latest first, while `goes_on`. Raises StoreError."""
     found: list[ChangedDay] = []
-    looked_at = 0
+    unchanged: list[date] = []
     for day in reversed(days):
         if not goes_on():
             break
@@ -78,10 +81,11 @@ def preview_hours(
             [rollup.figures for rollup in HubFigures(store, estate, hub, now_ns=now_ns).rollups([day])]
             for estate in (before, after)
         )
-        looked_at += 1
         if names := changes(old, new):
             found.append(ChangedDay(day, {name: (old[name], new[name]) for name in names}))
-    return HoursPreview(found, looked_at, len(days) - looked_at)
+        else:
+            unchanged.append(day)
+    return HoursPreview(found, unchanged, len(days) - len(found) - len(unchanged))
 
 
 def mark_days(store: Store, estate: Estate, hub: str, days: Sequence[date], *, now_ns: int) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboards.media_types import MEDIA_TYPES
 from schemas.errors import HubpulseError
 from stores.sqlite_file import SqliteFile, statements
 
@@ -20,13 +21,6 @@ FILE_NAME = "shares.db"
 BYTES_MAX = 32 * 1024**2
 SHARES_MAX = 500
 DAYS_MAX = 366
-MEDIA_TYPES = {
-    "html": "text/html; charset=utf-8",
-    "pdf": "application/pdf",
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-"""What may be shared, by the ending of its name."""
 _SECRET_CHARACTERS_MAX = 64
 _COLUMNS = "id, name, media_type, made_s, account, expires_s, revoked"
 _LAYOUT = statements(

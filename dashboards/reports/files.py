@@ -14,15 +14,6 @@ class Format(StrEnum):
     XLSX = "xlsx"
     CSV = "csv"
 
-    @property
-    def media_type(self) -> str:
-        return {
-            Format.HTML: "text/html; charset=utf-8",
-            Format.PDF: "application/pdf",
-            Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            Format.CSV: "text/csv; charset=utf-8",
-        }[self]
-
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:

@@ -151,7 +151,9 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
         response = await call_next(request)
     except Exception:
         log.exception("board_page_failed", path=request.url.path)
-        response = _problem(request, 500, _("This page could not be made"), _("The reason is in the board's log."))
+        response = _problem(
+            request, 500, _("This page could not be made"), _("Try again; the board's log has the reason.")
+        )
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -185,8 +187,11 @@ def _add_files(app: FastAPI) -> None:
         return Response(found.content, media_type=found.media_type, headers=headers)
 
 
-_UNKNOWN_ADDRESSES = (N_("Not Found"), N_("Method Not Allowed"))
-"""What the framework says of them."""
+_OF_THE_FRAMEWORK = {
+    "Not Found": N_("Nothing is at this address: it may be mistyped, or what was there is gone."),
+    "Method Not Allowed": N_("This address can't be asked in that way."),
+}
+"""In our words, what the framework says of addresses."""
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -200,7 +205,8 @@ def _add_errors(app: FastAPI) -> None:
     def not_found(request: Request, error: HTTPException) -> Response:
         titles = {HTTPStatus.NOT_FOUND: _("There is no such page"), HTTPStatus.FORBIDDEN: _("That is not allowed")}
         title = titles.get(HTTPStatus(error.status_code), _("That can't be answered"))
-        response = _problem(request, error.status_code, title, _(str(error.detail)))
+        detail = str(error.detail)
+        response = _problem(request, error.status_code, title, _(_OF_THE_FRAMEWORK.get(detail, detail)))
         response.headers.update(error.headers or {})
         return response
 

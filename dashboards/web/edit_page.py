@@ -23,13 +23,13 @@ from dashboards.edits.queue import EditFile
 from dashboards.edits.requests import Adopt, FileRequest, Hours, Redrive, changed_text
 from dashboards.edits.requests import Request as Asked
 from dashboards.edits.writer import difference, estate_text
-from dashboards.web import pages, wording
+from dashboards.web import pages
 from dashboards.web.forms import form_of
+from dashboards.web.hours_rows import HoursRows, hours_rows
 from ingest.buffer import BufferReader
 from ingest.onboarding import PendingDevice, pending_devices
 from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from schemas.localtime import NS_A_SECOND, from_ns
-from schemas.measures import USAGE_MEASURES
 from schemas.texts import _
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
@@ -143,7 +143,8 @@ def _hours_answer(editing: Editing, request: Request, hub: str, form: Mapping[st
             return _queue_file_edit(editing, request, asked, form.get("digest", ""))
         before, after = _both(editing, asked)
         old, new = (parse_estate(text, name=before.path.name) for text in (before.text, after))
-        found = _preview(editing, old, new, hub)
+        today = from_ns(editing.clock_ns()).astimezone(old.zone_of(hub)).date()
+        found = hours_rows(_preview(editing, old, new, hub), today)
     except HubpulseError as error:
         return _hours_form(request, known, form, problem=str(error))
     except ValidationError:
@@ -163,7 +164,7 @@ def _hours_form(
     problem: str = "",
     digest: str = "",
     changed: str | None = None,
-    preview: HoursPreview | None = None,
+    preview: HoursRows | None = None,
 ) -> HTMLResponse:
     return pages.page(
         request,
@@ -177,19 +178,8 @@ def _hours_form(
         digest=digest,
         changed=changed,
         preview=preview,
-        measures=USAGE_MEASURES,
-        shown=_shown,
         days_max=PREVIEW_DAYS_MAX,
     )
-
-
-def _shown(name: str, value: float | bool | None) -> str:  # noqa: FBT001 - a figure
-    measure = USAGE_MEASURES[name]
-    if value is None:
-        return _("not known")
-    named = measure.named(value)
-    unit = f" {measure.unit.symbol}" if measure.unit.symbol else ""
-    return named if isinstance(named, str) else wording.number(value, measure.decimals) + unit
 
 
 def _preview(editing: Editing, before: Estate, after: Estate, hub: str) -> HoursPreview:
@@ -222,6 +212,7 @@ def _adopt_answer(editing: Editing, request: Request, form: Mapping[str, str]) -
         request,
         "edit_adopt.html",
         fields=fields,
+        hub=_known_hub(editing, asked.hub).name or asked.hub,
         digest=before.digest,
         changed=difference(before.text, after),
     )

@@ -11,8 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from dashboards.access.gate import visitor_of
-from dashboards.charts import to_csv, to_xlsx
-from dashboards.web import charts, pages, ranges, tables, views
+from dashboards.web import charts, downloads, pages, ranges, tables, views
 from dashboards.web.attention import Notice, notices
 from dashboards.web.beside import Beside
 from dashboards.web.look import HubNow
@@ -35,7 +34,6 @@ FIRST_NOTICES = 8
 """So many are seen at once; the others are one click away."""
 NOTICES_MAX = 200
 SEARCH_LENGTH_MAX = 100
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +106,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
             raise HTTPException(HTTPStatus.BAD_REQUEST, _no_whole_day(days))
         found = periods.get(days, visitor_of(request).hubs)
         table = period_table(found, snapshot.names, today, snapshot.name or "Hubpulse")
-        content, media_type = (to_csv(table), "text/csv; charset=utf-8") if form == "csv" else (to_xlsx(table), _XLSX)
-        disposition = f'attachment; filename="hubs-{days.first}-to-{days.last}.{form}"'
-        return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+        return downloads.of_table(table, f"hubs-{days.first}-to-{days.last}", form)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,4 +27,5 @@ async def form_of(request: Request, bytes_max: int = FORM_BYTES_MAX) -> dict[str
         fields = parse_qs(body.decode(errors="replace"), max_num_fields=_FIELDS_MAX)
     except ValueError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, N_("The form has too many fields.")) from error
-    return {name: values[0] for name, values in fields.items()}
+    # Browsers send the lines of a field with CRLF.
+    return {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}

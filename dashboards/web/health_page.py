@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
-from dashboards.charts.table import Cell, Column, Table, to_csv
-from dashboards.web import pages, wording
+from dashboards.charts.table import Cell, Column, Table
+from dashboards.web import downloads, pages, wording
 from dashboards.web.forms import form_of
 from dashboards.web.look import HubNow
 from dashboards.web.parts import part
@@ -137,8 +137,7 @@ def add_health_page(
     def health_csv(request: Request) -> Response:
         cases, _summers = cases_of(visitor_of(request))
         moment = from_ns(clock_ns()).strftime("%Y-%m-%d %H:%M UTC")
-        headers = {"Content-Disposition": 'attachment; filename="building-health.csv"'}
-        return Response(to_csv(_table(cases, moment)), media_type="text/csv; charset=utf-8", headers=headers)
+        return downloads.of_table(_table(cases, moment), "building-health", "csv")
 
     @app.post("/health", include_in_schema=False)
     async def take_note(request: Request) -> Response:

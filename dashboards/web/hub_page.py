@@ -21,8 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
 from dashboards.api.questions import YEARS
-from dashboards.charts import Chart, Heatmap, to_csv, to_xlsx
-from dashboards.web import charts, hub_charts, hub_tables, pages, ranges, tables, views, wording
+from dashboards.charts import Chart, Heatmap
+from dashboards.web import charts, downloads, hub_charts, hub_tables, pages, ranges, tables, views, wording
 from dashboards.web.beside import BesideSource
 from dashboards.web.days import total
 from dashboards.web.forms import form_of
@@ -39,10 +39,6 @@ from usage.notes import CHARACTERS_MAX, NoteError, add_note, remove_note
 from usage.queries import DateRange, Period
 
 MAY_NOTE = (Role.MANAGER, Role.ADMIN)
-_TYPES = {
-    "csv": (to_csv, "text/csv; charset=utf-8"),
-    "xlsx": (to_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +68,12 @@ def add_hub_page(
     @app.get("/hubs/{hub_id}/charts/{chart_file}", include_in_schema=False)
     def chart_file(request: Request, hub_id: str, chart_file: str) -> Response:
         name, _dot, form = chart_file.rpartition(".")
-        if name not in hub_tables.FILES or form not in _TYPES:
+        if name not in hub_tables.FILES or form not in downloads.TABLE_FORMS:
             raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no file of that name here."))
-        write, media_type = _TYPES[form]
         with looks.ranged(request, hub_id) as of:
-            content = write(hub_tables.FILES[name](of))
+            table = hub_tables.FILES[name](of)
             days = str(of.day.date) if name.startswith("day-") else f"{of.first}-{of.last}"
-        headers = {"Content-Disposition": f'attachment; filename="{hub_id}-{name}-{days}.{form}"'}
-        return Response(content, media_type=media_type, headers=headers)
+        return downloads.of_table(table, f"{hub_id}-{name}-{days}", form)
 
     @app.post("/hubs/{hub_id}", include_in_schema=False)
     async def take_note(request: Request, hub_id: str) -> Response:

@@ -1,4 +1,4 @@
-"""Templates into pages. Everything put into a page is escaped and printable, whoever wrote it."""
+"""The board's templates into pages."""
 
 from __future__ import annotations
 
@@ -9,31 +9,19 @@ from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from dashboards.access.gate import visitor_of
-from dashboards.charts import draw, legend
+from dashboards.templating import environment
 from dashboards.web import assets, wording
 from dashboards.web.commands import with_commands
 from dashboards.web.navigation import navigation
 from dashboards.web.parts import has_parts
 from dashboards.web.proxied import with_prefix
 from dashboards.web.sparkline import mark_shape
-from schemas import texts
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
 from schemas.printable import printable
-
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=lambda value: printable(value, keep="\n\t") if type(value) is str else value,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    extensions=["jinja2.ext.i18n"],
-)
-_ENVIRONMENT.install_gettext_callables(texts._, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # of the extension
 
 
 def cells(values: Iterable[str]) -> Markup:
@@ -42,19 +30,18 @@ def cells(values: Iterable[str]) -> Markup:
     return Markup(f"<td>{printable(text)}</td>")  # noqa: S704 - each value is escaped
 
 
-_ENVIRONMENT.filters["cells"] = cells
-_ENVIRONMENT.globals.update(
+_ENVIRONMENT = environment(
+    Environment,
+    Path(__file__).parent / "templates",
     asset=assets.address,
-    draw=draw,
-    legend=legend,
     mark_shape=mark_shape,
     wording=wording,
     plural=wording.plural,
-    language=texts.language,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
     has_parts=has_parts,
 )
+_ENVIRONMENT.filters["cells"] = cells
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:

@@ -16,8 +16,8 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from dashboards.access.gate import visitor_of
-from dashboards.charts import Column, Table, to_csv, to_xlsx
-from dashboards.web import pages, wording
+from dashboards.charts import Column, Table
+from dashboards.web import downloads, pages, wording
 from dashboards.web.parts import part
 from dashboards.web.snapshot import Snapshot, SnapshotSource
 from schemas import Estate
@@ -45,7 +45,6 @@ _SORTS = {
     Sort.SIGNAL: N_("signal, weakest first"),
     Sort.SEEN: N_("last seen, longest ago first"),
 }
-_MIME = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 HubAsked = Annotated[str, Query(alias="hub", max_length=64)]
 StateAsked = Annotated[Condition | Literal[""], Query(alias="state")]
@@ -90,9 +89,7 @@ def add_sensors_page(app: FastAPI, source: SnapshotSource, estate: Callable[[], 
     ) -> Response:
         snapshot = source.get().of(visitor_of(request).hubs)
         table = _table(snapshot, _of_state(_found(snapshot, estate(), hub), state, sort))
-        content = to_csv(table) if form == "csv" else to_xlsx(table)
-        disposition = f'attachment; filename="hubpulse-sensors.{form}"'
-        return Response(content, media_type=_MIME[form], headers={"Content-Disposition": disposition})
+        return downloads.of_table(table, "hubpulse-sensors", form)
 
 
 def _found(snapshot: Snapshot, estate: Estate, hub: str) -> list[SensorCondition]:

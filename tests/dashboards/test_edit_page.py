@@ -66,6 +66,10 @@ def digest_of(page: Response) -> str:
     return found[1]
 
 
+def minutes(shown: str) -> int:
+    return int(shown.removesuffix("\u00a0min").replace("\u202f", ""))
+
+
 def uplink() -> Message:
     sent = {
         "end_device_ids": {"dev_eui": DEVICE.upper()},
@@ -159,10 +163,19 @@ def test_opening_times_are_looked_at_queued_and_written_and_nothing_else_changes
 
 def test_the_preview_shows_figures_both_ways_and_is_bounded(site: Site, filled: Filled) -> None:
     filled.put(*(reading_line("armley", "footfall", "door-1", timedelta(hours=back), entries=4) for back in range(50)))
-    text = html.unescape(hours(site.visitor("ada"), OPENING.replace("09:00-17:00", "13:00-17:00")).text)
-    row = re.search(r"<td>[^<]*open[^<]*</td><td>([^<]*)</td><td>([^<]*)</td>", text, re.IGNORECASE)
-    assert row is not None
-    assert row[1] != row[2]
+    text = html.unescape(
+        hours(site.visitor("ada"), OPENING.replace("09:00-17:00", "13:00-17:00").replace("\n", "\r\n")).text
+    )
+    figures = r'<td class="n">([^<]*)</td><td class="n">([^<]*)</td>'
+    together = re.search(rf'<th scope="row">Open</th><td class="n">(\d+)</td>{figures}', text)
+    by_day = re.findall(rf'<tr><th scope="row">\w{{3}} \d+ \w{{3}}</th>.*?{figures}\s*<td>', text)
+    assert together is not None
+    days = int(together[1])
+    assert [minutes(shown) for shown in together.groups()[1:]] == [480 * days, 240 * days]
+    assert len(by_day) == 3, "the days that have readings; those that are shorter and nothing else are folded away"
+    assert {tuple(map(minutes, day)) for day in by_day} == {(480, 240)}
+    assert "\\r" not in text, "what a browser sends has CRLF"
+    assert f"<summary>{days - 3} days keep all other figures</summary>" in text
     store = filled.open()
     assert read_marks(store, Span(0, site.now_ns)) == {}
     store.close()

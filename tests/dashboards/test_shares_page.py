@@ -11,6 +11,7 @@ from httpx2 import Response
 from dashboards.access.accounts import Accounts, Role
 from dashboards.access.shares import Shares
 from dashboards.reports.desk import ReportFolders
+from dashboards.reports.shelf import GivenOut, Shelf
 from dashboards.web.board import create_board
 from dashboards.web.proxied import BehindProxy
 from schemas.localtime import NS_A_SECOND, to_ns
@@ -116,6 +117,28 @@ def test_a_page_of_somebody_else_makes_and_ends_no_link(desk: Desk) -> None:
             assert mia.post(path, data=REPORT, headers=headers).status_code == 403
     assert [share.revoked for share in desk.shares.all()] == [False]
     assert mia.post(f"{PATH}/1/revoke", headers={"Origin": ORIGIN}).status_code == 303
+
+
+def test_a_report_is_shared_as_it_was_given_out_whatever_is_known_since(desk: Desk) -> None:
+    given = desk.shares.path.parent / "given"
+    given.mkdir()
+    shelf = Shelf(desk.shares.path.parent)
+    for version, content in ((1, b"as it was"), (2, b"as it is")):
+        file = given / f"hubpulse-2026-10-v{version}.csv"
+        file.write_bytes(content)
+        shelf.put(GivenOut("month", "given/", None, "2026-10", version, desk.now_ns, desk.now_ns, (str(file),), {}))
+    (given / "secrets.csv").write_text("nobody gave it out")
+    mia = desk.visitor("mia")
+    offered = re.findall(r'<option value="(hubpulse-[^"]+)">([^<]+)<', mia.get(PATH).text)
+    assert [name for name, _words in offered] == ["hubpulse-2026-10-v2.csv", "hubpulse-2026-10-v1.csv"]
+    assert offered[-1][1].startswith("October 2026, all hubs, version 1 of ")
+    link = link_of(mia.post(PATH, data={"made": offered[-1][0], "days": "7"}))
+    (given / "hubpulse-2026-10-v1.csv").write_bytes(b"written over")
+    assert desk.stranger().get(link).content == b"as it was"
+    for name in ("secrets.csv", "../given/secrets.csv", str(given / "secrets.csv")):
+        refused = mia.post(PATH, data={"made": name, "days": "7"})
+        assert (refused.status_code, "no report of that name" in refused.text) == (400, True)
+    assert len(desk.shares.all()) == 1
 
 
 @pytest.mark.parametrize(
