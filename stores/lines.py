@@ -59,7 +59,12 @@ def field_text(value: Value) -> str:
 
 def encode(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, Value], time_ns: int) -> str:
     """One line, without its newline. Fields must be finite and not empty."""
-    values = ",".join([f"{name}={field_text(value)}" for name, value in fields.items()])
+    values = ",".join(
+        [
+            f"{name}={value!r}" if type(value) is float else f"{name}={field_text(value)}"
+            for name, value in fields.items()
+        ]
+    )
     return f"{series_prefix(measurement, tags.items())} {values} {time_ns}"
 
 

@@ -60,6 +60,7 @@ class Shape:
             if name not in measurement.fields:
                 raise ValueError(f"{measurement.name} has no field {name!r}")
         self.fields = [(f"{name}=".encode(), measurement.fields[name]) for name in names]
+        self._names = [name.encode() for name in names]
         columns = ", ".join(f'"{name}"' for name in names)
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
         self.upsert = (
@@ -69,12 +70,16 @@ class Shape:
 
     def columns(self, numbers: Sequence[int], times_ns: Sequence[int], fields: Sequence[bytes]) -> Columns:
         """Convert lines by the column; `numbers` are those of their series. Raises ValueError where one is not ours."""
-        joined, width = b",".join(fields), len(self.fields)
-        parts = joined.split(b",") if width > 1 else []
-        by_field = [b",".join(parts[place::width]) for place in range(width)] if width > 1 else [joined]
+        joined, count, width = b",".join(fields), len(fields), len(self.fields)
+        if width == 1:
+            [(name, kind)] = self.fields
+            return (numbers, _column(b"," + joined, name, kind, count), times_ns)
+        cells = joined.replace(b"=", b",").split(b",")
+        if cells[0::2] != self._names * count:
+            raise ValueError("another field")
         columns = (
-            _column(b"," + values, name, kind, len(fields))
-            for values, (name, kind) in zip(by_field, self.fields, strict=True)
+            _values(b",".join(cells[place :: 2 * width]), kind, count)
+            for place, (_, kind) in zip(range(1, 2 * width, 2), self.fields, strict=True)
         )
         return (numbers, *columns, times_ns)
 
@@ -253,7 +258,11 @@ def _column(values: bytes, name: bytes, kind: FieldType, count: int) -> Sequence
     """The values of so many `,name=value`. Raises ValueError where one is of another name or type."""
     if not values.count(b",") == values.count(b"," + name) == count:
         raise ValueError("another field")
-    texts = values.replace(b"," + name, b",")[1:]
+    return _values(values.replace(b"," + name, b",")[1:], kind, count)
+
+
+def _values(texts: bytes, kind: FieldType, count: int) -> Sequence[Cell]:
+    """So many values with commas between. Raises ValueError where one is of another type."""
     match kind:
         case FieldType.INTEGER:
             # `3i,4i,`: one that lacks its `i` is no integer.
