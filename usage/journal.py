@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-import structlog
-
 from schemas.localtime import Span
 from schemas.measurements import OVERWRITTEN
 from stores import SeriesChunk, Store
@@ -21,8 +19,6 @@ from usage.counters import Cause, Correction, Limit, LimitRule
 from usage.people import Tally
 from usage.rollup import Figures
 from usage.rows import changes, later_figures
-
-log = structlog.get_logger()
 
 CHANGES, CORRECTIONS = "usage_changes", "counter_corrections"
 _CORRECTION_FIELDS = ("before", "after", "counted", "limit", "limit_rule")
@@ -190,10 +186,12 @@ def _key(each: CounterCorrection) -> tuple[str, ...]:
 def log_changes(changes: Sequence[Change], calendar: HubCalendar) -> None:
     """Log what changed of a day's figures."""
     if changes:
+        from structlog import get_logger  # noqa: PLC0415 - a tenth of a second, and most commands find no changes
+
         first = changes[0]
         day = calendar.date_of(first.midnight_ns).isoformat()
         what = ", ".join(f"{change.figure} {_shown(change.before)} -> {_shown(change.after)}" for change in changes)
-        log.info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)
+        get_logger().info("day_changed", hub=first.hub, date=day, revision=first.revision, changes=what)
 
 
 def _shown(value: float | None) -> str:

@@ -11,8 +11,10 @@ days, old or new, and the marks of those that are still due.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
 from schemas import KINDS, Estate, Kind
 from schemas.limits import TM52_MONTHS
@@ -49,13 +51,23 @@ from usage.rows import (
     write,
 )
 from usage.zone_days import ZoneChain
+from usage.zones import HotHour
 
+_START_NS = attrgetter("start_ns")
 SETTLE_NS = 2 * NS_A_SECOND
 """A younger mark is left alone: more late readings of the same day are likely on their way."""
 WINDOW_DAYS = 4
 """How far back a day can be that has ended and is not final yet."""
 AWAY_DAYS_MAX = 62
 """How many days without any roll-up are made up for by themselves; `usage recompute` does any number."""
+
+
+class _Stored(NamedTuple):
+    """What the store has of a day."""
+
+    row: Figures | None
+    doors: Mapping[str, Figures]
+    hot_hours: Sequence[HotHour]
 
 
 class RollupWriter:
@@ -101,6 +113,7 @@ class RollupWriter:
         corrections = read_corrections(self._store, span, self.hub)
         chain = ZoneChain(self._figures.source, span)
         doors = read_parts(self._store, DAILY_DOOR, span, self.hub)
+        hot_hours = self._hot_hours(due, span)
         known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
         profiles = self._figures.profiles(due, refreeze=self._refreeze)
         for number, rollup in enumerate(self._figures.rollups(due, profiles)):
@@ -108,8 +121,9 @@ class RollupWriter:
             goes_on = rollup.day.date + timedelta(days=1) in due[number + 1 : number + 2]
             found: list[Change] = []
             if number >= known_from:
-                of_day = doors.get(rollup.day.span.start_ns, {})
-                found = self._write(rollup, old, of_day, corrections, chain, profiles, goes_on=goes_on)
+                start_ns, stop_ns = rollup.day.span
+                stored = _Stored(old, doors.get(start_ns, {}), _between(hot_hours, start_ns, stop_ns))
+                found = self._write(rollup, stored, corrections, chain, profiles, goes_on=goes_on)
             yield rollup, found
 
     def _drop_strays(self, rows: Mapping[int, Figures], due: Collection[date]) -> None:
@@ -137,14 +151,19 @@ class RollupWriter:
         runs = self._store.read(Kind.FOOTFALL, start_ns=midnight_ns, stop_ns=stop_ns, where={"hub": self.hub})
         return any(plan.stamps_end(run.tags["sensor"]) for run in runs)
 
+    def _hot_hours(self, due: Sequence[date], span: Span) -> list[HotHour]:
+        """The stored hot hours of due days, in order of time; only some months have any."""
+        if not any(day.month in TM52_MONTHS for day in due):
+            return []
+        return sorted((hour for _, hour in read_hot_hours(self._store, span, self.hub)), key=_START_NS)
+
     def _has_raw(self, day: date) -> bool:
         return self._raw_since_ns is None or self.calendar.day(day).span.start_ns >= self._raw_since_ns
 
     def _write(
         self,
         rollup: Rollup,
-        old: Figures | None,
-        old_doors: Mapping[str, Figures],
+        before: _Stored,
         corrections: Mapping[tuple[str, ...], CounterCorrection],
         chain: ZoneChain,
         profiles: Profiles,
@@ -152,7 +171,7 @@ class RollupWriter:
         goes_on: bool,
     ) -> list[Change]:
         """Write what a day came to, all of it in one batch; where it ends a run of days, with the mould after it."""
-        span = rollup.day.span
+        span, old = rollup.day.span, before.row
         row = self._figures.with_revision(rollup, old)
         found = changes_of(self._store, self.hub, span.start_ns, old, row, self._now_ns)
         stored = {
@@ -164,12 +183,10 @@ class RollupWriter:
         replaced: list[tuple[Mapping[str, object], Mapping[str, object]]] = [
             (old or {}, row),
             *((was, zones.get(zone, {})) for zone, was in chain.stored(rollup.day).items()),
-            *((was, doors.get(door, {})) for door, was in old_doors.items()),
+            *((was, doors.get(door, {})) for door, was in before.doors.items()),
         ]
-        if rollup.day.date.month in TM52_MONTHS:
-            still_hot = {(hour.zone, hour.start_ns): {"hour": hour} for hour in hot_hours}
-            was_hot = (hour for _, hour in read_hot_hours(self._store, span, self.hub))
-            replaced += [({"hour": hour}, still_hot.get((hour.zone, hour.start_ns), {})) for hour in was_hot]
+        still_hot = {(hour.zone, hour.start_ns): {"hour": hour} for hour in hot_hours}
+        replaced += [({"hour": hour}, still_hot.get((hour.zone, hour.start_ns), {})) for hour in before.hot_hours]
         hours = list(with_status(rollup.hours, row))
         if old is not None and changes(old, row):
             stored_hours = read_rows(self._store, HOURLY, self.hub, span)
@@ -263,3 +280,8 @@ def pending_marks(store: Store, *, now_ns: int, since_ns: int = 0) -> dict[str, 
 def finish_marks(store: Store, hub: str, marks: Mapping[int, Mark]) -> None:
     """Record that the days, by midnight, are recomputed as of those marks."""
     write(store, [done_line(hub, midnight_ns, mark) for midnight_ns, mark in marks.items()])
+
+
+def _between(hours: Sequence[HotHour], start_ns: int, stop_ns: int) -> Sequence[HotHour]:
+    """Those, of some in order of time, that start within a span."""
+    return hours[bisect_left(hours, start_ns, key=_START_NS) : bisect_left(hours, stop_ns, key=_START_NS)]

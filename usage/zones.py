@@ -239,16 +239,16 @@ class Environment:
     def hot_hours(self) -> Iterator[HotHour]:
         """Yield the occupied hours of the season of which CIBSE TM52 may find that they were too hot."""
         opening = clip(self._day.open, self._begun) if self._day.date.month in TM52_MONTHS else ()
+        occupied = [(hour.start_ns, open_) for hour in self._hours if (open_ := clip(opening, hour))]
         for zone, here in self.zones.items():
             curve = here.curves.get(Kind.TEMPERATURE)
             if zone == OUTDOOR or curve is None or curve.highest < TM52_HOUR_MIN_C:
                 continue
-            for hour in self._hours:
-                open_ = clip(opening, hour)
+            for start_ns, open_ in occupied:
                 celsius = curve.mean(open_)
                 if celsius is not None and celsius >= TM52_HOUR_MIN_C:
                     open_minutes = sum(part.length_ns for part in open_) / NS_A_MINUTE
-                    yield HotHour(zone, hour.start_ns, round(celsius, STORED_DECIMALS), open_minutes)
+                    yield HotHour(zone, start_ns, round(celsius, STORED_DECIMALS), open_minutes)
 
     def _found(self, readings: HubReadings) -> dict[str, _Found]:
         """What was read of each zone."""
