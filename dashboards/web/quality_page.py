@@ -72,9 +72,12 @@ def add_quality_page(
         today = snapshot.now.date()
         days = ranges.asked_range(request.query_params, today, _fortnight(today))
         last = min(days.last, today)
+        names = {hub.id: hub.name for hub in snapshot.states}
+        hubs = part(request, list(names), "page", "days-h")
+        listed = set(hubs.rows)
         with closing(open_store()) as store:
             queries = Queries(store, estate(), now_ns=clock_ns())
-            found = by_hub(day for day in queries.stored_daily(days.first, last) if visitor.sees(day.hub))
+            found = by_hub(day for day in queries.stored_daily(days.first, last) if day.hub in listed)
             changes = [each for each in queries.changes(days.first, last) if visitor.sees(each[1].hub)]
             corrected = overwritten(store, estate(), days.first, last)
             to_compute = queries.days_to_compute(days.first, last)
@@ -83,8 +86,6 @@ def add_quality_page(
             for each in queries.refusals() if visitor.hubs is None else ():
                 waiting[each.reason] += each.waiting
         shown = list(dates(days.first, last))
-        names = {hub.id: hub.name for hub in snapshot.states}
-        hubs = part(request, list(names), "page", "days-h")
         nothing = HubDays("", {})
         return pages.page(
             request,
