@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from schemas import Estate, Settings
     from usage import Queries
 
-_YEARS = range(1990, 2200)
 """Beyond them a local midnight may be no instant that can be computed with."""
 
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
@@ -45,7 +44,9 @@ def wrong_usage() -> Iterator[None]:
 
 def tell_unfinished(queries: Queries) -> None:
     """Say how many days that are over have no figures yet, as while a history is loaded: the answer is not theirs."""
-    if days := sum(queries.days_to_compute(date(_YEARS.start, 1, 1), queries.today()).values()):
+    from usage.queries.date_ranges import YEARS
+
+    if days := sum(queries.days_to_compute(date(YEARS.start, 1, 1), queries.today()).values()):
         what = f"the figures of {days} hub days are still to be computed, and are not in this answer as they will be"
         err.print(f"{what}: wait until the history is loaded, or see that jobs runs (`hubpulse doctor`)")
 
@@ -66,10 +67,12 @@ def a_range(first: str, last: str) -> tuple[date, date]:
 
 def a_date(option: str, text: str) -> date:
     """The day that an option names."""
+    from usage.queries.date_ranges import YEARS
+
     try:
         day = date.fromisoformat(text)
     except ValueError:
         refuse(f"{option} {text!r} is not a date: write it as 2026-10-31")
-    if day.year not in _YEARS:
-        refuse(f"{option} {text} is out of reach: ask for {_YEARS.start} to {_YEARS.stop - 1}")
+    if day.year not in YEARS:
+        refuse(f"{option} {text} is out of reach: ask for {YEARS.start} to {YEARS.stop - 1}")
     return day

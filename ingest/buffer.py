@@ -64,7 +64,7 @@ from ingest.hub_counts import HubCounts
 from ingest.ledger import LedgerTable
 from ingest.new_sensors import NewSensorTable
 from ingest.pending import PendingBatches, PendingRow
-from ingest.quarantine import Quarantine, QuarantineError, Quota, RejectedLine, Removed
+from ingest.quarantine import PLENTY, Quarantine, QuarantineError, Quota, RejectedLine, Removed
 from ingest.quarantine_move import FIRST_QUARANTINE, QUARANTINE_QUOTAS, move_quarantine
 from ingest.refusals import RefusalRecord, visible_rows
 from ingest.service_status import ServiceStatus
@@ -101,7 +101,6 @@ MIGRATIONS = (
     statements(*surplus.SCHEMA, *new_sensors.SCHEMA, ledger.ADD_THINNED, hub_counts.WHEN),
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
-_PLENTY = Quota()
 
 
 class BufferFullError(HubpulseError):
@@ -157,7 +156,7 @@ class Buffer:
         bytes_max: int = 4 * 1024**3,
         disk_free_bytes_min: int = 0,
         deliveries_max: int = DELIVERIES_MAX,
-        quota: Quota = _PLENTY,
+        quota: Quota = PLENTY,
     ) -> None:
         """Open the file, making what is missing of it. Raises BufferDamagedError, or BufferFullError on a full disk."""
         self._path = data_dir / FILE_NAME

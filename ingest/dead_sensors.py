@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.encode import SeriesEncoder
+from ingest.placed import Placed
 from schemas.kinds import Kind
 from schemas.readings import Rejection
-from sensors.formats import Fields
-from sensors.times import SinceReceipt
 
-Placed = tuple[SeriesEncoder, int | SinceReceipt | None, Fields]
 _SATURATED_PCT = 100
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schemas.measurements import OVERWRITTEN, READING_NOTES
+from schemas.measurements import OVERWRITTEN, READING_NOTES, SUSPECT
 from stores.lines import encode, parse
 from stores.protocol import Overwritten
-
-_SUSPECT = "suspect"
 
 
 def overwritten_lines(found: Sequence[Overwritten], batch: bytes) -> Iterator[str]:
@@ -17,7 +15,7 @@ def overwritten_lines(found: Sequence[Overwritten], batch: bytes) -> Iterator[st
     A reading of which all is replaced is not suspect any more, which no line says by itself.
     """
     for each in found:
-        reading = parse(f"{each.series} {_SUSPECT}=false {each.time_ns}")
+        reading = parse(f"{each.series} {SUSPECT}=false {each.time_ns}")
         for field, before in each.before.items():
             tags = {"field": field, "hub": reading.tags["hub"], "kind": reading.measurement}
             values = {"before": float(before), "after": float(each.after[field])}
@@ -31,4 +29,4 @@ def _is_replaced(each: Overwritten, batch: bytes) -> bool:
     start, end = f"{each.series} ".encode(), f" {each.time_ns}".encode()
     last = [line for line in batch.split(b"\n") if line.startswith(start) and line.endswith(end)][-1]
     named = parse(last.decode()).fields
-    return _SUSPECT not in named and len(named.keys() - READING_NOTES) == each.fields
+    return SUSPECT not in named and len(named.keys() - READING_NOTES) == each.fields

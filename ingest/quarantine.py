@@ -156,7 +156,7 @@ class Removed(NamedTuple):
     readings_refused: int
 
 
-_PLENTY = Quota()
+PLENTY = Quota()
 
 
 class Quarantine:
@@ -165,7 +165,7 @@ class Quarantine:
     def __init__(
         self,
         data_dir: Path,
-        quota: Quota = _PLENTY,
+        quota: Quota = PLENTY,
         *,
         read_only: bool = False,
         visible: Callable[[], Visible] = Visible,

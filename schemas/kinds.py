@@ -68,12 +68,13 @@ class KindSpec:
         return self.fields[0] if len(self.fields) == 1 else None
 
 
-_NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
+NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
+"""What devices send for a count that they do not have; of a total, real where the readings around it agree."""
 
 
 def _count(name: str, unit: str, plausible_high: float = math.inf, *, per_interval: bool = False) -> Field:
     # A total of that height may be true: those around it tell.
-    no_values = frozenset() if name.endswith("_total") else _NO_VALUES
+    no_values = frozenset() if name.endswith("_total") else NO_VALUES
     return Field(
         name, int, unit, 0, INT64_MAX, plausible_high=plausible_high, per_interval=per_interval, no_values=no_values
     )

@@ -194,7 +194,8 @@ _QUARANTINE_STATUS = {"waiting": _I}
 """How many messages are in the quarantine, by reason, every ten seconds."""
 
 
-READING_FLAGS = ("suspect", "maybe_repeated")
+SUSPECT = "suspect"
+READING_FLAGS = (SUSPECT, "maybe_repeated")
 """What a reading may be beside its fields, written only where it is so: implausible; or, without a time of its own and
 after a crash of the broker or a restore, perhaps there already."""
 

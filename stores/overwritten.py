@@ -11,11 +11,10 @@ from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator, MutableMapping
 
 from schemas import KINDS, MEASUREMENTS, Measurement
-from schemas.measurements import READING_NOTES
+from schemas.measurements import READING_NOTES, SUSPECT
 from stores.lines import Value, field_text, parse
 from stores.protocol import Overwritten
 
-SUSPECT = "suspect"
 RECENT_MAX = 75_000
 """How many readings are remembered, at most: more than a day of 22 hubs with ten sensors each, every five minutes."""
 _BLOCKS = 16

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
+from schemas.kinds import NO_VALUES
 from schemas.localtime import NS_AN_HOUR, instant_ns
 from usage.counters import Cause, Correction, CounterRules, Growth, Step, by_time
-from usage.totals import NO_VALUES, growth, is_step_back
+from usage.totals import growth, is_step_back
 
 HABIT_DAYS = 8
 """The midnights before a silence that tell whether a counter restarts at midnight."""

@@ -15,7 +15,7 @@ from statistics import median_low
 
 from schemas import Kind
 from schemas.localtime import NS_AN_HOUR, Span
-from schemas.measurements import READING_NOTES
+from schemas.measurements import READING_NOTES, SUSPECT
 from stores import SeriesChunk
 from usage.counters import CounterRules, Growth
 from usage.daily_totals import SILENCE_NS, daily_growth, without_restarts
@@ -23,7 +23,6 @@ from usage.totals import growth
 
 Number = int | float | bool
 
-SUSPECT = "suspect"
 LAST_DAYS = 3
 _FROM_NS, _FOR_NS = 10 * NS_AN_HOUR, 4 * NS_AN_HOUR
 

@@ -16,14 +16,13 @@ from functools import partial
 from itertools import pairwise, repeat, takewhile
 from operator import sub
 
+from schemas.kinds import NO_VALUES
 from usage.counters import GAP_MAX_NS, HOLD_NS, Cause, Correction, CounterRules, Growth, Limit, Step, by_time
 
 _STEP_BACK_SHARE = 10
 """A fall of at most a tenth is a step back, not a reset (the rule of Home Assistant's total_increasing)."""
 _CLIMB = 3
 """A total that rises to new heights so often below its high-water mark does not jitter: it stepped back for good."""
-NO_VALUES = frozenset({32_767, 65_535, 2**32 - 1})
-"""What devices send for a total that they do not have; real where the readings around it agree."""
 
 
 def growth(times_ns: Sequence[int], totals: Sequence[int], rules: CounterRules) -> Growth:

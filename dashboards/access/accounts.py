@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboards.access.oidc import OidcSignIn
+from dashboards.access.sessions import digest
 from schemas.errors import HubpulseError
 from stores.sqlite_file import SqliteFile
 
@@ -138,7 +139,7 @@ class Accounts:
             return None
         query = "SELECT name, role, hubs FROM tokens JOIN accounts ON account = name WHERE digest = ? AND expires_s > ?"
         with self._reading() as file:
-            row = file.one(query, (_digest(token), now_s))
+            row = file.one(query, (digest(token), now_s))
         return None if row is None else _account(*row)
 
     def tokens(self) -> list[tuple[str, str, int]]:
@@ -186,7 +187,7 @@ class Accounts:
             raise self._unknown(name)
         with self._changing() as db:
             db.execute("DELETE FROM tokens WHERE account = ? AND label = ?", (name, label))
-            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?)", (_digest(token), name, label, expires_s))
+            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?)", (digest(token), name, label, expires_s))
         return token
 
     def remove_token(self, name: str, label: str) -> None:
@@ -247,7 +248,3 @@ def hasher() -> PasswordHasher:
 
 def _account(name: str, role: str, hubs: str | None) -> Account:
     return Account(name, Role(role), None if hubs is None else frozenset(hubs.split()))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -29,7 +29,7 @@ class Sessions:
         """A new session's secret; `stamp` is that of the password. Beyond the bound the oldest session ends."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._open[_digest(secret)] = account, stamp, self._clock_s() + SESSION_S
+            self._open[digest(secret)] = account, stamp, self._clock_s() + SESSION_S
             while len(self._open) > SESSIONS_MAX:
                 self._open.popitem(last=False)
         return secret
@@ -39,13 +39,13 @@ class Sessions:
         if not secret:
             return None
         with self._lock:
-            account, stamp, until_s = self._open.get(_digest(secret), ("", "", 0.0))
+            account, stamp, until_s = self._open.get(digest(secret), ("", "", 0.0))
         return (account, stamp) if self._clock_s() < until_s else None
 
     def end(self, secret: str) -> None:
         """End a session."""
         with self._lock:
-            self._open.pop(_digest(secret), None)
+            self._open.pop(digest(secret), None)
 
 
 @dataclass(slots=True)
@@ -87,5 +87,6 @@ class Throttle:
                 self._tries.pop(each, None)
 
 
-def _digest(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
+    """What is kept of a random secret."""
     return hashlib.sha256(secret.encode()).digest()

@@ -5,7 +5,6 @@ The link's secret (256 random bits) is kept as a hash alone: who reads the file,
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from contextlib import closing
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboards.access.sessions import digest
 from dashboards.media_types import MEDIA_TYPES
 from schemas.errors import HubpulseError
 from stores.sqlite_file import SqliteFile, statements
@@ -75,7 +75,7 @@ class Shares:
             db.execute(
                 "INSERT INTO shares (digest, name, media_type, made_s, account, expires_s, revoked, content) "
                 "VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                (_digest(secret), name, media_type, now_s, account, expires_s, content),
+                (digest(secret), name, media_type, now_s, account, expires_s, content),
             )
         return secret
 
@@ -97,10 +97,10 @@ class Shares:
         """What a link shows, while it is good. Takes the same way for a secret that is none."""
         if len(secret) > _SECRET_CHARACTERS_MAX or not self.path.exists():
             return None
-        digest = _digest(secret)
+        kept = digest(secret)
         with closing(self._file(read_only=True)) as file:
-            row = file.one(f"SELECT {_COLUMNS}, digest, content FROM shares WHERE digest = ?", (digest,))  # noqa: S608 - ours
-        if row is None or not hmac.compare_digest(row[-2], digest):
+            row = file.one(f"SELECT {_COLUMNS}, digest, content FROM shares WHERE digest = ?", (kept,))  # noqa: S608 - ours
+        if row is None or not hmac.compare_digest(row[-2], kept):
             return None
         share = _share(row[:-2])
         return (share, bytes(row[-1])) if share.is_good(now_s) else None
@@ -112,7 +112,3 @@ class Shares:
 def _share(row: tuple[Any, ...]) -> Share:
     number, name, media_type, made_s, account, expires_s, revoked = row
     return Share(number, name, media_type, made_s, account, expires_s, bool(revoked))
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

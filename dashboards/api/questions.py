@@ -12,8 +12,8 @@ from dashboards.api.answers import Asked
 from schemas import Kind
 from schemas.localtime import Span, to_ns
 from usage.queries import Period
+from usage.queries.date_ranges import YEARS
 
-YEARS = range(1990, 2200)
 DAYS_MAX, HOURLY_DAYS_MAX, PERIOD_DAYS_MAX = 366, 62, 3 * 366
 READINGS_MAX = timedelta(days=31)
 _DAYS_DEFAULT = 30

@@ -14,9 +14,9 @@ from itertools import islice, pairwise
 from statistics import median_low
 from typing import NamedTuple
 
+from schemas.measurements import SUSPECT
 from stores.protocol import Number, SeriesChunk
 from usage.calendar import Day
-from usage.readings import SUSPECT
 from usage.signals import HOLD_INTERVALS
 
 POINTS_MAX = 160

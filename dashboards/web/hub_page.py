@@ -20,7 +20,6 @@ from starlette.concurrency import run_in_threadpool
 
 from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
-from dashboards.api.questions import YEARS
 from dashboards.charts import Chart, Heatmap
 from dashboards.web import charts, downloads, hub_charts, hub_tables, pages, ranges, tables, views, wording
 from dashboards.web.beside import BesideSource
@@ -37,6 +36,7 @@ from usage import Queries, UnknownHubError
 from usage.estimates import Estimate
 from usage.notes import CHARACTERS_MAX, NoteError, add_note, remove_note
 from usage.queries import DateRange, Period
+from usage.queries.date_ranges import YEARS
 
 MAY_NOTE = (Role.MANAGER, Role.ADMIN)
 

@@ -28,6 +28,7 @@ from schemas.ids import is_id
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.readings import Reason, Rejection
 from sensors.formats import READINGS_MAX, Answer, Decoded, Fields, Item
+from sensors.formats.items import text_of
 from sensors.macs import quoted
 from sensors.numbers import as_number
 from sensors.times import number_ns, text_or_number_ns, times_ns
@@ -35,7 +36,6 @@ from sensors.units import UNITS, convert
 
 _ABSENT = object()
 _NUMBER_LITERALS = (b"NaN", b"Infinity")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _KEYS_MAX = 32
 """More colons than an object of known keys has, those of its time included: its keys and their faults are bounded."""
 _PART_PAYLOADS = 64
@@ -191,7 +191,7 @@ class NativeParser:
         return parsed
 
     def _parse_one(self, payload: bytes) -> Parsed:
-        text = payload.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n\0")
+        text = text_of(payload)
         if not text:
             return Rejection(Reason.BAD_PAYLOAD, "the payload is empty: send a reading as JSON")
         if literal := _literal_in(text):

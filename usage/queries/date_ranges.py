@@ -10,7 +10,7 @@ from schemas import HubpulseError
 from usage.queries.periods import Period
 
 _FREE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.\.([0-9]{4}-[0-9]{2}-[0-9]{2})")
-_YEARS = range(1990, 2200)
+YEARS = range(1990, 2200)
 _DAYS_MAX = 366
 _WEEK = 7
 _YEAR_OF_WEEKS = timedelta(weeks=52)
@@ -36,7 +36,7 @@ class DateRange:
             first, last = date.fromisoformat(free[1]), date.fromisoformat(free[2])
         except ValueError as error:
             raise HubpulseError(f"{text} has a day that is not in the calendar: correct it") from error
-        if not 0 <= (last - first).days < _DAYS_MAX or first.year not in _YEARS or last.year not in _YEARS:
+        if not 0 <= (last - first).days < _DAYS_MAX or first.year not in YEARS or last.year not in YEARS:
             raise HubpulseError(f"{text} must begin before it ends, and have {_DAYS_MAX} days or fewer")
         return cls(text, first, last)
 

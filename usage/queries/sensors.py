@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from schemas import KINDS, Estate, Kind
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, local_day
-from schemas.measurements import READING_NOTES
+from schemas.measurements import READING_NOTES, SUSPECT
 from stores import SeriesChunk, Store
 from stores.lines import encode
 from stores.protocol import Number
 from usage.plan import HubPlan
 from usage.queries.figures import CLOCK_SLACK_NS
 from usage.radio import NO_FRAMES, Frames
-from usage.readings import SUSPECT
 from usage.sensor_limit import UNNAMED_SENSORS_MAX, base_sensor, is_named
 
 SENSOR_STATUS = "sensor_status"
