@@ -70,6 +70,13 @@ def test_every_file_that_the_page_names_is_there() -> None:
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
 
 
+def test_the_page_names_every_folder_of_a_room() -> None:
+    rooms = ("dashboards", "ingest", "mqtt", "sensors", "simulators", "stores", "usage")
+    folders = {path.parent for room in rooms for path in (REPOSITORY / room).glob("*/__init__.py")}
+
+    assert [name for folder in folders if f"`{(name := str(folder.relative_to(REPOSITORY)))}/`" not in PAGE] == []
+
+
 def test_the_format_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = examples("A new format")
     entries = tomllib.loads(code["toml"])["project"]["entry-points"]["hubpulse.formats"]
