@@ -44,6 +44,16 @@ def test_roll_ups_are_in_the_policy_usage_of_1_x(influxd: Influxd, influx_databa
     assert influxd.query('SELECT co2_ppm FROM "co2"', database=influx_database)
 
 
+@pytest.mark.parametrize("days, shard", [(None, "8736h0m0s"), (30, "24h0m0s")])
+def test_figures_that_are_kept_for_ever_are_not_cut_into_weeks(
+    influxd: Influxd, influx_database: str, days: int | None, shard: str
+) -> None:
+    settings = InfluxSettings(url=influxd.url, bucket=influx_database)
+    InfluxStore(settings, figures_retention_days=days).prepare()
+    found = influxd.query(f'SHOW RETENTION POLICIES ON "{influx_database}"', database=influx_database)
+    assert {row["name"]: row["shardGroupDuration"] for row in found}["usage"] == shard
+
+
 def test_roll_ups_are_in_a_bucket_of_their_own_on_2_x(serve: Serve) -> None:
     influx = FakeInflux2()
     store = store_at(serve(influx).url, retention_days=30)
