@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -29,6 +31,9 @@ from dashboards.web.periods import (
 from dashboards.web.snapshot import Snapshot, SnapshotSource
 from schemas.texts import N_, _
 from usage.queries import DateRange
+
+if TYPE_CHECKING:
+    from usage.comparing.overview import Overview
 
 FIRST_NOTICES = 8
 """So many are seen at once; the others are one click away."""
@@ -62,13 +67,12 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
     def estate_page(request: Request) -> HTMLResponse:
         visitor = visitor_of(request)
         snapshot = source.get().of(visitor.hubs)
+        days = _asked_days(request, snapshot)
+        begun = periods.begin(days, visitor.hubs) if days and has_whole_day(days, snapshot.now.date()) else None
         if snapshot.empty:
             return pages.page(request, "empty.html", snapshot=snapshot)
         found = notices(snapshot)
-        asked, sort = (
-            request.query_params.get("q", "")[:SEARCH_LENGTH_MAX].strip(),
-            request.query_params.get("sort", ""),
-        )
+        asked, sort = _searched(request), request.query_params.get("sort", "")
         whose = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
         return pages.page(
             request,
@@ -87,7 +91,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
             sortings=SORTINGS,
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
             beside=source.beside.get() if visitor.hubs is None else Beside(()),
-            looked_back=_looked_back(request, snapshot, periods, asked),
+            looked_back=_looked_back(request, snapshot, days, begun),
         )
 
     @app.get("/estate.csv", include_in_schema=False)
@@ -126,11 +130,20 @@ class LookedBack:
     problem: str = ""
 
 
-def _looked_back(request: Request, snapshot: Snapshot, periods: Periods, asked: str) -> LookedBack:
-    today = snapshot.now.date()
+def _asked_days(request: Request, snapshot: Snapshot) -> DateRange | None:
+    """The days to look back at; None where nobody asks for any."""
     if not {"period", "from", "to"} & {name for name, value in request.query_params.items() if value.strip()}:
+        return None
+    today = snapshot.now.date()
+    return ranges.asked_range(request.query_params, today, last_week(today))
+
+
+def _looked_back(
+    request: Request, snapshot: Snapshot, days: DateRange | None, begun: Future[Overview] | None
+) -> LookedBack:
+    today = snapshot.now.date()
+    if days is None:
         return LookedBack(offers(today, None))
-    days = ranges.asked_range(request.query_params, today, last_week(today))
     steps = ranges.Steps.of(days, today)
     shown = LookedBack(
         offers(today, days),
@@ -146,15 +159,21 @@ def _looked_back(request: Request, snapshot: Snapshot, periods: Periods, asked: 
         days.first.isoformat(),
         days.last.isoformat(),
     )
-    if not has_whole_day(days, today):
+    if begun is None:
         return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
-    rows, total = period_rows(periods.get(days, visitor_of(request).hubs), snapshot.names, today)
+    rows, total = period_rows(begun.result(), snapshot.names, today)
+    asked = _searched(request)
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
         shown.last,
         part(request, [row for row in rows if _is_asked_for(asked, row.name, row.hub)], "period_page", "look-back"),
         total,
     )
+
+
+def _searched(request: Request) -> str:
+    """What the hubs' names are searched for."""
+    return request.query_params.get("q", "")[:SEARCH_LENGTH_MAX].strip()
 
 
 def _is_asked_for(asked: str, name: str, hub: str) -> bool:
