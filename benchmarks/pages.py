@@ -1,11 +1,13 @@
 """What the board's pages cost: server time of each, cold, and what a browser loads at first.
 
-python -m benchmarks.pages [--store sqlite|influxdb] [--hubs HUBS] [--days DAYS] [--times TIMES]
+python -m benchmarks.pages [--store sqlite|influxdb] [--hubs HUBS] [--days DAYS] [--times TIMES] [--only WORDS]
 
 An estate of HUBS (22) with DAYS (365) of roll-ups and the latest readings of each sensor, in SQLite, and in InfluxDB
 where it is on the PATH: by the wall clock, and by the processor, which a busy machine bends less. Each request is of an
 admin, of a board just made, so that nothing was looked up for another one; the store is open to the operating system's
-cache, and the modules and templates of a page were loaded before. A further page is a line in `PAGES`; one that is
+cache, and the modules and templates of a page were loaded before. What the boards before left to the garbage collector
+is collected before the clock starts: a program makes one board, not one for each request. Under each store it says
+which pages are over the aim at p95: 100 ms, and 400 ms with 200 hubs. A further page is a line in `PAGES`; one that is
 forgotten is said.
 """
 
@@ -79,6 +81,8 @@ NO_PAGES = ("/api/", "/static/", "/healthz", "/readyz", "/log", "/audit/", "/rep
 """A report is made or fetched, not looked at."""
 FIRST_LOAD_BYTES_MAX = 150_000
 HUBS, DAYS, TIMES = 22, 365, 20
+_AIM_MS, _MANY_HUBS, _AIM_OF_MANY_MS = 100, 100, 400
+"""The server's time at p95, of an estate and of one of many hubs."""
 A_DAY_S = 86_400
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 _BATCH = 5000
@@ -252,6 +256,7 @@ class Site:
         took, worked = [], []
         for _ in range(times):
             client = self.browser()
+            gc.collect()
             begin, begin_cpu = time.perf_counter(), time.process_time()
             answer = client.get(address.format(share=self.share))
             took.append(time.perf_counter() - begin)
@@ -272,28 +277,38 @@ def forgotten(app: FastAPI) -> set[str]:
     return {path for path in routes if not path.startswith(NO_PAGES)} - {page.split()[0] for page in PAGES}
 
 
-def measure(name: str, site: Site, days: int, times: int) -> None:
-    """Fill a store and print a line for each page."""
+def measure(name: str, site: Site, days: int, times: int, only: str) -> None:
+    """Fill a store, print a line for each page with these words in its name, and which are over the aim."""
     store = site.open_store()
     fill(store, site.known, days)
     store.close()
     for path in forgotten(site.board()):
         print(f"{path}: no address of it in benchmarks/pages.py")
+    aim_ms = _AIM_MS if len(site.known.hubs) < _MANY_HUBS else _AIM_OF_MANY_MS
+    over_aim = []
     for page, address in PAGES.items():
+        if only not in page:
+            continue
         site.timed(address, 1)
         gc.collect()
-        took, worked = (_p50_p95(seconds) for seconds in site.timed(address, times))
+        gc.freeze()  # to be looked through for each request would leave nothing of the page in the processor's cache
+        seconds, cpu_seconds = site.timed(address, times)
+        took, worked = _p50_p95(seconds), _p50_p95(cpu_seconds)
+        if took[1] > aim_ms:
+            over_aim.append(page)
         loaded = first_load_bytes(site.browser().get(address.format(share=site.share)).text)
         over = "  TOO LARGE" if loaded > FIRST_LOAD_BYTES_MAX else ""
         print(
-            f"{name:8} {page:36} wall p50, p95 {took} ms  processor {worked} ms  "
-            f"first load {loaded / 1000:5.1f} kB{over}",
+            f"{name:8} {page:36} wall p50, p95 {took[0]:6.1f} {took[1]:6.1f} ms  "
+            f"processor {worked[0]:6.1f} {worked[1]:6.1f} ms  first load {loaded / 1000:5.1f} kB{over}",
             flush=True,
         )
+    print(f"{name:8} p95 cold under {aim_ms} ms: {'all' if not over_aim else 'not ' + ', '.join(over_aim)}", flush=True)
 
 
-def _p50_p95(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds) * 1000:6.1f} {statistics.quantiles(seconds, n=20)[-1] * 1000:6.1f}"
+def _p50_p95(seconds: list[float]) -> tuple[float, float]:
+    """In milliseconds; the 19th of 20 in order, and between the last two of fewer."""
+    return statistics.median(seconds) * 1000, statistics.quantiles(seconds, n=20, method="inclusive")[-1] * 1000
 
 
 def main() -> None:
@@ -302,20 +317,21 @@ def main() -> None:
     parser.add_argument("--store", choices=("sqlite", "influxdb"), help="only this one")
     for name, default in (("hubs", HUBS), ("days", DAYS), ("times", TIMES)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--only", default="", help="pages with this in their names, such as ' of '")
     asked = parser.parse_args()
-    hubs, days, times = asked.hubs, asked.days, asked.times
+    hubs, days, times, only = asked.hubs, asked.days, asked.times, asked.only
     gc.set_threshold(COLLECT_AFTER_OBJECTS)  # as the program does
     print(f"{hubs} hubs, {days} days, {times} requests of each page")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pages-")))
         if asked.store != "influxdb":
             site = Site.made(lambda: SqliteStore(folder / "store.db"), hubs, folder / "sqlite")
-            measure("sqlite", site, days, times)
+            measure("sqlite", site, days, times, only)
         if asked.store != "sqlite" and shutil.which("influxd"):
             influxd = stack.enter_context(Influxd(folder / "influxd"))
             settings = InfluxSettings(url=influxd.url, bucket="pages")
             site = Site.made(lambda: InfluxStore(settings, retention_days=None), hubs, folder / "influxdb")
-            measure("influxdb", site, days, times)
+            measure("influxdb", site, days, times, only)
 
 
 if __name__ == "__main__":
