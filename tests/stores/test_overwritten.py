@@ -107,3 +107,22 @@ def test_the_memory_of_recent_readings_is_bounded() -> None:
     assert len(recent.take(f"{DOOR} entries=4i 35".encode())) == 1
     assert not recent.take(f"{DOOR} entries=4i 0".encode())
     assert len(recent) <= 12
+
+
+def test_of_many_readings_those_are_told_that_were_there(store: Store) -> None:
+    assert not told(store, *(f"{DOOR} entries={n}i {1000 + n}" for n in range(250)))
+    found = told(store, *(f"{DOOR} entries={n + (n % 100 == 7)}i {1000 + n}" for n in range(150, 400)))
+    assert changes(found) == [(DOOR, 1207, {"entries": 207}, {"entries": 208})]
+    found = told(store, *(f"{DOOR} entries={n}i {1000 + n}" for n in range(200, 400)))
+    assert changes(found) == [(DOOR, 1000 + n, {"entries": n + 1}, {"entries": n}) for n in (207, 307)]
+
+
+def test_of_readings_remembered_in_many_batches_each_is_known() -> None:
+    recent = RecentReadings(kept_max=1600)
+    sensors = [f"footfall,hub=armley,sensor=door-{n}" for n in range(5)]
+    for minute in range(40):
+        lines = [f"{sensor} entries={minute}i {1000 + minute + n}" for n in range(3) for sensor in sensors]
+        assert len(recent.take("\n".join(lines).encode())) == (10 if minute else 0)
+    for time_ns in (1000, 1020, 1041):
+        (found,) = recent.take(f"{sensors[3]} entries=99i {time_ns}".encode())
+        assert (found.time_ns, found.after) == (time_ns, {"entries": 99})
