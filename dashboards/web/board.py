@@ -152,7 +152,7 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
     except Exception:
         log.exception("board_page_failed", path=request.url.path)
         response = _problem(
-            request, 500, _("This page could not be made"), _("Try again; the board's log has the reason.")
+            request, 500, _("This page could not be made"), _("Try again. The reason is in the board's log.")
         )
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
