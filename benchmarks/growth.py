@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.throughput import largest_resident_mb
+from benchmarks.costs import largest_resident_mb
 from schemas import Estate
 from schemas.localtime import NS_A_MINUTE, day_span
 from stores import Accepted

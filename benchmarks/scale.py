@@ -23,7 +23,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from benchmarks.throughput import largest_resident_mb
+from benchmarks.costs import largest_resident_mb
 from dashboards.web.board import create_board
 from ingest.buffer import BufferReader
 from ingest.doctor import examine

@@ -13,7 +13,8 @@ its own, whose processor time and largest memory are read once it has answered f
     ingest, InfluxDB    the whole way, into InfluxDB 1.x where it is installed
     lines posted        no broker: ready lines of a batch, posted to that InfluxDB
 
-Telegraf and Node-RED are said to be missing where they are not on the PATH.
+    telegraf, node-red  likewise into that InfluxDB, where they are on the PATH and the messages native; what they
+                        take to start, measured without a message, is taken off
 """
 
 from __future__ import annotations
@@ -36,13 +37,15 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
 import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 
 import ingest.pipeline
+from benchmarks.costs import Cost, largest_resident_mb
+from benchmarks.others import OTHERS, run_other
 from benchmarks.traffic import HUBS, SENSORS, messages_of, traffic_of
 from ingest.buffer_file import FILE_NAME
 from ingest.pipeline import Ingest
@@ -60,25 +63,9 @@ LINES_AT_ONCE = 5000
 _WITHIN_S = 300.0
 
 
-class Cost(NamedTuple):
-    """Of one program: seconds on the clock and of the processor for all messages, and its largest memory."""
-
-    seconds: float
-    cpu_s: float
-    memory_mb: float = math.nan
-    lost: int = 0
-    """Readings that were not stored at the end."""
-
-
 def own_cost(start_s: float, start_cpu_s: float) -> Cost:
     """What this process has taken since."""
     return Cost(time.perf_counter() - start_s, time.process_time() - start_cpu_s, largest_resident_mb())
-
-
-def largest_resident_mb() -> float:
-    """The most memory that this process had resident; `getrusage` would begin with that of the one that started it."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
 
 
 class Discarding:
@@ -218,6 +205,7 @@ def in_process(work: Callable[[int], Cost], messages: int) -> Cost:
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_child, args=(work, messages, theirs))
     child.start()
+    theirs.close()
     cost: Cost = ours.recv()
     child.join()
     return cost
@@ -254,21 +242,26 @@ def main() -> None:
             "ingest, SQLite": partial(ingest_into, settings("sqlite", None)),
         }
         if find("influxd") is not None:
-            url = parts.enter_context(Influxd(folder / "influxdb")).url
-            programs["ingest, InfluxDB"] = partial(ingest_into, settings("influxdb", url))
-            programs["lines posted"] = partial(run_lines, url, traffic.readings)
+            influxd = parts.enter_context(Influxd(folder / "influxdb"))
+            programs["ingest, InfluxDB"] = partial(ingest_into, settings("influxdb", influxd.url))
+            programs["lines posted"] = partial(run_lines, influxd.url, traffic.readings)
+            for kind in OTHERS if options.format == "native" else ():
+                if shutil.which(kind.name):
+                    ports = broker.port, influxd.port
+                    programs[kind.name] = partial(run_other, kind, *ports, folder, options.times, traffic.readings)
         words = ("mosquitto_sub", *filter(None, options.only.split(",")))
         if options.only:
             programs = {name: work for name, work in programs.items() if any(word in name for word in words)}
-        for work in programs.values():
-            in_process(work, 0)
+        start_ups = {name: in_process(work, 0) for name, work in programs.items()}
+        other_names = {kind.name for kind in OTHERS}
         costs: dict[str, list[Cost]] = {name: [] for name in programs}
         for round_number in range(1, options.rounds + 1):
             with Publisher(MqttSettings(host=LOOPBACK, port=broker.port)) as publisher:
                 publisher.publish_all(messages_of(options, round_number))
             for name, work in programs.items():
                 wanted = options.messages * (round_number if name.startswith("ingest") else 1)
-                costs[name].append(in_process(work, wanted))
+                cost = in_process(work, wanted)
+                costs[name].append(cost.without(start_ups[name]) if name in other_names else cost)
     _print(costs, options, traffic.readings)
 
 
@@ -292,9 +285,9 @@ def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> N
             f"{name:<18} {rate:>10,.0f} {faster:>5.2f} {rate * readings:>11,.0f} {cpu_us:>8.2f} {dearer:>5.2f}"
             f" {cpu_us / readings:>9.2f} {memory:>5} {found[-1].lost:>4}"
         )
-    for program in ("telegraf", "node-red"):
-        if shutil.which(program) is None:
-            print(f"{program:<18} not on the PATH")
+    for kind in OTHERS:
+        if shutil.which(kind.name) is None:
+            print(f"{kind.name:<18} not on the PATH")
 
 
 if __name__ == "__main__":
