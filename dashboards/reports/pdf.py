@@ -23,8 +23,15 @@ from schemas.texts import _, language
 _TEMPLATE = "report.typ"
 _STANDARD: Final = "ua-1"
 _BOX = "\u25a1"
-_TEXT_WEIGHT = 2
-"""A column of text is so many times as wide as one of numbers."""
+_WIDE_CHARS = 36
+"""Of a column: what is longer goes on in the next line."""
+_NAME_CHARS = 16
+"""Of a column of texts, at least: beside ten columns of numbers a short name stays whole, too."""
+_HEAD_LINES = 2
+"""Over so many lines a head may go on, but no word of it."""
+_BOLD_CHARS = 3
+"""A head is bold, and wider by about so much."""
+_MARGIN_CHARS = 2
 _ROWS_MAX = 100
 """Longer tables stand in the other formats: nobody reads a year day by day on paper."""
 _LONG_WORD = re.compile(r"(\S{24})(?=\S)")
@@ -125,26 +132,31 @@ def _parts(parts: tuple[Part, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _table(table: Table) -> dict[str, Any]:
+    heads = [_text(f"{column.name} ({column.unit})" if column.unit else column.name) for column in table.columns]
+    rows = [
+        [_text(column.text(cell)) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
+    ]
     return {
         "kind": "table",
         "caption": _text(table.caption),
         "note": _text(table.note),
         "columns": [
             {
-                "name": _text(f"{column.name} ({column.unit})" if column.unit else column.name),
+                "name": head,
                 "right": column.is_number,
-                "weight": 1 if column.is_number else _TEXT_WEIGHT,
+                "weight": _weight(head, [cells[place] for cells in rows], is_number=column.is_number),
             }
-            for column in table.columns
+            for place, (head, column) in enumerate(zip(heads, table.columns, strict=True))
         ],
-        "rows": [
-            {
-                "cells": [_text(column.text(cell)) for column, cell in zip(table.columns, row.cells, strict=True)],
-                "total": row.is_total,
-            }
-            for row in table.rows
-        ],
+        "rows": [{"cells": cells, "total": row.is_total} for cells, row in zip(rows, table.rows, strict=True)],
     }
+
+
+def _weight(head: str, cells: list[str], *, is_number: bool) -> int:
+    """How wide a column is beside others: as what stands in it, in characters, with its margins."""
+    of_head = max([-(-len(head) // _HEAD_LINES), *map(len, head.split())]) + _BOLD_CHARS
+    least = 0 if is_number else _NAME_CHARS
+    return min(max([least, of_head, *map(len, cells)]), _WIDE_CHARS) + _MARGIN_CHARS
 
 
 def _text(text: str) -> str:

@@ -135,7 +135,7 @@ def _comparison(report: Report, found: Compared, name: str) -> Table:
         Column("days_compared", _("Days compared")),
         Column("days_not_counted", _("Days not counted")),
         Column("per_open_hour", _("Per open hour"), decimals=1),
-        Column("per_open_hour_before", _("Before"), decimals=1),
+        Column("per_open_hour_before", _("Per open hour before"), decimals=1),
     )
     rows = [_compared_row(report.name(each.hubs[0]), each, key=each.hubs[0]) for each in found.hubs]
     if found.together is not None and not report.hub:
@@ -159,7 +159,7 @@ def _compared_row(name: str, each: LikeForLike, *, is_total: bool = False, key: 
 
 
 def _days(report: Report) -> Iterator[Part]:
-    if report.small_below is None:
+    if report.days and report.small_below is None:
         yield Picture(pictures.days(report), pictures.key_of_days())
         busiest = sorted((day for day in report.days if day.counted), key=lambda day: (-(day.counted or 0), day.date))[
             :_BUSIEST

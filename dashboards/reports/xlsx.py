@@ -14,7 +14,8 @@ from schemas.texts import _
 
 _NAME_CHARS_MAX, _CELL_CHARS_MAX = 31, 32_767
 _NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\']")
-_WIDTH_MIN, _WIDTH_MAX, _WORDS_WIDTH = 11, 42, 120
+_WIDTH_MIN, _WIDTH_MAX, _WORDS_WIDTH = 11, 42, 100
+_A4, _LINE_PT = 9, 15
 _CHARTED = {"days": "column", "hubs": "bar"}
 """The tables that get a chart of their people, and its kind."""
 _ENTRIES = "entries"
@@ -50,10 +51,22 @@ class _Book:
         for section, table in document.tables():
             self._table(section, table)
 
+    def _sheet(self, name: str) -> Any:
+        """A sheet that is printed as wide as a page."""
+        sheet = self._book.add_worksheet(name)
+        sheet.set_paper(_A4)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        return sheet
+
     def _words(self, document: Document) -> None:
-        sheet = self._book.add_worksheet(self._name(_("Findings")))
+        sheet = self._sheet(self._name(_("Findings")))
         sheet.set_column(0, 0, _WORDS_WIDTH, self._wrapped)
         for number, (text, form) in enumerate(self._lines(document)):
+            lines = -(-len(text) // _WORDS_WIDTH)
+            if lines > 1:
+                # A program that prints without showing it first gives every row the height of one line.
+                sheet.set_row(number, lines * _LINE_PT)
             sheet.write_string(number, 0, _cell_text(text), form)
 
     def _lines(self, document: Document) -> Iterator[tuple[str, Any]]:
@@ -75,8 +88,9 @@ class _Book:
 
     def _table(self, section: Section, table: Table) -> None:
         name = self._name(table.caption if len(section.parts) > 1 else section.heading)
-        sheet = self._book.add_worksheet(name)
+        sheet = self._sheet(name)
         sheet.freeze_panes(1, 1)
+        sheet.repeat_rows(0)
         for place, column in enumerate(table.columns):
             title = f"{column.name} ({column.unit})" if column.unit else column.name
             sheet.write_string(0, place, _cell_text(title), self._heading)
@@ -133,7 +147,7 @@ class _Book:
 
     def _name(self, wanted: str) -> str:
         """A sheet's name that no other sheet has."""
-        plain = _NO_SHEET_NAME.sub(" ", printable(wanted)).strip()[:_NAME_CHARS_MAX] or "-"
+        plain = _shortened(_NO_SHEET_NAME.sub(" ", printable(wanted)).strip()) or "-"
         number = 1
         name = plain
         while name.lower() in self._names:
@@ -145,3 +159,10 @@ class _Book:
 
 def _cell_text(text: str) -> str:
     return printable(text)[:_CELL_CHARS_MAX]
+
+
+def _shortened(name: str) -> str:
+    """A name that a sheet may have, cut between words where there are any."""
+    if len(name) <= _NAME_CHARS_MAX:
+        return name
+    return (name[: _NAME_CHARS_MAX + 1].rpartition(" ")[0] or name[:_NAME_CHARS_MAX]).rstrip(" ,")

@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,15 +18,20 @@ import typst
 from openpyxl import load_workbook
 
 from dashboards.reports.csv_file import COLUMNS
-from dashboards.reports.document import Column, Document, Row, Section, Shown, Table
+from dashboards.reports.document import Column, Document, Points, Row, Section, Shown, Table
 from dashboards.reports.files import Format
 from dashboards.reports.formats import write
+from dashboards.reports.gather import gather
 from dashboards.reports.model import Report
-from dashboards.reports.pdf import data_of
+from dashboards.reports.pdf import data_of, to_pdf
 from dashboards.reports.sections import document
 from dashboards.reports.templates import OURS, TemplateError
 from dashboards.reports.xlsx import to_xlsx
-from tests.dashboards.report_month import LONG_NAME, MARKUP_NAME, RTL_NAME
+from schemas import Estate
+from schemas.localtime import to_ns
+from stores.sqlite_store import SqliteStore
+from tests.dashboards.report_month import LONG_NAME, MARKUP_NAME, NOW, RTL_NAME
+from usage import Queries
 
 # ---------------------------------------------------------------------------------------------------------- the formats
 
@@ -38,6 +44,14 @@ def files(october: Report) -> dict[Format, bytes]:
 @pytest.mark.parametrize("form", list(Format))
 def test_the_same_report_is_the_same_file(october: Report, files: dict[Format, bytes], form: Format) -> None:
     assert write(october, form).content == files[form]
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_an_estate_without_a_hub_has_a_report(tmp_path: Path, form: Format) -> None:
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.prepare()
+        report = gather(Queries(store, Estate(), now_ns=to_ns(NOW)), Estate(), "2026-10", now_ns=to_ns(NOW))
+    assert write(report, form).content
 
 
 def test_the_page_stands_by_itself_and_runs_nothing(files: dict[Format, bytes]) -> None:
@@ -56,6 +70,14 @@ def test_the_page_stands_by_itself_and_runs_nothing(files: dict[Format, bytes]) 
 def test_numbers_of_the_workbook_are_numbers_and_names_are_text(files: dict[Format, bytes], october: Report) -> None:
     book = load_workbook(io.BytesIO(files[Format.XLSX]))
     assert book.sheetnames[0] == "Findings"
+    assert book.sheetnames[3:5] == ["October 2026 against September", "Busiest days"]
+    assert all((setup := sheet.sheet_properties.pageSetUpPr) and setup.fitToPage for sheet in book), (
+        "printed, no row is torn over pages side by side"
+    )
+    words = book["Findings"]
+    long = [row for row in range(1, words.max_row + 1) if len(str(words.cell(row, 1).value)) > 130]
+    assert long
+    assert all((words.row_dimensions[row].height or 0) >= 2 * 15 for row in long)
     assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {"n", "s", "d"}
     hubs = book["Each hub"]
     head = [cell.value for cell in hubs[1]]
@@ -133,6 +155,17 @@ def test_figures_of_the_pdf_have_texts_and_tables_have_headers(pdf: pikepdf.Pdf)
     headings = [int(kind[2:]) for kind in kinds if re.fullmatch(r"/H[1-6]", kind)]
     assert headings[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(headings))
+
+
+def test_a_short_table_of_the_pdf_is_on_one_page() -> None:
+    table = Table("t", "Busiest", (Column("n", "Number"),), tuple(Row((n,)) for n in range(10)))
+    lines = Points(tuple(f"Line {n}" for n in range(45)))
+    found = to_pdf(Document("d", "s", "m", (Section("p", "h", (lines, table)),)), NOW)
+    with pikepdf.open(io.BytesIO(found)) as pdf:
+        assert len(pdf.pages) == 2
+        elements = list(_elements(pdf.Root.StructTreeRoot.K))
+        [of_table] = [element for element in elements if element.S == "/Table"]
+        assert len({each.Pg.objgen for each in _elements(of_table.K) if "/Pg" in each}) == 1
 
 
 def test_nothing_of_the_pdf_is_drawn_untagged(pdf: pikepdf.Pdf) -> None:
