@@ -218,9 +218,9 @@ class Site:
 
     @classmethod
     def made(cls, open_store: Callable[[], Store], hubs: int, folder: Path) -> Site:
-        """With everything in its folder."""
+        """With everything in its folder, which has the name of its store."""
         path = folder / "estate.yaml"
-        settings = Settings(data_dir=folder / "data", estate=path)
+        settings = Settings.model_validate({"data_dir": folder / "data", "estate": path, "store": folder.name})
         settings.data_dir.mkdir(parents=True)
         path.write_text(json.dumps(estate_file(hubs)))  # which is YAML, too
         now_s = to_ns(NOW) // NS_A_SECOND
@@ -240,6 +240,7 @@ class Site:
             clock_ns=lambda: to_ns(NOW),
             accounts=Accounts(self.settings.data_dir),
             reports=ReportFolders(self.settings.data_dir, self.settings.audits_folder),
+            store_is_elsewhere=self.settings.store == "influxdb",
         )
         add_edit_page(app, Editing(self.settings, self.open_store, lambda: to_ns(NOW)))
         return app

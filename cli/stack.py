@@ -90,6 +90,7 @@ def board_app(settings: Settings, parts: Sequence[Part] | None = None) -> FastAP
             provider=_provider(settings),
         ),
         reports=ReportFolders(settings.data_dir, settings.audits_folder),
+        store_is_elsewhere=settings.store == "influxdb",
     )
     app.include_router(audit_routes(settings.audits_folder, known, time.time_ns))
     add_edit_page(app, Editing(settings, lambda: open_store(settings), time.time_ns))

@@ -123,7 +123,7 @@ def test_the_page_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     names: dict[str, Any] = {}
     exec(code["python"], names)  # noqa: S102 - our own page
     monkeypatch.setattr(
-        "dashboards.web.board.add_estate_page", lambda app, source, _periods: names["add_start_page"](app, source)
+        "dashboards.web.board.add_estate_page", lambda app, source, *_: names["add_start_page"](app, source)
     )
     board = create_board(open_store=lambda: SqliteStore(tmp_path / "store.db"), estate=lambda: Estate(name="Leeds"))
 

@@ -35,6 +35,7 @@ from dashboards.operations.health import ServiceHealth
 from dashboards.operations.parts import StorePart
 from dashboards.reports.desk import ReportDesk, ReportFolders
 from dashboards.web import assets, pages
+from dashboards.web.ahead import Ahead
 from dashboards.web.alerts_page import add_alerts_page
 from dashboards.web.estate_page import add_estate_page
 from dashboards.web.heads import HeadAnswers
@@ -82,15 +83,16 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     health: ServiceHealth | None = None,
     accounts: Accounts | None = None,
     reports: ReportFolders | None = None,
+    store_is_elsewhere: bool = False,
 ) -> FastAPI:
     """The board as an application.
 
     `open_store` opens a store of its own for each look (a store is not shared between threads); `estate` gives the one
     in force. Pages of the same `max_age_s` seconds show the same look at the store. `hosts` are further names by which
-    browsers may ask for it. `told` is
-    told beside the figures. `health` is that of the whole process; without it, the board
-    needs the store alone. `accounts` are those who may sign in; without any, nobody but a browser on this machine sees
-    anything. `reports` are the folders that reports stand on beside the figures, and where their share links are.
+    browsers may ask for it. `told` is told beside the figures. `health` is that of the whole process; without it, the
+    board needs the store alone. `accounts` are those who may sign in; without any, nobody but a browser on this machine
+    sees anything. `reports` are the folders that reports stand on beside the figures, and where their share links are.
+    Where the `store_is_elsewhere`, it is asked for several things at the same time.
     """
     app = FastAPI(
         title="Hubpulse",
@@ -100,12 +102,14 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
+    ahead = Ahead(is_elsewhere=store_is_elsewhere)
     source = SnapshotSource(
         open_store=open_store,
         estate=estate,
         clock_ns=clock_ns,
         max_age_s=max_age_s,
         told=told or Told(),
+        ahead=ahead,
     )
     clock_s = lambda: clock_ns() / NS_A_SECOND  # noqa: E731 - the same clock, as sessions and links read it
     known, sessions = accounts or Accounts(None), Sessions(clock_s)
@@ -116,7 +120,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(HeadAnswers)
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
-    add_estate_page(app, source, Periods(open_store, estate, clock_ns))
+    add_estate_page(app, source, Periods(open_store, estate, clock_ns), ahead)
     add_sensors_page(app, source, estate)
     add_quality_page(app, source, open_store, estate, clock_ns, reports)
     desk = ReportDesk(open_store, estate, clock_ns, reports)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from dashboards.access.gate import visitor_of
 from dashboards.web import charts, downloads, pages, ranges, tables, views
+from dashboards.web.ahead import Ahead
 from dashboards.web.attention import Notice, notices
 from dashboards.web.beside import Beside
 from dashboards.web.look import HubNow
@@ -60,7 +61,7 @@ SORTINGS = (
 )
 
 
-def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> None:
+def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahead: Ahead) -> None:
     """Add `/` and its files."""
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -68,7 +69,10 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
         visitor = visitor_of(request)
         snapshot = source.get().of(visitor.hubs)
         days = _asked_days(request, snapshot)
-        begun = periods.begin(days, visitor.hubs) if days and has_whole_day(days, snapshot.now.date()) else None
+        begun = None
+        if days and has_whole_day(days, snapshot.now.date()):
+            begun = ahead.begin(partial(periods.get, days, visitor.hubs))
+        beside = ahead.begin(source.beside.get) if visitor.hubs is None else lambda: Beside(())
         if snapshot.empty:
             return pages.page(request, "empty.html", snapshot=snapshot)
         found = notices(snapshot)
@@ -90,7 +94,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods) -> N
             sort=sort,
             sortings=SORTINGS,
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
-            beside=source.beside.get() if visitor.hubs is None else Beside(()),
+            beside=beside(),
             looked_back=_looked_back(request, snapshot, days, begun),
         )
 
@@ -139,7 +143,7 @@ def _asked_days(request: Request, snapshot: Snapshot) -> DateRange | None:
 
 
 def _looked_back(
-    request: Request, snapshot: Snapshot, days: DateRange | None, begun: Future[Overview] | None
+    request: Request, snapshot: Snapshot, days: DateRange | None, begun: Callable[[], Overview] | None
 ) -> LookedBack:
     today = snapshot.now.date()
     if days is None:
@@ -161,7 +165,7 @@ def _looked_back(
     )
     if begun is None:
         return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
-    rows, total = period_rows(begun.result(), snapshot.names, today)
+    rows, total = period_rows(begun(), snapshot.names, today)
     asked = _searched(request)
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),

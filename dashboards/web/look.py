@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol, TypeVar
 
+from dashboards.web.ahead import IN_TURN, Ahead
 from dashboards.web.days import Day
 from schemas import Estate, Kind
 from schemas.localtime import from_ns
@@ -100,9 +101,11 @@ class Look:
     A store that can't be read is not asked for another part: its StoreError is raised to all who ask.
     """
 
-    def __init__(self, opened: Callable[[], AbstractContextManager[Store]], estate: Estate, now_ns: int) -> None:
+    def __init__(
+        self, opened: Callable[[], AbstractContextManager[Store]], estate: Estate, now_ns: int, ahead: Ahead = IN_TURN
+    ) -> None:
         self.estate, self.now_ns = estate, now_ns
-        self._opened = opened
+        self._opened, self._ahead = opened, ahead
         self._lock = threading.RLock()
         self._jobs_run: tuple[bool | None] | None = None
         self._standing: Standing | None = None
@@ -138,8 +141,13 @@ class Look:
         figures: dict[str, dict[date, Figures]] = defaultdict(dict)
         for row in queries.stored_daily(*_around(self.now_ns), fields=FIGURES):
             figures[row.hub][row.date] = row.figures
-        self._standing = self._standing or _standing(queries, figures)
-        return _figured(queries, self.estate, self.now_ns, self._standing, figures)
+        begun = self._ahead.begin(lambda: self._standing or self._read(lambda own: _standing(own, figures)))
+
+        def stands() -> Standing:
+            self._standing = begun()
+            return self._standing
+
+        return _figured(queries, self.estate, self.now_ns, stands, figures)
 
     def _read(self, part: Callable[[Queries], _Part]) -> _Part:
         if self._failure is None:
@@ -163,9 +171,10 @@ def _figured(
     queries: Queries,
     estate: Estate,
     now_ns: int,
-    standing: Standing,
+    stands: Callable[[], Standing],
     figures: Mapping[str, Mapping[date, Figures]],
 ) -> Figured:
+    """`stands` is asked last: it may be read meanwhile."""
     first, last = _around(now_ns)
     today = last - _A_DAY
     missed: dict[str, dict[date, int]] = defaultdict(dict)
@@ -179,6 +188,9 @@ def _figured(
         zones[zone.hub, zone.date].append(zone)
     doubts = _by_hub(queries.stored_doubts(today - DAYS * _A_DAY, last))
     cases, usual = _by_hub(open_cases(queries, estate)), queries.usual_so_far()
+    to_compute = queries.days_to_compute(today - DAYS * _A_DAY, today)
+    on_other_midnights = frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today))
+    standing = stands()
     sensors = {state.id: state.sensors for state in standing.states}
     strays = _by_hub(stray_doors(sensors, estate, now_ns))
     return Figured(
@@ -195,8 +207,8 @@ def _figured(
             )
             for state in standing.states
         ),
-        queries.days_to_compute(today - DAYS * _A_DAY, today),
-        frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today)),
+        to_compute,
+        on_other_midnights,
     )
 
 

@@ -17,7 +17,7 @@ from dashboards.templating import environment
 from dashboards.web import assets, wording
 from dashboards.web.commands import with_commands
 from dashboards.web.navigation import navigation
-from dashboards.web.parts import has_parts
+from dashboards.web.parts import are_too_many
 from dashboards.web.proxied import with_prefix
 from dashboards.web.sparkline import mark_shape
 from schemas.measures import CO2_FAIR_PPM, CO2_POOR_PPM
@@ -39,7 +39,7 @@ _ENVIRONMENT = environment(
     plural=wording.plural,
     CO2_FAIR_PPM=CO2_FAIR_PPM,
     CO2_POOR_PPM=CO2_POOR_PPM,
-    has_parts=has_parts,
+    are_too_many=are_too_many,
 )
 _ENVIRONMENT.filters["cells"] = cells
 

@@ -14,7 +14,8 @@ from schemas.texts import _
 T = TypeVar("T")
 U = TypeVar("U")
 
-ROWS_MAX = 200
+ROWS_MAX = 100
+CHOICES_MAX = 200
 _DIGITS_MAX = 10
 
 
@@ -32,7 +33,7 @@ class Part(Generic[T]):
 
     rows: Sequence[T]
     words: str
-    """`201 to 400 of 10 000`."""
+    """`101 to 200 of 10 000`."""
     steps: Sequence[Step] = ()
 
     def map(self, shown: Callable[[T], U]) -> Part[U]:
@@ -40,9 +41,9 @@ class Part(Generic[T]):
         return Part([shown(row) for row in self.rows], self.words, self.steps)
 
 
-def has_parts(rows: Sequence[object]) -> bool:
-    """Whether these are too many for one page, or for a list to choose from."""
-    return len(rows) > ROWS_MAX
+def are_too_many(choices: Sequence[object]) -> bool:
+    """Whether these are too many for a list to choose from."""
+    return len(choices) > CHOICES_MAX
 
 
 def part(request: Request, rows: Sequence[T], name: str, anchor: str) -> Part[T]:
@@ -50,7 +51,7 @@ def part(request: Request, rows: Sequence[T], name: str, anchor: str) -> Part[T]
     last = max(1, -(-len(rows) // ROWS_MAX))
     asked = request.query_params.get(name, "")
     number = min(max(1, int(asked)), last) if asked.isdecimal() and len(asked) < _DIGITS_MAX else 1
-    steps = list(_steps(request, name, anchor, number, last)) if has_parts(rows) else []
+    steps = list(_steps(request, name, anchor, number, last)) if last > 1 else []
     start = (number - 1) * ROWS_MAX
     shown = rows[start : start + ROWS_MAX]
     words = _("{first} to {last} of {all}").format(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 KEPT_S = 600
 KEPT_MAX = 32
 _PERCENT = 100
-_READING = ThreadPoolExecutor(2, "periods")
 
 
 class Periods:
@@ -42,10 +40,6 @@ class Periods:
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
         self._lock = threading.Lock()
         self._taken: OrderedDict[tuple[DateRange, frozenset[str] | None], tuple[int, Overview]] = OrderedDict()
-
-    def begin(self, days: DateRange, hubs: frozenset[str] | None) -> Future[Overview]:
-        """Begin to get it: while a store works on it, the caller can ask for something else."""
-        return _READING.submit(self.get, days, hubs)
 
     def get(self, days: DateRange, hubs: frozenset[str] | None) -> Overview:
         """Raises StoreError."""

@@ -19,6 +19,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from dashboards.operations.set_aside import Refused
+from dashboards.web.ahead import IN_TURN, Ahead
 from dashboards.web.beside import BesideSource
 from dashboards.web.days import Day, EstateDay, add_up
 from dashboards.web.look import HubNow, Look
@@ -149,9 +150,10 @@ class SnapshotSource:
         clock_ns: Callable[[], int],
         max_age_s: float,
         told: Told,
+        ahead: Ahead = IN_TURN,
         timer_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._timer_ns = timer_ns
+        self._timer_ns, self._ahead = timer_ns, ahead
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
         self.beside = BesideSource(open_store, estate, clock_ns)
         self.told = told
@@ -167,7 +169,7 @@ class SnapshotSource:
             now_ns = self._clock_ns()
             kept_ns = max(self._max_age_ns, KEPT_FOR_READ * self._read_ns)
             if self._taken is None or not 0 <= now_ns - self._taken_ns <= kept_ns:
-                look = Look(self._reading, self._estate(), now_ns)
+                look = Look(self._reading, self._estate(), now_ns, self._ahead)
                 self._taken, self._taken_ns, self._read_ns = Snapshot(look, self.told), now_ns, 0
             return self._taken
 

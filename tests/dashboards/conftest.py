@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -162,8 +163,8 @@ def known(filled: Filled) -> Filled:
 def board_over() -> Callable[..., FastAPI]:
     """Make a board over a store at the fixed time NOW."""
 
-    def make(filled: Filled, estate: Estate = ESTATE) -> FastAPI:
-        return create_board(open_store=filled.open, estate=lambda: estate, clock_ns=lambda: to_ns(NOW))
+    def make(filled: Filled, estate: Estate = ESTATE, **more: Any) -> FastAPI:
+        return create_board(open_store=filled.open, estate=lambda: estate, clock_ns=lambda: to_ns(NOW), **more)
 
     return make
 
@@ -172,8 +173,8 @@ def board_over() -> Callable[..., FastAPI]:
 def browse(board_over: Callable[..., FastAPI]) -> Callable[..., TestClient]:
     """Make a client of the board over a store."""
 
-    def make(filled: Filled, estate: Estate = ESTATE) -> TestClient:
-        return browser_of(board_over(filled, estate), raise_server_exceptions=False)
+    def make(filled: Filled, estate: Estate = ESTATE, **more: Any) -> TestClient:
+        return browser_of(board_over(filled, estate, **more), raise_server_exceptions=False)
 
     return make
 

@@ -23,6 +23,7 @@ from stores.sqlite_store import SqliteStore
 from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line, fresh_readings, hub, reading_line
 from tests.dashboards.test_access import Door
 from tests.dashboards.test_pages import Browse, hub_line, text_of
+from tests.dashboards.test_parts import parts_of
 
 MONDAY = date(2026, 11, 16)
 ALL_WEEK = {"mon-sun": "09:00-17:00"}
@@ -143,12 +144,11 @@ def test_many_notices_are_folded(filled: Filled, browse: Browse) -> None:
         reading_line(each["id"], "wifi", "ap-1", timedelta(days=1), clients=3) for each in estate.model_dump()["hubs"]
     ]
     filled.put(*lines)
-    page = browse(filled, estate).get("/")
-    assert page.status_code == 200
-    shown, _, folded = page.text.partition('<details id="more-attention">')
+    first, second = parts_of(browse(filled, estate), "/", "h-hubs")
+    shown, _, folded = first.partition('<details id="more-attention">')
     assert shown.count("no reading since yesterday") == FIRST_NOTICES
     assert f"{200 - FIRST_NOTICES} more" in folded
-    assert page.text.count("all sensors silent") == 200
+    assert (first + second).count("all sensors silent") == 200
 
 
 # ------------------------------------------------------------------------------------------------- sorting, searching
@@ -249,21 +249,30 @@ def test_a_workbook_has_numbers_as_numbers_and_names_as_names(looked_back: Fille
 
 
 class Together(Filled):
-    """A store that the first two who open it open at the same time."""
+    """A store that so many who are the first to open it open at the same time; and the threads that open it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, together: int) -> None:
         super().__init__(path)
-        self._both, self._others = threading.Barrier(2, timeout=10), itertools.count()
+        self._all, self._left = threading.Barrier(together, timeout=10), itertools.count(-together)
+        self.threads: set[int] = set()
 
     def open(self) -> SqliteStore:
-        if next(self._others) < 2:
-            self._both.wait()
+        self.threads.add(threading.get_ident())
+        if next(self._left) < 0:
+            self._all.wait()
         return super().open()
 
 
-def test_a_period_is_read_while_the_hubs_now_are(looked_back: Filled, browse: Browse) -> None:
-    rows = cells_of(browse(Together(looked_back.path), LOOK_BACK), "/?period=2026-W46")
-    assert rows["Beeston"][0] not in ("", "0")
+def test_a_store_elsewhere_is_asked_for_several_things_at_once(looked_back: Filled, browse: Browse) -> None:
+    page = browse(looked_back, LOOK_BACK).get("/?period=2026-W46").text
+    elsewhere = browse(Together(looked_back.path, 3), LOOK_BACK, store_is_elsewhere=True)
+    assert elsewhere.get("/?period=2026-W46").text == page
+
+
+def test_a_store_in_a_file_is_read_by_one_thread(looked_back: Filled, browse: Browse) -> None:
+    store = Together(looked_back.path, 1)
+    assert browse(store, LOOK_BACK).get("/?period=2026-W46").is_success
+    assert len(store.threads) == 1
 
 
 @pytest.mark.parametrize("period", ["2026-W46", "2026-10", "2026-Q4", "2026-H2", "2026"])

@@ -23,6 +23,7 @@ TABLES = [("/", "h-hubs"), ("/quality", "days-h"), ("/quality", "lost-h"), ("/he
 @pytest.fixture
 def row_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "ROWS_MAX", 1)
+    monkeypatch.setattr(parts, "CHOICES_MAX", 1)
 
 
 def steps(page: str, place: str) -> dict[str, str]:

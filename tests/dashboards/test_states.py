@@ -16,6 +16,7 @@ from schemas.measures import PeopleState
 from stores import StoreError
 from tests.dashboards.conftest import NOW, SUNDAY, TODAY, Filled, day_line, fresh_readings, hub, reading_line
 from tests.dashboards.test_pages import hub_line, text_of
+from tests.dashboards.test_parts import TABLES, hubs_of, parts_of
 from usage.lease import AWAY_AFTER_S, LEASE_S, Lease
 
 Browse = Callable[..., TestClient]
@@ -90,10 +91,13 @@ def test_two_hundred_hubs_are_all_there(filled: Filled, browse: Browse) -> None:
     fill(filled, 200, days=range(12))
     client = browse(filled, estate_of(200))
     pages = all_pages(client)
-    assert "100 so far" in hub_line(client.get("/").text, "hub-199")
+    hubs = parts_of(client, "/", "h-hubs")
+    assert sorted(hub for page in hubs for hub in hubs_of(page)) == sorted(f"hub-{number}" for number in range(200))
+    assert all("100 so far" in hub_line(page, hub) for page in hubs for hub in hubs_of(page))
     assert "120_000 120_000 1_200 hub days counted" in pages["/?period=2026-W46"]
-    assert "Hub 199" in pages["/health"]
-    assert "Hub 199" in pages["/quality"]
+    for address, place in TABLES:
+        words = text_of("".join(parts_of(client, address, place)))
+        assert all(f"Hub {number} " in words for number in range(200)), address
 
 
 def test_a_hub_that_counts_nobody_lacks_nothing(filled: Filled, browse: Browse) -> None:

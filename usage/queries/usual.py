@@ -6,6 +6,7 @@ until now, or doors that it does not know, has no usual figure.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -18,8 +19,8 @@ from usage.profile import PERSON, Profile
 from usage.rows import PROFILES
 
 _WEEK_HOURS = 7 * 24
-_Point = tuple[float, int, float]
-"""A version, the hour of the week, and how many people an hour usually come in."""
+_Versions = dict[int, dict[int, int]]
+"""Of a door's rates by the hour of the week, as a profile has them."""
 
 
 def usual_so_far(store: Store, estate: Estate, now_ns: int) -> dict[str, int]:
@@ -52,35 +53,30 @@ def _people(profile: Profile, hours: list[tuple[int, int]]) -> int | None:
 
 def _profiles_now(store: Store, estate: Estate, now_ns: int) -> Mapping[str, Profile]:
     """The latest version of each hub's profile of the week that it is there."""
-    points: dict[str, dict[str, list[_Point]]] = {}
-    for hub, door, known in _points(store, estate, now_ns):
-        if known:
-            points.setdefault(hub, {}).setdefault(door, []).extend(known)
+    hubs: dict[str, dict[str, _Versions]] = {}
+    for hub, door, versions in _rates(store, estate, now_ns):
+        for version, by_hour in versions.items():
+            hubs.setdefault(hub, {}).setdefault(door, {}).setdefault(version, {}).update(by_hour)
     found = {}
-    for hub, doors in points.items():
-        latest, _hour, _rate = max(map(max, doors.values()))
-        rates = {
-            door: {hour: round(rate * PERSON) for version, hour, rate in known if version == latest}
-            for door, known in doors.items()
-        }
-        found[hub] = Profile({door: by_hour for door, by_hour in rates.items() if by_hour})
+    for hub, doors in hubs.items():
+        latest = max(map(max, doors.values()))
+        found[hub] = Profile({door: versions[latest] for door, versions in doors.items() if latest in versions})
     return found
 
 
-def _points(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, list[_Point]]]:
-    """Hub, door, and each rate of this week: one read for all hubs, whatever their zones."""
+def _rates(store: Store, estate: Estate, now_ns: int) -> Iterator[tuple[str, str, _Versions]]:
+    """Hub, door, and the rates of this week that are known: one read for all hubs, whatever their zones."""
     zones = {estate.zone_of(""), *(estate.zone_of(hub.id) for hub in estate.hubs)}
     mondays = {zone: _monday_ns(now_ns, zone) for zone in zones}
     first_ns, last_ns = min(mondays.values()), max(mondays.values())
     for chunk in store.read(PROFILES, start_ns=first_ns, stop_ns=last_ns + _WEEK_HOURS):
         start_ns = mondays[estate.zone_of(chunk.tags["hub"])]
+        versions: _Versions = defaultdict(dict)
         columns = (chunk.times_ns, chunk.columns["version"], chunk.columns["people_per_hour"])
-        known = [
-            (version or 0, time_ns - start_ns, rate)
-            for time_ns, version, rate in zip(*columns, strict=True)
-            if rate is not None and start_ns <= time_ns < start_ns + _WEEK_HOURS
-        ]
-        yield chunk.tags["hub"], chunk.tags["sensor"], known
+        for time_ns, version, rate in zip(*columns, strict=True):
+            if rate is not None and 0 <= time_ns - start_ns < _WEEK_HOURS:
+                versions[int(version or 0)][time_ns - start_ns] = round(rate * PERSON)
+        yield chunk.tags["hub"], chunk.tags["sensor"], versions
 
 
 def _monday_ns(now_ns: int, zone: ZoneInfo) -> int:
