@@ -144,7 +144,8 @@ def _air_notices(hub: HubNow) -> Iterator[Notice]:
 
 def _case_words(case: Case, today: date) -> str:
     since = _("{zone} since {day}").format(zone=case.zone, day=wording.day(case.since, today)).lstrip()
-    return "; ".join(filter(None, (f"{since}: {case_words.how_bad(case)}", case_words.silence(case))))
+    seen = f"{case_words.how_bad(case)} ({wording.day(case.latest, today)})"
+    return "; ".join(filter(None, (f"{since}: {seen}", case_words.silence(case))))
 
 
 def _costing(notice: Notice, costs: Sequence[Silence]) -> Notice:

@@ -198,8 +198,10 @@ def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
     unknown = _("no data") if len(missing) == len(_AIR) else ", ".join(missing)
     last = next((day for day in reversed(hub.days) if day.figure("co2_mean_ppm") is not None), None)
     ppm = None if last is None else last.figure("co2_mean_ppm")
-    known = [value for day in hub.days if (value := day.figure("person_hours_over_limit")) is not None]
-    opened = sum(day.opens for day in hub.days)
+    by_day = [(day, day.figure("person_hours_over_limit")) for day in hub.days]
+    known = [hours for _day, hours in by_day if hours is not None]
+    # Today's come once it has been open for a while.
+    opened = sum(day.opens for day, hours in by_day if hours is not None or not day.today)
     lacking = max(0, opened - len(known))
     indices = [index for zone in hub.zones if (index := zone.figures["mould_index"]) is not None]
     return HubHealth(

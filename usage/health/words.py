@@ -63,9 +63,9 @@ def what_to_do(case: Case) -> str:
 
 
 def sentence(case: Case) -> str:
-    """`cold since 4 November 2026: 12.0 °C on average while open...`; hub and zone stand before it."""
-    what = _("{name} since {day}: {how_bad}").format(
-        name=name_of(case.kind), day=_date(case.since), how_bad=how_bad(case)
+    """`cold since 4 November 2026: 12.0 °C on average while open (5 November 2026)`; hub and zone stand before it."""
+    what = _("{name} since {day}: {how_bad} ({latest})").format(
+        name=name_of(case.kind), day=_date(case.since), how_bad=how_bad(case), latest=_date(case.latest)
     )
     return f"{what}; {silence(case)}" if silence(case) else what
 
