@@ -130,10 +130,8 @@ class LineReader:
             return
         parts = lines.replace(b"\n", b" ").split(b" ")
         keys, fields, times = parts[0::3], parts[1::3], parts[2::3]
-        for key in dict.fromkeys(keys):
-            if key not in self._series:
-                place = keys.index(key)
-                self._learn(b" ".join((key, fields[place], times[place])), key, series_id)
+        for key, place in self._unknown(keys).items():
+            self._learn(b" ".join((key, fields[place], times[place])), key, series_id)
         of_line = list(map(self._series.__getitem__, keys))
         numbers = list(map(_number_of, of_line))
         try:
@@ -154,6 +152,13 @@ class LineReader:
         except ValueError:
             self._require_fit(lines.split(b"\n"))
             raise
+
+    def _unknown(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """The series that were not seen before, and the place of the first line of each."""
+        if self._series.keys() >= set(keys):
+            return {}
+        places = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+        return {key: places[key] for key in dict.fromkeys(keys) if key not in self._series}
 
     def _common_shape(self, lines: bytes, of_line: Sequence[_Series], fields: Sequence[bytes]) -> Shape | None:
         """The shape of all lines; None where they have several."""

@@ -87,6 +87,23 @@ def test_only_what_lay_on_the_damaged_pages_is_lost(tmp_path: Path, whole: bytes
     assert (found.folder / FILE_NAME).read_bytes() == overwritten(whole, first, count)
 
 
+def test_what_was_settled_does_not_come_back_where_the_list_of_free_pages_is_lost(
+    tmp_path: Path, open_buffer: OpenBuffer
+) -> None:
+    with closing(open_buffer(tmp_path)) as buffer:
+        for number in range(300):
+            buffer.commit(readings(number))
+        buffer.settle(buffer.pending.oldest(10**6), [])
+        for number in range(300, 300 + COMMITS):
+            buffer.commit(readings(number))
+    path = tmp_path / FILE_NAME
+    path.write_bytes(overwritten(path.read_bytes(), 0, 2))
+    salvage_buffer(tmp_path, now_ns=NOW_NS)
+    with closing(Buffer(tmp_path, clock_ns=lambda: NOW_NS)) as buffer:
+        assert sum(row.readings for row in buffer.pending.oldest(10**6)) == READINGS * COMMITS
+        assert buffer.ledger.read().balanced
+
+
 @pytest.mark.parametrize("keep", [0.8, 0.5, 0.1])
 def test_a_file_that_was_cut_short_gives_what_is_before_the_cut(tmp_path: Path, whole: bytes, keep: float) -> None:
     (tmp_path / FILE_NAME).write_bytes(whole[: int(len(whole) * keep) // PAGE * PAGE])
