@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from schemas import Estate, Settings
     from usage import Queries
 
-"""Beyond them a local midnight may be no instant that can be computed with."""
-
 HubOption = Annotated[str | None, typer.Option("--hub", help="Only this hub.")]
 
 

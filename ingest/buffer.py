@@ -80,12 +80,7 @@ DELIVERIES_MAX = 60_000
 """More than any broker has under way (some send more than ReceiveMaximum), and fewer than the 65,535 packet ids, so
 that an id that is used anew does not meet its predecessor."""
 
-_PRAGMAS: dict[str, int | str] = {
-    "journal_size_limit": 64 * 1024**2,
-    "cache_size": -1024,
-    # Zeros over what was settled, in each build of SQLite: it would come back where the list of free pages is damaged.
-    "secure_delete": "on",
-}
+_PRAGMAS = {"journal_size_limit": 64 * 1024**2, "cache_size": -1024}
 _CREATE_TABLES = statements(
     *pending.SCHEMA, *FIRST_QUARANTINE, *ledger.SCHEMA, *deliveries.SCHEMA, *service_status.SCHEMA
 )

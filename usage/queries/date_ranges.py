@@ -11,6 +11,7 @@ from usage.queries.periods import Period
 
 _FREE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.\.([0-9]{4}-[0-9]{2}-[0-9]{2})")
 YEARS = range(1990, 2200)
+"""Beyond them a local midnight may be no instant that can be computed with."""
 _DAYS_MAX = 366
 _WEEK = 7
 _YEAR_OF_WEEKS = timedelta(weeks=52)
