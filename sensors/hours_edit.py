@@ -1,13 +1,15 @@
 """Changes a hub's opening times and closures in the text of an estate file, and nothing else of it.
 
-Of what stands on lines, each day and each closure is changed, put in or taken out by itself, with what is beside it;
-what stands in brackets is written anew within them. No sign of what was asked for gets into the file: it is read, and
-what it means is written. The result is read again: it must be the estate before with these times, or it is refused.
+Each day and each closure is changed, put in or taken out by itself, with what is beside it, in the quotes that the file
+has there. No sign of what was asked for gets into the file: it is read, and what it means is written. The result is
+read again: it must be the estate before with these times, or it is refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import yaml
 
@@ -115,8 +117,8 @@ def _splices(
     if isinstance(old_closures, yaml.SequenceNode):
         yield from _closure_splices(text, hub, old_closures, closures)
     fresh = {
-        "opening": _flow_opening(opening) if opening and old_opening is None else "",
-        "closures": _flow_closures(closures) if closures and old_closures is None else "",
+        "opening": _bracketed("{}", _days(opening)) if opening and old_opening is None else "",
+        "closures": _bracketed("[]", _dates(closures)) if closures and old_closures is None else "",
     }
     if any(fresh.values()):
         yield with_keys(text, hub, {key: value for key, value in fresh.items() if value})
@@ -124,58 +126,107 @@ def _splices(
 
 def _opening_splices(text: str, old: yaml.MappingNode, opening: Mapping[str, DayTimes]) -> Iterator[Splice]:
     pairs: _Pairs = old.value
-    there = {days.value: times for days, times in pairs}
-    if old.flow_style:
-        if {days: parse_times(times.value) for days, times in there.items()} != dict(opening):
-            yield Splice(old.start_mark.index, old.end_mark.index, _flow_opening(opening))
-        return
     for days, times in pairs:
         wanted = opening.get(days.value)
-        if wanted is None:
-            yield _without_lines(text, days.start_mark.index, times.end_mark.index)
-        elif parse_times(times.value) != wanted:
-            yield Splice(times.start_mark.index, times.end_mark.index, f'"{_times(wanted)}"')
-    indent, line_end = " " * old.start_mark.column, line_end_of(text)
-    added = [f'{indent}{days}: "{_times(times)}"{line_end}' for days, times in opening.items() if days not in there]
-    if added:
-        yield after_line(text, end_of(old), "".join(added))
+        if wanted is not None and parse_times(times.value) != wanted:
+            yield Splice(times.start_mark.index, times.end_mark.index, _quoted(_times(wanted), _Like(times, old)))
+    there = {days.value for days, _times in pairs}
+    items = [_Item(days.start_mark.index, times.end_mark.index, days.value in opening) for days, times in pairs]
+    added = {days: times for days, times in opening.items() if days not in there}
+    yield from _listed(text, old, items, _days(added, _Like(pairs[-1][1], old) if pairs else None))
 
 
 def _closure_splices(
     text: str, hub: yaml.MappingNode, old: yaml.SequenceNode, closures: Sequence[Closure]
 ) -> Iterator[Splice]:
-    items: list[yaml.ScalarNode] = old.value
-    there = [parse_closure(item.value) for item in items]
-    if sorted(map(written_closure, there)) == sorted(map(written_closure, closures)):
-        return
-    if old.flow_style:
-        yield Splice(old.start_mark.index, old.end_mark.index, _flow_closures(closures))
-        return
-    if not closures:
+    nodes: list[yaml.ScalarNode] = old.value
+    there = [parse_closure(node.value) for node in nodes]
+    items = [
+        _Item(node.start_mark.index, node.end_mark.index, closure in closures)
+        for node, closure in zip(nodes, there, strict=True)
+    ]
+    added = [each for each in closures if each not in there]
+    yield from _listed(text, old, items, _dates(added, _Like(nodes[-1], old) if nodes else None))
+    if not closures and nodes and not old.flow_style:
         key = next(name for name, value in hub.value if value is old)
-        yield Splice(key.start_mark.index, end_of(old), "closures: []")
+        after_colon = text.index(":", key.end_mark.index) + 1
+        yield Splice(after_colon, after_colon, " []")
+
+
+class _Like(NamedTuple):
+    """A value that stands in the file, and what it is part of."""
+
+    value: yaml.ScalarNode
+    whole: yaml.CollectionNode
+
+
+class _Item(NamedTuple):
+    """An item of a list, or a pair of a mapping: where it stands, and whether it stays."""
+
+    start: int
+    stop: int
+    stays: bool
+
+
+def _listed(text: str, old: yaml.CollectionNode, items: Sequence[_Item], added: Sequence[str]) -> Iterator[Splice]:
+    """Takes items out that do not stay, and puts others in after the last."""
+    if not old.flow_style:
+        yield from (_without_lines(text, item) for item in items if not item.stays)
+        indent, line_end = " " * old.start_mark.column, line_end_of(text)
+        dash = "- " if isinstance(old, yaml.SequenceNode) else ""
+        if added:
+            yield after_line(text, end_of(old), "".join(f"{indent}{dash}{each}{line_end}" for each in added))
         return
-    for item, closure in zip(items, there, strict=True):
-        if closure not in closures:
-            yield _without_lines(text, item.start_mark.index, item.end_mark.index)
-    indent, line_end = " " * old.start_mark.column, line_end_of(text)
-    added = [f'{indent}- "{written_closure(each)}"{line_end}' for each in closures if each not in there]
+    kept = [number for number, item in enumerate(items) if item.stays]
+    if not kept:
+        if items or added:
+            brackets = "{}" if isinstance(old, yaml.MappingNode) else "[]"
+            yield Splice(old.start_mark.index, old.end_mark.index, _bracketed(brackets, added))
+        return
+    for number, item in enumerate(items):
+        if item.stays:
+            continue
+        if _has_own_line(text, item):
+            yield _without_lines(text, item)
+        elif number < kept[0]:
+            yield Splice(item.start, items[number + 1].start, "")
+        else:
+            yield Splice(items[number - 1].stop, item.stop, "")
     if added:
-        yield after_line(text, end_of(old), "".join(added))
+        at = items[kept[-1]].stop
+        yield Splice(at, at, "".join(f", {each}" for each in added))
 
 
-def _without_lines(text: str, start: int, stop: int) -> Splice:
+def _has_own_line(text: str, item: _Item) -> bool:
+    """Whether nothing but its comma and a comment stands beside an item within brackets."""
+    before = text[text.rfind("\n", 0, item.start) + 1 : item.start]
+    return not before.strip() and re.match(r"[ \t]*,?[ \t]*(#.*)?\r?\n", text[item.stop :]) is not None
+
+
+def _without_lines(text: str, item: _Item) -> Splice:
     """Takes out the lines that something stands on."""
-    begin, end = text.rfind("\n", 0, start) + 1, text.find("\n", stop)
+    begin, end = text.rfind("\n", 0, item.start) + 1, text.find("\n", item.stop)
     return Splice(begin, len(text) if end < 0 else end + 1, "")
 
 
-def _flow_opening(opening: Mapping[str, DayTimes]) -> str:
-    return "{" + ", ".join(f'{days}: "{_times(times)}"' for days, times in opening.items()) + "}"
+def _bracketed(brackets: str, items: Sequence[str]) -> str:
+    return f"{brackets[0]}{', '.join(items)}{brackets[1]}"
 
 
-def _flow_closures(closures: Sequence[Closure]) -> str:
-    return "[" + ", ".join(f'"{written_closure(each)}"' for each in closures) + "]"
+def _days(opening: Mapping[str, DayTimes], like: _Like | None = None) -> list[str]:
+    return [f"{days}: {_quoted(_times(times), like)}" for days, times in opening.items()]
+
+
+def _dates(closures: Sequence[Closure], like: _Like | None = None) -> list[str]:
+    return [_quoted(written_closure(each), like) for each in closures]
+
+
+def _quoted(value: str, like: _Like | None = None) -> str:
+    """A value in the quotes of one beside it, or without as that; a comma within brackets needs them."""
+    quote = '"' if like is None else like.value.style or ""
+    if like is not None and like.whole.flow_style and "," in value:
+        quote = quote or '"'
+    return f"{quote}{value}{quote}"
 
 
 def _times(times: DayTimes) -> str:

@@ -20,6 +20,7 @@ from httpx2 import Response
 from dashboards.access.accounts import Accounts, Role
 from dashboards.edits.queue import APPLYING_MAX_S, EditError, EditFile, State
 from dashboards.edits.requests import Hours, Redrive
+from dashboards.edits.writer import difference
 from mqtt.messages import Message
 from schemas import Reason
 from schemas.localtime import Span, midnight_ns
@@ -140,7 +141,7 @@ def test_opening_times_are_looked_at_queued_and_written_and_nothing_else_changes
     page = hours(ada, opening)
     text = html.unescape(page.text)
     assert "-      mon-fri: '09:00-17:00'   # the caretaker's" in text
-    assert '+      mon-fri: "09:00-16:00"   # the caretaker\'s' in text
+    assert "+      mon-fri: '09:00-16:00'   # the caretaker's" in text
     assert "days of the last 92 have other opening times" in text
     assert re.search(r"Time open|[Oo]pen", text)
     assert site.queue.recent(1) == []
@@ -150,7 +151,9 @@ def test_opening_times_are_looked_at_queued_and_written_and_nothing_else_changes
     assert site.last().state is State.WAITING
     assert site.path.read_text() == FILE  # the board itself writes nothing
     assert site.writer.apply_next()
-    assert site.path.read_text() == FILE.replace("'09:00-17:00'", '"09:00-16:00"')
+    assert site.path.read_text() == FILE.replace("'09:00-17:00'", "'09:00-16:00'")
+    assert difference(FILE, site.path.read_text()) == site.last().difference
+    assert site.last().difference in text, "what was looked at is what was done"
     assert (site.last().state, site.last().account) == (State.DONE, "ada")
     store = filled.open()
     marks = read_marks(store, Span(0, site.now_ns))["armley"]

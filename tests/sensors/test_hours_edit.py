@@ -48,7 +48,101 @@ def test_what_is_asked_as_it_stands_changes_no_sign() -> None:
 def test_one_time_is_changed_where_it_stands() -> None:
     assert changed_lines(OPENING | {"mon-fri": "09:00-18:30"}, CLOSURES) == [
         "-       mon-fri: '09:00-17:00'   # the caretaker's hours",
-        '+       mon-fri: "09:00-18:30"   # the caretaker\'s hours',
+        "+       mon-fri: '09:00-18:30'   # the caretaker's hours",
+    ]
+
+
+BRACKETS = (
+    "hubs:\n  - {id: a, opening: {mon-wed: '09:00-17:00', fri: 09:00-12:00 }, closures: [2026-12-25, \"2026-12-27\"]}\n"
+)
+ON_LINES = """\
+hubs:
+  - id: a
+    opening: {
+      mon-fri: 09:00-17:00,  # agreed
+      sat: 10:00-13:00,
+    }
+    closures: [
+      2026-12-25,  # Christmas
+      # the street is closed
+      2026-12-27
+    ]
+"""
+WEEK = {"mon-wed": "09:00-17:00", "fri": "09:00-12:00"}
+
+
+@pytest.mark.parametrize(
+    "text, opening, closures, changed",
+    [
+        (BRACKETS, WEEK | {"fri": "10:00-12:00"}, ["2026-12-25", "2026-12-27"], ("fri: 09:00", "fri: 10:00")),
+        (BRACKETS, WEEK | {"mon-wed": "closed"}, ["2026-12-25", "2026-12-27"], ("'09:00-17:00'", "'closed'")),
+        (
+            BRACKETS,
+            WEEK | {"fri": "09:00-10:00, 11:00-12:00"},
+            ["2026-12-25", "2026-12-27"],
+            ("09:00-12:00 ", '"09:00-10:00, 11:00-12:00" '),
+        ),
+        (BRACKETS, WEEK, ["2026-12-27"], ("2026-12-25, ", "")),
+        (BRACKETS, WEEK, ["2026-12-25"], (', "2026-12-27"', "")),
+        (BRACKETS, WEEK, ["2026-12-25", "2027-01-01"], ('"2026-12-27"', '"2027-01-01"')),
+        (BRACKETS, WEEK, [], ('2026-12-25, "2026-12-27"', "")),
+        (
+            BRACKETS,
+            {"fri": "09:00-12:00", "sat": "10:00-11:00"},
+            ["2026-12-25", "2026-12-27"],
+            ("mon-wed: '09:00-17:00', fri: 09:00-12:00 ", "fri: 09:00-12:00, sat: 10:00-11:00 "),
+        ),
+        (ON_LINES, {"mon-fri": "09:00-17:00"}, ["2026-12-25", "2026-12-27"], ("      sat: 10:00-13:00,\n", "")),
+        (
+            ON_LINES,
+            {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"},
+            ["2026-12-27"],
+            ("      2026-12-25,  # Christmas\n", ""),
+        ),
+        (
+            ON_LINES,
+            {"mon-fri": "09:00-17:00", "sat": "10:00-13:00"},
+            ["2026-12-25", "2026-12-27", "2026-12-28"],
+            ("2026-12-27\n", "2026-12-27, 2026-12-28\n"),
+        ),
+    ],
+)
+def test_within_brackets_each_is_changed_by_itself_in_the_quotes_of_the_file(
+    text: str, opening: dict[str, str], closures: list[str], changed: tuple[str, str]
+) -> None:
+    assert with_hours(text, "a", opening, closures) == text.replace(*changed)
+
+
+PLAIN = """\
+hubs:
+  - id: a
+    opening:
+      mon-fri: 09:00-17:00   # no quotes in this file
+      sat: 10:00-13:00
+    closures:   # of the council
+      - 2026-12-25   # Christmas
+      # the street is closed
+      - 2026-12-27
+"""
+
+
+def test_a_file_without_quotes_gets_none() -> None:
+    assert changed_lines(
+        {"mon-fri": "09:00-12:00, 13:00-17:00", "sat": "10:00-13:00", "sun": "closed"},
+        ["2026-12-25", "2026-12-27", "2027-01-01..2027-01-03"],
+        "a",
+        PLAIN,
+    ) == [
+        "-       mon-fri: 09:00-17:00   # no quotes in this file",
+        "+       mon-fri: 09:00-12:00, 13:00-17:00   # no quotes in this file",
+        "+       sun: closed",
+        "+       - 2027-01-01..2027-01-03",
+    ]
+    assert changed_lines({"mon-fri": "09:00-17:00", "sat": "10:00-13:00"}, [], "a", PLAIN) == [
+        "-     closures:   # of the council",
+        "+     closures: []   # of the council",
+        "-       - 2026-12-25   # Christmas",
+        "-       - 2026-12-27",
     ]
 
 
