@@ -103,8 +103,7 @@ def _sensor_notices(hub: HubNow) -> Iterator[Notice]:
 
 
 def _named(sensor: SensorState) -> str:
-    """A sensor and its room: `air-1 (cafe)`."""
-    return f"{sensor.sensor} ({sensor.zone})" if sensor.zone else sensor.sensor
+    return wording.placed(sensor.sensor, sensor.zone)
 
 
 def _battery_notices(hub: HubNow) -> Iterator[Notice]:

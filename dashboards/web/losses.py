@@ -38,18 +38,26 @@ def loss_row(hub: HubState, overwritten: Mapping[str, int], to_compute: Mapping[
 
 
 def _radio(hub: HubState) -> str:
-    """`4 % on average of 3 devices, most at air-1: 9 %`; a dash where no device numbers its frames."""
+    """`4 % on average of 3 devices, most at air-1: 9 %`, `nothing, of 3 devices`; a dash where nothing is known."""
     lost = sorted((s.lost_share, s.sensor) for s in hub.sensors if s.lost_share is not None)
     if not lost:
         return wording.NO_FIGURE
     worst, sensor = lost[-1]
+    if not worst:
+        words = ngettext("nothing, of {devices} device", "nothing, of {devices} devices", len(lost))
+        return words.format(devices=wording.number(len(lost)))
     text = ngettext(
-        "{mean} of {devices} device, most at {sensor}: {worst}",
+        "{mean} at {sensor}",
         "{mean} on average of {devices} devices, most at {sensor}: {worst}",
         len(lost),
     )
     mean = sum(share for share, _sensor in lost) / len(lost)
-    return text.format(mean=wording.percent(mean), devices=len(lost), sensor=sensor, worst=wording.percent(worst))
+    return text.format(mean=_share(mean), devices=len(lost), sensor=sensor, worst=_share(worst))
+
+
+def _share(lost: float) -> str:
+    """A share that is lost: what is little is not nothing."""
+    return _("under {share}").format(share=wording.percent(0.01)) if 0 < lost < 0.01 else wording.percent(lost)  # noqa: PLR2004 - 1 %
 
 
 def _silent(hub: HubState) -> str:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
@@ -23,13 +24,14 @@ from dashboards.web.losses import away, loss_row, refused_since
 from dashboards.web.parts import part
 from dashboards.web.snapshot import SnapshotSource
 from schemas import MEASURES, Estate, HubpulseError, Reason
+from schemas.localtime import from_ns, to_ns
 from schemas.measures import PeopleState
 from schemas.refusal_advice import REFUSAL_ADVICE
 from schemas.texts import N_, _
 from stores.protocol import Store
 from usage import Queries
-from usage.audits import AuditFile
-from usage.audits.certificate import in_a_line
+from usage.audits import Audit, AuditFile
+from usage.audits.certificate import in_words
 from usage.calendar import dates
 from usage.day_quality import HubDays, Measured, by_hub
 from usage.journal import Change
@@ -101,7 +103,7 @@ def add_quality_page(
             ),
             away=list(away(snapshot.ingests)),
             readings_refused=refused_since(refused_before, snapshot.ingests),
-            evidence=None if folders is None else _evidence(folders, visitor, clock_ns()),
+            evidence=None if folders is None else _evidence(folders, visitor, _Readers(estate(), snapshot.now)),
             query_of=ranges.query_of,
             first=days.first,
             last=last,
@@ -124,20 +126,42 @@ def add_quality_page(
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """The latest counts by hand (hub, sensor, in a line) and the codes of publications, the latest first."""
+    """The latest counts by hand (hub, door, in words) and the codes of publications, the latest first."""
 
     audits: Sequence[tuple[str, str, str]] = ()
     publications: Sequence[str] = ()
     problem: str = ""
 
 
-def _evidence(folders: ReportFolders, visitor: Visitor, now_ns: int) -> _Evidence:
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """How those who look write what the evidence is of: by the estate's names, and at the time that it is there."""
+
+    estate: Estate
+    now: datetime
+
+    def door(self, audit: Audit) -> str:
+        """The door that was counted at: `door-1 (entrance)`."""
+        hub = self.estate.hub(audit.hub)
+        sensor = next((each for each in hub.sensors if each.id == audit.sensor), None) if hub else None
+        return wording.placed(audit.sensor, sensor.zone if sensor else None)
+
+    def words(self, audit: Audit) -> str:
+        """What is known of an audit."""
+        return in_words(audit, to_ns(self.now), moment=self._moment, day=partial(wording.day, today=self.now.date()))
+
+    def _moment(self, time_ns: int) -> str:
+        moment = from_ns(time_ns).astimezone(self.now.tzinfo)
+        return f"{wording.day(moment.date(), self.now.date())} {wording.clock(moment)}"
+
+
+def _evidence(folders: ReportFolders, visitor: Visitor, readers: _Readers) -> _Evidence:
     try:
         with AuditFile(folders.audits) as file:
             audits = [each for each in reversed(file.all()) if visitor.sees(each.hub)]
     except HubpulseError as error:
         return _Evidence(problem=str(error))
-    lines = [(each.hub, each.sensor, in_a_line(each, now_ns)) for each in audits[:_EVIDENCE_SHOWN_MAX]]
+    lines = [(each.hub, readers.door(each), readers.words(each)) for each in audits[:_EVIDENCE_SHOWN_MAX]]
     return _Evidence(lines, codes(folders.data_dir)[:_EVIDENCE_SHOWN_MAX] if visitor.hubs is None else ())
 
 

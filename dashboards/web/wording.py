@@ -114,6 +114,11 @@ def seen(time_ns: int | None, now: datetime) -> str:
     return _(NEVER) if time_ns is None else ago(from_ns(time_ns).astimezone(now.tzinfo), now)
 
 
+def placed(sensor: str, zone: str | None) -> str:
+    """A sensor and where it is: `air-1 (cafe)`."""
+    return f"{sensor} ({zone})" if zone else sensor
+
+
 def opening(now: Opening) -> str:
     """`open until 17:00`, `opens 09:00`, `closed since 13:00`, `closed today`."""
     if now.all_day:

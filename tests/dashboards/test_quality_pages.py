@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,17 +14,19 @@ from fastapi.testclient import TestClient
 from dashboards.access.accounts import Accounts, Role
 from dashboards.operations.set_aside import Refused, pending, refused
 from dashboards.reports.desk import ReportFolders
+from dashboards.web import wording
 from dashboards.web.board import create_board
 from dashboards.web.snapshot import Told
-from schemas import Reason, Refusal, Settings
+from schemas import Estate, Reason, Refusal, Settings
 from schemas.localtime import midnight_ns, to_ns
 from schemas.measures import PeopleState
 from schemas.refusal_advice import REFUSAL_ADVICE
 from stores.lines import encode
-from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line
+from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line, hub
 from tests.dashboards.here import browser_of
 from tests.dashboards.test_pages import text_of
 from usage import Queries
+from usage.audits import Audit, AuditFile
 from usage.sensor_conditions import ADVICE, Condition, sensor_conditions
 
 PASSWORD = "correct horse battery"
@@ -150,13 +153,65 @@ def test_what_is_missing_is_told_by_its_cause(board: FastAPI, known: Filled) -> 
     assert "main waits for the store: 40 readings, the oldest for 10 minutes" in text
     assert "lost its session 1 time:" in text
     assert "7 single readings were refused in the last hour" in text
-    assert "9 % of 1 device, most at air-1: 9 % none 2 1" in text
+    assert "9 % at air-1 none 2 1" in text
     arthur = sign_in(board, "arthur").get("/quality").text
     assert "broker" not in arthur
     assert "single reading" not in arthur
     for path in ("/", "/hubs/armley", "/quality"):
         assert "still to be computed" in browser_of(board).get(path).text
     assert "still to be computed" not in browser_of(board).get("/hubs/otley").text
+
+
+@pytest.mark.parametrize(
+    "shares, said",
+    [
+        ((0.0,), "nothing, of 1 device"),
+        ((0.0, 0.0), "nothing, of 2 devices"),
+        ((0.004,), "under 1 % at s-0"),
+        ((0.0, 0.5, 0.1), "20 % on average of 3 devices, most at s-1: 50 %"),
+        ((None, None), wording.NO_FIGURE),
+    ],
+)
+def test_what_the_radio_loses_is_said_as_it_is(
+    known: Filled, browse: Callable[..., TestClient], shares: tuple[float | None, ...], said: str
+) -> None:
+    sensors = [{"id": f"s-{n}", "kinds": ["co2"], "every": "10m"} for n in range(len(shares))]
+    estate = Estate.model_validate({"hubs": [{"id": "armley", "name": "Armley", "sensors": sensors}]})
+    for n, share in enumerate(shares):
+        if share is not None:
+            tags = {"hub": "armley", "sensor": f"s-{n}"}
+            known.put(encode("sensor_status", tags, {"lost_share": share}, to_ns(NOW)))
+    page = browse(known, estate).get("/quality").text.partition('id="lost-h"')[2]
+    cell = re.search(r"<tbody>\s*<tr><th .*?</th><td>(.*?)</td>", page)
+    assert cell is not None
+    assert cell[1].replace("\u00a0", " ") == said
+
+
+def test_a_count_by_hand_is_told_by_names_and_local_time(known: Filled, tmp_path: Path) -> None:
+    door = {"id": "door-1", "kinds": ["footfall"], "every": "5m", "zone": "north"}
+    hubs = [hub("armley", "Armley Community Hub", sensors=[door]), hub("otley", "Otley Community Hub")]
+    in_tokyo = Estate.model_validate({"timezone": "Asia/Tokyo", "hubs": hubs})
+    expires_ns = to_ns(NOW + timedelta(hours=2))
+    with AuditFile(tmp_path) as file:
+        file.start(Audit("a-1", "armley", "door-1", to_ns(NOW), expires_ns, 0.05, 181, 3, 300, ""))
+        done = Audit("a-2", "otley", "door-1", to_ns(NOW), expires_ns, 0.05, 181, 3, 300, "")
+        file.start(done)
+        counted = {"people": 190, "loss": 0.0123, "low": -0.004, "high": 0.0311, "factor": [1.012, 1.0, 1.02]}
+        file.finish(done, {"verdict": "pass", "entries": counted, "valid_until": "2027-11-28"})
+    board = create_board(
+        open_store=known.open,
+        estate=lambda: in_tokyo,
+        clock_ns=lambda: to_ns(NOW),
+        reports=ReportFolders(tmp_path, tmp_path),
+    )
+    text = " ".join(text_of(browser_of(board).get("/quality").text).split())
+    assert "Armley Community Hub , door-1 (north): open until Sat 21 Nov 01:05" in text
+    until = "factor 1.012 until Sun 28 Nov 2027"
+    assert (
+        f"Otley Community Hub , door-1: pass, 190 people, it lost 1.2 %, between \u22120.4 % and 3.1 %, {until}" in text
+    )
+    assert "a-1" not in text
+    assert " UTC" not in text.partition("Counters checked by hand")[2]
 
 
 def test_counts_by_hand_and_publications_are_listed(known: Filled, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from schemas.localtime import from_ns, rfc3339
-from schemas.texts import _, ngettext
+from schemas.texts import _, ngettext, percent_text
 from usage.audits.equivalence import Verdict
 from usage.audits.records import DIRECTIONS, Audit
 
@@ -17,28 +18,43 @@ _MEANS = {
 }
 
 
+def _utc(time_ns: int) -> str:
+    return f"{from_ns(time_ns):%Y-%m-%d %H:%M} UTC"
+
+
 def in_a_line(audit: Audit, now_ns: int) -> str:
-    """An audit in a list."""
+    """An audit in a list, by its id; times are UTC."""
+    return f"{audit.id}: {in_words(audit, now_ns)}"
+
+
+def in_words(
+    audit: Audit,
+    now_ns: int,
+    *,
+    moment: Callable[[int], str] = _utc,
+    day: Callable[[date], str] = str,
+) -> str:
+    """What is known of an audit; `moment` and `day` write times (UTC nanoseconds) and days as its readers do."""
     if audit.result is None:
         is_open = audit.is_open(now_ns)
         state = _("open until {time}") if is_open else _("not finished, its link is good no more since {time}")
-        return f"{audit.id}: {state.format(time=_day(audit.expires_ns))}"
+        return state.format(time=moment(audit.expires_ns))
     found, verdict = audit.result.get("entries"), _(audit.result["verdict"])
     if not found:
-        return f"{audit.id}: {verdict}"
+        return verdict
     people = ngettext("{people} person", "{people} people", found["people"]).format(people=found["people"])
     parts = [verdict, people, _loss(found)]
     if found["factor"]:
-        until = audit.result["valid_until"]
+        until = day(date.fromisoformat(audit.result["valid_until"]))
         parts.append(_("factor {factor} until {day}").format(factor=f"{found['factor'][0]:.3f}", day=until))
-    return f"{audit.id}: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def as_text(audit: Audit) -> Iterator[str]:
     """Lines to print, or to put into a report."""
     yield f"Audit {audit.id}: {audit.sensor} of {audit.hub}" + (f" ({audit.device})" if audit.device else "")
     if audit.result is None:
-        yield f"  not finished; its link is good until {_day(audit.expires_ns)}"
+        yield f"  not finished; its link is good until {_utc(audit.expires_ns)}"
         return
     result = audit.result
     verdict = Verdict(result["verdict"])
@@ -79,9 +95,5 @@ def as_document(audit: Audit) -> Mapping[str, Any]:
 
 
 def _loss(found: Mapping[str, Any]) -> str:
-    shares = {name: f"{found[name]:.1%}" for name in ("loss", "low", "high")}
+    shares = {name: percent_text(found[name], 1) for name in ("loss", "low", "high")}
     return _("it lost {loss}, between {low} and {high}").format(**shares)
-
-
-def _day(time_ns: int) -> str:
-    return f"{from_ns(time_ns):%Y-%m-%d %H:%M} UTC"
