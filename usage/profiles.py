@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
+from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, Span, midnight_ns
 from stores import Store
 from stores.lines import encode
@@ -100,9 +101,11 @@ class Profiles:
         """What the doors' hours of the weeks before say; doors that never had one are not there."""
         zone = self._calendar.zone
         since_ns, until_ns = (midnight_ns(day, zone) for day in (monday - WEEKS_BACK * _WEEK, monday - FINAL_AFTER))
-        self._read_hours(Span(since_ns, until_ns))
         recent_ns = midnight_ns(monday - VALUES_MAX * _WEEK, zone)
         before = self._last_before(monday)
+        if not (self._values or before or self._has_counts(until_ns)):
+            return {}
+        self._read_hours(Span(since_ns, until_ns))
         rates: dict[str, dict[int, int]] = {}
         for door in sorted({*self._values, *before}):
             latest = {
@@ -123,6 +126,12 @@ class Profiles:
             if found or before_it or any(latest.values()):
                 rates[door] = {**before_it, **found}
         return rates
+
+    def _has_counts(self, before_ns: int) -> bool:
+        """Whether anything that a profile is made of is stored from before an instant."""
+        where = {"hub": self._hub}
+        stored = (self._store.latest(name, before_ns=before_ns, where=where) for name in (HOURLY_DOOR, Kind.FOOTFALL))
+        return any(True for found in stored for _ in found)
 
     def _last_before(self, monday: date) -> Mapping[str, Mapping[int, int]]:
         """The rates of the last week before that has a profile."""
@@ -164,7 +173,9 @@ class Profiles:
     def _stored_days(self, span: Span) -> set[date]:
         """The days within the span whose row was made when they were over, and no late reading since."""
         marks = read_marks(self._store, span, self._hub).get(self._hub, {})
-        chunks = self._store.read(DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self._hub})
+        chunks = self._store.read(
+            DAILY, start_ns=span.start_ns, stop_ns=span.stop_ns, where={"hub": self._hub}, fields=["revision"]
+        )
         rows = (row for chunk in chunks for row in zip(chunk.times_ns, chunk.columns["revision"], strict=True))
         return {
             self._calendar.date_of(time_ns)

@@ -54,6 +54,8 @@ from usage.zone_days import ZoneChain
 from usage.zones import HotHour
 
 _START_NS = attrgetter("start_ns")
+_STATUS = ("open_minutes", "revision", "final")
+"""What of a row tells whether its day is finished."""
 SETTLE_NS = 2 * NS_A_SECOND
 """A younger mark is left alone: more late readings of the same day are likely on their way."""
 WINDOW_DAYS = 4
@@ -114,7 +116,7 @@ class RollupWriter:
         chain = ZoneChain(self._figures.source, span)
         doors = read_parts(self._store, DAILY_DOOR, span, self.hub)
         hot_hours = self._hot_hours(due, span)
-        known_from = bisect_left(due, 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
+        known_from = self._known_from(due, rows)
         profiles = self._figures.profiles(due, refreeze=self._refreeze)
         for number, rollup in enumerate(self._figures.rollups(due, profiles)):
             old = rows.get(rollup.day.span.start_ns)
@@ -133,6 +135,12 @@ class RollupWriter:
             span = self.calendar.day(day).span
             if time_ns != span.start_ns and day in due:
                 forget(self._store, self.hub, span, self._now_ns)
+
+    def _known_from(self, days: Sequence[date], rows: Mapping[int, Figures]) -> int:
+        """From which of the days, which are in order, the hub is known; often it is on none, or on all."""
+        if not days or not self._is_known_on(self.calendar.day(days[-1]), rows):
+            return len(days)
+        return bisect_left(days, 1, hi=len(days) - 1, key=lambda day: self._is_known_on(self.calendar.day(day), rows))
 
     def _is_known_on(self, day: Day, rows: Mapping[int, Figures]) -> bool:
         """Whether the hub had a reading or a row by the day's end: an empty day before that is no day of a dead hub."""
@@ -216,7 +224,8 @@ class RollupWriter:
     def unfinished(self, last_seen_ns: int | None) -> list[date]:
         """Today, and the last days without a row, not closed when they were computed, or due to be final.
 
-        A hub that the estate does not name has days only until it last sent a reading, at `last_seen_ns`.
+        Days before the hub's first reading are none of its. A hub that the estate does not name has days only until
+        it last sent one, at `last_seen_ns`.
         """
         return self._due(self.today - timedelta(days=WINDOW_DAYS), self.today, last_seen_ns)
 
@@ -236,8 +245,9 @@ class RollupWriter:
         if not window:
             return []
         bounds = Span(self.calendar.day(window[0]).span.start_ns, self.calendar.day(window[-1]).span.stop_ns)
-        rows = read_rows(self._store, DAILY, self.hub, bounds)
-        return [day for day in window if day == self.today or self._is_unfinished(day, rows)]
+        rows = read_rows(self._store, DAILY, self.hub, bounds, _STATUS)
+        due = [day for day in window if day == self.today or self._is_unfinished(day, rows)]
+        return due[self._known_from(due, rows) :]
 
     def _is_unfinished(self, day: date, rows: dict[int, Figures]) -> bool:
         span = self.calendar.day(day).span

@@ -62,9 +62,11 @@ def read_rows_by_hub(
         yield name, rows
 
 
-def read_rows(store: Store, measurement: str, hub: str, span: Span) -> dict[int, Figures]:
+def read_rows(
+    store: Store, measurement: str, hub: str, span: Span, fields: Collection[str] = USAGE_FIELDS
+) -> dict[int, Figures]:
     """One hub's stored roll-ups within the span, by their time."""
-    return dict(read_rows_by_hub(store, measurement, span, hub)).get(hub, {})
+    return dict(read_rows_by_hub(store, measurement, span, hub, fields)).get(hub, {})
 
 
 def _without_leftovers(row: Figures) -> Figures:

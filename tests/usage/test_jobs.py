@@ -17,7 +17,7 @@ from tests.usage.given import DAY_NS, HOUR_NS, MINUTE_NS, at, estate, hub, mark,
 from tests.waiting import wait_until
 from usage.jobs import MARKED_DAYS_AT_ONCE, Jobs, Work
 from usage.rollup import Figures
-from usage.rows import DAILY, HOURLY, read_marks, read_rows
+from usage.rows import DAILY, HOURLY, PROFILES, read_marks, read_rows
 
 DAY = date(2026, 10, 20)
 MIDNIGHT_NS = at("2026-10-20T00:00", "Europe/London")
@@ -239,6 +239,20 @@ def test_no_other_hub_is_looked_at_once_it_was_told_to_stop(store: Store, path: 
     jobs = Jobs(lambda: Stopping(path), lambda: estate(hub("armley"), hub("beeston")), lambda: NOON_NS)
     jobs.roll_up_missed(NOON_NS)
     assert asked == ["armley"]
+
+
+def test_nothing_is_read_for_the_days_before_a_hub_was_heard_of(store: Store, path: Path) -> None:
+    put(store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+    asked: set[str] = set()
+
+    class Asked(SqliteStore):
+        def read(self, measurement: str, **rest: Any) -> Iterator[SeriesChunk]:
+            asked.add(measurement)
+            return super().read(measurement, **rest)
+
+    jobs = Jobs(lambda: Asked(path), lambda: estate(hub("armley"), hub("beeston")), lambda: NOON_NS)
+    jobs.roll_up_missed(NOON_NS + 1)
+    assert asked == {DAILY, PROFILES}
 
 
 def test_a_store_that_is_away_is_told_in_one_line_and_tried_again(
