@@ -341,7 +341,7 @@ _DAILY = (
         f"`counted` where the doors cover {COUNTED_MIN:.0%} of the day or more and at most {SHARED_MAX:.0%} "
         "was shared out over a midnight; `partial`; `none` where no opening time is covered; `closed`",
         number=int,
-        words=tuple(state.name.lower() for state in PeopleState),
+        words=(N_("none"), N_("partial"), N_("counted"), N_("closed")),
     ),
 )
 

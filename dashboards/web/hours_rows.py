@@ -9,8 +9,8 @@ from datetime import date
 from typing import NamedTuple
 
 from dashboards.web import wording
-from schemas.measures import USAGE_MEASURES, Aggregation
-from schemas.texts import _, ngettext
+from schemas.measures import USAGE_MEASURES, Aggregation, Covers
+from schemas.texts import _
 from usage.hours_preview import ChangedDay, HoursPreview
 
 _OPEN = "open_minutes"
@@ -71,7 +71,10 @@ def hours_rows(found: HoursPreview, today: date) -> HoursRows:
 
 
 def _row(day: ChangedDay, today: date) -> ChangedRow:
-    pairs = {name: Pair(*(_shown(name, value) for value in values)) for name, values in day.figures.items()}
+    pairs = {
+        name: Pair(*(_shown(name, *each) for each in zip(values, _is_closed(day), strict=True)))
+        for name, values in day.figures.items()
+    }
     shown = tuple(pairs.pop(name, None) for name in OF_EACH_DAY)
     others = tuple((_(USAGE_MEASURES[name].label), pair) for name, pair in pairs.items())
     return ChangedRow(wording.day(day.date, today), shown, others)
@@ -79,28 +82,43 @@ def _row(day: ChangedDay, today: date) -> ChangedRow:
 
 def _together(days: Sequence[ChangedDay]) -> Iterator[ChangedFigure]:
     for name, measure in USAGE_MEASURES.items():
-        if both := [day.figures[name] for day in days if name in day.figures]:
-            now, then = (_over_days(name, values) for values in zip(*both, strict=True))
-            yield ChangedFigure(_(measure.label), wording.number(len(both)), Pair(now, then))
+        if changed := [day for day in days if name in day.figures]:
+            sides = ([(day.figures[name][side], _is_closed(day)[side]) for day in changed] for side in (0, 1))
+            now, then = (_over_days(name, each) for each in sides)
+            yield ChangedFigure(_(measure.label), wording.number(len(changed)), Pair(now, then))
 
 
-def _over_days(name: str, values: Sequence[float | None]) -> str:
-    """What can be said of all the days: the sum where days add up, how many are of each state, else the range."""
-    measure, known = USAGE_MEASURES[name], [value for value in values if value is not None]
+def _over_days(name: str, values: Sequence[tuple[float | None, bool]]) -> str:
+    """What can be said of all the days: the sum where days add up, how many are of each state, else the range.
+
+    Each value with whether the hub is closed on its day.
+    """
+    measure, known = USAGE_MEASURES[name], [value for value, _closed in values if value is not None]
+    lacking = Counter(_shown(name, *each) for each in values if each[0] is None)
     if measure.words:
-        counts = Counter(_shown(name, value) for value in values)
+        counts = Counter(_shown(name, *each) for each in values)
         return ", ".join(f"{wording.number(count)} {word}" for word, count in counts.items())
+    if not known and len(lacking) == 1:
+        return next(iter(lacking))
+    lacks = ", ".join(f"{wording.plural(count, 'day', 'days')} {what}" for what, count in lacking.items())
     if not known:
-        return _("not known")
+        return lacks
     if measure.over_days is Aggregation.SUM:
         text = wording.measure(sum(known), name)
     else:
         low, high = (wording.measure(value, name) for value in (min(known), max(known)))
         text = low if low == high else _("{low} to {high}").format(low=low, high=high)
-    unknown = len(values) - len(known)
-    lacks = ngettext("{days} day not known", "{days} days not known", unknown).format(days=wording.number(unknown))
-    return f"{text} ({lacks})" if unknown else text
+    return f"{text} ({lacks})" if lacks else text
 
 
-def _shown(name: str, value: float | None) -> str:
-    return _("not known") if value is None else wording.measure(value, name)
+def _is_closed(day: ChangedDay) -> tuple[bool, bool]:
+    """Whether the hub is closed all day, as it is and as it would be."""
+    now, then = day.figures.get(_OPEN, (None, None))
+    return now == 0, then == 0
+
+
+def _shown(name: str, value: float | None, is_closed: bool) -> str:  # noqa: FBT001 - told of each value
+    """A figure in words; that a closed day has none of its opening hours is not to say that it isn't known."""
+    if value is not None:
+        return wording.measure(value, name)
+    return _("closed") if is_closed and USAGE_MEASURES[name].covers is Covers.OPENING_HOURS else _("not known")

@@ -184,6 +184,25 @@ def test_the_preview_shows_figures_both_ways_and_is_bounded(site: Site, filled: 
     store.close()
 
 
+def test_a_day_that_becomes_closed_is_closed_in_the_preview_and_not_unknown(site: Site, filled: Filled) -> None:
+    """Yesterday was measured at times, and its air is of opening hours alone."""
+    for back in range(20, 32):
+        filled.put_reading("armley", "co2", "air-1", timedelta(hours=back), co2_ppm=600.0)
+        filled.put_reading("armley", "footfall", "door-1", timedelta(hours=back), entries=4)
+    document = FILE.replace(
+        "every: 5m}   # north", "every: 5m}\n      - {id: air-1, kinds: [co2], every: 60m, zone: hall}"
+    )
+    site.path.write_text(document)
+    text = html.unescape(hours(site.visitor("ada"), OPENING, f"{CLOSURES}\n2026-11-19").text).replace("\u00a0", " ")
+    together = dict(re.findall(r'<tr><th scope="row">([^<]*)</th>.*?<td class="n">([^<]*)</td></tr>', text))
+    assert together["CO₂ mean"] == "closed"
+    assert together["Entering while open"] == "closed"
+    assert together["Open"] == "0 min"
+    assert "CO₂ mean: 600 ppm, then closed" in text
+    shorter = html.unescape(hours(site.visitor("ada"), OPENING.replace("mon-fri", "mon-wed"), CLOSURES).text)
+    assert "not known" not in "".join(re.findall(r"<li>.*?</li>", shorter.partition("What changes in the figures")[2]))
+
+
 @pytest.mark.claim("S-104")
 def test_a_file_that_was_changed_in_between_is_left_as_it_is(site: Site) -> None:
     ada, opening = site.visitor("ada"), OPENING.replace("17:00", "16:00")
