@@ -44,6 +44,9 @@ _SENTENCES = {
     NOT_THERE: "is not there: check --data or HUBPULSE_DATA_DIR",
 }
 
+# Zeros over what is deleted, in each build of SQLite: it would come back where the free pages' list is damaged. FAST
+# writes them within pages alone, not over those that are given back.
+_WITH_ZEROS, _WITHIN_PAGES = "PRAGMA secure_delete = ON", "PRAGMA secure_delete = FAST"
 _SALVAGED = "let ingest keep what is whole in it, restore a backup or move the file away"
 _NOT_SALVAGED = "restore a backup, or move the file away and begin anew"
 
@@ -125,6 +128,16 @@ class SqliteFile:
             db = self.connection()
             with self.translated_errors(), _transaction(db):
                 yield db
+
+    @contextlib.contextmanager
+    def leaving_bytes(self) -> Iterator[sqlite3.Connection]:
+        """Write no zeros over the pages that are given back meanwhile: where no row can be found by them."""
+        db = self.connection()
+        db.execute(_WITHIN_PAGES)
+        try:
+            yield db
+        finally:
+            db.execute(_WITH_ZEROS)
 
     def one(self, query: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of a query."""
@@ -273,8 +286,7 @@ class SqliteFile:
         for pragma, value in self._pragmas.items():
             db.execute(f"PRAGMA {pragma} = {value}")
         db.execute("PRAGMA synchronous = FULL")
-        # Zeros over what is deleted, in each build of SQLite: it would come back where the free pages' list is damaged.
-        db.execute("PRAGMA secure_delete = ON")
+        db.execute(_WITH_ZEROS)
         db.execute("PRAGMA journal_mode = WAL")
         # In one commit: whoever reads the file meanwhile sees nothing of it or all.
         with _transaction(db):

@@ -21,6 +21,7 @@ from ingest.upkeep import Upkeep
 from schemas import HubpulseError, Settings
 from schemas.settings import MqttSettings
 from stores.salvage import finish_salvage, salvages
+from stores.sqlite_pages import SqlitePages
 from tests.ingest.given import NOW_NS, OpenBuffer, lines, refusal
 from tests.ingest.walking import AIR, ESTATE, Running, temperatures
 from tests.mqtt.receiving import DEADLINE_S, publish
@@ -31,9 +32,9 @@ PAGE = 4096
 COMMITS, READINGS = 60, 60
 
 
-def readings(number: int) -> Batch:
-    """A batch that any store takes."""
-    times_ns = range(NOW_NS + number * READINGS, NOW_NS + (number + 1) * READINGS)
+def readings(number: int, count: int = READINGS) -> Batch:
+    """A batch that any store takes, with a time of its own for each reading of each number."""
+    times_ns = range(NOW_NS + number * count, NOW_NS + (number + 1) * count)
     sensor = "air-" + "x" * 50
     return Batch(
         [f"temperature,hub=armley,sensor={sensor} temperature_c=21.5 {time_ns}" for time_ns in times_ns], messages=1
@@ -87,21 +88,48 @@ def test_only_what_lay_on_the_damaged_pages_is_lost(tmp_path: Path, whole: bytes
     assert (found.folder / FILE_NAME).read_bytes() == overwritten(whole, first, count)
 
 
-def test_what_was_settled_does_not_come_back_where_the_list_of_free_pages_is_lost(
-    tmp_path: Path, open_buffer: OpenBuffer
+@pytest.mark.parametrize("damaged", [2, 20], ids=["list-of-free-pages", "ledger-too"])
+@pytest.mark.parametrize("count", [3, READINGS, 3000], ids=["small", "of-two-pages", "large"])
+def test_what_was_settled_does_not_come_back_where_the_beginning_of_the_file_is_lost(
+    tmp_path: Path, open_buffer: OpenBuffer, count: int, damaged: int
 ) -> None:
+    commits = 90_000 // count if count > READINGS else 300
     with closing(open_buffer(tmp_path)) as buffer:
-        for number in range(300):
-            buffer.commit(readings(number))
-        buffer.settle(buffer.pending.oldest(10**6), [])
-        for number in range(300, 300 + COMMITS):
-            buffer.commit(readings(number))
+        for number in range(commits):
+            buffer.commit(readings(number, count))
+        settled = buffer.pending.oldest(commits * count * 5 // 6)
+        buffer.settle(settled, [])
+        pending = [row.lines for row in buffer.pending.oldest(10**9)]
     path = tmp_path / FILE_NAME
-    path.write_bytes(overwritten(path.read_bytes(), 0, 2))
+    path.write_bytes(overwritten(path.read_bytes(), 0, damaged))
     salvage_buffer(tmp_path, now_ns=NOW_NS)
     with closing(Buffer(tmp_path, clock_ns=lambda: NOW_NS)) as buffer:
-        assert sum(row.readings for row in buffer.pending.oldest(10**6)) == READINGS * COMMITS
+        found = [row.lines for row in buffer.pending.oldest(10**9)]
         assert buffer.ledger.read().balanced
+    assert set(found) <= set(pending)
+    assert len(found) == len(set(found)) >= len(pending) - damaged
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_page_that_no_table_leads_to_holds_a_batch(tmp_path: Path, open_buffer: OpenBuffer, seed: int) -> None:
+    """Whatever was settled in whatever order: not even one that SQLite moved elsewhere before it was deleted."""
+    rng = random.Random(seed)
+    with closing(open_buffer(tmp_path)) as buffer:
+        for number in range(200):
+            buffer.commit(readings(number, rng.choice([1, 2, 30, READINGS, READINGS, 200, 2000])))
+            if rng.random() < 0.1:
+                rows = buffer.pending.oldest(10**9)
+                buffer.settle(rng.sample(rows, rng.randint(1, len(rows))), [])
+    path = tmp_path / FILE_NAME
+    with closing(sqlite3.connect(path)) as db:
+        roots = [1, *(root for (root,) in db.execute("SELECT rootpage FROM sqlite_master WHERE rootpage > 0"))]
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    path.write_bytes(path.read_bytes()[:32] + bytes(8) + path.read_bytes()[40:])  # as if none were free
+    with closing(SqlitePages(path, page_bytes=PAGE)) as pages:
+        for root in roots:
+            pages.claim(root)
+        assert free > 100
+        assert list(pages.ownerless(has_rowid=True)) == []
 
 
 @pytest.mark.parametrize("keep", [0.8, 0.5, 0.1])
