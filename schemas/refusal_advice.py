@@ -1,4 +1,4 @@
-"""What to do about each reason of a refusal, in a sentence: pages and the command line print the same."""
+"""Each reason of a refusal in words, and what to do about it, in a sentence: the same wherever people read it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from typing import Final
 
 from schemas.readings import Reason
 from schemas.texts import N_
+
+REFUSAL_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.BAD_TOPIC: N_("to a topic that no source takes"),
+    Reason.BAD_PAYLOAD: N_("not readable"),
+    Reason.BAD_SCHEMA: N_("of another shape than their format"),
+    Reason.OUT_OF_RANGE: N_("a value that can't be"),
+    Reason.UNKNOWN_HUB: N_("of a hub that the estate file does not name"),
+    Reason.UNKNOWN_SENSOR: N_("of a device that no hub has"),
+    Reason.CLOCK_AHEAD: N_("from the future: the device's clock is ahead"),
+    Reason.TOO_OLD: N_("older than what is kept"),
+    Reason.TOO_LARGE: N_("too large"),
+    Reason.STORE_REJECTED: N_("not taken by the store"),
+}
+"""What is wrong with the messages."""
 
 REFUSAL_ADVICE: Final[Mapping[Reason, str]] = {
     Reason.BAD_TOPIC: N_("Correct the topic that the device sends to, or add it to `sources` of the estate file."),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dashboards.edits.requests import Adopt, Hours, Request
 from schemas.errors import HubpulseError
+from schemas.texts import _
 from stores.sqlite_file import SqliteFile, statements
 
 FILE_NAME = "edits.db"
@@ -94,11 +95,11 @@ class EditFile:
             ]
             before = next((edit for edit in waiting if edit.file_sha256), None)
             if isinstance(request, Hours | Adopt) and before is not None:
-                raise EditError(
-                    f"edit {before.id} by {before.account} is still to be done: wait for it, then look again"
-                )
+                still = _("what {account} asked for is still to be done: wait for it, then look again")
+                raise EditError(still.format(account=before.account))
             if len(waiting) >= WAITING_MAX:
-                raise EditError(f"{WAITING_MAX} edits wait already: is `hubpulse up` or `hubpulse jobs` running?")
+                many = _("{edits} edits wait already: is `hubpulse up` or `hubpulse jobs` running?")
+                raise EditError(many.format(edits=WAITING_MAX))
             row = (now_s, account, request.kind, request.model_dump_json(), file_sha256, State.WAITING, now_s, "")
             added = db.execute(
                 f"INSERT INTO edits ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - likewise
@@ -112,7 +113,7 @@ class EditFile:
         if not any(edit.is_open for edit in self.recent(WAITING_MAX)):
             return None
         with closing(self._file()) as file, file.transaction() as db:
-            lost = "what applied it ended in the middle: look at what it changed, then ask again if need be"
+            lost = _("jobs ended in the middle of it: look at what was changed, then ask again if need be")
             db.execute(
                 "UPDATE edits SET state = 'refused', sentence = ?, changed_s = ? "
                 "WHERE state = 'applying' AND changed_s < ?",

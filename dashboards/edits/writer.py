@@ -16,6 +16,7 @@ from ingest.redrive import Redriven, redrive
 from schemas import Estate, HubpulseError, Settings
 from schemas.localtime import NS_A_SECOND
 from schemas.settings import ESTATE_FILE
+from schemas.texts import N_, _, ngettext, number_text
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
 from stores import Store
@@ -25,7 +26,7 @@ log = structlog.get_logger("hubpulse")
 
 _LOOK_EVERY_S = 1.0
 _IN_FORCE_LOOKS_MAX = 60
-_CHANGED = "the estate file was changed after the preview: look at the preview again"
+_CHANGED = N_("the estate file was changed after the preview: look at the preview again")
 
 
 def estate_text(settings: Settings) -> EstateText:
@@ -83,7 +84,8 @@ class EditWriter:
         except HubpulseError as error:
             sentence, state = str(error), State.REFUSED
         except BaseException:
-            self._queue.finish(edit.id, State.REFUSED, "a fault of ours: see the log of jobs", now_s=self._now_s())
+            fault = _("a fault of Hubpulse: the log of jobs says more; look at the estate file, then ask again")
+            self._queue.finish(edit.id, State.REFUSED, fault, now_s=self._now_s())
             raise
         self._queue.finish(edit.id, state, sentence, now_s=self._now_s())
         log.info("edit_finished", edit=edit.id, account=edit.account, state=str(state))
@@ -93,7 +95,7 @@ class EditWriter:
         try:
             request = read_request(edit.request)
         except ValueError as error:
-            raise EditError("this is nothing that can be changed in the browser: edit the estate file") from error
+            raise EditError(_("this can't be changed in the browser: edit the estate file")) from error
         match request:
             case Hours():
                 return self._change_hours(request, edit.file_sha256)
@@ -106,32 +108,36 @@ class EditWriter:
     def _change_hours(self, request: Hours, digest: str) -> str:
         before, after = self._write(request, digest)
         if not self._is_in_force(after):
-            return "written; the jobs have not taken it yet, so the days before stay as they are"
+            return _(
+                "written; the jobs have not taken it yet, so days before today stay as they are until they are "
+                "recomputed: hubpulse usage recompute"
+            )
         now_ns = self._clock_ns()
         days = days_of_other_hours(
             before, after, request.hub, now_ns=now_ns, retention_days=self._settings.retention_days
         )
         with closing(self._open_store()) as store:
             mark_days(store, after, request.hub, days, now_ns=now_ns)
-        return f"written; {len(days)} days are computed again" if days else "written; no day before today is changed"
+        again = ngettext("written; {days} day is computed again", "written; {days} days are computed again", len(days))
+        return again.format(days=number_text(len(days))) if days else _("written; no day before today is changed")
 
     def _adopt(self, request: Adopt, digest: str) -> str:
         device = waiting_device(self._settings, request.device).device
-        _, after = self._write(request, digest)
+        after = self._write(request, digest)[1]
         results = redrive_until_in_force(
             self._settings, after, [device], clock_ns=self._clock_ns, wait=self._stopping.wait
         )
-        return f"written; {self._sent_again(results)}"
+        return _("written; {what}").format(what=self._sent_again(results))
 
     def _write(self, request: FileRequest, digest: str) -> tuple[Estate, Estate]:
         """Change the file, where it is the one that was looked at; the estates before and after."""
         file = estate_text(self._settings)
         if file.digest != digest:
-            raise EditError(_CHANGED)
+            raise EditError(_(_CHANGED))
         return parse_estate(file.text, name=file.path.name), file.replace(changed_text(request, file, self._settings))
 
     def _is_in_force(self, after: Estate) -> bool:
-        for _ in range(_IN_FORCE_LOOKS_MAX):
+        for _look in range(_IN_FORCE_LOOKS_MAX):
             if self._estate() == after:
                 return True
             if self._stopping.wait(_LOOK_EVERY_S):
@@ -141,8 +147,13 @@ class EditWriter:
     def _sent_again(self, results: list[Redriven]) -> str:
         again = [result for result in results if result.refused_again]
         readings = sum(result.readings for result in results if not result.refused_again)
-        why = f", such as: {again[0].detail}" if again else ""
-        return f"{len(results) - len(again)} messages taken ({readings} readings), {len(again)} refused again{why}"
+        taken = _("messages taken: {messages}, with {readings} readings").format(
+            messages=number_text(len(results) - len(again)), readings=number_text(readings)
+        )
+        if not again:
+            return taken
+        refused = _("{count} refused again, such as: {detail}; mend that, then send them again")
+        return f"{taken}; {refused.format(count=number_text(len(again)), detail=again[0].detail)}"
 
     def _now_s(self) -> int:
         return self._clock_ns() // NS_A_SECOND

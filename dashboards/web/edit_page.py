@@ -8,9 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC
 from http import HTTPStatus
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -24,17 +27,21 @@ from dashboards.edits.requests import Adopt, FileRequest, Hours, Redrive, change
 from dashboards.edits.requests import Request as Asked
 from dashboards.edits.writer import difference, estate_text
 from dashboards.web import pages
+from dashboards.web.edit_rows import edit_row
 from dashboards.web.forms import form_of
 from dashboards.web.hours_rows import HoursRows, hours_rows
+from dashboards.web.parts import is_asked_for, part, searched
 from ingest.buffer import BufferReader
 from ingest.onboarding import PendingDevice, pending_devices
 from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from schemas.localtime import NS_A_SECOND, from_ns
+from schemas.refusal_advice import REFUSAL_ADVICE, REFUSAL_WORDS
 from schemas.texts import _
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
 from sensors.hours_edit import hours_of
-from stores.protocol import Store
+from stores.protocol import Store, StoreError
+from usage import Queries
 from usage.hours_preview import PREVIEW_DAYS_MAX, HoursPreview, days_of_other_hours, preview_hours
 
 EDITS_SHOWN = 50
@@ -74,10 +81,11 @@ def add_edit_page(app: FastAPI, editing: Editing) -> None:
     @app.get("/edit/hours/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
     def hours_page(request: Request, hub_id: str) -> HTMLResponse:
         require_role(request, Role.ADMIN)
-        hub = _known_hub(editing, hub_id)
+        known = _known_hub(editing, hub_id)
+        hub = known.hub
         opening, closures = hours_of(_estate_file(editing).text, hub.id)
         written = "\n".join(f"{days}: {times}" for days, times in opening.items())
-        return _hours_form(request, hub, {"opening": written, "closures": "\n".join(closures)})
+        return _hours_form(editing, request, known, {"opening": written, "closures": "\n".join(closures)})
 
     @app.post("/edit/hours/{hub_id}", include_in_schema=False)
     async def change_hours(request: Request, hub_id: str) -> Response:
@@ -115,19 +123,36 @@ def _overview(editing: Editing, request: Request, problem: str = "", status: int
     except HubpulseError as error:
         unknown.append(str(error))
     edits = editing.queue.recent(EDITS_SHOWN)
+    heading, asked = _heading(editing, estate), searched(request)
+    hubs = [(hub.id, hub.name or hub.id) for hub in estate.hubs] if estate else []
     return pages.page(
         request,
         "edit.html",
         status=status,
-        devices=devices,
-        counts=counts,
-        hubs=estate.hubs if estate else (),
+        snapshot=heading,
+        devices=part(request, devices, "device_page", "h-devices"),
+        refused=[
+            (reason, REFUSAL_WORDS[Reason(reason)], REFUSAL_ADVICE[Reason(reason)], counts[reason]) for reason in counts
+        ],
+        hubs=hubs,
+        listed=part(request, [each for each in hubs if is_asked_for(asked, each[1], each[0])], "page", "h-hours"),
+        asked=asked,
         problem=problem,
         unknown=unknown,
-        edits=edits,
-        at=_at,
+        edits=[edit_row(edit, dict(hubs), heading.now) for edit in edits],
         is_waiting=any(edit.is_open for edit in edits),
     )
+
+
+def _heading(editing: Editing, estate: Estate | None) -> pages.Heading:
+    """What stands over the pages; without an estate file that can be read, the time is UTC."""
+    zone = ZoneInfo(estate.timezone) if estate else UTC
+    now_ns = editing.clock_ns()
+    jobs_run: bool | None = None
+    if estate is not None:
+        with suppress(StoreError), closing(editing.open_store()) as store:
+            jobs_run = Queries(store, estate, now_ns=now_ns).jobs_run()
+    return pages.Heading(estate.name if estate else "", from_ns(now_ns).astimezone(zone), jobs_run)
 
 
 def _refused(settings: Settings) -> Mapping[str, int]:
@@ -146,19 +171,20 @@ def _hours_answer(editing: Editing, request: Request, hub: str, form: Mapping[st
         today = from_ns(editing.clock_ns()).astimezone(old.zone_of(hub)).date()
         found = hours_rows(_preview(editing, old, new, hub), today)
     except HubpulseError as error:
-        return _hours_form(request, known, form, problem=str(error))
+        return _hours_form(editing, request, known, form, problem=str(error))
     except ValidationError:
         return _hours_form(
-            request, known, form, problem=_("That is more than a week's opening times, or 400 closures.")
+            editing, request, known, form, problem=_("That is more than a week's opening times, or 400 closures.")
         )
     return _hours_form(
-        request, known, form, digest=before.digest, changed=difference(before.text, after), preview=found
+        editing, request, known, form, digest=before.digest, changed=difference(before.text, after), preview=found
     )
 
 
 def _hours_form(
+    editing: Editing,
     request: Request,
-    hub: Hub,
+    known: _Known,
     form: Mapping[str, str],
     *,
     problem: str = "",
@@ -170,8 +196,9 @@ def _hours_form(
         request,
         "edit_hours.html",
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
-        hub=hub.id,
-        name=hub.name or hub.id,
+        snapshot=_heading(editing, known.estate),
+        hub=known.hub.id,
+        name=known.hub.name or known.hub.id,
         opening=form.get("opening", ""),
         closures=form.get("closures", ""),
         problem=problem,
@@ -208,11 +235,13 @@ def _adopt_answer(editing: Editing, request: Request, form: Mapping[str, str]) -
         return _overview(editing, request, str(error), HTTPStatus.BAD_REQUEST)
     except ValidationError as error:
         return _overview(editing, request, _wrong_fields(error), HTTPStatus.BAD_REQUEST)
+    known = _known_hub(editing, asked.hub)
     return pages.page(
         request,
         "edit_adopt.html",
+        snapshot=_heading(editing, known.estate),
         fields=fields,
-        hub=_known_hub(editing, asked.hub).name or asked.hub,
+        hub=known.hub.name or asked.hub,
         digest=before.digest,
         changed=difference(before.text, after),
     )
@@ -257,15 +286,23 @@ def _estate_file(editing: Editing) -> EstateText:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
-def _known_hub(editing: Editing, hub: str) -> Hub:
+class _Known(NamedTuple):
+    """A hub, and the estate that it is of."""
+
+    estate: Estate
+    hub: Hub
+
+
+def _known_hub(editing: Editing, hub_id: str) -> _Known:
     file = _estate_file(editing)
     try:
-        known = {each.id: each for each in parse_estate(file.text, name=file.path.name).hubs}
+        estate = parse_estate(file.text, name=file.path.name)
     except HubpulseError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
-    if hub not in known:
+    hub = estate.hub(hub_id)
+    if hub is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no hub of that name here."))
-    return known[hub]
+    return _Known(estate, hub)
 
 
 def _by_days(text: str) -> dict[str, str]:
@@ -291,7 +328,3 @@ def _lines(text: str) -> tuple[str, ...]:
 def _wrong_fields(error: ValidationError) -> str:
     names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
     return _("{fields}: missing, or written in a way that can't be taken").format(fields=names)
-
-
-def _at(time_s: int) -> str:
-    return f"{from_ns(time_s * NS_A_SECOND):%Y-%m-%d %H:%M}"

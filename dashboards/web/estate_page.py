@@ -18,7 +18,7 @@ from dashboards.web.ahead import Ahead
 from dashboards.web.attention import Notice, notices
 from dashboards.web.beside import Beside
 from dashboards.web.look import HubNow
-from dashboards.web.parts import Part, part
+from dashboards.web.parts import Part, is_asked_for, part, searched
 from dashboards.web.periods import (
     Offer,
     PeriodRow,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 FIRST_NOTICES = 8
 """So many are seen at once; the others are one click away."""
 NOTICES_MAX = 200
-SEARCH_LENGTH_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
         if snapshot.empty:
             return pages.page(request, "empty.html", snapshot=snapshot)
         found = notices(snapshot)
-        asked, sort = _searched(request), request.query_params.get("sort", "")
+        asked, sort = searched(request), request.query_params.get("sort", "")
         whose = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
         return pages.page(
             request,
@@ -166,22 +165,13 @@ def _looked_back(
     if begun is None:
         return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
     rows, total = period_rows(begun(), snapshot.names, today)
-    asked = _searched(request)
+    asked = searched(request)
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
         shown.last,
-        part(request, [row for row in rows if _is_asked_for(asked, row.name, row.hub)], "period_page", "look-back"),
+        part(request, [row for row in rows if is_asked_for(asked, row.name, row.hub)], "period_page", "look-back"),
         total,
     )
-
-
-def _searched(request: Request) -> str:
-    """What the hubs' names are searched for."""
-    return request.query_params.get("q", "")[:SEARCH_LENGTH_MAX].strip()
-
-
-def _is_asked_for(asked: str, name: str, hub: str) -> bool:
-    return asked.casefold() in f"{name}\n{hub}".casefold()
 
 
 def _no_whole_day(days: DateRange) -> str:
@@ -190,7 +180,7 @@ def _no_whole_day(days: DateRange) -> str:
 
 def _hubs(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) -> list[HubNow]:
     """The hubs that were searched for, those first that need attention most, or as asked."""
-    hubs = [hub for hub in snapshot.hubs if _is_asked_for(asked, hub.state.name, hub.state.id)]
+    hubs = [hub for hub in snapshot.hubs if is_asked_for(asked, hub.state.name, hub.state.id)]
     sorting = next((each for each in SORTINGS if each.name == sort), None)
     if sorting is not None:
         hubs.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind

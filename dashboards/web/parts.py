@@ -16,6 +16,7 @@ U = TypeVar("U")
 
 ROWS_MAX = 100
 CHOICES_MAX = 200
+SEARCH_LENGTH_MAX = 100
 _DIGITS_MAX = 10
 
 
@@ -39,6 +40,16 @@ class Part(Generic[T]):
     def map(self, shown: Callable[[T], U]) -> Part[U]:
         """The same part of the rows as they are shown: of all others nothing is made."""
         return Part([shown(row) for row in self.rows], self.words, self.steps)
+
+
+def searched(request: Request) -> str:
+    """What names are searched for, by `q` of the address."""
+    return request.query_params.get("q", "")[:SEARCH_LENGTH_MAX].strip()
+
+
+def is_asked_for(asked: str, name: str, id_: str) -> bool:
+    """Whether that is in a name or an id."""
+    return asked.casefold() in f"{name}\n{id_}".casefold()
 
 
 def are_too_many(choices: Sequence[object]) -> bool:

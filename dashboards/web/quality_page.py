@@ -24,9 +24,9 @@ from dashboards.web.losses import away, loss_row, refused_since
 from dashboards.web.parts import part
 from dashboards.web.snapshot import SnapshotSource
 from schemas import MEASURES, Estate, HubpulseError, Reason
-from schemas.localtime import from_ns, to_ns
+from schemas.localtime import to_ns
 from schemas.measures import PeopleState
-from schemas.refusal_advice import REFUSAL_ADVICE
+from schemas.refusal_advice import REFUSAL_ADVICE, REFUSAL_WORDS
 from schemas.texts import N_, _
 from stores.protocol import Store
 from usage import Queries
@@ -115,7 +115,9 @@ def add_quality_page(
             cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in hubs.rows},
             all_hubs=visitor.hubs is None,
             waiting=[
-                (reason, REFUSAL_ADVICE[Reason(reason)], count) for reason, count in waiting.most_common() if count
+                (reason, REFUSAL_WORDS[Reason(reason)], REFUSAL_ADVICE[Reason(reason)], count)
+                for reason, count in waiting.most_common()
+                if count
             ],
             refused=source.told.refused() if visitor.hubs is None else None,
             may_see_examples=_may_see_examples(visitor),
@@ -148,11 +150,12 @@ class _Readers:
 
     def words(self, audit: Audit) -> str:
         """What is known of an audit."""
-        return in_words(audit, to_ns(self.now), moment=self._moment, day=partial(wording.day, today=self.now.date()))
-
-    def _moment(self, time_ns: int) -> str:
-        moment = from_ns(time_ns).astimezone(self.now.tzinfo)
-        return f"{wording.day(moment.date(), self.now.date())} {wording.clock(moment)}"
+        return in_words(
+            audit,
+            to_ns(self.now),
+            moment=partial(wording.moment, now=self.now),
+            day=partial(wording.day, today=self.now.date()),
+        )
 
 
 def _evidence(folders: ReportFolders, visitor: Visitor, readers: _Readers) -> _Evidence:

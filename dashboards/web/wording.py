@@ -109,6 +109,12 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{day(moment.date(), now.date())} {clock(moment)}"
 
 
+def moment(time_ns: int, now: datetime) -> str:
+    """When something was or will be, in UTC nanoseconds, as people at `now` write it: `Tue 3 Nov 14:05`."""
+    local = from_ns(time_ns).astimezone(now.tzinfo)
+    return f"{day(local.date(), now.date())} {clock(local)}"
+
+
 def seen(time_ns: int | None, now: datetime) -> str:
     """When a sensor was last seen, in UTC nanoseconds, as people at `now` say it; `never` where it was not."""
     return _(NEVER) if time_ns is None else ago(from_ns(time_ns).astimezone(now.tzinfo), now)

@@ -1,11 +1,14 @@
 """A board whose estate file may be changed in the browser, and the writer that does what is asked there."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
-from dashboards.access.accounts import Accounts
+from dashboards.access.accounts import Accounts, Role
 from dashboards.edits.queue import Edit, EditFile
 from dashboards.edits.writer import EditWriter
 from dashboards.web.board import create_board
@@ -46,6 +49,9 @@ class Site:
     """A board with an editable estate, and the writer that does what is asked there."""
 
     def __init__(self, known: Filled, folder: Path, accounts: Accounts) -> None:
+        store = known.open()
+        store.prepare()
+        store.close()
         self.path = folder / "estate.yaml"
         self.path.write_text(FILE)
         self.settings = Settings(data_dir=folder / "data", estate=self.path)
@@ -79,3 +85,37 @@ class Site:
 
     def last(self) -> Edit:
         return self.queue.recent(1)[0]
+
+
+def accounts_in(folder: Path) -> Accounts:
+    """Who may do what on the page."""
+    made = Accounts(folder)
+    for name, role, hubs in (
+        ("vera", Role.VIEWER, None),
+        ("mia", Role.MANAGER, None),
+        ("ada", Role.ADMIN, None),
+        ("alan", Role.ADMIN, None),
+        ("one", Role.ADMIN, ["armley"]),
+    ):
+        made.add(name, PASSWORD, role, hubs)
+    return made
+
+
+def hours(visitor: TestClient, opening: str = OPENING, closures: str = CLOSURES, **more: str) -> Response:
+    return visitor.post("/edit/hours/armley", data={"opening": opening, "closures": closures, "step": "preview"} | more)
+
+
+def digest_of(page: Response) -> str:
+    assert page.status_code == 200, page.text
+    found = re.search(r'name="digest" value="([0-9a-f]{64})"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def uplink() -> Message:
+    sent = {
+        "end_device_ids": {"dev_eui": DEVICE.upper()},
+        "received_at": "2026-11-20T13:00:00Z",
+        "uplink_message": {"f_port": 1, "f_cnt": 7, "frm_payload": "AA==", "decoded_payload": {"temperature": 21.5}},
+    }
+    return Message(b"v3/app/devices/x/up", json.dumps(sent).encode())

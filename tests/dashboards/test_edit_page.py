@@ -15,9 +15,8 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from httpx2 import Response
 
-from dashboards.access.accounts import Accounts, Role
+from dashboards.access.accounts import Accounts
 from dashboards.edits.queue import APPLYING_MAX_S, EditError, EditFile, State
 from dashboards.edits.requests import Hours, Redrive
 from dashboards.edits.writer import difference
@@ -28,7 +27,19 @@ from sensors.estate_file import load_estate
 from sensors.estate_text import EstateText
 from tests.cli.command import CommandLine
 from tests.dashboards.conftest import LONDON, TODAY, Filled, reading_line
-from tests.dashboards.editable import CLOSURES, DEVICE, FILE, OPENING, ORIGIN, PASSWORD, Site
+from tests.dashboards.editable import (
+    CLOSURES,
+    DEVICE,
+    FILE,
+    OPENING,
+    ORIGIN,
+    PASSWORD,
+    Site,
+    accounts_in,
+    digest_of,
+    hours,
+    uplink,
+)
 from tests.dashboards.here import browser_of
 from usage.rows import read_marks
 
@@ -36,48 +47,16 @@ from usage.rows import read_marks
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Accounts:
     """Made once: a password takes a tenth of a second to be hashed."""
-    made = Accounts(tmp_path_factory.mktemp("accounts"))
-    for name, role, hubs in (
-        ("vera", Role.VIEWER, None),
-        ("mia", Role.MANAGER, None),
-        ("ada", Role.ADMIN, None),
-        ("alan", Role.ADMIN, None),
-        ("one", Role.ADMIN, ["armley"]),
-    ):
-        made.add(name, PASSWORD, role, hubs)
-    return made
+    return accounts_in(tmp_path_factory.mktemp("accounts"))
 
 
 @pytest.fixture
 def site(filled: Filled, tmp_path: Path, accounts: Accounts) -> Site:
-    store = filled.open()
-    store.prepare()
-    store.close()
     return Site(filled, tmp_path, accounts)
-
-
-def hours(visitor: TestClient, opening: str = OPENING, closures: str = CLOSURES, **more: str) -> Response:
-    return visitor.post("/edit/hours/armley", data={"opening": opening, "closures": closures, "step": "preview"} | more)
-
-
-def digest_of(page: Response) -> str:
-    assert page.status_code == 200, page.text
-    found = re.search(r'name="digest" value="([0-9a-f]{64})"', page.text)
-    assert found is not None
-    return found[1]
 
 
 def minutes(shown: str) -> int:
     return int(shown.removesuffix("\u00a0min").replace("\u202f", ""))
-
-
-def uplink() -> Message:
-    sent = {
-        "end_device_ids": {"dev_eui": DEVICE.upper()},
-        "received_at": "2026-11-20T13:00:00Z",
-        "uplink_message": {"f_port": 1, "f_cnt": 7, "frm_payload": "AA==", "decoded_payload": {"temperature": 21.5}},
-    }
-    return Message(b"v3/app/devices/x/up", json.dumps(sent).encode())
 
 
 ROUTES: Mapping[str, Mapping[str, str]] = {
