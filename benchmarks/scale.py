@@ -1,23 +1,28 @@
 """An estate that is far larger than a city's: what its file, ingest, the jobs and the board's pages take.
 
-python -m benchmarks.scale [HUBS [SENSORS_A_HUB]]
+python -m benchmarks.scale [HUBS [SENSORS_A_HUB [PATIENCE]]]
 
 Each stage runs in a process of its own and prints its seconds and its largest memory: reading the estate file; ingest
 of an hour of readings, six a sensor in one message, into SQLite; each job once, and today's figures by two processes
-that share the hubs; what doctor looks at; pages, cold and again.
+that share the hubs; what doctor looks at; pages, cold and again, while ingest takes what the sensors send, a message
+every ten minutes of each; the same with a month of days of each hub. A stage that is not done within its bound is
+ended, and that is said: all bounds together are 25 minutes, times PATIENCE on a machine that does other work.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from multiprocessing.synchronize import Barrier
+from itertools import count
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +35,7 @@ from ingest.doctor import examine
 from ingest.pipeline import Ingest
 from mqtt.publisher import Publisher
 from schemas import HubpulseError
-from schemas.localtime import NS_A_MINUTE, to_ns
+from schemas.localtime import NS_A_MINUTE, NS_AN_HOUR, Span, to_ns
 from schemas.settings import IngestSettings, MqttSettings, Settings
 from sensors.estate_file import EstateFile
 from simulators.messages import TimedMessage
@@ -38,10 +43,13 @@ from stores import open_store
 from tests.servers import LOOPBACK, Mosquitto
 from usage.jobs import Jobs
 from usage.lease import LEASE_S
+from usage.rows import DAILY, read_rows_by_hub, row_line, write
 
 HUBS, SENSORS = 10_000, 20
 NOW_NS = to_ns(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
 READINGS = 6
+EVERY_S = 600
+DAYS = 30
 _DEADLINE_S = 1800.0
 _KINDS = ("footfall", "temperature", "co2", "humidity")
 _VALUES = ('"entries": 3, "exits": 2', '"value": 20.5', '"value": 640', '"value": 48.5')
@@ -49,8 +57,12 @@ _PAGES = (
     *("/", "/", "/?page=2", "/?sort=week", "/?q=hub-1", "/hubs/hub-0", "/hubs/hub-0", "/sensors", "/sensors?page=9"),
     *("/sensors?hub=hub-0", "/health", "/quality", "/alerts", "/reports", "/?period=2026-10", "/estate.csv"),
 )
+_PAGES_OF_MONTH = ("/", "/", "/?page=2", "/hubs/hub-0", "/sensors", "/health", "/quality")
 SHARES = 2
-_JOBS = ("roll_up_unfinished", "roll_up_recently_marked", "write_sensor_status", "judge_cases", "rank_silences")
+_JOBS = (
+    *("write_sensor_status", "roll_up_recently_marked", "judge_cases", "rank_silences"),
+    *("roll_up_unfinished", "roll_up_missed"),
+)
 
 
 def estate_text(hubs: int, sensors: int) -> str:
@@ -158,13 +170,106 @@ def look_after(settings: Settings, _hubs: int, _sensors: int) -> None:
     timed("doctor", lambda: list(examine(settings)))
 
 
-def show_pages(settings: Settings, _hubs: int, _sensors: int) -> None:
-    """Pages, as a browser on this machine asks for them."""
+def show_pages(settings: Settings, hubs: int, sensors: int) -> None:
+    """Pages, as a browser on this machine asks for them, while readings come in."""
+    with receiving(settings, hubs, sensors):
+        ask_for(_PAGES, settings)
+
+
+def ask_for(addresses: tuple[str, ...], settings: Settings) -> None:
+    """Ask the board for pages, one after the other."""
     known = EstateFile(settings.estate).estate
     app = create_board(open_store=lambda: open_store(settings), estate=lambda: known, clock_ns=lambda: NOW_NS)
     with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
-        for address in _PAGES:
+        for address in addresses:
             timed(f"GET {address}", lambda address=address: client.get(address).raise_for_status())  # type: ignore[misc]
+
+
+@contextmanager
+def receiving(settings: Settings, hubs: int, sensors: int) -> Iterator[None]:
+    """Have ingest take readings meanwhile, as many as so many sensors send."""
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    child = context.Process(target=receive_live, args=(settings, hubs, sensors, ready, done))
+    child.start()
+    try:
+        ready.wait(_DEADLINE_S)
+        yield
+    finally:
+        done.set()
+        child.join()
+
+
+def receive_live(settings: Settings, hubs: int, sensors: int, ready: Event, done: Event) -> None:
+    """Ingest, and what is sent to it, until it is done; print what it took and what was left."""
+    process = Ingest(settings)
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    process.ready.wait(_DEADLINE_S)
+    ready.set()
+    with Publisher(settings.mqtt) as publisher:
+        timed("ingest meanwhile", lambda: send_live(publisher, hubs, sensors, done))
+    process.stop()
+    thread.join()
+    with closing(BufferReader(settings.data_dir)) as reader:
+        print(f"{'':26} {reader.ledger.read().readings_pending:,} readings left in the buffer", flush=True)
+
+
+def send_live(publisher: Publisher, hubs: int, sensors: int, done: Event) -> None:
+    """Send a reading of each sensor in ten minutes, evenly."""
+    sent = publisher.publish_all(live_messages(hubs, sensors), pace=Evenly(hubs * sensors / EVERY_S), stop=done.is_set)
+    print(f"{'':26} {sent.acknowledged:,} readings came meanwhile", flush=True)
+
+
+def live_messages(hubs: int, sensors: int) -> Iterator[TimedMessage]:
+    """Readings of now, of one sensor after the other."""
+    for number in count():
+        hub, sensor = divmod(number % (hubs * sensors), sensors)
+        body = f'{{"time": {time.time_ns()}, {_VALUES[sensor % 4]}}}'
+        yield TimedMessage(0, f"hubs/hub-{hub}/{_KINDS[sensor % 4]}/s-{sensor}", body.encode())
+
+
+class Evenly:
+    """So many messages a second."""
+
+    def __init__(self, per_s: float) -> None:
+        self._began_s, self._per_s, self._given = time.monotonic(), per_s, count()
+
+    def due_s(self, _message: Any) -> float:
+        return self._began_s + next(self._given) / self._per_s
+
+
+def look_at_month(settings: Settings, _hubs: int, _sensors: int) -> None:
+    """Give each hub a month of days like today, then catch up and ask for pages once more."""
+    with closing(open_store(settings)) as store:
+        today = Span(NOW_NS - 24 * NS_AN_HOUR, NOW_NS + 1)
+        for hub, rows in list(read_rows_by_hub(store, DAILY, today)):
+            midnight_ns, row = max(rows.items())
+            past = row | {"final": True, "revision": 1}
+            days = (midnight_ns - back * 24 * NS_AN_HOUR for back in range(1, DAYS + 1))
+            write(store, [row_line(DAILY, hub, day_ns, past) for day_ns in days])
+    known = EstateFile(settings.estate).estate
+    jobs = Jobs(lambda: open_store(settings), lambda: known, lambda: NOW_NS)
+    timed("roll_up_missed, a month", lambda: jobs.roll_up_missed(NOW_NS))
+    ask_for(_PAGES_OF_MONTH, settings)
+
+
+_STAGES = (
+    (read_estate, 60),
+    (receive, 240),
+    (do_jobs, 420),
+    (share_jobs, 240),
+    (look_after, 60),
+    (show_pages, 300),
+    (look_at_month, 180),
+)
+"""With how many seconds each may take."""
+
+
+def run_stage(stage: Callable[[Settings, int, int], None], settings: Settings, hubs: int, sensors: int) -> None:
+    """Do a stage, in a group of processes that can be ended together."""
+    os.setpgrp()
+    stage(settings, hubs, sensors)
 
 
 def timed(what: str, work: Callable[[], Any], *, per_s: int = 0) -> None:
@@ -178,7 +283,8 @@ def timed(what: str, work: Callable[[], Any], *, per_s: int = 0) -> None:
 
 def main() -> None:
     """Measure and print."""
-    hubs, sensors = [*map(int, sys.argv[1:]), HUBS, SENSORS][:2] if len(sys.argv) != 2 else (int(sys.argv[1]), SENSORS)
+    given = [int(argument) for argument in sys.argv[1:]]
+    hubs, sensors, patience = (*given, *(HUBS, SENSORS, 1)[len(given) :])
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         with Mosquitto(folder / "broker", max_inflight_messages=0) as broker:
@@ -192,10 +298,16 @@ def main() -> None:
             (folder / "data").mkdir()
             (folder / "estate.yaml").write_text(estate_text(hubs, sensors))
             print(f"{hubs:,} hubs, {hubs * sensors:,} sensors")
-            for stage in (read_estate, receive, do_jobs, share_jobs, look_after, show_pages):
-                child = multiprocessing.get_context("spawn").Process(target=stage, args=(settings, hubs, sensors))
+            for stage, bound_s in _STAGES:
+                child = multiprocessing.get_context("spawn").Process(
+                    target=run_stage, args=(stage, settings, hubs, sensors)
+                )
                 child.start()
-                child.join()
+                child.join(bound_s * patience)
+                if child.is_alive() and child.pid is not None:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.join()
+                    print(f"{stage.__name__}: ended after {bound_s * patience} s, not done", flush=True)
 
 
 if __name__ == "__main__":
