@@ -119,9 +119,8 @@ def hour_words(of: HoursOfWeek, at: int) -> str:
         return _("closed")
     if found is None or found.mean is None:
         return _("no data")
-    hours = found.counted or found.closed
-    text = _("{people} on average of {hours} hours").format(people=wording.number(found.mean, 1), hours=hours)
-    return text + (", " + _("{hours} not counted").format(hours=found.missing) if found.missing else "")
+    text = _("{people} on average of {hours} hours").format(people=wording.number(found.mean, 1), hours=found.hours)
+    return text + (", " + _("{hours} not counted").format(hours=found.not_counted) if found.not_counted else "")
 
 
 def _week_summary(values: dict[tuple[int, int], float], names: Sequence[str], first: int) -> str:

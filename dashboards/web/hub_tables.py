@@ -168,7 +168,7 @@ def _week(of: HubRange) -> Table:
         hour = of.week.get(at)
         words = hub_charts.hour_words(of.week, at)
         state = words if hour is None or hour.mean is None else _("counted")
-        figures = (None, 0, 0) if hour is None else (hour.mean, hour.counted, hour.missing)
+        figures = (None, 0, 0) if hour is None else (hour.mean, hour.hours, hour.not_counted)
         rows.append((names[at // 24], hub_charts.clock_hour(at % 24), state, *figures))
     return Table(
         _("When people come"),

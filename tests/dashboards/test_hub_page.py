@@ -148,6 +148,19 @@ def test_the_hours_of_the_week_tell_counted_missing_closed_and_no_data_apart(kno
     assert rows["Tue", "09:00"] == ["closed", "", "0", "0"]
 
 
+def test_a_closed_hour_that_no_door_told_of_is_not_taken_for_nobody(known: Filled, browse: Browse) -> None:
+    saturday = date(2026, 11, 14)
+    known.put(
+        hour_row(saturday, 9, entries=3, open_minutes=0.0),
+        hour_row(saturday - timedelta(days=7), 9, open_minutes=0.0),
+    )
+    client = browse(known)
+    chart = charts_of(client.get("/hubs/armley").text)["week"]
+    assert ["Sat 09:00", "3.0 on average of 1 hours, 1 not counted"] in chart.slots
+    rows = {(day, hour): rest for day, hour, *rest in rows_of(client, "week")}
+    assert rows["Sat", "09:00"] == ["counted", "3.0", "1", "1"]
+
+
 def test_an_hour_that_is_not_over_is_in_no_mean(known: Filled, browse: Browse) -> None:
     row = {"open_minutes": 60.0, "footfall_completeness": 1.0}
     known.put(hour_row(TODAY, 13, entries=8, **row), hour_row(TODAY, 14, entries=1, **row))

@@ -1,8 +1,8 @@
 """When people come: what was counted in each hour of the week over some days, and what is usual there.
 
-An hour counts where the doors' readings cover it; one that they do not cover is left out of the mean and told as
-missing. The usual people of a day are those of its week's stored profile, each hour by how long the hub is open in it
-(docs/usage.md).
+An hour counts where the doors' readings cover it, and while the hub is closed where anything was counted; any other is
+left out of the mean and told as missing. The usual people of a day are those of its week's stored profile, each hour by
+how long the hub is open in it (docs/usage.md).
 """
 
 from __future__ import annotations
@@ -32,18 +32,34 @@ class WeekHour:
 
     counted: int = 0
     people: int = 0
-    """Who came in while it was to be open, in the hours that were counted."""
+    """Who came in, in the hours that were counted."""
     missing: int = 0
     """Hours with opening time that nobody counted in full."""
-    closed: int = 0
+    counted_closed: int = 0
     people_closed: int = 0
+    missing_closed: int = 0
+    """Closed hours of which no door told anything, which is not nobody."""
 
     @property
     def mean(self) -> float | None:
         """People coming in on average; None where no hour was counted, and where the hub is closed and nobody came."""
         if self.counted:
             return self.people / self.counted
-        return self.people_closed / self.closed if self.people_closed and not self.missing else None
+        return self.people_closed / self.counted_closed if self._is_of_closed else None
+
+    @property
+    def hours(self) -> int:
+        """How many hours the mean is of."""
+        return self.counted_closed if self._is_of_closed else self.counted
+
+    @property
+    def not_counted(self) -> int:
+        """How many more there were that would belong to the mean."""
+        return self.missing_closed if self._is_of_closed else self.missing
+
+    @property
+    def _is_of_closed(self) -> bool:
+        return bool(self.people_closed) and not (self.counted or self.missing)
 
     @property
     def is_closed(self) -> bool:
@@ -69,9 +85,11 @@ def read_hours_of_week(
         of_week = _hours_of_week(chunk.times_ns, calendar.zone)
         for number, entries, open_minutes, covered in zip(of_week, *columns, strict=True):
             hour = found.setdefault(number, WeekHour())
-            if not open_minutes:
-                hour.closed += 1
-                hour.people_closed += int(entries or 0)
+            if not open_minutes and entries is None:
+                hour.missing_closed += 1
+            elif not open_minutes:
+                hour.counted_closed += 1
+                hour.people_closed += int(entries)
             elif entries is None or (covered is not None and covered < COUNTED_MIN):
                 hour.missing += 1
             else:
