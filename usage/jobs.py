@@ -2,7 +2,7 @@ r"""The periodic work: days touched by late data every few seconds; today, ended
 
 scheduler -> share (whose work it is)       -> roll_up_marked           every marked day and neighbours, oldest first
                                             \-> roll_up_recently_marked  the same for the last weeks, every few seconds
-                                            \-> roll_up_unfinished       today of every hub, ended and final days
+                                            \-> roll_up_unfinished       today of who sent, ended and final days
                                             \-> roll_up_missed           days without a roll-up; what is usual this week
                                             \-> count_lost_frames        what the radio lost of LoRaWAN devices
                                             \-> write_sensor_status      how each sensor is
@@ -31,7 +31,6 @@ from schemas import Estate, HubpulseError, Policy
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, Span, from_ns
 from stores import Store, StoreError
 from usage.alerting import Alerts
-from usage.counters import Step
 from usage.estimates.stored import write_estimates
 from usage.expiry import DAY_NS, raw_needed_since_ns
 from usage.health.stored import write_cases
@@ -40,9 +39,11 @@ from usage.job_runs import JobRuns
 from usage.job_share import BY_HUB, JobShare
 from usage.journal import log_changes
 from usage.queries.radio import read_frames
-from usage.queries.sensors import read_last_seen, read_sensors, status_lines
+from usage.queries.sensors import LastSeen, read_last_seen, read_sensors, status_lines
 from usage.radio import NO_FRAMES, Frames
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
+from usage.shared_reads import SharedReads
+from usage.unfinished import Unfinished
 
 T = TypeVar("T")
 
@@ -52,6 +53,8 @@ LATE_MARKS_EVERY_S = 5
 LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S, TEN_MINUTES_S = 60, 600
+SEEN_MAX_NS = 10 * NS_A_SECOND
+"""So old may be what sensors were known to have sent, where today is computed right after how they are."""
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 ESTIMATED_DAYS = 62
@@ -101,9 +104,10 @@ class Jobs:
         self._store: Store | None = None
         self._stopping = Event()
         self._was_cut_short = False
-        self._cross_midnight_steps: dict[str, dict[date, tuple[Step, ...]]] = {}
-        self._waiting_days: dict[str, set[date]] = {}
+        self._unfinished = Unfinished(self._until_stopped, lambda: self._was_cut_short)
         self._left_out: Mapping[str, int] = {}
+        self._seen: Mapping[str, LastSeen] = {}
+        self._seen_ns = -SEEN_MAX_NS
         self._frames: Mapping[tuple[str, str], Frames] = NO_FRAMES
         self._thread: ThreadPoolExecutor | None = None
         self._scheduler: BackgroundScheduler | None = None
@@ -122,11 +126,11 @@ class Jobs:
             timezone=UTC,
         )
         for work, every_s in (
+            (self.count_lost_frames, HOUR_S),
+            (self.write_sensor_status, MINUTE_S),
             (self.roll_up_unfinished, self._today_every_s),
             (self.roll_up_recently_marked, LATE_MARKS_EVERY_S),
             (self.roll_up_marked, MINUTE_S),
-            (self.count_lost_frames, HOUR_S),
-            (self.write_sensor_status, MINUTE_S),
             (self.roll_up_missed, HOUR_S),
             (self.estimate_missed, HOUR_S),
             (self.rank_silences, HOUR_S),
@@ -156,53 +160,36 @@ class Jobs:
         self._scheduler = self._thread = None
 
     def roll_up_unfinished(self, now_ns: int) -> None:
-        """Compute today of every hub, and the last days that are not closed or final as they should be.
-
-        A day over which a gap of totals is open comes again with the total that closes it, which shares its growth.
-        """
-        for hub in [hub for hub in self._waiting_days if not self._share.has(hub)]:
-            del self._waiting_days[hub]
-            self._cross_midnight_steps.pop(hub, None)
+        """Compute today of every hub that may have changed, and the last days that are not closed or final yet."""
+        self._unfinished.begin(self._estate(), self._share.has)
         faults = HubFaults()
-        for writer, last_seen_ns in self._writers(now_ns):
+        for writer, seen in self._writers(now_ns, self._unfinished.is_due):
             with faults.of(writer.hub):
-                self._recompute_unfinished(writer, last_seen_ns)
+                self._unfinished.recompute(writer, seen, now_ns)
         faults.report()
-
-    def _recompute_unfinished(self, writer: RollupWriter, last_seen_ns: int | None) -> None:
-        due = set(writer.unfinished(last_seen_ns))
-        waiting = self._waiting_days[writer.hub] = due & self._waiting_days.get(writer.hub, set())
-        crossing_by_day: dict[date, tuple[Step, ...]] = {}
-        neighbours: set[date] = set()
-        for rollup, changes in self._until_stopped(writer.recompute(due - waiting)):
-            log_changes(changes, writer.calendar)
-            day = rollup.day.date
-            if writer.waits_for_total(rollup):
-                waiting.add(day)
-            crossing_by_day[day] = rollup.cross_midnight_steps()
-            if self._cross_midnight_steps.get(writer.hub, {}).get(day) != crossing_by_day[day]:
-                neighbours |= writer.neighbour_days(rollup)
-        for _, changes in self._until_stopped(writer.recompute(neighbours - crossing_by_day.keys())):
-            log_changes(changes, writer.calendar)
-        self._cross_midnight_steps[writer.hub] = crossing_by_day
 
     def roll_up_missed(self, now_ns: int) -> None:
         """Compute the days of the last weeks that nobody was there for, then freeze what is usual this week."""
         faults = HubFaults()
-        for writer, last_seen_ns in self._writers(now_ns):
+        for writer, seen in self._writers(now_ns):
             with faults.of(writer.hub):
-                for _, changes in self._until_stopped(writer.recompute(writer.missed(last_seen_ns))):
+                for _, changes in self._until_stopped(writer.recompute(writer.missed(seen and seen.time_ns))):
                     log_changes(changes, writer.calendar)
                 if not self._stopping.is_set():
                     writer.freeze_profile()
         faults.report()
 
-    def _writers(self, now_ns: int) -> Iterator[tuple[RollupWriter, int | None]]:
-        """Every hub's writer, and when the hub last sent a reading."""
+    def _writers(
+        self, now_ns: int, is_due: Callable[[str, LastSeen | None, int], bool] = lambda *_: True
+    ) -> Iterator[tuple[RollupWriter, LastSeen | None]]:
+        """The writers of the hubs that are due, and what each hub sent last."""
         store, estate = self._opened(), self._estate()
-        seen = read_last_seen(store, now_ns)
-        for hub in self._until_stopped(filter(self._share.has, sorted({it.id for it in estate.hubs} | seen.keys()))):
-            yield self._writer(store, estate, hub, now_ns), seen.get(hub)
+        seen = self._seen if 0 <= now_ns - self._seen_ns <= SEEN_MAX_NS else read_last_seen(store, now_ns)
+        ours = filter(self._share.has, sorted({it.id for it in estate.hubs} | seen.keys()))
+        hubs = [hub for hub in ours if is_due(hub, seen.get(hub), now_ns)]
+        shared = SharedReads(store, hubs)
+        for hub in self._until_stopped(hubs):
+            yield self._writer(shared.of(hub), estate, hub, now_ns), seen.get(hub)
 
     def roll_up_marked(self, now_ns: int) -> None:
         """Recompute the days that late data touched, for a while."""
@@ -298,7 +285,7 @@ class Jobs:
         sensors = read_sensors(store, self._estate(), now_ns)
         for hub, count in sensors.left_out.items() - self._left_out.items():
             log.warning("sensors_left_out", hub=hub, count=count)
-        self._left_out = sensors.left_out
+        self._left_out, self._seen, self._seen_ns = sensors.left_out, sensors.last_seen, now_ns
         faults = HubFaults()
         faults.write(store, {hub: list(status_lines(of, now_ns, self._frames)) for hub, of in sensors.by_hub.items()})
         faults.report()

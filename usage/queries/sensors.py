@@ -70,11 +70,24 @@ class _Latest(NamedTuple):
     values: Mapping[str, Number]
 
 
+class LastSeen(NamedTuple):
+    """What a hub sent last. `time_ns` is when any of its sensors was seen, in UTC and never after now."""
+
+    time_ns: int = 0
+    of_all_ns: int = 0
+    """The latest times of all its series added up: another number once any of them goes on."""
+
+    def with_series(self, time_ns: int, now_ns: int) -> LastSeen:
+        """The same with the latest time of one more series."""
+        return LastSeen(max(min(time_ns, now_ns), self.time_ns), self.of_all_ns + time_ns)
+
+
 class SensorsNow(NamedTuple):
-    """The sensors of every hub, and how many more there are of a hub where not all are told."""
+    """The sensors of every hub, how many more there are of a hub where not all are told, and what each sent last."""
 
     by_hub: Mapping[str, tuple[SensorState, ...]]
     left_out: Mapping[str, int]
+    last_seen: Mapping[str, LastSeen]
 
 
 def read_sensors(store: Store, estate: Estate, now_ns: int, only: str | None = None) -> SensorsNow:
@@ -86,7 +99,11 @@ def read_sensors(store: Store, estate: Estate, now_ns: int, only: str | None = N
     before = _read_before(store, now_ns, where)
     off_line = _read_off_line(store, now_ns, where)
     latest = _read_latest(
-        store, now_ns, lambda hub: _HubLatest(HubPlan.of(estate, hub), before.seen, hub, now_ns), where
+        store,
+        now_ns,
+        lambda hub: _HubLatest(HubPlan.of(estate, hub), before.seen, hub, now_ns),
+        where,
+        before.batteries,
     )
     hubs = [hub.id for hub in estate.hubs if only in (None, hub.id)]
     return SensorsNow(
@@ -97,16 +114,17 @@ def read_sensors(store: Store, estate: Estate, now_ns: int, only: str | None = N
             for hub in (*hubs, *sorted(latest.keys() - set(hubs)))
         },
         {hub: len(found.left_out) for hub, found in latest.items() if found.left_out},
+        {hub: found.last_seen for hub, found in latest.items()},
     )
 
 
-def read_last_seen(store: Store, now_ns: int) -> dict[str, int]:
-    """When any sensor of each hub was last seen, in UTC nanoseconds."""
-    found: dict[str, int] = {}
+def read_last_seen(store: Store, now_ns: int) -> dict[str, LastSeen]:
+    """When any sensor of each hub was last seen."""
+    found: dict[str, LastSeen] = {}
     for kind in KINDS:
         for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS):
-            hub, time_ns = chunk.tags["hub"], min(chunk.times_ns[0], now_ns)
-            found[hub] = max(time_ns, found.get(hub, time_ns))
+            hub = chunk.tags["hub"]
+            found[hub] = found.get(hub, LastSeen()).with_series(chunk.times_ns[0], now_ns)
     return found
 
 
@@ -116,6 +134,7 @@ class _HubLatest:
     def __init__(self, plan: HubPlan, seen_before: Collection[tuple[str, str]], hub: str, now_ns: int) -> None:
         self.sensors: dict[str, list[_Latest]] = {}
         self.left_out: set[str] = set()
+        self.last_seen = LastSeen()
         self._plan, self._seen_before, self._hub, self._now_ns = plan, seen_before, hub, now_ns
         self._unnamed: set[str] = set()
 
@@ -142,8 +161,13 @@ class _HubLatest:
 
 
 def _read_latest(
-    store: Store, now_ns: int, new_hub: Callable[[str], _HubLatest], where: _Where
+    store: Store,
+    now_ns: int,
+    new_hub: Callable[[str], _HubLatest],
+    where: _Where,
+    batteries: dict[tuple[str, str], float],
 ) -> dict[str, _HubLatest]:
+    """The latest of every series; levels of batteries are noted, a reading without one leaves what was known."""
     found: dict[str, _HubLatest] = {}
     for kind in KINDS:
         for chunk in store.latest(kind, before_ns=now_ns + CLOCK_SLACK_NS, where=where):
@@ -153,6 +177,9 @@ def _read_latest(
             if hub not in found:
                 found[hub] = new_hub(hub)
             found[hub].add(chunk.tags["sensor"], latest)
+            found[hub].last_seen = found[hub].last_seen.with_series(chunk.times_ns[0], now_ns)
+            if kind is Kind.DEVICE and (level := values.get("battery_pct")) is not None:
+                batteries[hub, chunk.tags["sensor"]] = level
     for hub_latest in found.values():
         hub_latest.prune()
         hub_latest.left_out -= hub_latest.sensors.keys()
@@ -174,23 +201,19 @@ class _Before(NamedTuple):
 
     seen: set[tuple[str, str]]
     batteries: dict[tuple[str, str], float]
-    """The latest level of each; a device reading without one leaves what was known."""
     lost_shares: dict[tuple[str, str], float]
 
 
 def _read_before(store: Store, now_ns: int, where: _Where) -> _Before:
     before = _Before(set(), {}, {})
-    for measurement in (SENSOR_STATUS, Kind.DEVICE):
-        for chunk in store.latest(measurement, before_ns=now_ns + CLOCK_SLACK_NS, where=where):
-            sensor = chunk.tags["hub"], chunk.tags["sensor"]
-            if measurement == SENSOR_STATUS:
-                before.seen.add(sensor)
-                lost_share = chunk.columns["lost_share"][0]
-                if lost_share is not None and now_ns - chunk.times_ns[0] <= NS_AN_HOUR:
-                    before.lost_shares[sensor] = float(lost_share)
-            level = chunk.columns.get("battery_pct", (None,))[0]
-            if level is not None and not _is_suspect(chunk):
-                before.batteries[sensor] = float(level)
+    for chunk in store.latest(SENSOR_STATUS, before_ns=now_ns + CLOCK_SLACK_NS, where=where):
+        sensor = chunk.tags["hub"], chunk.tags["sensor"]
+        before.seen.add(sensor)
+        lost_share, level = chunk.columns["lost_share"][0], chunk.columns["battery_pct"][0]
+        if lost_share is not None and now_ns - chunk.times_ns[0] <= NS_AN_HOUR:
+            before.lost_shares[sensor] = float(lost_share)
+        if level is not None:
+            before.batteries[sensor] = float(level)
     return before
 
 
