@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from schemas import MEASUREMENTS
 from schemas.kinds import INT64_MAX
 from schemas.settings import InfluxSettings
 from stores import Accepted, Store, influxql
 from stores.influx_store import InfluxStore
+from stores.protocol import Asked
 from stores.sqlite_lines import LineReader
 from stores.sqlite_store import SqliteStore
 from tests.real_parts import find
@@ -168,7 +168,7 @@ def influxdb(server: Influxd, content: list[bytes], lines: int) -> None:
 
     def baseline_read() -> None:
         for kind in KINDS:
-            query = influxql.select(MEASUREMENTS[kind], influxql.between(0, INT64_MAX), None)
+            query = influxql.select(Asked.of(kind, INT64_MAX, None, start_ns=0))
             assert post("/query", {"db": "baseline", "q": query, "epoch": "ns", "chunked": "true"})
 
     def writing() -> tuple[float, float]:

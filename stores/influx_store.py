@@ -16,19 +16,19 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from schemas import MEASUREMENTS, Measurement, Policy
+from schemas import MEASUREMENTS, Policy
 from schemas.localtime import rfc3339
 from schemas.settings import InfluxSettings
 from stores import influxql
 from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
 from stores.lines import by_policy
 from stores.overwritten import RecentReadings
-from stores.protocol import Accepted, Keep, Outcome, Rejected, SeriesChunk, StoreError
+from stores.protocol import Accepted, Asked, Keep, Outcome, Rejected, SeriesChunk, StoreError
 
 if TYPE_CHECKING:
     from stores.influx_buckets import Buckets
@@ -111,16 +111,34 @@ class InfluxStore:
         where: Mapping[str, str] | None = None,
         fields: Collection[str] | None = None,
     ) -> Iterator[SeriesChunk]:
-        known = MEASUREMENTS[measurement].of(fields)
-        return self._chunks(known, influxql.select(known, influxql.between(start_ns, stop_ns), where))
+        return self._chunks(Asked.of(measurement, stop_ns, where, start_ns=start_ns, fields=fields))
 
     def latest(
         self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
-        known = MEASUREMENTS[measurement]
-        query = influxql.select(known, influxql.before(before_ns), where) + " ORDER BY time DESC LIMIT 1"
-        # With the last point first, the last series comes first, too.
-        yield from sorted(self._chunks(known, query), key=lambda chunk: [chunk.tags.get(tag, "") for tag in known.tags])
+        asked = Asked.of(measurement, before_ns, where)
+        yield from _in_order(asked, self._chunks(asked))
+
+    def answers(self, asked: Sequence[Asked]) -> Mapping[Asked, Sequence[SeriesChunk]]:
+        """Of a server that takes one statement at a time, as InfluxDB 3 does, nothing; where one fails, neither."""
+        known = [one.of_schema for one in asked]
+        found: list[list[SeriesChunk]] = [[] for _ in asked]
+        answered = set()
+        with self._translated_errors():
+            try:
+                for number, series in self._statements(map(influxql.select, asked)) if asked else ():
+                    answered.add(number)
+                    found[number] += (influxql.series_chunk(known[number], each) for each in series)
+            except (influxql.QueryError, IndexError):
+                return {}
+            except RequestError as failure:
+                if isinstance(failure.outcome(), Rejected):
+                    return {}
+                raise
+            usage = [n for n in answered if known[n].policy is Policy.USAGE]
+            if usage and not any(found[n] for n in usage):
+                self._require_usage_bucket()
+        return {asked[n]: _in_order(asked[n], found[n]) for n in answered}
 
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         known = MEASUREMENTS[measurement]
@@ -319,19 +337,20 @@ class InfluxStore:
         if failure.status in (HTTPStatus.NOT_FOUND, NO_ANSWER):
             self._is_prepared = False
 
-    def _chunks(self, measurement: Measurement, query: str) -> Iterator[SeriesChunk]:
+    def _chunks(self, asked: Asked) -> Iterator[SeriesChunk]:
         """Ask, and yield the points; none from a database that nobody has made yet. Raises StoreError."""
+        known = asked.of_schema
         with self._translated_errors():
             found = False
             try:
-                for series in self._statement(query):
+                for series in self._statement(influxql.select(asked)):
                     found = True
-                    yield influxql.series_chunk(measurement, series)
+                    yield influxql.series_chunk(known, series)
             except influxql.QueryError as error:
                 if not _NO_DATABASE.search(str(error)):
                     raise
                 return
-            if measurement.policy is Policy.USAGE and not found:
+            if known.policy is Policy.USAGE and not found:
                 self._require_usage_bucket()
 
     def _require_usage_bucket(self) -> None:
@@ -344,9 +363,13 @@ class InfluxStore:
         self._has_usage_bucket = True
 
     def _statement(self, statement: str) -> Iterator[dict[str, Any]]:
+        """The series of its answer."""
+        return (each for _, series in self._statements([statement]) for each in series)
+
+    def _statements(self, statements: Iterable[str]) -> Iterator[tuple[int, Sequence[dict[str, Any]]]]:
         form = {
             "db": self._settings.bucket,
-            "q": statement,
+            "q": "; ".join(statements),
             "epoch": "ns",
             "chunked": "true",
             "chunk_size": str(influxql.CHUNK_POINTS_MAX),
@@ -363,3 +386,10 @@ class InfluxStore:
         except influxql.QueryError as error:
             detail = f"{self._http.name} did not answer a query: {self._http.clean(str(error))}"
             raise StoreError(f"{detail}; {self._hint()}" if NOT_THERE.search(str(error)) else detail) from error
+
+
+def _in_order(asked: Asked, chunks: Iterable[SeriesChunk]) -> Sequence[SeriesChunk]:
+    """The latest points in order of their series: with the last point first, the last series comes first, too."""
+    if asked.start_ns is not None:
+        return list(chunks)
+    return sorted(chunks, key=lambda chunk: [chunk.tags.get(tag, "") for tag in MEASUREMENTS[asked.measurement].tags])

@@ -13,24 +13,29 @@ from typing import Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
-from stores.protocol import Number, SeriesChunk
+from stores.protocol import Asked, Number, SeriesChunk
 
 CHUNK_POINTS_MAX = 5000
 
 # The times that InfluxDB can hold; it refuses a query that names others.
 TIME_MIN_NS = -INT64_MAX + 1
 TIME_MAX_NS = INT64_MAX - 1
+_ENDS_EARLY = "its answer ends in the middle"
 
 
 class QueryError(Exception):
     """The server answered a query with an error, or with something that is no answer."""
 
 
-def select(measurement: Measurement, times: str, where: Mapping[str, str] | None, suffix: str = "") -> str:
-    """All fields of the series whose tags equal `where`, at the given times, series by series."""
+def select(asked: Asked) -> str:
+    """All fields asked for of the series whose tags equal `where`, series by series; the latest come backwards."""
+    known = asked.of_schema
+    times, suffix = f"time < {_possible(asked.stop_ns)}", " ORDER BY time DESC LIMIT 1"
+    if asked.start_ns is not None:
+        times, suffix = between(asked.start_ns, asked.stop_ns), ""
     return (
-        f"SELECT {', '.join(map(_name, measurement.fields))} FROM {_source(measurement)} "  # noqa: S608 - quoted
-        f"WHERE {_conditions(times, where or {})} GROUP BY {', '.join(map(_name, measurement.tags))}{suffix}"
+        f"SELECT {', '.join(map(_name, known.fields))} FROM {_source(known)} "  # noqa: S608 - quoted
+        f"WHERE {_conditions(times, dict(asked.where))} GROUP BY {', '.join(map(_name, known.tags))}{suffix}"
     )
 
 
@@ -63,11 +68,6 @@ def _conditions(times: str, where: Mapping[str, str]) -> str:
 def between(start_ns: int, stop_ns: int) -> str:
     """The condition start_ns <= time < stop_ns."""
     return f"time >= {_possible(start_ns)} AND time < {_possible(stop_ns)}"
-
-
-def before(before_ns: int) -> str:
-    """The condition time < before_ns."""
-    return f"time < {_possible(before_ns)}"
 
 
 def _possible(time_ns: int) -> int:
@@ -106,19 +106,24 @@ def create_database(name: str, retention_days: int | None) -> str:
     return f"CREATE DATABASE {_name(name)} WITH DURATION {_duration(retention_days)}"
 
 
-def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the series of an answer. Raises QueryError for an error in it, and for what is no answer."""
-    is_partial = False
+def results(lines: Iterable[bytes]) -> Iterator[tuple[int, Sequence[dict[str, Any]]]]:
+    """Yield series of an answer, each with its statement's number: 0 for the first, or the only one.
+
+    A statement without any is there once. Raises QueryError for an error in it, and for what is no answer.
+    """
+    number, is_partial = 0, False
     for line in lines:
         if line.isspace():
             continue
         for result in _chunk(line):
             if "error" in result:
                 raise QueryError(str(result["error"]))
-            is_partial = bool(result.get("partial"))
-            yield from result.get("series", ())
+            if is_partial and result.get("statement_id", 0) != number:
+                raise QueryError(_ENDS_EARLY)
+            number, is_partial = result.get("statement_id", 0), bool(result.get("partial"))
+            yield number, result.get("series", ())
     if is_partial:
-        raise QueryError("its answer ends in the middle")
+        raise QueryError(_ENDS_EARLY)
 
 
 def _chunk(line: bytes) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from schemas import Policy
+from schemas import MEASUREMENTS, Measurement, Policy
 from schemas.errors import HubpulseError
 
 Number = int | float | bool
@@ -82,6 +82,43 @@ class SeriesChunk:
     columns: Mapping[str, Sequence[Number | None]]
 
 
+class Asked(NamedTuple):
+    """What a store is asked, as `Store.read` takes it; of a question for the latest points, `start_ns` is None."""
+
+    measurement: str
+    start_ns: int | None
+    stop_ns: int
+    where: tuple[tuple[str, str], ...]
+    fields: frozenset[str] | None
+
+    @classmethod
+    def of(
+        cls,
+        measurement: str,
+        stop_ns: int,
+        where: Mapping[str, str] | None,
+        *,
+        start_ns: int | None = None,
+        fields: Collection[str] | None = None,
+    ) -> Asked:
+        """In the form in which two of the same are equal."""
+        tags = tuple(sorted((where or {}).items()))
+        return cls(measurement, start_ns, stop_ns, tags, None if fields is None else frozenset(fields))
+
+    @property
+    def of_schema(self) -> Measurement:
+        """The measurement, with the fields asked for."""
+        return MEASUREMENTS[self.measurement].of(self.fields)
+
+    def of_store(self, store: Store) -> Iterator[SeriesChunk]:
+        """The answer of a store. Raises StoreError."""
+        where = dict(self.where)
+        if self.start_ns is None:
+            return store.latest(self.measurement, before_ns=self.stop_ns, where=where)
+        span = {"start_ns": self.start_ns, "stop_ns": self.stop_ns}
+        return store.read(self.measurement, **span, where=where, fields=self.fields)
+
+
 class StoreError(HubpulseError):
     """A store could not be read or prepared; the message says what happened, where, and what to do next."""
 
@@ -116,6 +153,12 @@ class Store(Protocol):
         self, measurement: str, *, before_ns: int, where: Mapping[str, str] | None = None
     ) -> Iterator[SeriesChunk]:
         """Yield the last point before `before_ns` of each series, as chunks of one point. Raises StoreError."""
+
+    def answers(self, asked: Sequence[Asked]) -> Mapping[Asked, Sequence[SeriesChunk]]:
+        """What `read` and `latest` would yield, as far as that can be had in one request: nothing, of a file.
+
+        All of it is in memory then. Raises StoreError.
+        """
 
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         """Delete the points that `read` would yield; False where the store can't. Raises StoreError."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas import MEASUREMENTS, FieldType, Measurement, Policy
 from schemas.kinds import INT64_MAX
-from stores.protocol import Accepted, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
+from stores.protocol import Accepted, Asked, Keep, Number, Outcome, Overwritten, Rejected, SeriesChunk, StoreError
 from stores.salvage import DAMAGED, is_suspect, salvage, suspect
 from stores.sqlite_file import NOT_MADE, NOT_THERE, TRANSIENT, SqliteFile, SqliteFileError, statements
 
@@ -143,6 +143,9 @@ class SqliteStore:
             for table, page in self._pages(measurement, where):
                 rows = table.latest([number for number, _tags in page], _int64(before_ns))
                 yield from (table.chunk(tags, [rows[number]]) for number, tags in page if number in rows)
+
+    def answers(self, asked: Sequence[Asked]) -> Mapping[Asked, Sequence[SeriesChunk]]:  # noqa: ARG002 - none of it
+        return {}
 
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         if self._is_there():

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from stores.protocol import Store
+from stores.together import asked_together
+
 T = TypeVar("T")
 
 _AT_ONCE = ThreadPoolExecutor(4, "ahead")
@@ -23,6 +26,10 @@ class Ahead:
     def begin(self, ask: Callable[[], T]) -> Callable[[], T]:
         """What gives the answer, or raises what `ask` raised."""
         return _AT_ONCE.submit(ask).result if self._is_elsewhere else ask
+
+    def together(self, store: Store, read: Callable[[Store], T]) -> T:
+        """What `read` gives of a store, asked in one request where it is elsewhere. Raises what `read` raises."""
+        return asked_together(store, read) if self._is_elsewhere else read(store)
 
 
 IN_TURN = Ahead(is_elsewhere=False)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dashboards.web import wording
+from dashboards.web.ahead import IN_TURN, Ahead
 from schemas import Estate
 from schemas.texts import _, ngettext
 from stores.protocol import Store
@@ -54,9 +55,13 @@ class BesideSource:
     """Gives what stands beside the figures of a hub (or of all, None), read anew after ten minutes."""
 
     def __init__(
-        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+        self,
+        open_store: Callable[[], Store],
+        estate: Callable[[], Estate],
+        clock_ns: Callable[[], int],
+        ahead: Ahead = IN_TURN,
     ) -> None:
-        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._open_store, self._estate, self._clock_ns, self._ahead = open_store, estate, clock_ns, ahead
         self._lock = threading.Lock()
         self._taken: dict[str | None, tuple[int, Beside]] = {}
 
@@ -66,9 +71,14 @@ class BesideSource:
             now_ns = self._clock_ns()
             taken = self._taken.get(hub)
             if taken is None or not 0 <= now_ns - taken[0] <= KEPT_S * 10**9:
-                with closing(self._open_store()) as store:
+                with closing(self._open_store()) as opened:
                     estate = self._estate()
-                    taken = now_ns, _read(Queries(store, estate, now_ns=now_ns), estate, hub)
+                    taken = (
+                        now_ns,
+                        self._ahead.together(
+                            opened, lambda store: _read(Queries(store, estate, now_ns=now_ns), estate, hub)
+                        ),
+                    )
                 self._taken[hub] = taken
             return taken[1]
 

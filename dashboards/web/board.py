@@ -129,7 +129,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
         shares = Shares(reports.audits)
         add_shares_page(app, source, desk, shares, clock_s)
         add_share_page(app, shares, clock_s)
-    add_hub_page(app, open_store, estate, clock_ns, source.beside)
+    add_hub_page(app, open_store, estate, clock_ns, source.beside, ahead)
     add_health_page(app, source, open_store, estate, clock_ns)
     add_alerts_page(app, source, open_store, estate, clock_ns)
     add_login(app, known, sessions, clock_s, known.provider.issuer if known.provider else "")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -22,7 +23,8 @@ from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
 from dashboards.charts import Chart, Heatmap
 from dashboards.web import charts, downloads, hub_charts, hub_tables, pages, ranges, tables, views, wording
-from dashboards.web.beside import BesideSource
+from dashboards.web.ahead import Ahead
+from dashboards.web.beside import Beside, BesideSource
 from dashboards.web.days import total
 from dashboards.web.forms import form_of
 from dashboards.web.hub_range import FIELD_OF, HubRange
@@ -56,21 +58,25 @@ def add_hub_page(
     estate: Callable[[], Estate],
     clock_ns: Callable[[], int],
     beside: BesideSource,
+    ahead: Ahead,
 ) -> None:
     """Add a hub's page, its files and its form to an application."""
     looks = _Looks(open_store, estate, clock_ns)
 
     @app.get("/hubs/{hub_id}", response_class=HTMLResponse, include_in_schema=False)
     def hub_page(request: Request, hub_id: str) -> HTMLResponse:
-        with looks.ranged(request, hub_id) as of:
-            return _page(request, of, estate(), beside)
+        with looks.ranged(request, hub_id) as ranged:
+            stands_beside = ahead.begin(partial(beside.get, hub_id))
+            of = ahead.together(ranged.store, lambda store: ranged.of(store).asked())
+            return _page(request, of, estate(), stands_beside)
 
     @app.get("/hubs/{hub_id}/charts/{chart_file}", include_in_schema=False)
     def chart_file(request: Request, hub_id: str, chart_file: str) -> Response:
         name, _dot, form = chart_file.rpartition(".")
         if name not in hub_tables.FILES or form not in downloads.TABLE_FORMS:
             raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no file of that name here."))
-        with looks.ranged(request, hub_id) as of:
+        with looks.ranged(request, hub_id) as ranged:
+            of = ranged.of(ranged.store)
             table = hub_tables.FILES[name](of)
             days = str(of.day.date) if name.startswith("day-") else f"{of.first}-{of.last}"
         return downloads.of_table(table, f"{hub_id}-{name}-{days}", form)
@@ -87,6 +93,14 @@ def add_hub_page(
 
 
 @dataclass(frozen=True, slots=True)
+class _Ranged:
+    """What was asked of a hub, and the store that tells it."""
+
+    store: Store
+    of: Callable[[Store], HubRange]
+
+
+@dataclass(frozen=True, slots=True)
 class _Looks:
     """Opens the store for each look at a hub, and for each note."""
 
@@ -95,14 +109,18 @@ class _Looks:
     clock_ns: Callable[[], int]
 
     @contextmanager
-    def ranged(self, request: Request, hub_id: str) -> Iterator[HubRange]:
+    def ranged(self, request: Request, hub_id: str) -> Iterator[_Ranged]:
         """What was asked of a hub, as long as its store is open. Raises HTTPException, StoreError."""
-        with self._of_hub(visitor_of(request), hub_id) as (_store, queries):
+        with self._of_hub(visitor_of(request), hub_id) as (store, queries):
             today = queries.today(hub_id)
             latest = DateRange.parse(f"{today - timedelta(days=DAYS)}..{today}")
             days = asked_range(request.query_params, today, latest)
             day = _day(request, days.last, today)
-            yield HubRange(queries, self.estate(), hub_id, days, day, self.clock_ns())
+            estate, now_ns = self.estate(), self.clock_ns()
+            yield _Ranged(
+                store,
+                lambda read: HubRange(Queries(read, estate, now_ns=now_ns), estate, hub_id, days, day, now_ns),
+            )
 
     def keep_note(self, visitor: Visitor, hub_id: str, form: Mapping[str, str]) -> None:
         """Keep the note of a form, or take it back. Raises HTTPException, StoreError."""
@@ -147,7 +165,7 @@ def _date(text: str) -> date:
     return day
 
 
-def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) -> HTMLResponse:
+def _page(request: Request, of: HubRange, estate: Estate, beside: Callable[[], Beside]) -> HTMLResponse:
     today, visitor = of.today, visitor_of(request)
     hubs = [hub for hub in estate.hubs if visitor.sees(hub.id)]
     at = next((n for n, hub in enumerate(hubs) if hub.id == of.hub), 0)
@@ -179,7 +197,7 @@ def _page(request: Request, of: HubRange, estate: Estate, beside: BesideSource) 
         periods=list(_periods(today)),
         day_before=of.day.date - timedelta(days=1),
         day_after=of.day.date + timedelta(days=1) if of.day.date < today else None,
-        beside=beside.get(of.hub),
+        beside=beside(),
         before=hubs[at - 1] if hubs else None,
         after=hubs[(at + 1) % len(hubs)] if hubs else None,
     )

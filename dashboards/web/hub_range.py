@@ -5,10 +5,11 @@ Only what is stored of this hub is read, never the estate's: a page costs what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import cached_property
+from typing import Self
 
 from dashboards.web.curves import READINGS_MAX, Curve, curves_of
 from dashboards.web.days import Day, DayState, Hour
@@ -17,6 +18,8 @@ from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
 from schemas.measurements import READING_FLAGS
 from usage import HubCalendar, Queries
+from usage.attention.doubts import Doubt
+from usage.attention.silences import Silence
 from usage.calendar import Day as CalendarDay
 from usage.calendar import dates
 from usage.estimates import UNKNOWN, Estimate, of_days
@@ -37,6 +40,18 @@ _A_WEEK = timedelta(days=7)
 _NO_FIGURES: Figures = {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of the days from `first` to `last`, and whether any before has figures."""
+
+    first: date
+    last: date
+    figures: Mapping[date, Figures]
+    estimates: Mapping[date, Estimate]
+    notes: Sequence[Note]
+    has_before: bool
+
+
 class HubRange:
     """A hub, the days from `first` to `last`, and `day`, whose readings are shown. Every part may raise StoreError."""
 
@@ -46,13 +61,21 @@ class HubRange:
         self.calendar = HubCalendar(estate, hub)
         self.day: CalendarDay = self.calendar.day(day)
         self._queries, self._now_ns = queries, now_ns
+        self._curves: dict[Kind, list[Curve]] = {}
+
+    def asked(self) -> Self:
+        """With all that the page shows read; what is made of it waits."""
+        _ = (self.state, self.jobs_run, self._stored, self._recent, self._zones, self._silences, self._doubts)
+        _ = (self.hours, self.is_on_other_midnights, self.week, self.days_to_compute, self.doors)
+        _ = [self.curves(kind) for kind in FIELD_OF]
+        return self
 
     @cached_property
     def state(self) -> HubState:
         """The hub now."""
         return self._queries.hub_state(self.hub)
 
-    @property
+    @cached_property
     def jobs_run(self) -> bool | None:
         """Whether jobs keep its figures up to date; None where none ever did."""
         return self._queries.jobs_run()
@@ -65,26 +88,13 @@ class HubRange:
     @cached_property
     def days(self) -> tuple[Day, ...]:
         """The days of the range, oldest first."""
-        return self._days(self.first, self.last)
+        return self._days(self._stored)
 
     @cached_property
     def now(self) -> HubNow:
         """The hub as it stands, with its last 30 days."""
-        first = self.today - timedelta(days=DAYS)
-        is_among_days = self.last == self.today and self.first <= first
-        recent = self.days[-1 - DAYS :] if is_among_days else self._days(first, self.today)
-        silent = {sensor.sensor for sensor in self.state.silent_sensors}
-        return HubNow(
-            self.state,
-            recent,
-            tuple(self.zones(self.last, self.last)),
-            tuple(
-                each
-                for each in self._queries.stored_silences()
-                if each.hub == self.hub and each.is_silent == (each.door in silent)
-            ),
-            tuple(self._queries.stored_doubts(self.first, self.last, hub=self.hub)),
-        )
+        recent = self.days[-1 - DAYS :] if self._recent is None else self._days(self._recent)
+        return HubNow(self.state, recent, self._zones, self._silences, self._doubts)
 
     @cached_property
     def hours(self) -> tuple[Hour, ...]:
@@ -116,7 +126,7 @@ class HubRange:
     @cached_property
     def missed(self) -> Estimate:
         """Who was not counted on the days of the range that are over; unknown where that can't be told of one."""
-        stored = self._queries.stored_day_estimates(self.first, self.last, self.hub)
+        stored = self._stored.estimates
         return of_days({
             day.date: _of_missed(stored[day.date], day.entries or 0) if day.date in stored else UNKNOWN
             for day in self.days
@@ -133,10 +143,10 @@ class HubRange:
         """Each door on each day of the range that has its figures."""
         return list(self._queries.stored_doors(self.first, self.last, hub=self.hub))
 
-    @cached_property
-    def notes(self) -> list[Note]:
+    @property
+    def notes(self) -> Sequence[Note]:
         """What people wrote about the days of the range."""
-        return self._queries.notes(self.first, self.last, hub=self.hub)
+        return self._stored.notes
 
     def zones(self, first: date, last: date) -> list[ZoneFigures]:
         """The air of each zone on some days."""
@@ -144,28 +154,61 @@ class HubRange:
 
     def curves(self, kind: Kind) -> list[Curve]:
         """The readings of `day`, by sensor."""
-        field = FIELD_OF[kind]
-        chunks = self._queries.readings(self.hub, kind, self.day.span, fields=(field, *READING_FLAGS))
-        order = {sensor.sensor: at for at, sensor in enumerate(self.state.sensors)}
-        return sorted(
-            curves_of(chunks, field, self.day), key=lambda curve: (order.get(curve.sensor, READINGS_MAX), curve.sensor)
-        )
+        if kind not in self._curves:
+            field = FIELD_OF[kind]
+            chunks = self._queries.readings(self.hub, kind, self.day.span, fields=(field, *READING_FLAGS))
+            order = {sensor.sensor: at for at, sensor in enumerate(self.state.sensors)}
+            self._curves[kind] = sorted(
+                curves_of(chunks, field, self.day),
+                key=lambda curve: (order.get(curve.sensor, READINGS_MAX), curve.sensor),
+            )
+        return self._curves[kind]
 
     # ------------------------------------------------------------------------------------------------------- reading
 
-    def _days(self, first: date, last: date) -> tuple[Day, ...]:
-        figures = {row.date: row.figures for row in self._queries.stored_daily(first, last, hub=self.hub)}
-        begins = first
-        if not self._queries.stored_before(first, self.hub):
-            measured = (day for day, row in sorted(figures.items()) if has_data(row))
-            begins = next(measured, min(self.today, last + timedelta(days=1)))
+    @cached_property
+    def _stored(self) -> _Stored:
+        return self._read(self.first, self.last)
+
+    @cached_property
+    def _recent(self) -> _Stored | None:
+        """Of the last 30 days, where they are not all in the range."""
+        first = self.today - timedelta(days=DAYS)
+        is_among_days = self.last == self.today and self.first <= first
+        return None if is_among_days else self._read(first, self.today)
+
+    def _read(self, first: date, last: date) -> _Stored:
+        days = {row.date: row.figures for row in self._queries.stored_daily(first, last, hub=self.hub)}
         estimates = self._queries.stored_day_estimates(first, last, self.hub)
+        notes = self._queries.notes(first, last, hub=self.hub)
+        return _Stored(first, last, days, estimates, notes, has_before=self._queries.stored_before(first, self.hub))
+
+    @cached_property
+    def _zones(self) -> tuple[ZoneFigures, ...]:
+        return tuple(self.zones(self.last, self.last))
+
+    @cached_property
+    def _silences(self) -> tuple[Silence, ...]:
+        silent = {sensor.sensor for sensor in self.state.silent_sensors}
+        found = (each for each in self._queries.stored_silences() if each.hub == self.hub)
+        return tuple(each for each in found if each.is_silent == (each.door in silent))
+
+    @cached_property
+    def _doubts(self) -> tuple[Doubt, ...]:
+        return tuple(self._queries.stored_doubts(self.first, self.last, hub=self.hub))
+
+    def _days(self, stored: _Stored) -> tuple[Day, ...]:
+        begins = stored.first
+        if not stored.has_before:
+            measured = (day for day, row in sorted(stored.figures.items()) if has_data(row))
+            begins = next(measured, min(self.today, stored.last + timedelta(days=1)))
         notes: dict[date, list[str]] = {}
-        for note in self._queries.notes(first, last, hub=self.hub):
+        for note in stored.notes:
             notes.setdefault(note.date, []).append(note.text)
+        figures, estimates = stored.figures, stored.estimates
         return tuple(
             self._day(day, figures.get(day, _NO_FIGURES), estimates.get(day), tuple(notes.get(day, ())), begins)
-            for day in dates(first, last)
+            for day in dates(stored.first, stored.last)
             if self.calendar.exists(day)
         )
 

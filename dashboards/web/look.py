@@ -23,6 +23,7 @@ from usage.attention.doubts import Doubt
 from usage.attention.silences import Silence
 from usage.attention.strays import StrayDoor, stray_doors
 from usage.health import Case, open_cases
+from usage.notes import Note
 from usage.queries import HubState, IngestState, ZoneFigures
 from usage.rollup import Figures, has_data
 
@@ -116,99 +117,144 @@ class Look:
     def jobs_run(self) -> bool | None:
         """Raises StoreError."""
         with self._lock:
-            self._jobs_run = self._jobs_run or self._read(lambda queries: (queries.jobs_run(),))
+            self._jobs_run = self._jobs_run or self._read(_jobs_run)
             return self._jobs_run[0]
 
     @property
     def standing(self) -> Standing:
         """Raises StoreError."""
         with self._lock:
-            self._standing = self._standing or self._read(self._read_standing)
+            self._standing = self._standing or _standing(*self._read(self._read_now))
             return self._standing
 
     @property
     def figured(self) -> Figured:
         """Raises StoreError."""
         with self._lock:
-            self._figured = self._figured or self._read(self._read_figured)
+            if self._figured is None:
+                found = self._read(self._read_figures)
+                known = found.now if isinstance(found.now, Standing) else _standing(found.now, found.figures)
+                self._standing, self._jobs_run = known, found.jobs_run
+                self._figured = _figured(found, known, self.estate, self.now_ns)
             return self._figured
 
-    def _read_standing(self, queries: Queries) -> Standing:
+    def _read_now(self, queries: Queries) -> tuple[_Now, set[str]]:
         days = queries.stored_daily(*_around(self.now_ns), fields=("open_minutes",))
-        return _standing(queries, {day.hub for day in days})
+        return _Now.read(queries), {day.hub for day in days}
 
-    def _read_figured(self, queries: Queries) -> Figured:
-        figures: dict[str, dict[date, Figures]] = defaultdict(dict)
-        for row in queries.stored_daily(*_around(self.now_ns), fields=FIGURES):
-            figures[row.hub][row.date] = row.figures
-        begun = self._ahead.begin(lambda: self._standing or self._read(lambda own: _standing(own, figures)))
-
-        def stands() -> Standing:
-            self._standing = begun()
-            return self._standing
-
-        return _figured(queries, self.estate, self.now_ns, stands, figures)
+    def _read_figures(self, queries: Queries) -> _Found:
+        return _Found.read(queries, self.estate, self.now_ns, self._standing or _Now.read(queries))
 
     def _read(self, part: Callable[[Queries], _Part]) -> _Part:
         if self._failure is None:
             try:
-                with self._opened() as store:
-                    return part(Queries(store, self.estate, now_ns=self.now_ns))
+                with self._opened() as opened:
+                    return self._ahead.together(
+                        opened, lambda store: part(Queries(store, self.estate, now_ns=self.now_ns))
+                    )
             except StoreError as error:
                 self._failure = error
         raise self._failure.with_traceback(None)
 
 
-def _standing(queries: Queries, counted: Collection[str]) -> Standing:
+def _jobs_run(queries: Queries) -> tuple[bool | None]:
+    return (queries.jobs_run(),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What is read of how everything stands; of `queries`, the sensors."""
+
+    queries: Queries
+    silences: Sequence[Silence]
+    ingests: Sequence[IngestState]
+
+    @classmethod
+    def read(cls, queries: Queries) -> _Now:
+        _ = queries.sensors
+        return cls(queries, queries.stored_silences(), queries.ingests())
+
+
+def _standing(now: _Now, counted: Collection[str]) -> Standing:
     """Of the estate file's hubs, those that were counted, and those that sent readings."""
-    states = tuple(queries.hub_states(counted))
-    silences = _by_hub(queries.stored_silences())
+    states = tuple(now.queries.hub_states(counted))
+    silences = _by_hub(now.silences)
     quiet = {state.id: tuple(_still_quiet(state, silences[state.id])) for state in states if state.id in silences}
-    return Standing(states, quiet, tuple(queries.ingests()))
+    return Standing(states, quiet, tuple(now.ingests))
 
 
-def _figured(
-    queries: Queries,
-    estate: Estate,
-    now_ns: int,
-    stands: Callable[[], Standing],
-    figures: Mapping[str, Mapping[date, Figures]],
-) -> Figured:
-    """`stands` is asked last: it may be read meanwhile."""
-    first, last = _around(now_ns)
-    today = last - _A_DAY
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is read of the hubs and their days. That is all of it: what is made of it asks for nothing."""
+
+    now: _Now | Standing
+    """How everything stands, as it was read before or is read with the rest."""
+    jobs_run: tuple[bool | None]
+    figures: Mapping[str, Mapping[date, Figures]]
+    first: Mapping[str, date]
+    """Since when anything was measured, of the hubs that have figures."""
+    missed: Mapping[tuple[str, date], int]
+    notes: Sequence[Note]
+    zones: Sequence[ZoneFigures]
+    doubts: Sequence[Doubt]
+    cases: Sequence[Case]
+    usual: Mapping[str, int]
+    to_compute: Mapping[str, int]
+    on_other_midnights: Sequence[str]
+
+    @classmethod
+    def read(cls, queries: Queries, estate: Estate, now_ns: int, now: _Now | Standing) -> _Found:
+        first, last = _around(now_ns)
+        today = last - _A_DAY
+        shown = today - DAYS * _A_DAY
+        figures: dict[str, dict[date, Figures]] = defaultdict(dict)
+        for row in queries.stored_daily(first, last, fields=FIGURES):
+            figures[row.hub][row.date] = row.figures
+        return cls(
+            now=now,
+            jobs_run=_jobs_run(queries),
+            figures=figures,
+            first={hub: _measured_from(queries, hub, rows) for hub, rows in figures.items()},
+            missed=queries.stored_estimates(first, last),
+            notes=queries.notes(first, last),
+            zones=list(queries.stored_zones(today - _A_DAY, last, fields=ZONE_FIGURES)),
+            doubts=queries.stored_doubts(shown, last),
+            cases=open_cases(queries, estate),
+            usual=queries.usual_so_far(),
+            to_compute=queries.days_to_compute(shown, today),
+            on_other_midnights=queries.on_other_midnights(shown, today),
+        )
+
+
+def _figured(found: _Found, standing: Standing, estate: Estate, now_ns: int) -> Figured:
     missed: dict[str, dict[date, int]] = defaultdict(dict)
-    for (hub, day), people in queries.stored_estimates(first, last).items():
+    for (hub, day), people in found.missed.items():
         missed[hub][day] = people
     notes: dict[str, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for note in queries.notes(first, last):
+    for note in found.notes:
         notes[note.hub][note.date].append(note.text)
     zones: dict[tuple[str, date], list[ZoneFigures]] = defaultdict(list)
-    for zone in queries.stored_zones(today - _A_DAY, last, fields=ZONE_FIGURES):
+    for zone in found.zones:
         zones[zone.hub, zone.date].append(zone)
-    doubts = _by_hub(queries.stored_doubts(today - DAYS * _A_DAY, last))
-    cases, usual = _by_hub(open_cases(queries, estate)), queries.usual_so_far()
-    to_compute = queries.days_to_compute(today - DAYS * _A_DAY, today)
-    on_other_midnights = frozenset(queries.on_other_midnights(today - DAYS * _A_DAY, today))
-    standing = stands()
+    doubts, cases = _by_hub(found.doubts), _by_hub(found.cases)
     sensors = {state.id: state.sensors for state in standing.states}
     strays = _by_hub(stray_doors(sensors, estate, now_ns))
     return Figured(
         tuple(
             HubNow(
                 state,
-                tuple(_days(queries, estate, state, figures.get(state.id, {}), missed[state.id], notes[state.id])),
+                tuple(_days(found, estate, state, missed[state.id], notes[state.id])),
                 tuple(zones[state.id, state.now.date()]),
                 standing.silences.get(state.id, ()),
                 tuple(doubts.get(state.id, ())),
                 tuple(strays.get(state.id, ())),
                 tuple(cases.get(state.id, ())),
-                usual.get(state.id),
+                found.usual.get(state.id),
             )
             for state in standing.states
         ),
-        to_compute,
-        on_other_midnights,
+        found.to_compute,
+        frozenset(found.on_other_midnights),
     )
 
 
@@ -232,15 +278,14 @@ def _still_quiet(state: HubState, silences: Sequence[Silence]) -> Iterator[Silen
 
 
 def _days(
-    queries: Queries,
+    found: _Found,
     estate: Estate,
     state: HubState,
-    figures: Mapping[date, Figures],
     missed: Mapping[date, int],
     notes: Mapping[date, Sequence[str]],
 ) -> Iterator[Day]:
     calendar, today = HubCalendar(estate, state.id), state.now.date()
-    first = _measured_from(queries, state, figures)
+    figures, first = found.figures.get(state.id, {}), found.first.get(state.id, today)
     door_silent = any(Kind.FOOTFALL in sensor.kinds for sensor in state.silent_sensors)
     for day in (today - back * _A_DAY for back in range(DAYS, -1, -1)):
         row = figures.get(day, _NO_FIGURES)
@@ -257,15 +302,15 @@ def _days(
         )
 
 
-def _measured_from(queries: Queries, state: HubState, figures: Mapping[date, Figures]) -> date:
+def _measured_from(queries: Queries, hub: str, figures: Mapping[date, Figures]) -> date:
     """The first of the last 30 days on which anything was measured; today where nothing was before."""
-    today = state.now.date()
+    today = queries.today(hub)
     stored = sorted(day for day in figures if today - DAYS * _A_DAY <= day < today)
     known = next((day for day in stored if has_data(figures[day])), today)
     if not stored or stored[0] == known:
         return known
     # What is shown says nothing of a day before; what is not may, such as the minutes in which a room was damp.
-    before = queries.stored_daily(stored[0], known - _A_DAY, hub=state.id)
+    before = queries.stored_daily(stored[0], known - _A_DAY, hub=hub)
     return min((day.date for day in before if has_data(day.figures)), default=known)
 
 

@@ -155,7 +155,7 @@ class SnapshotSource:
     ) -> None:
         self._timer_ns, self._ahead = timer_ns, ahead
         self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
-        self.beside = BesideSource(open_store, estate, clock_ns)
+        self.beside = BesideSource(open_store, estate, clock_ns, ahead)
         self.told = told
         self._max_age_ns = int(max_age_s * 1e9)
         self._lock = threading.Lock()

@@ -128,13 +128,17 @@ class FakeInflux2:
         form = request.form
         assert form["epoch"] == "ns"
         assert form["chunked"] == "true"
-        select = _SELECT.fullmatch(form["q"])
-        assert select is not None, form["q"]
         if form["db"] not in self.buckets:
             return _json(200, {"results": [{"statement_id": 0, "error": f"database not found: {form['db']}"}]})
-        # A bucket `hubs/usage` is the retention policy `usage` of the database `hubs`; without it there are no series.
-        bucket = self.buckets.get(form["db"] + (f"/{select['policy']}" if select["policy"] else ""), Bucket([]))
-        return Answer(200, _chunks(list(_selected(bucket, select)), int(form["chunk_size"])))
+        return Answer(200, self._answers(form["db"], form["q"].split("; "), int(form["chunk_size"])))
+
+    def _answers(self, database: str, statements: list[str], chunk_size: int) -> Iterator[bytes]:
+        for number, statement in enumerate(statements):
+            select = _SELECT.fullmatch(statement)
+            assert select is not None, statement
+            # A bucket `hubs/usage` is the retention policy `usage` of the database `hubs`; without it it has no series.
+            bucket = self.buckets.get(database + (f"/{select['policy']}" if select["policy"] else ""), Bucket([]))
+            yield from _chunks(number, list(_selected(bucket, select)), chunk_size)
 
 
 def _selected(bucket: Bucket, select: re.Match[str]) -> Iterator[dict[str, Any]]:
@@ -164,20 +168,20 @@ def _selected(bucket: Bucket, select: re.Match[str]) -> Iterator[dict[str, Any]]
         }
 
 
-def _chunks(found: list[dict[str, Any]], size: int) -> Iterator[bytes]:
-    """A line of JSON for every `size` rows of a series; all but the last are marked as partial."""
+def _chunks(statement: int, found: list[dict[str, Any]], size: int) -> Iterator[bytes]:
+    """A line of JSON for every `size` rows of a series; all but a statement's last are marked as partial."""
     pieces = [
         (series | {"values": series["values"][first : first + size]}, first + size < len(series["values"]))
         for series in found
         for first in range(0, len(series["values"]), size)
     ]
     for number, (series, is_cut) in enumerate(pieces):
-        result = {"statement_id": 0, "series": [series | ({"partial": True} if is_cut else {})]}
+        result = {"statement_id": statement, "series": [series | ({"partial": True} if is_cut else {})]}
         if number < len(pieces) - 1:
             result["partial"] = True
         yield json.dumps({"results": [result]}).encode() + b"\n"
     if not pieces:
-        yield b'{"results":[{"statement_id":0}]}\n'
+        yield json.dumps({"results": [{"statement_id": statement}]}).encode() + b"\n"
 
 
 def _number(value: Value | None) -> Value | None:
