@@ -106,6 +106,12 @@ class Day:
                 return DayState.COUNTED
         return DayState.SILENT if self.opens else DayState.CLOSED
 
+    @cached_property
+    def is_missing(self) -> bool:
+        """Whether not everybody who came was counted: also where nothing was measured yet of a day that was to open."""
+        unmeasured = self.state is DayState.BEFORE and self.opens and not self.today
+        return unmeasured or self.state in (DayState.SILENT, DayState.PARTIAL)
+
     @property
     def _nobody_counts(self) -> bool:
         return not self.has_counter and self.entries is None and self.opens
@@ -209,8 +215,15 @@ class Total:
     counted_days: int
     silent_days: int
     partial_days: int
+    unmeasured_days: int
+    """Those it was open on before its first figures."""
     missed: int | None
-    """How many people the silent and partial days miss, estimated; None where that can't be told of all of them."""
+    """How many people all these days miss, estimated; None where that can't be told of all of them."""
+
+    @property
+    def missing_days(self) -> int:
+        """Those on which not everybody was counted."""
+        return self.silent_days + self.partial_days + self.unmeasured_days
 
     @classmethod
     def of(cls, parts: Sequence[Total]) -> Total:
@@ -221,19 +234,19 @@ class Total:
             counted_days=sum(part.counted_days for part in parts),
             silent_days=sum(part.silent_days for part in parts),
             partial_days=sum(part.partial_days for part in parts),
+            unmeasured_days=sum(part.unmeasured_days for part in parts),
             missed=None if None in missed else sum(people or 0 for people in missed),
         )
 
 
 def total(days: Sequence[Day]) -> Total:
     """Add up a hub's days."""
-    entries = counted = silent = partial = 0
+    entries = counted = 0
     missed: int | None = 0
     for day in days:
         if day.begun and day.entries is not None:
             entries, counted = entries + day.entries, counted + 1
-        if day.state in (DayState.SILENT, DayState.PARTIAL):
-            silent += day.state is DayState.SILENT
-            partial += day.state is DayState.PARTIAL
+        if day.is_missing:
             missed = None if missed is None or day.missed is None else missed + day.missed
-    return Total(entries, counted, silent, partial, missed)
+    states = Counter(day.state for day in days if day.is_missing)
+    return Total(entries, counted, states[DayState.SILENT], states[DayState.PARTIAL], states[DayState.BEFORE], missed)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Self
 
 from dashboards.web.curves import READINGS_MAX, Curve, curves_of
-from dashboards.web.days import Day, DayState, Hour
+from dashboards.web.days import Day, Hour
 from dashboards.web.look import DAYS, HubNow
 from schemas import Estate, Kind
 from schemas.localtime import NS_AN_HOUR, Span, from_ns
@@ -130,7 +130,7 @@ class HubRange:
         return of_days({
             day.date: _of_missed(stored[day.date], day.entries or 0) if day.date in stored else UNKNOWN
             for day in self.days
-            if not day.today and (day.date in stored or day.state in (DayState.SILENT, DayState.PARTIAL))
+            if not day.today and (day.date in stored or day.is_missing)
         })  # fmt: skip
 
     @cached_property

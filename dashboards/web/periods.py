@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 KEPT_S = 600
 KEPT_MAX = 32
 _PERCENT = 100
+_NAMED_MAX = 4
+"""So many hubs are named; of more, their number is given."""
 
 
 class Periods:
@@ -121,7 +123,7 @@ def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[li
         else _("{sure} of {hubs} hubs in full").format(sure=len(rows) - len(unsure), hubs=len(rows))
     )
     if total.untold:
-        trust += "; " + _("no estimate for {hubs}").format(hubs=", ".join(names.get(h) or h for h in total.untold))
+        trust += "; " + _no_estimate([names.get(hub) or hub for hub in total.untold])
     return rows, PeriodRow(
         "",
         _("All hubs"),
@@ -133,6 +135,14 @@ def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[li
         not unsure,
         trust,
     )
+
+
+def _no_estimate(names: Sequence[str]) -> str:
+    if len(names) > _NAMED_MAX:
+        return ngettext("no estimate for {count} hub", "no estimate for {count} hubs", len(names)).format(
+            count=wording.number(len(names))
+        )
+    return _("no estimate for {hubs}").format(hubs=", ".join(names))
 
 
 def _row(hub: HubOverview, name: str, today: date) -> PeriodRow:
@@ -205,7 +215,12 @@ def trust(hub: HubOverview, today: date) -> str:
         words = ngettext(
             "{days} day missing or incomplete", "{days} days missing or incomplete", hub.people.days_missing
         )
-        against.append(words.format(days=wording.number(hub.people.days_missing)))
+        words = words.format(days=wording.number(hub.people.days_missing))
+        if hub.counted_from is not None:
+            words = _("{days_missing}, counted from {day} on").format(
+                days_missing=words, day=wording.day(hub.counted_from, today)
+            )
+        against.append(words)
     if hub.days_provisional:
         words = ngettext("{days} day may still change", "{days} days may still change", hub.days_provisional)
         against.append(words.format(days=wording.number(hub.days_provisional)))

@@ -176,7 +176,11 @@ def week_ago(day: Day | EstateDay, now: date) -> str:
 
 def missing(of: Total) -> str:
     """`1 day no data, 2 days incomplete: about 40 more people`; empty where nothing is missing."""
-    states = ((of.silent_days, DayState.SILENT), (of.partial_days, DayState.PARTIAL))
+    states = (
+        (of.unmeasured_days, DayState.BEFORE),
+        (of.silent_days, DayState.SILENT),
+        (of.partial_days, DayState.PARTIAL),
+    )
     days = ", ".join(f"{wording.plural(days, 'day', 'days')} {_(WORDS[state])}" for days, state in states if days)
     return days and f"{days}{missed(of)}"
 
@@ -274,8 +278,8 @@ def facts(snapshot: Snapshot) -> Facts:
     now = snapshot.now.date()
     week = Total.of([total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs])
     before = Total.of([total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs])
-    gaps = week.silent_days + week.partial_days
-    change = "" if gaps or before.silent_days or before.partial_days else wording.change(week.entries, before.entries)
+    gaps = week.missing_days
+    change = "" if gaps or before.missing_days else wording.change(week.entries, before.entries)
     closed = sum(not hub.today.opens for hub in snapshot.hubs)
     return Facts(
         today=wording.number(today.entries),

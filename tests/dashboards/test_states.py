@@ -74,8 +74,8 @@ def test_of_an_estate_without_data_nothing_is_a_zero(filled: Filled, browse: Bro
     assert "of 1 hubs something is not measured now" in pages["/health"]
     assert "none ever ran on this store" in pages["/alerts"]
     assert "No alert is open" not in pages["/alerts"]
-    assert "hub-0,Hub 0,,,,,0,0," in pages["/estate.csv"]
-    assert ",All hubs,,,,,0,0," in pages["/estate.csv"]
+    assert "hub-0,Hub 0,,,,,0,6," in pages["/estate.csv"], "the days on which it was to open were not counted"
+    assert ",All hubs,,,,,0,6," in pages["/estate.csv"]
 
 
 def test_one_hub_is_an_estate(filled: Filled, browse: Browse) -> None:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from schemas import Estate, Kind
+from schemas.localtime import NS_AN_HOUR
 from schemas.measures import PeopleState
 from usage.attention.doubts import Doubt
 from usage.calendar import HubCalendar
@@ -20,11 +21,12 @@ from usage.comparing.like_for_like import LikeForLike, compare_days
 from usage.estimates.estimate import ESTIMATED_BY
 from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE, Estimator
 from usage.queries import DateRange, PeriodFigures, Queries
-from usage.queries.columns import DayColumns, Flags
-from usage.rollup import Figures
+from usage.queries.columns import DayColumns
+from usage.rollup import GRACE_DEFAULT_NS, Figures
 from usage.together import Together, together
 
 _A_DAY = timedelta(days=1)
+_GRACE = timedelta(days=GRACE_DEFAULT_NS // (24 * NS_AN_HOUR))
 _SHOWN_BY = (*ESTIMATED_BY, "final")
 """Comparisons go by no others."""
 _MISSING = (PeopleState.PARTIAL, PeopleState.NONE)
@@ -46,6 +48,8 @@ class HubOverview:
     """Days whose figures may still change."""
     has_counter: bool
     """Whether a door counter is known of it, or people were counted: else it is in no total."""
+    counted_from: date | None
+    """The first day that was counted, where days were missed before it."""
 
     @property
     def is_sure(self) -> bool:
@@ -86,7 +90,7 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     until = min(days.last, max((queries.today(name) for name in names), default=queries.today()) - _A_DAY)
     over = {name: DateRange(days.name, days.first, min(until, queries.today(name) - _A_DAY)) for name in names}
     for name in names:
-        _put_missed(columns, estate, name, over[name], is_shown)
+        _put_missed(columns, HubCalendar(estate, name), name, over[name], queries.today(name) - _GRACE)
     estimator = Estimator(columns)
     against = {  # the time before a year is a year before
         other: compare_days(columns, estate, days, other, today=queries.today, hubs=names, is_judged=False)
@@ -107,24 +111,34 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
                 provisional,
                 people.figures["entries"] is not None
                 or any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(name, ())),
+                _counted_from(columns, name, over[name]),
             )
         )
     total = together([each.people for each in found if each.has_counter])
     return Overview(days, before, year_before, until, tuple(found), total, compared[0].together, compared[1].together)
 
 
-def _put_missed(columns: DayColumns, estate: Estate, hub: str, days: DateRange, is_shown: Flags) -> None:
-    """Days that are over without a roll-up, after the hub was first counted, were not counted."""
+def _put_missed(columns: DayColumns, calendar: HubCalendar, hub: str, days: DateRange, final: date) -> None:
+    """Days that are over without a roll-up were not counted, nor were those before the hub's first count."""
     row, first = columns.rows[hub], columns.place(days.first)
-    counted = np.isfinite(columns["people_state"][row]) & is_shown
-    begun = int(counted.argmax()) if counted.any() else columns.days
-    calendar = HubCalendar(estate, hub)
-    lacking = np.nonzero(~columns.is_there[row, first : columns.place(days.last) + 1])[0] + first
-    for place in lacking[lacking > begun].tolist():
-        day = columns.first + timedelta(days=place)
+    lacking = np.nonzero(~columns.is_there[row, first : columns.place(days.last) + 1])[0].tolist()
+    opens = calendar.open_days(days.first, days.last) if lacking else []
+    for place in lacking:
+        day = days.first + timedelta(days=place)
         if calendar.exists(day):
-            columns.is_there[row, place] = True
-            columns["people_state"][row, place] = PeopleState.NONE if calendar.opens(day) else PeopleState.CLOSED
+            at = row, first + place
+            columns.is_there[at] = True
+            columns["people_state"][at] = PeopleState.NONE if opens[place] else PeopleState.CLOSED
+            columns["final"][at] = day < final
+
+
+def _counted_from(columns: DayColumns, hub: str, days: DateRange) -> date | None:
+    """The first day of some on which the hub was counted, where it missed all before; None where it missed none."""
+    states = columns["people_state"][columns.rows[hub], columns.place(days.first) : columns.place(days.last) + 1]
+    counted = np.nonzero(states == PeopleState.COUNTED)[0]
+    if not len(counted) or not (states[: counted[0]] == PeopleState.NONE).any():
+        return None
+    return days.first + timedelta(days=int(counted[0]))
 
 
 def _added_up(columns: DayColumns, estimator: Estimator, hub: str, days: DateRange) -> tuple[PeriodFigures, int]:
