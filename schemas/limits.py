@@ -10,13 +10,13 @@ from typing import Final
 from schemas.texts import N_
 
 VENTILATION: Final = N_("HSE guide to ventilation, SAGE-EMG 2020; while occupied")
-WORKROOM: Final = N_("HSE L24, regulation 7: workrooms at least 16 °C")
+WORKROOM: Final = N_("HSE L24, regulation 7: workrooms at least 16\u00a0°C")
 MOULD: Final = N_("Hukka and Viitanen 1999")
 MOULD_ALERT: Final = N_("alert level of VILPE")
 MOULD_INDEX: Final = N_("Hukka and Viitanen 1999; alert level of VILPE")
 FROST: Final = N_("usual setting of a frost thermostat (heathack.org)")
 CIBSE: Final = N_("CIBSE Guide A")
-HEAT: Final = N_("CIBSE Guide A 2006: offices over 28 °C in at most 1 % of occupied hours")
+HEAT: Final = N_("CIBSE Guide A 2006: offices over 28\u00a0°C in at most 1\u00a0% of occupied hours")
 TM52: Final = N_("CIBSE TM52 (2013), category II of EN 15251")
 OWN: Final = N_("the hub's own limit in the estate file")
 

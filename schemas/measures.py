@@ -258,10 +258,10 @@ _DAILY = (
     _pressure("pressure_mean_hpa", N_("Pressure"), _AT_SEA_LEVEL, covers=_OPEN, over_days=_WEIGHTED),
     _co2("co2_mean_ppm", N_("CO₂ mean"), _BY_TIME, covers=_OPEN, over_days=_WEIGHTED),
     _co2("co2_max_ppm", N_("CO₂ highest"), "of all readings", over_days=_MAX),
-    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", N_("CO₂ over 800 ppm"), _OVER, covers=_OPEN),
+    _minutes(f"co2_minutes_over_{CO2_FAIR_PPM}", N_("CO₂ over 800\u00a0ppm"), _OVER, covers=_OPEN),
     _minutes(
         f"co2_minutes_over_{CO2_POOR_PPM}",
-        N_("CO₂ over 1\u202f500 ppm"),
+        N_("CO₂ over 1\u202f500\u00a0ppm"),
         _OVER,
         covers=_OPEN,
         bands=_BANDS_OF_POOR_AIR_MINUTES,
@@ -293,7 +293,7 @@ _DAILY = (
     _minutes("damp_minutes_closed", N_("Damp while closed"), _DAMP, covers=_CLOSED, bands=_BANDS_OF_DAMP_MINUTES),
     _minutes(
         "frost_minutes_closed",
-        N_("Under 5 °C while closed"),
+        N_("Under 5\u00a0°C while closed"),
         f"while at least one thermometer was under {FROST_C} °C: pipes may freeze",
         covers=_CLOSED,
         bands=_BANDS_OF_FROST_MINUTES,

@@ -97,7 +97,7 @@ ESTATE_SILENT = Rule(
 BATTERY = Rule(
     "battery",
     N_("Battery low"),
-    N_("The battery of {where} is under {low} %."),
+    N_("The battery of {where} is under {low}\u00a0%."),
     N_("Change it at the next visit."),
     opening_day=True,
     numbers={"low": BATTERY_LOW_PCT},
@@ -113,7 +113,7 @@ BUFFER = Rule(
 BUFFER_AGE_MAX_S = 5 * _MINUTE_S
 QUARANTINE = Rule(
     "quarantine",
-    N_("More than 1 % refused"),
+    N_("More than 1\u00a0% refused"),
     N_("More than one message in a hundred was refused by ingest {where} in the last hour."),
     N_("`hubpulse quarantine list` shows which and why; fix the cause, then `hubpulse quarantine redrive`."),
     clear_s=2 * _HOUR_S,
@@ -174,7 +174,7 @@ DOUBT = Rule(
 DOORS = Rule(
     "doors",
     N_("Doors count in part"),
-    N_("The doors of {where} tell of less than {share} % of the day's usual people: its figures will be missing."),
+    N_("The doors of {where} tell of less than {share}\u00a0% of the day's usual people: its figures will be missing."),
     N_("Look at the door counters, their power and gateway; `hubpulse usage why` shows which are silent since when."),
     numbers={"share": round(MOSTLY_COMPLETE_MIN * 100)},
 )
@@ -182,7 +182,7 @@ DOORS = Rule(
 FROST = Rule(
     "frost",
     N_("Frost"),
-    N_("{where} was under {limit} °C."),
+    N_("{where} was under {limit}\u00a0°C."),
     N_("Turn the heating on, and see that the frost thermostat works: pipes burst."),
     Severity.CRITICAL,
     urgent=True,
@@ -191,8 +191,8 @@ FROST = Rule(
 )
 COLD = Rule(
     "cold",
-    N_("Under {limit} °C in opening hours"),
-    N_("{where} is too cold while open: under {limit} °C, or the hub's own limit."),
+    N_("Under {limit}\u00a0°C in opening hours"),
+    N_("{where} is too cold while open: under {limit}\u00a0°C, or the hub's own limit."),
     N_("See to the heating: radiators, boiler, times of the timer."),
     opening_day=True,
     clear_s=_HOUR_S,
@@ -200,8 +200,8 @@ COLD = Rule(
 )
 CO2 = Rule(
     "co2",
-    N_("CO₂ over {ppm} ppm for {minutes} minutes"),
-    N_("The air of {where} is poor while open: CO₂ over {ppm} ppm, or the hub's own limit."),
+    N_("CO₂ over {ppm}\u00a0ppm for {minutes} minutes"),
+    N_("The air of {where} is poor while open: CO₂ over {ppm}\u00a0ppm, or the hub's own limit."),
     N_("Open windows or raise the ventilation; look at the hub's CO₂ for which room it is."),
     opening_day=True,
     clear_s=_HOUR_S,

@@ -139,7 +139,9 @@ def temperature(days: Sequence[Day], now: date) -> Chart:
         (
             _range(_("lowest to highest"), days, ("temperature_min_c", "temperature_max_c"), Tone.HEAT),
             _dots(_("mean while open"), days, "temperature_mean_c", Tone.HEAT),
-            Limit(_("{limit} °C, the least for a workroom").format(limit=WORKROOM_MIN_C), Tone.COLD, WORKROOM_MIN_C),
+            Limit(
+                _("{limit}\u00a0°C, the least for a workroom").format(limit=WORKROOM_MIN_C), Tone.COLD, WORKROOM_MIN_C
+            ),
         ),
     )
 
@@ -154,7 +156,7 @@ def humidity(days: Sequence[Day], now: date) -> Chart:
         now,
         {_("mean while open"): "relative_humidity_mean_pct"},
         (
-            Band(_("comfort, {low} to {high} %").format(low=low, high=high), Tone.GOOD, low, high),
+            Band(_("comfort, {low} to {high}\u00a0%").format(low=low, high=high), Tone.GOOD, low, high),
             _line("", days, "relative_humidity_mean_pct", Tone.DAMP),
             _dots(_("mean while open"), days, "relative_humidity_mean_pct", Tone.DAMP),
         ),
@@ -172,8 +174,10 @@ def co2(days: Sequence[Day], now: date) -> Chart:
         (
             _range(_("mean to highest"), days, ("co2_mean_ppm", "co2_max_ppm"), Tone.AIR),
             _dots(_("mean while open"), days, "co2_mean_ppm", Tone.AIR),
-            Limit(_("{limit} ppm, well ventilated below").format(limit=CO2_FAIR_PPM), Tone.QUIET, CO2_FAIR_PPM),
-            Limit(_("{limit} ppm, poor above").format(limit=wording.number(CO2_POOR_PPM)), Tone.ALARM, CO2_POOR_PPM),
+            Limit(_("{limit}\u00a0ppm, well ventilated below").format(limit=CO2_FAIR_PPM), Tone.QUIET, CO2_FAIR_PPM),
+            Limit(
+                _("{limit}\u00a0ppm, poor above").format(limit=wording.number(CO2_POOR_PPM)), Tone.ALARM, CO2_POOR_PPM
+            ),
         ),
     )
 

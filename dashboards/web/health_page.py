@@ -227,11 +227,11 @@ def _bands(ppm: float | None) -> str:
     if ppm is None or band is None:
         return ""
     if ppm <= BB101_MECHANICAL_PPM:
-        school = _("within {limit} ppm").format(limit=wording.number(BB101_MECHANICAL_PPM))
+        school = _("within {limit}\u00a0ppm").format(limit=wording.number(BB101_MECHANICAL_PPM))
     elif ppm <= BB101_NATURAL_PPM:
-        school = _("within {limit} ppm, for windows alone").format(limit=wording.number(BB101_NATURAL_PPM))
+        school = _("within {limit}\u00a0ppm, for windows alone").format(limit=wording.number(BB101_NATURAL_PPM))
     else:
-        school = _("over {limit} ppm").format(limit=wording.number(BB101_NATURAL_PPM))
+        school = _("over {limit}\u00a0ppm").format(limit=wording.number(BB101_NATURAL_PPM))
     return _("HSE: {hse}; BB101: {school}").format(hse=_(band.meaning), school=school)
 
 

@@ -248,7 +248,7 @@ def _values(sensor: SensorState) -> Iterator[str]:
 
 def _signal(sensor: SensorState) -> str:
     """`\u221297 dBm, SNR 5.5 dB`: how well its gateway hears it."""
-    parts = [(_("{value} dBm"), "rssi_dbm", 0), (_("SNR {value} dB"), "snr_db", 1)]
+    parts = [(_("{value}\u00a0dBm"), "rssi_dbm", 0), (_("SNR {value}\u00a0dB"), "snr_db", 1)]
     known = (
         text.format(value=wording.number(sensor.values[name], decimals))
         for text, name, decimals in parts

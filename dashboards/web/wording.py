@@ -22,7 +22,6 @@ from usage.queries import Opening
 
 NO_FIGURE = "–"  # noqa: RUF001 - an en dash is what a table shows where there is nothing
 NEVER = N_("never")
-_SPACE = "\u00a0"
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -101,7 +100,7 @@ def ago(moment: datetime, now: datetime) -> str:
     if age_s < 60:  # noqa: PLR2004 - a minute
         return _("just now")
     if age_s < 3600:  # noqa: PLR2004 - an hour
-        return _("{minutes} min ago").format(minutes=int(age_s // 60)).replace(" ", _SPACE, 1)
+        return _("{minutes}\u00a0min ago").format(minutes=int(age_s // 60))
     if moment.date() == now.date():
         return clock(moment)
     if moment.date() == now.date() - timedelta(days=1):

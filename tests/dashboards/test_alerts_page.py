@@ -62,7 +62,7 @@ def test_the_page_has_what_is_open_the_gravest_first_and_what_is_over(door: Door
     assert opened == [
         "The ledger of ingest main does not balance: a message or a reading is unaccounted for.",
         "door-1 at Armley Community Hub missed three readings.",
-        "The battery of air-1 at &lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp; is under 15 %.",
+        "The battery of air-1 at &lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp; is under 15\u00a0%.",
     ]
     assert "No sensor of Armley Community Hub reports." in page
     assert "<form" not in page, "a visitor without an account can answer nothing"

@@ -43,7 +43,7 @@ def test_silent_counters_are_ranked_by_what_they_cost(filled: Filled) -> None:
         filled.put(silence_line(silence("armley", first), LONDON), silence_line(silence("otley", second), LONDON))
         silent = [(hub, text) for hub, word, text in told(filled) if word == "silent" and "only be stated" in text]
         assert [hub for hub, _ in silent] == (["armley", "otley"] if number else ["otley", "armley"])
-        assert "; from Friday on November can only be stated within 6 %" in silent[0][1]
+        assert "; from Friday on November can only be stated within 6\u00a0%" in silent[0][1]
 
 
 def test_what_is_silent_goes_before_what_is_wrong_and_that_before_batteries(filled: Filled) -> None:
@@ -62,7 +62,7 @@ def test_a_counter_that_sends_again_costs_nothing_any_more(filled: Filled) -> No
 def test_a_counter_that_sends_in_part_is_listed(filled: Filled) -> None:
     filled.put_fresh_readings("armley")
     filled.put(silence_line(silence("armley", 10, is_silent=False), LONDON))
-    expected = "door-1 sends only in part; from Friday on November can only be stated within 6 %"
+    expected = "door-1 sends only in part; from Friday on November can only be stated within 6\u00a0%"
     assert ("armley", "in part", expected) in told(filled)
 
 
@@ -96,4 +96,4 @@ def test_what_the_other_hubs_alone_say_is_on_the_hub_page_alone(filled: Filled, 
 def test_a_month_that_ends_sooner_is_stated_by_its_end() -> None:
     """Seven days from the end of November on are of December: November is over by then."""
     late = Silence("otley", "door-1", True, SINCE, date(2026, 11, 1), date(2026, 12, 1), 0.02, 0.057, 10)
-    assert late.consequence() == "by its end November can only be stated within 6 %"
+    assert late.consequence() == "by its end November can only be stated within 6\u00a0%"

@@ -37,6 +37,8 @@ NO_TEXTS |= {"admin", "hubpulse", "pdf", "csv"}
 """Names and units, which are the same in every language."""
 UNGROUPED = re.compile(r"(?<![\w.-])(?!20\d\d\b)\d{4,}(?=\s)")
 """A number of four digits without a mark between thousands, which is no year."""
+APART = re.compile(r"(\d|\}|\)s) (ppm|%|°C|hPa|dBm|dB|min|h|K|K·h)(?!\w)")
+"""A number and its unit that a line may end between."""
 CO_TWO = "CO2".translate(SHIFTED)
 READ_ALOUD = ("aria-label", "title", "alt", "placeholder", "data-label")
 
@@ -132,6 +134,11 @@ def test_no_text_of_a_page_escapes_the_catalogue(
     assert escaped == {}
     assert shifted.asked - extracted == set()
     assert [text.strip() for text in reader.read if UNGROUPED.search(text) or CO_TWO in text] == []
+    assert [text.strip() for text in reader.read if APART.search(text)] == []
+
+
+def test_no_line_ends_between_a_number_and_its_unit(extracted: set[str]) -> None:
+    assert [text for text in extracted if APART.search(text)] == []
 
 
 @pytest.mark.parametrize("script", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)

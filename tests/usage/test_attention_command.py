@@ -105,7 +105,7 @@ def test_the_sentence_of_a_silence_has_the_hubs_name_and_the_width_now() -> None
     since = datetime(2026, 11, 24, 11, 10, tzinfo=UTC)
     silence = Silence("armley", "door-1", True, since, date(2026, 11, 1), date(2026, 11, 27), 0.011, 0.058, 40)
     assert list(silences_as_text([silence], {"armley": "Armley"}, date(2026, 11, 26))) == [
-        "Armley door-1 silent since Tuesday 11:10; from Friday on November can only be stated within 6 % (now 2 %)"
+        "Armley door-1 silent since Tuesday 11:10; from Friday on November can only be stated within 6\u00a0% (now 2\u00a0%)"
     ]
 
 

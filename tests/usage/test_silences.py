@@ -126,7 +126,7 @@ def _silence(people: int, door: str = "door-1") -> Silence:
 
 def test_the_one_that_costs_most_people_comes_first_and_is_rounded_up() -> None:
     assert [each.people for each in ranked([_silence(3), _silence(40), _silence(7)])] == [40, 7, 3]
-    assert _silence(3).sentence(TODAY) == "door-1 silent; from Friday on November can only be stated within 6 %"
+    assert _silence(3).sentence(TODAY) == "door-1 silent; from Friday on November can only be stated within 6\u00a0%"
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from math import ceil, inf
 
-from schemas.texts import _, day_and_month, month_name, weekday
+from schemas.texts import _, day_and_month, month_name, quantity_text, weekday
 
 _A_WEEK = 7
 
@@ -63,7 +63,7 @@ def ranked(silences: Iterable[Silence]) -> list[Silence]:
 
 def percent(share: float) -> str:
     """A half-width as `6 %`, rounded up: it is never said to be narrower than it is."""
-    return f"{ceil(share * 100 - 1e-9)} %"
+    return quantity_text(ceil(share * 100 - 1e-9), "%")
 
 
 def _since(moment: datetime, today: date) -> str:
