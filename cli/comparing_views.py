@@ -79,7 +79,7 @@ def compared_as_json(found: Compared) -> dict[str, Any]:
         "by_terms": found.by_terms,
         "together": None if found.together is None else _as_json(found.together),
         "hubs": [_as_json(each) for each in found.hubs],
-        "hubs_left_out": [{"hub": hub, "why": why} for hub, why in found.hubs_left_out.items()],
+        "hubs_left_out": [{"hub": hub, "why": str(why)} for hub, why in found.hubs_left_out.items()],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dashboards.reports import words
 from dashboards.reports.document import Column, Part, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report
 from schemas.measures import CO2_POOR_PPM, MEASURES
@@ -18,20 +19,14 @@ _FIGURES = (
 
 
 def of(report: Report) -> Iterator[Section]:
-    """The section, where any air was measured or a case is kept."""
+    """The section, where any air was measured or there was a case."""
     if report.cases or any(hub.figures.get(name) is not None for hub in report.hubs for name in _FIGURES):
         yield Section("health", _("Building health"), tuple(_parts(report)))
 
 
 def _parts(report: Report) -> Iterator[Part]:
     if report.cases:
-        of_cases = (
-            *(Column("hub", _("Hub"), Shown.TEXT), Column("zone", _("Zone"), Shown.TEXT)),
-            *(Column("what", _("What"), Shown.TEXT), Column("since", _("Since"), Shown.TEXT)),
-            Column("advice", _("What to do"), Shown.TEXT),
-        )
-        rows = [Row((report.name(case.hub), case.zone, case.what, case.since, case.advice)) for case in report.cases]
-        yield Table("cases", _("Open cases"), of_cases, tuple(rows))
+        yield _cases(report)
     measures = [MEASURES[name] for name in _FIGURES]
     columns = (
         Column("hub", _("Hub"), Shown.TEXT),
@@ -59,11 +54,37 @@ def _parts(report: Report) -> Iterator[Part]:
     }
     bands = [
         _("{meaning} from {start} {unit} ({source})").format(
-            meaning=_(meaning), start=f"{start:g}", unit=unit, source=source
+            meaning=_(meaning), start=f"{start:g}", unit=unit, source=_(source)
         )
         for meaning, start, unit, source in sorted(limits)
     ]
     yield Words(_("Limits: {limits}.").format(limits="; ".join(bands)))
+
+
+def _cases(report: Report) -> Table:
+    still = _("still open on {day}").format(day=words.day(report.until))
+    columns = (
+        *(Column("hub", _("Hub"), Shown.TEXT), Column("zone", _("Zone"), Shown.TEXT)),
+        *(Column("what", _("What"), Shown.TEXT), Column("since", _("Since"), Shown.DATE)),
+        *(Column("over", _("Over since"), Shown.DATE), Column("worst", _("Worst day of the period"), Shown.TEXT)),
+        Column("advice", _("What to do"), Shown.TEXT),
+    )
+    rows = [
+        Row(
+            (
+                report.name(case.hub),
+                case.zone,
+                case.what,
+                case.since,
+                case.over or still,
+                case.worst or None,
+                case.advice,
+            ),
+            key=case.hub,
+        )
+        for case in report.cases
+    ]
+    return Table("cases", _("Cases of the period"), columns, tuple(rows), named_by=4)
 
 
 def _decimals(unit: Unit) -> int:

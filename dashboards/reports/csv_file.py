@@ -13,8 +13,6 @@ from dashboards.reports.document import Cell, Column, Document, Heading, Points,
 from schemas.csv_cells import csv_row
 
 COLUMNS = ("section", "item", "figure", "value", "unit", "days_missing")
-_TEXT_COLUMNS = 2
-"""Where the second column is a text too, both name the row."""
 
 
 def to_csv(document: Document) -> bytes:
@@ -33,21 +31,11 @@ def to_csv(document: Document) -> bytes:
                     table.writerows(csv_row((section.id, heading, "finding", item, "", missing)) for item in items)
     for _, found in document.tables():
         for row in found.rows:
-            names = _names(found.columns, row.cells)
-            for column, cell in list(zip(found.columns, row.cells, strict=True))[names:]:
-                item = " ".join([row.key or _value(row.cells[0]), *map(_value, row.cells[1:names])])
+            item = " ".join([row.key or _value(row.cells[0]), *map(_value, row.cells[1 : found.named_by])])
+            for column, cell in list(zip(found.columns, row.cells, strict=True))[found.named_by :]:
                 cells = (found.id, item, column.id, _value(cell), _unit(column), row.missing)
                 table.writerow(csv_row(cells))
     return text.getvalue().encode()
-
-
-def _names(columns: tuple[Column, ...], cells: tuple[Cell, ...]) -> int:
-    """How many of the first cells name the row."""
-    both = len(columns) > _TEXT_COLUMNS and all(
-        column.shown in (Shown.TEXT, Shown.DATE) and cell is not None
-        for column, cell in zip(columns[:_TEXT_COLUMNS], cells, strict=False)
-    )
-    return _TEXT_COLUMNS if both else 1
 
 
 def _unit(column: Column) -> str:

@@ -72,13 +72,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `caption` says what of, `note` what to know of it."""
+    """A table; `caption` says what of, `note` what to know of it. Its first `named_by` cells name a row to programs."""
 
     id: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     note: str = ""
+    named_by: int = 1
 
 
 @dataclass(frozen=True, slots=True)

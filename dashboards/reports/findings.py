@@ -73,16 +73,25 @@ def buildings(report: Report) -> list[str]:
         if (worst := _worst(report.hubs, name))
     ]
     if report.cases:
-        found.insert(
-            0,
-            ngettext(
-                "{count} case of building health is open.", "{count} cases of building health are open.",
-                len(report.cases),
-            ).format(count=len(report.cases)),
-        )  # fmt: skip
+        found.insert(0, _cases(report))
     if not found and not any(hub.figures.get("temperature_mean_c") is not None for hub in report.hubs):
         return [_("No air was measured.")]
     return found or [_("No poor, damp or freezing air was measured.")]
+
+
+def _cases(report: Report) -> str:
+    count, still = len(report.cases), sum(case.over is None for case in report.cases)
+    lead = ngettext(
+        "{count} case of building health was open in this period",
+        "{count} cases of building health were open in this period",
+        count,
+    ).format(count=count)
+    day = words.day(report.until)
+    if not still:
+        return _("{lead}; none was on {day} any more.").format(lead=lead, day=day)
+    return ngettext("{lead}; {count} still was on {day}.", "{lead}; {count} still were on {day}.", still).format(
+        lead=lead, count=still, day=day
+    )
 
 
 def restated(report: Report) -> list[str]:

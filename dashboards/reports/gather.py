@@ -14,12 +14,14 @@ from dashboards.reports.model import CaseLine, HubPart, People, Quality, Report,
 from dashboards.reports.withheld import withheld
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
+from schemas.texts import _
 from usage.audits import Audit
 from usage.audits.certificate import in_a_line
 from usage.audits.corrections import errors_by_hub
 from usage.calendar import dates
 from usage.comparing import Compared, DateRange, compare_stored
-from usage.health import Case, open_cases
+from usage.health import Case, CaseKind, cases_within
+from usage.health import words as health_words
 from usage.notes import Note
 from usage.publishing.publication_file import Content, code_of
 from usage.publishing.publications import compare
@@ -113,7 +115,7 @@ class _Period:
             comparisons=tuple(self._comparisons()),
             targets=tuple(self._targets()),
             visits=tuple(visits_of_hubs(queries, estate, self._first, self._until, hub=self._hub)),
-            cases=tuple(map(_case_line, open_cases(queries, estate, hub=self._hub))),
+            cases=tuple(map(self._case_line, cases_within(queries, estate, self._first, self._until, hub=self._hub))),
             quality=self._quality(),
             restatement=self._restatement(),
         )
@@ -146,6 +148,14 @@ class _Period:
             tuple(words.runs(closed)),
             tuple(f"{words.day(note.date)}: {note.text}" for note in self._notes if note.hub == each.hub),
         )
+
+    def _case_line(self, case: Case) -> CaseLine:
+        worst = health_words.how_bad(case)
+        if case.kind is not CaseKind.OVERHEATING:
+            worst = f"{worst} ({words.day(case.latest)})" if case.latest >= self._first else ""
+        told = "; ".join(filter(None, (worst, health_words.silence(case))))
+        advice = f"{health_words.what_to_do(case)} ({_(case.source)})"
+        return CaseLine(case.hub, case.zone, health_words.name_of(case.kind), case.since, case.until, told, advice)
 
     def _comparisons(self) -> Iterable[Compared]:
         errors = errors_by_hub(self._estate, self._evidence.audits, self._until)
@@ -202,10 +212,6 @@ def publication_of(publications: Iterable[Content], period: str, hub: str | None
     """The latest publication of a period, of the same hubs."""
     same = [each for each in publications if (each["period"], each["hub"]) == (period, hub)]
     return max(same, key=lambda each: str(each["published"]), default=None)
-
-
-def _case_line(case: Case) -> CaseLine:
-    return CaseLine(case.hub, case.zone, case.kind, words.day(case.since), f"{case.advice} ({case.source})")
 
 
 def _is_of(audit: Audit, first: date) -> bool:

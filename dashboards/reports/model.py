@@ -56,12 +56,16 @@ class HubPart:
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
-    """A case of building health: where, what, since when, what to do."""
+    """A case of building health in the period: where and what, since when and until when, and what to do."""
 
     hub: str
     zone: str
     what: str
-    since: str
+    since: date
+    over: date | None
+    """The first day on which it was over; None where it was open as the period ended."""
+    worst: str
+    """How bad it was on its worst day of the period, in words; empty where nothing told."""
     advice: str
 
 
@@ -131,7 +135,7 @@ class Report:
     targets: tuple[TargetState, ...]
     visits: tuple[Visits, ...]
     cases: tuple[CaseLine, ...]
-    """Cases of building health that are open as the report is made."""
+    """Cases of building health that were open on a day of the period, as they stood when it ended."""
     quality: Quality
     restatement: Restatement | None
     small_below: int | None = None

@@ -85,7 +85,7 @@ def _hubs(report: Report) -> Table:
         Column("hub", _("Hub"), Shown.TEXT),
         *_people_columns(),
         Column("open_hours", _("Hours open"), decimals=1),
-        *(Column(name, MEASURES[name].label) for name in more),
+        *(Column(name, _(MEASURES[name].label)) for name in more),
     )
     rows = [
         Row(
@@ -119,8 +119,22 @@ def _comparisons(report: Report) -> Iterator[Part]:
         if each.hubs:
             yield _comparison(report, each, ("before", "year")[number])
         if each.hubs_left_out:
-            left = [f"{report.name(hub)} ({why})" for hub, why in each.hubs_left_out.items()]
-            yield Words(_("Not compared: {hubs}.").format(hubs="; ".join(left)))
+            yield Words(
+                _("Not compared with {against}: {hubs}.").format(
+                    against=words.range_of(each.against), hubs="; ".join(_left_out(report, each))
+                )
+            )
+
+
+def _left_out(report: Report, found: Compared) -> Iterator[str]:
+    """The hubs that are not compared, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for hub, why in found.hubs_left_out.items():
+        period, day = why.period and words.range_of(why.period), why.day and words.day(why.day)
+        by_reason.setdefault(_(why.text).format(period=period, day=day), []).append(report.name(hub))
+    for reason, names in by_reason.items():
+        hubs = _("all hubs") if len(names) == len(report.hubs) > 1 else words.joined(names)
+        yield f"{hubs} ({reason})"
 
 
 def _comparison(report: Report, found: Compared, name: str) -> Table:
@@ -243,7 +257,7 @@ def _targets(report: Report) -> Table:
         Column("course", _("Which is"), Shown.TEXT),
         Column("days_missing", _("Days missing or incomplete")),
     )
-    return Table("targets", _("People entering against what was promised"), columns, tuple(rows))
+    return Table("targets", _("People entering against what was promised"), columns, tuple(rows), named_by=2)
 
 
 def _visits(report: Report) -> Iterator[Part]:
@@ -264,4 +278,4 @@ def _visits(report: Report) -> Iterator[Part]:
         steps: list[tuple[Cell, ...]] = [(name, line.what, line.people, None, None, missing) for line in each.lines]
         rows += [Row(step, missing, key=each.hub) for step in steps]
         rows.append(Row((name, _("visits"), *each.told(), missing), missing, is_total=True, key=each.hub))
-    yield Table("visits", _("Visits"), columns, tuple(rows))
+    yield Table("visits", _("Visits"), columns, tuple(rows), named_by=2)

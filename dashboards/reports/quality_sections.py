@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dashboards.reports.document import HIDDEN, Column, Part, Points, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report, Restatement
 from dashboards.web import wording
-from schemas.measures import COUNTED_MIN
+from schemas import Reason
+from schemas.measures import COUNTED_MIN, MEASURES
+from schemas.refusal_advice import REFUSAL_WORDS
 from schemas.texts import _, ngettext, percent_text
 
 _ROWS_MAX = 200
@@ -54,7 +56,9 @@ def _quality(report: Report) -> Iterator[Part]:
             "refused",
             _("Refused messages that wait in quarantine as this was made"),
             columns,
-            tuple(Row(item) for item in quality.refused.items()),
+            tuple(
+                Row((_(REFUSAL_WORDS[Reason(reason)]), count), key=reason) for reason, count in quality.refused.items()
+            ),
         )
     else:
         yield Words(_("No refused message waits in quarantine."))
@@ -116,7 +120,10 @@ def _restatements(report: Report) -> Iterator[Part]:
 
 def _restated(report: Report, known: Restatement) -> Iterator[Part]:
     rows = [
-        Row((report.name(each.hub), each.date, each.figure, each.before, each.after, each.cause))
+        Row(
+            (report.name(each.hub), each.date, _(MEASURES[each.figure].label), each.before, each.after, each.cause),
+            key=each.hub,
+        )
         for each in known.restated[:_ROWS_MAX]
     ]
     if rows:
@@ -128,7 +135,7 @@ def _restated(report: Report, known: Restatement) -> Iterator[Part]:
         )
         more = len(known.restated) - len(rows)
         note = _("{count} more: hubpulse verify {code}.").format(count=more, code=known.code) if more else ""
-        yield Table("restated", _("Figures of days that are otherwise now"), columns, tuple(rows), note)
+        yield Table("restated", _("Figures of days that are otherwise now"), columns, tuple(rows), note, 2)
     if known.rules:
         yield Points(known.rules)
     better = [

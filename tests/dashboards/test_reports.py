@@ -300,7 +300,7 @@ def test_a_report_of_a_period_published_without_small_numbers_tells_none(report_
     rows = list(csv.DictReader(io.StringIO(write(found, Format.CSV).content.decode())))
     days = {row["item"]: row["value"] for row in rows if (row["section"], row["figure"]) == ("days", "entries")}
     assert days == {f"{day}": str(cells["all hubs", f"{day}"]) for day in DAYS}
-    assert {row["section"] for row in rows} == {"findings", "totals", "hubs", "days", "air"}
+    assert {row["section"] for row in rows} == {"findings", "totals", "hubs", "days", "cases", "air"}
     assert not {row["figure"] for row in rows} & {"peak_occupancy", "wifi_peak_clients", "entries_mean"}
     assert "below 120" in str(document(found).sections)
     assert write(found, Format.PDF).content.startswith(b"%PDF")

@@ -18,6 +18,7 @@ import numpy as np
 
 from schemas import Estate
 from schemas.measures import PeopleState
+from schemas.texts import N_
 from usage.calendar import dates
 from usage.comparing.pairs import COMPARED_BY, LeftOut, Places, Why, kinds_of_days, paired, term_days
 from usage.comparing.variation import HISTORY_WEEKS, SEED, Flags, Numbers, Verdict, size_of, usual_size, verdict
@@ -71,6 +72,18 @@ class LikeForLike:
 
 
 @dataclass(frozen=True, slots=True)
+class HubLeftOut:
+    """Why a hub is on neither side: a text of the catalogue, and the period or the day that it names."""
+
+    text: str
+    period: DateRange | None = None
+    day: date | None = None
+
+    def __str__(self) -> str:
+        return self.text.format(period=self.period and self.period.name, day=self.day)
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """Two periods compared: `together` is None where no hub has days on both sides. `hubs_left_out` tells why."""
 
@@ -80,7 +93,7 @@ class Compared:
     """Whether days of term were compared with days of term alone: the estate file names the terms of both periods."""
     together: LikeForLike | None
     hubs: tuple[LikeForLike, ...]
-    hubs_left_out: Mapping[str, str]
+    hubs_left_out: Mapping[str, HubLeftOut]
 
 
 def compare(
@@ -240,18 +253,18 @@ class _HubDays:
                 ]
         return sorted(found, key=lambda each: each.day)
 
-    def why_left_out(self) -> str:
+    def why_left_out(self) -> HubLeftOut:
         first = self._sides.first_counted[self.row]
         if first is None:
-            return "never counted"
+            return HubLeftOut(N_("never counted"))
         for period, is_open in zip((self._asked.period, self._asked.against), self._is_open, strict=True):
             if not is_open.any():
-                return f"not open in {period.name}"
+                return HubLeftOut(N_("not open in {period}"), period)
         if first > self._asked.against.last:
-            return f"new: first counted on {first}"
+            return HubLeftOut(N_("new: first counted on {day}"), day=first)
         if not self._is_counted[0][: len(self._is_open[0])][self._is_open[0]].any():
-            return f"not counted in {self._asked.period.name}"
-        return "no two like days were counted on both sides"
+            return HubLeftOut(N_("not counted in {period}"), self._asked.period)
+        return HubLeftOut(N_("no two like days were counted on both sides"))
 
 
 def _sum(sides: _Sides, hubs: Sequence[_HubDays]) -> LikeForLike:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from schemas.measures import PeopleState
+from schemas.texts import N_, _
 from usage.rollup import Figures
 
 ESTIMATED = ("entries_estimated", "entries_low", "entries_high", "method")
@@ -32,9 +33,9 @@ class Method(StrEnum):
 
 
 _METHOD_WORDS = {
-    Method.HOURS: "the other hours of the day",
-    Method.WEEKDAY: "the same weekday in the weeks around",
-    Method.WEEKDAY_SISTER: "the same weekday in the weeks around and what the other hubs counted on the day",
+    Method.HOURS: N_("the other hours of the day"),
+    Method.WEEKDAY: N_("the same weekday in the weeks around"),
+    Method.WEEKDAY_SISTER: N_("the same weekday in the weeks around and what the other hubs counted on the day"),
 }
 """What each goes by, as people read it."""
 
@@ -101,11 +102,15 @@ def method_of(number: int) -> str:
     return methods[number] if number <= transfer else f"{methods[number - transfer]}+{Method.TRANSFER}"
 
 
-def in_words(method: str) -> str:
-    """What an estimate goes by, from its methods joined by `+`, as people read it."""
+def in_words(method: str, look_up: Callable[[str], str] = _) -> str:
+    """What an estimate goes by, from its methods joined by `+`, as people read it: in their language."""
     methods = [Method(each) for each in method.split("+")]
-    by = " and ".join(_METHOD_WORDS[each] for each in methods if each is not Method.TRANSFER)
-    return f"{by}; some may have used a door that counted" if Method.TRANSFER in methods else by
+    *most, by = (look_up(_METHOD_WORDS[each]) for each in methods if each is not Method.TRANSFER)
+    if most:
+        by = look_up(N_("{most} and {last}")).format(most=", ".join(most), last=by)
+    if Method.TRANSFER in methods:
+        by = look_up(N_("{methods}; some may have used a door that counted")).format(methods=by)
+    return by
 
 
 def missing_share(figures: Figures) -> float:

@@ -8,6 +8,6 @@ Nothing here is guessed: where nothing was measured a case stays as it was and s
 """
 
 from usage.health.cases import Case, CaseKind, CaseNote
-from usage.health.finding import find_cases, open_cases
+from usage.health.finding import cases_within, find_cases, open_cases
 
-__all__ = ["Case", "CaseKind", "CaseNote", "find_cases", "open_cases"]
+__all__ = ["Case", "CaseKind", "CaseNote", "cases_within", "find_cases", "open_cases"]

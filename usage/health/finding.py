@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from math import inf
 from typing import TYPE_CHECKING
@@ -34,24 +34,70 @@ def find_cases(
     Raises StoreError.
     """
     judged = judge(queries, estate, hub=hub) if fresh else queries.stored_cases(hub=hub)
-    notes: dict[tuple[CaseKind, str, str], list[CaseNote]] = {}
-    for note in queries.case_notes(hub=hub):
-        notes.setdefault((note.kind, note.hub, note.zone), []).append(note)
-    calendars: dict[str, HubCalendar] = {}
-    found = []
-    for each in judged:
-        today = queries.today(each.hub)
-        if each.until is not None and each.until < today - closed_days * _A_DAY:
-            continue
-        calendar = calendars.get(each.hub) or calendars.setdefault(each.hub, HubCalendar(estate, each.hub))
-        own = notes.get((each.kind, each.hub, each.zone), ())
-        found.append(_case(each, own, calendar, today))
-    return sorted(found, key=_order)
+    recent = (
+        each for each in judged if each.until is None or each.until >= queries.today(each.hub) - closed_days * _A_DAY
+    )
+    return _cases(recent, queries.case_notes(hub=hub), estate, queries.today)
 
 
 def open_cases(queries: Queries, estate: Estate, *, hub: str | None = None) -> list[Case]:
     """The open cases, worst first. Raises StoreError."""
     return [case for case in find_cases(queries, estate, hub=hub, closed_days=0) if case.is_open]
+
+
+def cases_within(queries: Queries, estate: Estate, first: date, last: date, *, hub: str | None = None) -> list[Case]:
+    """The cases that were open on any of these days, as they stood when the last one was over.
+
+    The value and minutes of each are those of its worst day among them, which is its `latest`; without one they are of
+    a day before `first`. Judged here and now by the stored days up to `last`: what came later changes nothing. Those
+    that were open then come first, the worst first. Raises StoreError.
+    """
+    notes = [
+        note for note in queries.case_notes(hub=hub) if note.at.astimezone(estate.zone_of(note.hub)).date() <= last
+    ]
+    cases = _cases(judge(queries, estate, hub=hub, until=last), notes, estate, lambda _hub: last + _A_DAY)
+    return [
+        _at_its_worst(queries, case, first, last)
+        for case in cases
+        # On the day on which somebody closed it it still was; on that of which the figures are good it was not.
+        if case.since <= last and (case.until is None or case.until >= first + (case.closed_by is None) * _A_DAY)
+    ]
+
+
+def _at_its_worst(queries: Queries, case: Case, first: date, last: date) -> Case:
+    rule = RULES.get(case.kind)
+    if rule is None:
+        return case
+    days = (
+        (judged, row)
+        for row in queries.stored_zones(max(first, case.since), last, hub=case.hub)
+        if row.zone == case.zone
+        and (case.until is None or row.date < case.until)
+        and (judged := rule.judged(row.figures)) is not None
+        and judged > rule.edges.closes
+    )
+    worst = max(days, key=lambda each: (each[0], -each[1].date.toordinal()), default=None)
+    if worst is None:
+        return replace(case, people=None)
+    judged, row = worst
+    minutes = judged if rule.has_minutes else None
+    return replace(case, latest=row.date, value=rule.value(row.figures), minutes=minutes, people=None)
+
+
+def _cases(
+    judged: Iterable[Judged], noted: Iterable[CaseNote], estate: Estate, today: Callable[[str], date]
+) -> list[Case]:
+    """Judged cases with all that people need of them, in order."""
+    notes: dict[tuple[CaseKind, str, str], list[CaseNote]] = {}
+    for note in noted:
+        notes.setdefault((note.kind, note.hub, note.zone), []).append(note)
+    calendars: dict[str, HubCalendar] = {}
+    found = []
+    for each in judged:
+        calendar = calendars.get(each.hub) or calendars.setdefault(each.hub, HubCalendar(estate, each.hub))
+        own = notes.get((each.kind, each.hub, each.zone), ())
+        found.append(_case(each, own, calendar, today(each.hub)))
+    return sorted(found, key=_order)
 
 
 def _case(judged: Judged, notes: Iterable[CaseNote], calendar: HubCalendar, today: date) -> Case:

@@ -30,12 +30,17 @@ _DAY_MINUTES = 24 * 60
 Days = list[tuple[date, Row]]
 
 
-def judge(queries: Queries, estate: Estate, *, hub: str | None = None) -> list[Judged]:
+def judge(queries: Queries, estate: Estate, *, hub: str | None = None, until: date | None = None) -> list[Judged]:
     """The cases of the last 400 days, open and closed, by the roll-ups as stored. Raises StoreError.
 
+    With `until` as they stood when that day was over: what was measured later changes nothing.
     The days of a few hubs are held at a time: those of thousands would be gigabytes.
     """
-    last = queries.today(hub) + _A_DAY
+
+    def today_at(hub_id: str | None) -> date:
+        return queries.today(hub_id) if until is None else until + _A_DAY
+
+    last = until or today_at(hub) + _A_DAY
     found: list[Judged] = []
     rows = queries.stored_zones(last - JUDGED_DAYS * _A_DAY, last, hub=hub)
     for hub_id, rows_of_hub in groupby(rows, key=lambda row: row.hub):
@@ -43,14 +48,14 @@ def judge(queries: Queries, estate: Estate, *, hub: str | None = None) -> list[J
         for row in rows_of_hub:
             if row.zone != OUTDOOR:
                 days.setdefault(row.zone, []).append((row.date, row.figures))
-        plan, today = HubPlan.of(estate, hub_id), queries.today(hub_id)
+        plan, today = HubPlan.of(estate, hub_id), today_at(hub_id)
         for zone, of_zone in sorted(days.items()):
             for rule in RULES.values():
                 found += judge_zone(rule, hub_id, zone, of_zone, plan, today)
     found += [
         case
-        for (hub_id, zone), season in seasons(queries, estate, hub=hub).items()
-        for case in _overheating(hub_id, zone, season, queries.today(hub_id))
+        for (hub_id, zone), season in seasons(queries, estate, hub=hub, until=until).items()
+        for case in _overheating(hub_id, zone, season, today_at(hub_id))
     ]
     return [_with_people(queries, case) for case in found]
 
@@ -102,26 +107,29 @@ def _with_people(queries: Queries, case: Judged) -> Judged:
     return case
 
 
-def seasons(queries: Queries, estate: Estate, *, hub: str | None = None) -> dict[tuple[str, str], Season]:
-    """The summer of this year of each zone that was hot in it, by hub and zone.
+def seasons(
+    queries: Queries, estate: Estate, *, hub: str | None = None, until: date | None = None
+) -> dict[tuple[str, str], Season]:
+    """The summer of this year of each zone that was hot in it, by hub and zone; with `until` up to that day.
 
     Of hubs that have weather alone: their own sensor outdoors, else that of the first hub in the file that has one.
     """
-    today = queries.today(hub)
-    first, last = date(today.year, TM52_MONTHS.start, 1), date(today.year, TM52_MONTHS.stop, 1) - _A_DAY
+    newest = until or queries.today(hub)
+    first, last = date(newest.year, TM52_MONTHS.start, 1), date(newest.year, TM52_MONTHS.stop, 1) - _A_DAY
     found: dict[tuple[str, str], Season] = {}
     weather: Mapping[str, Mapping[date, float]] | None = None
     for name, hours_of_hub in groupby(queries.stored_hot_hours(first, last, hub=hub), key=lambda each: each[0]):
         hours: dict[str, list[tuple[date, float, float]]] = {}
         for _hub, hour in hours_of_hub:
             day = local_day(hour.start_ns, estate.zone_of(name))
-            hours.setdefault(hour.zone, []).append((day, hour.temperature_c, hour.open_minutes / 60))
+            if day <= newest:
+                hours.setdefault(hour.zone, []).append((day, hour.temperature_c, hour.open_minutes / 60))
         weather = _weather(queries, estate, first, last) if weather is None else weather
         outdoor = weather.get(name) or next(iter(weather.values()), None)
         if outdoor:
             occupied = _occupied_hours(estate, name, first, last)
             for zone, of_zone in sorted(hours.items()):
-                found[name, zone] = season_of(of_zone, outdoor, occupied, min(last, today))
+                found[name, zone] = season_of(of_zone, outdoor, occupied, min(last, newest))
     return found
 
 

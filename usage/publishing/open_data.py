@@ -77,7 +77,7 @@ def _how(cell: Cell, below: int | None) -> str:
     if estimated == SUPPRESSED:
         return f"{counted}; {missing}, and the estimate of the others is withheld."
     if estimated:
-        by = in_words(cell["method"])
+        by = in_words(cell["method"], str)
         return (
             f"{counted} and {estimated:,} estimated, since {missing}, by {by}; nine chances in ten that it is between "
             f"{cell['entries_low']:,} and {cell['entries_high']:,}."
