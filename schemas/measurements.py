@@ -165,19 +165,15 @@ _OVERWRITTEN = {"before": _F, "after": _F}
 _JOBS_LEASE = {"holder": _I, "until_ns": _I}
 """Which process does the periodic work: the holder of the latest point, until then. Tag `work` is `jobs`."""
 
+LEDGER_COUNTS = (
+    *("messages_received", "messages_accepted", "messages_refused", "messages_no_reading"),
+    *("messages_redelivered", "messages_thinned", "messages_waiting"),
+    *("readings_accepted", "readings_refused", "readings_stored", "readings_store_rejected", "readings_pending"),
+)
+"""What an ingest's ledger counts, since its buffer was made."""
+
 _PIPELINE_STATUS = {
-    "messages_received": _I,
-    "messages_accepted": _I,
-    "messages_refused": _I,
-    "messages_no_reading": _I,
-    "messages_redelivered": _I,
-    "messages_thinned": _I,
-    "messages_waiting": _I,
-    "readings_accepted": _I,
-    "readings_refused": _I,
-    "readings_stored": _I,
-    "readings_store_rejected": _I,
-    "readings_pending": _I,
+    **dict.fromkeys(LEDGER_COUNTS, _I),
     "balanced": _B,
     "connected": _B,
     "buffer_bytes": _I,

@@ -144,8 +144,7 @@ def _ingest(now: IngestState, before: IngestState | None) -> Iterator[Finding]:
         wrong = True if free < rules.DISK_FREE_MIN_BYTES else False if free >= rules.DISK_FREE_GOOD_BYTES else None
         yield Finding(about(rules.DISK), wrong, None, float(free))
     if before is not None:
-        came = now.counts["messages_received"] - before.counts["messages_received"]
-        refused = now.refused - before.refused
+        came, refused = (now.counts[name] - before.counts[name] for name in ("messages_received", "messages_refused"))
         if came >= 0:  # else its buffer is another one
             many = refused >= rules.REFUSED_MIN and refused > rules.REFUSED_SHARE_MAX * came
             yield Finding(about(rules.QUARANTINE), many, None, refused / came if came else None)

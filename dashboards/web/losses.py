@@ -93,6 +93,6 @@ def away(ingests: Sequence[IngestState]) -> Iterator[str]:
 
 def refused_since(before: Sequence[IngestState], now: Sequence[IngestState]) -> int:
     """How many single readings were refused since then; of an ingest whose buffer is new since then, all it refused."""
-    then = {ingest.name: ingest.readings_refused for ingest in before}
-    counts = [(ingest.readings_refused, then.get(ingest.name, 0)) for ingest in now]
+    then = {ingest.name: ingest.counts["readings_refused"] for ingest in before}
+    counts = [(ingest.counts["readings_refused"], then.get(ingest.name, 0)) for ingest in now]
     return sum(count - earlier if count >= earlier else count for count, earlier in counts)

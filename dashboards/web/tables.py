@@ -257,13 +257,16 @@ def _signal(sensor: SensorState) -> str:
     return ", ".join(known) or wording.NO_FIGURE
 
 
+_SHOWN_COUNTS = ("messages_received", "readings_accepted", "readings_stored", "readings_pending")
+
+
 @dataclass(frozen=True, slots=True)
 class IngestRow:
     """An ingest's ledger, or that of all of them, as its table shows it."""
 
     name: str
     counts: tuple[str, ...]
-    """Messages received; readings taken, stored, waiting."""
+    """Those of _SHOWN_COUNTS."""
     reported: str
     state: str
 
@@ -281,7 +284,7 @@ def ingest_rows(ingests: Sequence[IngestState], now: datetime) -> list[IngestRow
 
 
 def _counts(ingests: Sequence[IngestState]) -> tuple[str, ...]:
-    return tuple(wording.number(sum(one.counts[name] for one in ingests)) for name in ingests[0].counts)
+    return tuple(wording.number(sum(one.counts[name] for one in ingests)) for name in _SHOWN_COUNTS)
 
 
 def _state_of_ingest(ingest: IngestState) -> str:

@@ -19,8 +19,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from dashboards.access.accounts import Accounts, Role
 from dashboards.web.board import create_board
+from ingest.ledger import Ledger
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, midnight_ns, to_ns
+from schemas.measurements import LEDGER_COUNTS
 from schemas.measures import USAGE_MEASURES
 from stores.lines import encode
 from tests.dashboards.conftest import ESTATE, LONDON, NOW, TODAY, Filled, day_line
@@ -39,7 +41,9 @@ def told(known: Filled) -> Filled:
     """Three hubs and 31 days, an ingest's ledger and quarantine, hours, and a figure that changed."""
     now_ns = to_ns(NOW)
     ledger = {
-        "messages_received": 12, "readings_accepted": 30, "readings_stored": 28, "readings_pending": 2,
+        "messages_received": 18, "messages_accepted": 10, "messages_refused": 3, "messages_no_reading": 1,
+        "messages_redelivered": 2, "messages_thinned": 1, "messages_waiting": 1, "readings_accepted": 31,
+        "readings_refused": 4, "readings_stored": 26, "readings_store_rejected": 3, "readings_pending": 2,
         "balanced": True, "connected": True,
     }  # fmt: skip
     change = {"before": 128.0, "after": 129.0, "revision": 2, "changed_ns": now_ns}
@@ -103,12 +107,21 @@ def test_the_tables_say_what_the_store_holds(told: Filled, browse: Browse) -> No
     )  # fmt: skip
     assert rows_of(client, "readings?hub=armley&kind=footfall&sensor=door-9") == []
     (ledger,) = rows_of(client, "ledger")
-    assert (ledger["messages_received"], ledger["readings_pending"], ledger["balanced"]) == (12, 2, True)
+    assert (ledger["messages_received"], ledger["readings_pending"], ledger["balanced"]) == (18, 2, True)
     (change,) = rows_of(client, "changes?hub=armley")
     assert (change["date"], change["figure"], change["before"], change["after"]) == ("2026-11-19", "entries", 128, 129)
     assert rows_of(client, "quarantine") == [
         {"ingest": "i", "reason": "bad_schema", "waiting": 3, "reported": "2026-11-20T14:05:00Z"}
     ]
+
+
+def test_the_ledger_has_every_count_and_balances_by_them(told: Filled, browse: Browse) -> None:
+    (row,) = rows_of(browse(told), "ledger")
+    counts = [name for name in row if name.startswith(("messages_", "readings_"))]
+    elsewhere = {"notes", "by_hub", "refused_by_reason"}
+    assert counts == [name for name in Ledger.model_fields if name not in elsewhere] == list(LEDGER_COUNTS)
+    assert Ledger(**{name: row[name] for name in counts}).balanced
+    assert not Ledger(**{name: row[name] for name in counts} | {"readings_store_rejected": 0}).balanced
 
 
 def test_a_long_answer_comes_in_pages_that_join_without_a_seam(told: Filled, browse: Browse) -> None:

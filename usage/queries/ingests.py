@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.localtime import NS_A_SECOND, NS_AN_HOUR
+from schemas.measurements import LEDGER_COUNTS
 from stores import Store
 from stores.protocol import Number
 
@@ -13,7 +14,6 @@ _STATUS, _QUARANTINE = "pipeline_status", "quarantine_status"
 _TOLD_FOR_NS = 7 * 24 * NS_AN_HOUR
 _FRESH_NS = 300 * NS_A_SECOND
 _SLACK_NS = 600 * NS_A_SECOND
-_COUNTS = ("messages_received", "readings_accepted", "readings_stored", "readings_pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,13 @@ class IngestState:
     name: str
     reported_ns: int
     counts: Mapping[str, int]
+    """Its ledger, by the names of LEDGER_COUNTS."""
     balanced: bool
     connected: bool
     waiting_s: float
     """How long the oldest reading has waited for the store, in seconds; 0 where none waits."""
     silent: bool
     """Whether its last report is more than five minutes old."""
-    readings_refused: int = 0
-    """How many single readings it has refused out of messages that it took otherwise."""
-    refused: int = 0
-    """How many messages it has refused, less those that were redriven."""
     sessions_lost: int | None = None
     """How often the broker lost its session; None where it does not say so."""
     disk_free_bytes: int | None = None
@@ -53,13 +50,11 @@ def ingest_states(store: Store, now_ns: int) -> Iterator[IngestState]:
         yield IngestState(
             chunk.tags["ingest"],
             reported_ns,
-            {name: int(chunk.columns[name][0] or 0) for name in _COUNTS},
+            {name: int(chunk.columns[name][0] or 0) for name in LEDGER_COUNTS},
             balanced=bool(chunk.columns["balanced"][0]),
             connected=bool(chunk.columns["connected"][0]),
             waiting_s=float(chunk.columns["buffer_oldest_s"][0] or 0),
             silent=now_ns - reported_ns > _FRESH_NS,
-            readings_refused=int(chunk.columns["readings_refused"][0] or 0),
-            refused=int(chunk.columns["messages_refused"][0] or 0),
             sessions_lost=_whole(chunk.columns["sessions_lost"][0]),
             disk_free_bytes=_whole(chunk.columns["disk_free_bytes"][0]),
         )
