@@ -54,7 +54,7 @@ def cases_on(page: str) -> list[str]:
     """The open cases, in their order."""
     listed = re.search(r'<ol class="cases">(.*?)</ol>', page, re.DOTALL)
     assert listed is not None
-    return [text_of(item) for item in re.findall(r"<li>(.*?)</li>", listed[1], re.DOTALL)]
+    return [text_of(item) for item in re.findall(r"<li[^>]*>(.*?)</li>", listed[1], re.DOTALL)]
 
 
 def test_the_worst_comes_first_with_since_when_where_and_what_to_do(door: Door) -> None:

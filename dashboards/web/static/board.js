@@ -73,13 +73,11 @@ document.addEventListener("input", (event) => {
 });
 
 async function refresh() {
-  // What somebody is writing stays: the page is brought in once it is sent or left empty.
-  const written = [...document.getElementById("main").querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
-  if (document.hidden || written) return;
+  if (document.hidden) return;
   const status = document.getElementById("refresh");
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20_000) });
-    if (!answer.ok) throw new Error(String(answer.status));
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     bringIn(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     status.textContent = status.dataset.trouble;
@@ -87,31 +85,51 @@ async function refresh() {
   }
 }
 
-// The new page's figures take the place of the old ones; what a reader has opened, sorted or focused stays as it is.
+// The new page's figures take the place of the old ones; what a reader has opened, typed, chosen, sorted or focused stays.
 function bringIn(fresh) {
-  const now = document.getElementById("main");
-  const next = document.adoptNode(fresh.getElementById("main"));
-  const focused = document.activeElement && now.contains(document.activeElement) ? path(document.activeElement, now) : null;
-  for (const opened of now.querySelectorAll("details[open][id]")) {
-    next.querySelector(`#${opened.id}`)?.setAttribute("open", "");
-  }
-  const scrolled = [...now.querySelectorAll(".scroll")].map((area) => area.scrollLeft);
-  for (const field of now.querySelectorAll("input[id]")) {
-    const fresher = next.querySelector(`#${field.id}`);
-    if (fresher) fresher.value = field.value;
-  }
-  now.replaceChildren(...next.childNodes);
-  now.querySelectorAll(".scroll").forEach((area, place) => { area.scrollLeft = scrolled[place] ?? 0; });
-  for (const field of now.querySelectorAll("input[data-narrows]")) if (field.value !== field.defaultValue) narrow(field);
-  document.querySelector(".top").replaceWith(document.adoptNode(fresh.querySelector(".top")));
+  const focused = document.activeElement;
+  for (const part of [".top", "#main"]) renew(document.querySelector(part), fresh.querySelector(part));
+  for (const field of document.querySelectorAll("input[data-narrows]")) if (isWritten(field)) narrow(field);
   if (order.by) sortBy(order.by, order.down);
-  if (focused) focused.reduce((at, index) => at?.children[index], now)?.focus({ preventScroll: true });
+  if (focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
-function path(element, root) {
-  const steps = [];
-  for (let at = element; at !== root; at = at.parentElement) steps.unshift([...at.parentElement.children].indexOf(at));
-  return steps;
+const isWritten = (field) => field.type !== "hidden" && field.value !== field.defaultValue;
+
+// By what a node is known again in a fresh page; undefined for what has nothing but its place.
+function keyOf(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return undefined;
+  const names = ["id", "data-hub", "aria-labelledby", "aria-label", "href"].map((name) => node.getAttribute(name));
+  if (node.matches("tr, li")) names.push(node.querySelector("a")?.getAttribute("href"), node.cells?.[0]?.textContent);
+  return names.find(Boolean);
+}
+
+// Makes a node what a fresh one is, in place: the nodes that both have are kept, and with them what a reader did to them.
+function renew(now, fresh) {
+  if (now.isEqualNode(fresh)) return;
+  if (now.nodeType !== Node.ELEMENT_NODE) {
+    now.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const { name } of [...now.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  const left = [...now.childNodes];
+  const children = [...fresh.childNodes].map((child) => {
+    const place = left.findIndex((it) => it.nodeName === child.nodeName && keyOf(it) === keyOf(child));
+    if (place < 0) return child;
+    const [kept] = left.splice(place, 1);
+    renew(kept, child);
+    return kept;
+  });
+  // What is gone goes, but not while somebody writes in it.
+  const staying = left.filter((it) => [...(it.querySelectorAll?.("input, textarea") ?? [])].some(isWritten));
+  for (const it of left) if (!staying.includes(it)) it.remove();
+  let place = now.firstChild;
+  for (const child of children) {
+    while (staying.includes(place)) place = place.nextSibling;
+    if (child === place) place = place.nextSibling;
+    else now.insertBefore(child, place);
+  }
 }
 
 document.addEventListener("visibilitychange", refresh);
