@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX = 4 * 1024**2
 ERROR_BYTES_MAX = 16 * 1024
 LINE_BYTES_MAX = 16 * 1024**2
+WHOLE_BYTES_MAX = 64 * 1024**2
 BYTES_A_SECOND_MIN = 10_000
 _READ_BYTES = 64 * 1024
 
@@ -74,6 +75,18 @@ def lines_of(response: BaseHTTPResponse) -> Iterator[bytes]:
             raise AnswerTooLargeError
     if size:
         yield b"".join(parts)
+
+
+def whole_of(response: BaseHTTPResponse) -> bytes:
+    """A long answer in one piece. Raises AnswerTooLargeError."""
+    parts: list[bytes] = []
+    size = 0
+    while block := response.read(_READ_BYTES, decode_content=False):
+        parts.append(block)
+        size += len(block)
+        if size > WHOLE_BYTES_MAX:
+            raise AnswerTooLargeError
+    return b"".join(parts)
 
 
 class _Reader(io.RawIOBase):

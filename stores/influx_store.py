@@ -28,7 +28,7 @@ from stores import influxql
 from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
 from stores.lines import by_policy
 from stores.overwritten import RecentReadings
-from stores.protocol import Accepted, Asked, Keep, Outcome, Rejected, SeriesChunk, StoreError
+from stores.protocol import Accepted, Asked, Keep, Outcome, Rejected, SeriesChunk, StoreError, TooLarge
 
 if TYPE_CHECKING:
     from stores.influx_buckets import Buckets
@@ -121,24 +121,26 @@ class InfluxStore:
 
     def answers(self, asked: Sequence[Asked]) -> Mapping[Asked, Sequence[SeriesChunk]]:
         """Of a server that takes one statement at a time, as InfluxDB 3 does, nothing; where one fails, neither."""
-        known = [one.of_schema for one in asked]
-        found: list[list[SeriesChunk]] = [[] for _ in asked]
-        answered = set()
+        if not asked:
+            return {}
+        known = {number: one.of_schema for number, one in enumerate(asked)}
         with self._translated_errors():
             try:
-                for number, series in self._statements(map(influxql.select, asked)) if asked else ():
-                    answered.add(number)
-                    found[number] += (influxql.series_chunk(known[number], each) for each in series)
-            except (influxql.QueryError, IndexError):
+                answer = self._http.whole("/query", self._form("; ".join(map(influxql.select, asked))))
+                found = {
+                    number: [influxql.series_chunk(known[number], each) for each in series]
+                    for number, series in influxql.answers(answer)
+                }
+                usage = [chunks for number, chunks in found.items() if known[number].policy is Policy.USAGE]
+            except (influxql.QueryError, KeyError):
                 return {}
             except RequestError as failure:
-                if isinstance(failure.outcome(), Rejected):
+                if isinstance(failure.outcome(), Rejected | TooLarge):
                     return {}
                 raise
-            usage = [n for n in answered if known[n].policy is Policy.USAGE]
-            if usage and not any(found[n] for n in usage):
+            if usage and not any(usage):
                 self._require_usage_bucket()
-        return {asked[n]: _in_order(asked[n], found[n]) for n in answered}
+        return {asked[number]: _in_order(asked[number], chunks) for number, chunks in found.items()}
 
     def delete(self, measurement: str, *, start_ns: int, stop_ns: int, where: Mapping[str, str]) -> bool:
         known = MEASUREMENTS[measurement]
@@ -363,18 +365,11 @@ class InfluxStore:
         self._has_usage_bucket = True
 
     def _statement(self, statement: str) -> Iterator[dict[str, Any]]:
-        """The series of its answer."""
-        return (each for _, series in self._statements([statement]) for each in series)
+        chunks = {"chunked": "true", "chunk_size": str(influxql.CHUNK_POINTS_MAX)}
+        return influxql.results(self._http.stream("/query", {**self._form(statement), **chunks}))
 
-    def _statements(self, statements: Iterable[str]) -> Iterator[tuple[int, Sequence[dict[str, Any]]]]:
-        form = {
-            "db": self._settings.bucket,
-            "q": "; ".join(statements),
-            "epoch": "ns",
-            "chunked": "true",
-            "chunk_size": str(influxql.CHUNK_POINTS_MAX),
-        }
-        return influxql.results(self._http.stream("/query", form))
+    def _form(self, query: str) -> dict[str, str]:
+        return {"db": self._settings.bucket, "q": query, "epoch": "ns"}
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Iterator[None]:

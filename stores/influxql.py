@@ -20,7 +20,6 @@ CHUNK_POINTS_MAX = 5000
 # The times that InfluxDB can hold; it refuses a query that names others.
 TIME_MIN_NS = -INT64_MAX + 1
 TIME_MAX_NS = INT64_MAX - 1
-_ENDS_EARLY = "its answer ends in the middle"
 
 
 class QueryError(Exception):
@@ -106,24 +105,31 @@ def create_database(name: str, retention_days: int | None) -> str:
     return f"CREATE DATABASE {_name(name)} WITH DURATION {_duration(retention_days)}"
 
 
-def results(lines: Iterable[bytes]) -> Iterator[tuple[int, Sequence[dict[str, Any]]]]:
-    """Yield series of an answer, each with its statement's number: 0 for the first, or the only one.
-
-    A statement without any is there once. Raises QueryError for an error in it, and for what is no answer.
-    """
-    number, is_partial = 0, False
+def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the series of an answer. Raises QueryError for an error in it, and for what is no answer."""
+    is_partial = False
     for line in lines:
         if line.isspace():
             continue
         for result in _chunk(line):
             if "error" in result:
                 raise QueryError(str(result["error"]))
-            if is_partial and result.get("statement_id", 0) != number:
-                raise QueryError(_ENDS_EARLY)
-            number, is_partial = result.get("statement_id", 0), bool(result.get("partial"))
-            yield number, result.get("series", ())
+            is_partial = bool(result.get("partial"))
+            yield from result.get("series", ())
     if is_partial:
-        raise QueryError(_ENDS_EARLY)
+        raise QueryError("its answer ends in the middle")
+
+
+def answers(answer: Any) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
+    """The series of each statement that was answered, by its number. Raises QueryError where one failed, or was cut."""
+    try:
+        for result in answer["results"]:
+            series = result.get("series", ())
+            if "error" in result or any("partial" in part for part in (result, *series)):
+                raise QueryError(str(result.get("error", "its answer is cut")))
+            yield result["statement_id"], series
+    except (KeyError, TypeError, AttributeError) as error:
+        raise QueryError(f"its answer can't be read ({error!r})") from error
 
 
 def _chunk(line: bytes) -> list[dict[str, Any]]:

@@ -127,18 +127,21 @@ class FakeInflux2:
     def _query(self, request: Request) -> Answer:
         form = request.form
         assert form["epoch"] == "ns"
-        assert form["chunked"] == "true"
         if form["db"] not in self.buckets:
             return _json(200, {"results": [{"statement_id": 0, "error": f"database not found: {form['db']}"}]})
-        return Answer(200, self._answers(form["db"], form["q"].split("; "), int(form["chunk_size"])))
+        found = [list(self._series(form["db"], statement)) for statement in form["q"].split("; ")]
+        if form.get("chunked") == "true":
+            assert len(found) == 1
+            return Answer(200, _chunks(found[0], int(form["chunk_size"])))
+        results = [{"statement_id": at, **({"series": series} if series else {})} for at, series in enumerate(found)]
+        return _json(200, {"results": results})
 
-    def _answers(self, database: str, statements: list[str], chunk_size: int) -> Iterator[bytes]:
-        for number, statement in enumerate(statements):
-            select = _SELECT.fullmatch(statement)
-            assert select is not None, statement
-            # A bucket `hubs/usage` is the retention policy `usage` of the database `hubs`; without it it has no series.
-            bucket = self.buckets.get(database + (f"/{select['policy']}" if select["policy"] else ""), Bucket([]))
-            yield from _chunks(number, list(_selected(bucket, select)), chunk_size)
+    def _series(self, database: str, statement: str) -> Iterator[dict[str, Any]]:
+        select = _SELECT.fullmatch(statement)
+        assert select is not None, statement
+        # A bucket `hubs/usage` is the retention policy `usage` of the database `hubs`; without it there are no series.
+        bucket = self.buckets.get(database + (f"/{select['policy']}" if select["policy"] else ""), Bucket([]))
+        return _selected(bucket, select)
 
 
 def _selected(bucket: Bucket, select: re.Match[str]) -> Iterator[dict[str, Any]]:
@@ -168,20 +171,20 @@ def _selected(bucket: Bucket, select: re.Match[str]) -> Iterator[dict[str, Any]]
         }
 
 
-def _chunks(statement: int, found: list[dict[str, Any]], size: int) -> Iterator[bytes]:
-    """A line of JSON for every `size` rows of a series; all but a statement's last are marked as partial."""
+def _chunks(found: list[dict[str, Any]], size: int) -> Iterator[bytes]:
+    """A line of JSON for every `size` rows of a series; all but the last are marked as partial."""
     pieces = [
         (series | {"values": series["values"][first : first + size]}, first + size < len(series["values"]))
         for series in found
         for first in range(0, len(series["values"]), size)
     ]
     for number, (series, is_cut) in enumerate(pieces):
-        result = {"statement_id": statement, "series": [series | ({"partial": True} if is_cut else {})]}
+        result = {"statement_id": 0, "series": [series | ({"partial": True} if is_cut else {})]}
         if number < len(pieces) - 1:
             result["partial"] = True
         yield json.dumps({"results": [result]}).encode() + b"\n"
     if not pieces:
-        yield json.dumps({"results": [{"statement_id": statement}]}).encode() + b"\n"
+        yield b'{"results":[{"statement_id":0}]}\n'
 
 
 def _number(value: Value | None) -> Value | None:
