@@ -6,7 +6,7 @@ skips is missing and the one that it repeats is there twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -54,6 +54,11 @@ class HubCalendar:
         self._hub = estate.hub(hub)
         self._holidays = estate.holidays
         self._openings: dict[date, tuple[Span, ...]] = {}
+
+    @property
+    def open_by(self) -> Hashable:
+        """What its open days go by: hubs of an estate that have it in common are open on the same days."""
+        return (self.zone, *((self._hub.opening, self._hub.closures) if self._hub else ()))
 
     def day(self, day: date) -> Day:
         """The local day `day` with its bounds, hours and opening times."""

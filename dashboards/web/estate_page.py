@@ -24,10 +24,12 @@ from dashboards.web.periods import (
     PeriodRow,
     Periods,
     has_whole_day,
+    hub_row,
     last_week,
+    name_of,
     offers,
-    period_rows,
     period_table,
+    total_row,
 )
 from dashboards.web.snapshot import Snapshot, SnapshotSource
 from schemas.texts import N_, _
@@ -164,13 +166,13 @@ def _looked_back(
     )
     if begun is None:
         return LookedBack(shown.offers, shown.label, shown.query, steps=shown.steps, problem=_no_whole_day(days))
-    rows, total = period_rows(begun(), snapshot.names, today)
-    asked = searched(request)
+    found, names, asked = begun(), snapshot.names, searched(request)
+    hubs = [hub for hub in found.hubs if is_asked_for(asked, name_of(hub, names), hub.people.hub)]
     return LookedBack(
         *(shown.offers, shown.label, shown.query, shown.before, shown.year_before, shown.steps, shown.first),
         shown.last,
-        part(request, [row for row in rows if is_asked_for(asked, row.name, row.hub)], "period_page", "look-back"),
-        total,
+        part(request, hubs, "period_page", "look-back").map(lambda hub: hub_row(hub, names, today)),
+        total_row(found, names),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -112,19 +112,14 @@ class PeriodRow:
     trust: str
 
 
-def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[list[PeriodRow], PeriodRow]:
-    """The hubs in the order of the estate file, and all together."""
-    rows = [_row(hub, names.get(hub.people.hub) or hub.people.hub, today) for hub in found.hubs]
-    total = found.total
-    unsure = [row for row in rows if not row.is_sure]
-    trust = (
-        _("all of it")
-        if not unsure
-        else _("{sure} of {hubs} hubs in full").format(sure=len(rows) - len(unsure), hubs=len(rows))
-    )
+def total_row(found: Overview, names: Mapping[str, str]) -> PeriodRow:
+    """All hubs together."""
+    total, hubs = found.total, len(found.hubs)
+    sure = sum(hub.is_sure for hub in found.hubs)
+    trust = _("all of it") if sure == hubs else _("{sure} of {hubs} hubs in full").format(sure=sure, hubs=hubs)
     if total.untold:
         trust += "; " + _no_estimate([names.get(hub) or hub for hub in total.untold])
-    return rows, PeriodRow(
+    return PeriodRow(
         "",
         _("All hubs"),
         wording.number(total.counted),
@@ -132,7 +127,7 @@ def period_rows(found: Overview, names: dict[str, str], today: date) -> tuple[li
         _hub_days(total.days_counted, total.days_missing),
         _change(found.total_before),
         _change(found.total_year_before),
-        not unsure,
+        sure == hubs,
         trust,
     )
 
@@ -145,13 +140,14 @@ def _no_estimate(names: Sequence[str]) -> str:
     return _("no estimate for {hubs}").format(hubs=", ".join(names))
 
 
-def _row(hub: HubOverview, name: str, today: date) -> PeriodRow:
+def hub_row(hub: HubOverview, names: Mapping[str, str], today: date) -> PeriodRow:
+    """A hub's line of the table."""
     people = hub.people
     estimated, low, high, _method = people.estimated()
     counted = _counted(people)
     return PeriodRow(
         people.hub,
-        name,
+        name_of(hub, names),
         wording.number(counted),
         _with_estimate(counted, estimated, low, high),
         _days(people.days_counted, people.days_missing) if hub.has_counter else _("no counter"),
@@ -160,6 +156,11 @@ def _row(hub: HubOverview, name: str, today: date) -> PeriodRow:
         hub.is_sure,
         trust(hub, today),
     )
+
+
+def name_of(hub: HubOverview, names: Mapping[str, str]) -> str:
+    """What the hub is called; its id where it has no name."""
+    return names.get(hub.people.hub) or hub.people.hub
 
 
 def _counted(people: PeriodFigures) -> int | None:
@@ -230,7 +231,7 @@ def trust(hub: HubOverview, today: date) -> str:
     return "; ".join(against) or _("all of it counted")
 
 
-def period_table(found: Overview, names: dict[str, str], today: date, source: str) -> Table:
+def period_table(found: Overview, names: Mapping[str, str], today: date, source: str) -> Table:
     """What the table shows, as a file: numbers as numbers, changes in per cent, nothing where nothing is known."""
     sides = list(dict.fromkeys(ranges.label(days, today) for days in (found.before, found.year_before)))
     columns = [
@@ -258,10 +259,9 @@ def period_table(found: Overview, names: dict[str, str], today: date, source: st
     for hub in found.hubs:
         people = hub.people
         estimated, low, high, _method = people.estimated()
-        name = names.get(people.hub) or people.hub
         numbers = (*_numbers(_counted(people), estimated, low, high), people.days_counted, people.days_missing)
         likes = (hub.before, hub.year_before)[: len(sides)]
-        rows.append((people.hub, name, *numbers, *chain(*map(_like, likes)), trust(hub, today)))
+        rows.append((people.hub, name_of(hub, names), *numbers, *chain(*map(_like, likes)), trust(hub, today)))
     total = found.total
     known = _numbers(total.counted, total.estimated, total.low, total.high)
     numbers = (*known, total.days_counted, total.days_missing)

@@ -124,7 +124,7 @@ def test_weeks_before_anybody_counted_change_nothing(weeks: int) -> None:
     trials, later = Trials(table), Trials(np.hstack((before, table)))
     for places in ([20], [100], [300, 301], [480], [150, 178]):
         moved = [place + 7 * weeks for place in places]
-        np.testing.assert_equal(later.usual(1, moved), trials.usual(1, places))
+        np.testing.assert_equal(later.usual_of_gap(1, moved), trials.usual_of_gap(1, places))
         np.testing.assert_equal(later.effects(1, moved), trials.effects(1, places))
         found, expected = later.errors(1, moved), trials.errors(1, places)
         assert (found and found.interval(1)) == (expected and expected.interval(1))

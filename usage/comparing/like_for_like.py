@@ -9,7 +9,7 @@ and days; the others are named with the reason. Sums are of whole counted days a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ import numpy as np
 from schemas import Estate
 from schemas.measures import PeopleState
 from schemas.texts import N_
-from usage.calendar import dates
+from usage.calendar import HubCalendar, dates
 from usage.comparing.pairs import COMPARED_BY, LeftOut, Places, Why, kinds_of_days, paired, term_days
 from usage.comparing.variation import HISTORY_WEEKS, SEED, Flags, Numbers, Verdict, size_of, usual_size, verdict
 from usage.queries import DayFigures, Queries
@@ -27,6 +27,7 @@ from usage.queries.columns import DayColumns
 from usage.queries.date_ranges import DateRange
 
 _WEEK = 7
+_A_DAY = timedelta(days=1)
 _MINUTES_AN_HOUR = 60
 _NO_ERRORS: Mapping[str, float] = {}
 
@@ -190,6 +191,7 @@ class _Sides:
         self.minutes = [np.nan_to_num(columns.between("open_minutes", hubs, each.first, each.last)) for each in periods]
         self.areas = {known.id: known.area_m2 for known in asked.estate.hubs}
         self._pairs: dict[tuple[bytes, bytes], tuple[Places, Places]] = {}
+        self._by_calendar: dict[Hashable, tuple[list[Flags], tuple[Places, Places]]] = {}
 
     def counted(self, first: date, last: date) -> Numbers:
         """The people of days that were counted whole; NaN of others."""
@@ -205,13 +207,17 @@ class _Sides:
 
     def pairs(self, row: int) -> tuple[list[Flags], tuple[Places, Places]]:
         """On which days of each side a hub was open, and those of both that are alike."""
-        hub, asked = self.hubs[row], self.asked
-        over = asked.today(hub) - timedelta(days=1)
-        kinds = [kinds_of_days(asked.estate, hub, each, over, asked.terms) for each in (asked.period, asked.against)]
-        key = (kinds[0].tobytes(), kinds[1].tobytes())
-        if key not in self._pairs:
-            self._pairs[key] = paired(*kinds)
-        return [each >= 0 for each in kinds], self._pairs[key]
+        calendar, over = HubCalendar(self.asked.estate, self.hubs[row]), self.asked.today(self.hubs[row]) - _A_DAY
+        found = self._by_calendar.get((calendar.open_by, over))
+        if found is None:
+            periods = (self.asked.period, self.asked.against)
+            kinds = [kinds_of_days(calendar, each, over, self.asked.terms) for each in periods]
+            key = (kinds[0].tobytes(), kinds[1].tobytes())
+            if key not in self._pairs:
+                self._pairs[key] = paired(*kinds)
+            found = [each >= 0 for each in kinds], self._pairs[key]
+            self._by_calendar[calendar.open_by, over] = found
+        return found
 
 
 class _HubDays:

@@ -6,7 +6,8 @@ missing that has to be estimated: so no verdict is given on whether a change is 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -91,29 +92,30 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     over = {name: DateRange(days.name, days.first, min(until, queries.today(name) - _A_DAY)) for name in names}
     for name in names:
         _put_missed(columns, HubCalendar(estate, name), name, over[name], queries.today(name) - _GRACE)
-    estimator = Estimator(columns)
+    people = _added_up(columns, names, days, until)
     against = {  # the time before a year is a year before
         other: compare_days(columns, estate, days, other, today=queries.today, hubs=names, is_judged=False)
         for other in dict.fromkeys(ranges)
     }
     compared = [against[other] for other in ranges]
     by_hub = [{each.hubs[0]: each for each in one.hubs} for one in compared]
-    doubts = [doubt for doubt in queries.stored_doubts(days.first, until) if doubt.wants_attention]
-    found = []
-    for name in names:
-        people, provisional = _added_up(columns, estimator, name, over[name])
-        found.append(
-            HubOverview(
-                people,
-                by_hub[0].get(name),
-                by_hub[1].get(name),
-                tuple(doubt for doubt in doubts if doubt.hub == name),
-                provisional,
-                people.figures["entries"] is not None
-                or any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(name, ())),
-                _counted_from(columns, name, over[name]),
-            )
+    doubts: dict[str, list[Doubt]] = defaultdict(list)
+    for doubt in queries.stored_doubts(days.first, until):
+        if doubt.wants_attention:
+            doubts[doubt.hub].append(doubt)
+    found = [
+        HubOverview(
+            one,
+            by_hub[0].get(one.hub),
+            by_hub[1].get(one.hub),
+            tuple(doubts[one.hub]),
+            provisional,
+            one.figures["entries"] is not None
+            or any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(one.hub, ())),
+            _counted_from(columns, one.hub, over[one.hub]),
         )
+        for one, provisional in people
+    ]
     total = together([each.people for each in found if each.has_counter])
     return Overview(days, before, year_before, until, tuple(found), total, compared[0].together, compared[1].together)
 
@@ -141,12 +143,17 @@ def _counted_from(columns: DayColumns, hub: str, days: DateRange) -> date | None
     return days.first + timedelta(days=int(counted[0]))
 
 
-def _added_up(columns: DayColumns, estimator: Estimator, hub: str, days: DateRange) -> tuple[PeriodFigures, int]:
-    """A hub's people over some days, and how many of these may still change."""
-    at = np.s_[columns.rows[hub], columns.place(days.first) : columns.place(days.last) + 1]
+def _added_up(
+    columns: DayColumns, hubs: Sequence[str], days: DateRange, until: date
+) -> Iterator[tuple[PeriodFigures, int]]:
+    """Each hub's people over the days that are over, and how many of these may still change."""
+    at = np.s_[[columns.rows[hub] for hub in hubs], columns.place(days.first) : columns.place(until) + 1]
     is_there, entries, states = columns.is_there[at], columns["entries"][at], columns["people_state"][at]
-    people: Figures = {"entries": int(np.nansum(entries)) if np.isfinite(entries).any() else None}
-    counted, missing = (int(np.isin(states, each).sum()) for each in (PeopleState.COUNTED, _MISSING))
-    missed = estimator.between(hub, days.first, days.last)
-    found = PeriodFigures(hub, days.name, int(is_there.sum()), counted, missing, people, missed, ())
-    return found, int((is_there & (columns["final"][at] != 1)).sum())
+    is_known = np.isfinite(entries)
+    provisional = is_there & (columns["final"][at] != 1)
+    flags = (is_there, states == PeopleState.COUNTED, np.isin(states, _MISSING), provisional, is_known)
+    numbers = zip(*(each.sum(axis=1).tolist() for each in flags), np.nansum(entries, axis=1).tolist(), strict=True)
+    missed = Estimator(columns).between(hubs, days.first, until)
+    for hub, (there, counted, missing, changing, known, people) in zip(hubs, numbers, strict=True):
+        figures: Figures = {"entries": int(people) if known else None}
+        yield PeriodFigures(hub, days.name, there, counted, missing, figures, missed[hub], ()), changing

@@ -54,9 +54,9 @@ def term_days(estate: Estate, *ranges: DateRange) -> frozenset[date] | None:
     return frozenset(day for term in estate.terms for day in dates(term.first, term.last))
 
 
-def kinds_of_days(estate: Estate, hub: str, days: DateRange, last: date, terms: frozenset[date] | None) -> Kinds:
+def kinds_of_days(calendar: HubCalendar, days: DateRange, last: date, terms: frozenset[date] | None) -> Kinds:
     """What a hub's days up to the last are like: their weekday, and whether schools are in session."""
-    is_open = np.array(HubCalendar(estate, hub).open_days(days.first, min(days.last, last)), dtype=bool)
+    is_open = np.array(calendar.open_days(days.first, min(days.last, last)), dtype=bool)
     kinds = (np.arange(len(is_open)) + days.first.weekday()) % _WEEK
     if terms is not None:
         kinds += _WEEK * np.array([day in terms for day in dates(days.first, min(days.last, last))], dtype=np.int64)

@@ -15,19 +15,20 @@ every hub, and the errors, each in units of its hub's own, say how far off such 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 from functools import cached_property
-from math import isfinite, isnan, nan
+from itertools import groupby
+from math import isnan
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from schemas.measures import PeopleState
 from usage.estimates.estimate import ESTIMATED_BY, UNKNOWN, Estimate, Method
-from usage.estimates.trials import WEEKS_AFTER, WEEKS_BEFORE, YEAR_WEEKS, Trials
-from usage.queries.columns import DayColumns, Numbers
+from usage.estimates.trials import WEEKS_AFTER, WEEKS_BEFORE, YEAR_WEEKS, Errors, Places, Trials
+from usage.queries.columns import DayColumns, Flags, Numbers
 from usage.queries.figures import DayFigures
 
 REACH_BEFORE, REACH_AFTER = timedelta(weeks=YEAR_WEEKS + WEEKS_BEFORE), timedelta(weeks=WEEKS_AFTER)
@@ -38,34 +39,17 @@ _WHOLE_WEIGHT = 0.25
 """What a whole day's estimate weighs beside the share of the day that was counted."""
 _TOLD_MIN = 0.5
 """Without a whole day's estimate, this share of a day has to be counted to tell of its rest."""
+_WEEK = 7
 
 
-class _Missed(NamedTuple):
-    """A day of which a share is missing."""
-
-    place: int
-    missing: float
-    counted: float
-    has_transfer: bool
-    effect: float
-    """What the other hubs counted on it by what is usual there; NaN where too few of them counted."""
-
-    @property
-    def method(self) -> Method:
-        """What tells of it."""
-        if 1 - self.missing >= _TOLD_MIN:
-            return Method.HOURS
-        return Method.WEEKDAY_SISTER if isfinite(self.effect) else Method.WEEKDAY
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The estimate of missing days in a row, not rounded."""
+class _Run(NamedTuple):
+    """The estimate of missing days in a row, not rounded; NaN where it can't be told."""
 
     people: float
     low: float
     high: float
-    methods: frozenset[Method]
+    is_sure: bool
+    """Whether no other door counted, which its people may have used."""
     backtest: float | None
 
 
@@ -94,60 +78,80 @@ class Estimator:
         row = self._columns.rows.get(hub)
         if row is None:
             return Estimate()
-        wanted = sorted(self._columns.place(day) for day in days)
         missing = self._missing[row]
+        wanted = sorted(self._columns.place(day) for day in days)
         places = [place for place in wanted if 0 <= place < len(missing) and missing[place] > 0]
-        return self._of_places(row, places)
+        return self._of_days(np.full(len(places), row), np.array(places))[row] if places else Estimate()
 
-    def between(self, hub: str, first: date, last: date) -> Estimate:
-        """What is missing from a hub's count from a day to another, which are both at hand."""
-        row, start = self._columns.rows[hub], self._columns.place(first)
-        missing = self._missing[row, start : self._columns.place(last) + 1]
-        return self._of_places(row, (np.nonzero(missing > 0)[0] + start).tolist())
-
-    def _of_places(self, row: int, places: Sequence[int]) -> Estimate:
-        days = self._missed(row, places)
-        alone = [day for day in days if day.missing == 1]
-        nowhere = [day for day in days if day.missing < 1 and not day.has_transfer]
-        elsewhere = [day for day in days if day.missing < 1 and day.has_transfer]
-        in_a_row = (*_in_a_row(alone), *_in_a_row(nowhere), *_in_a_row(elsewhere))
-        runs = [self._run(row, run) for run in in_a_row]
-        known = [run for run in runs if run is not None]
-        if len(known) < len(runs):
-            return UNKNOWN
-        return _together(known) if known else Estimate()
+    def between(self, hubs: Collection[str], first: date, last: date) -> dict[str, Estimate]:
+        """What is missing from each hub's count from a day to another, which are both at hand."""
+        rows = np.array([self._columns.rows[hub] for hub in hubs], dtype=int)
+        start = self._columns.place(first)
+        of_hub, days = np.nonzero(self._missing[rows, start : self._columns.place(last) + 1] > 0)
+        found = self._of_days(rows[of_hub], days + start)
+        return {hub: found.get(row, Estimate()) for hub, row in zip(hubs, rows.tolist(), strict=True)}
 
     def ahead(self, hub: str, days: Sequence[date]) -> Estimate:
         """What days to come will bring, taken as one: they all go by the same weeks, and err alike."""
         row = self._columns.rows[hub]
         wanted = sorted(self._columns.place(day) for day in days)
-        open_days = [place for place in wanted if self._missing[row, place] > 0]
-        run = self._run(row, self._missed(row, open_days)) if open_days else None
-        return UNKNOWN if run is None else _together([run])
+        places = np.array([place for place in wanted if self._missing[row, place] > 0], dtype=int)
+        return self._of_runs(np.full(len(places), row), places, np.arange(len(places)) == 0).get(row, UNKNOWN)
 
-    def _missed(self, row: int, places: Sequence[int]) -> list[_Missed]:
-        if not places:
-            return []
-        at = np.s_[row, places]
-        known = (self._missing[at], self._counted[at], self._has_transfer[at], self._trials.effects(row, places))
-        return list(map(_Missed, places, *(each.tolist() for each in known)))
+    def _of_days(self, rows: Places, places: Places) -> dict[int, Estimate]:
+        """By row, what is missing on hubs' days: those in a row that are missing alike are taken as one."""
+        alike = np.where(self._missing[rows, places] == 1, 0, 1 + self._has_transfer[rows, places])
+        order = np.lexsort((places, alike, rows))
+        rows, places, alike = rows[order], places[order], alike[order]
+        begins = np.ones(len(places), dtype=bool)
+        begins[1:] = (rows[1:] != rows[:-1]) | (alike[1:] != alike[:-1]) | (places[1:] != places[:-1] + 1)
+        return self._of_runs(rows, places, begins)
 
-    def _run(self, row: int, days: Sequence[_Missed]) -> _Run | None:
-        """The estimate of days in a row, all whole or all in part; None where there is too little history."""
-        is_whole, places = days[0].missing == 1, [day.place for day in days]
-        total = sum(map(_rest, days, self._trials.usual(row, places)))
-        # Hours of the same name are missing on each of the days, and err alike: as one day does.
-        errors = None if isnan(total) else self._trials.errors(row, places if is_whole else places[:1])
-        if errors is None:
-            return None
-        wider = 1 if is_whole else HOURS_WIDER
-        low, high = (total * (1 + wider * error) for error in errors.interval(row))
-        methods = {day.method for day in days}
-        if days[0].has_transfer and not is_whole:
-            low = 0.0
-            methods.add(Method.TRANSFER)
-        backtest = errors.backtest(row) if is_whole else None
-        return _Run(total, min(max(low, 0.0), total), max(high, total), frozenset(methods), backtest)
+    def _of_runs(self, rows: Places, places: Places, begins: Flags) -> dict[int, Estimate]:
+        """The same of runs of days, of which each is missing whole on all of its days, or in part on all of them."""
+        if not len(places):
+            return {}
+        first = np.nonzero(begins)[0]
+        missing, effects = self._missing[rows, places], self._trials.effects(rows, places)
+        stop = np.append(first[1:], len(places))
+        rest = _rest(missing, self._counted[rows, places], self._usual(rows, places, first, stop), effects)
+        people, is_whole = np.bincount(np.cumsum(begins) - 1, rest), missing[first] == 1
+        is_sure = is_whole | ~self._has_transfer[rows, places][first]
+        low, high = np.full((2, len(first)), np.nan)
+        backtests: list[float | None] = [None] * len(first)
+        of_run = rows[first].tolist()
+        # Hours of the same name are missing on each of the days in part, and err alike: as one day does.
+        for run, errors in self._errors(rows, places, first, np.where(is_whole, stop, first + 1)):
+            if errors is not None:
+                low[run], high[run] = errors.interval(of_run[run])
+                backtests[run] = errors.backtest(of_run[run]) if is_whole[run] else None
+        wider = np.where(is_whole, 1, HOURS_WIDER)
+        low, high = (people * (1 + wider * bound) for bound in (low, high))
+        low = np.minimum(np.maximum(np.where(is_sure, low, 0), 0), people)
+        known = (each.tolist() for each in (people, low, np.maximum(high, people), is_sure))
+        runs = list(map(_Run, *known, backtests))
+        methods = _methods(rows, missing, effects) | {Method.TRANSFER: set(rows[first[~is_sure]].tolist())}
+        return {
+            row: _together([run for _row, run in group], [method for method, by in methods.items() if row in by])
+            for row, group in groupby(zip(of_run, runs, strict=True), key=itemgetter(0))
+        }
+
+    def _usual(self, rows: Places, places: Places, first: Places, stop: Places) -> Numbers:
+        """What is usual on days, all of their run left out."""
+        found = self._trials.usual(rows, places)
+        for run in np.nonzero(places[stop - 1] - places[first] >= _WEEK)[0].tolist():
+            days = np.s_[first[run] : stop[run]]
+            found[days] = self._trials.usual_of_gap(rows.item(first[run]), places[days].tolist())
+        return found
+
+    def _errors(self, rows: Places, places: Places, first: Places, stop: Places) -> Iterator[tuple[int, Errors | None]]:
+        """How far off estimates of runs are, by the number of each."""
+        is_alone = stop - first == 1
+        alone, days = np.nonzero(is_alone)[0].tolist(), first[is_alone]
+        for number, errors in self._trials.errors_of_days(rows[days], places[days].tolist()):
+            yield alone[number], errors
+        for run in np.nonzero(~is_alone)[0].tolist():
+            yield run, self._trials.errors(rows.item(first[run]), places[first[run] : stop[run]].tolist())
 
 
 def reach(days: Collection[DayFigures]) -> tuple[date, date]:
@@ -162,36 +166,37 @@ def missing_shares(columns: DayColumns) -> Numbers:
     return np.where(is_told, 1 - np.nan_to_num(covered), np.where(state == PeopleState.NONE, 1.0, 0.0))
 
 
-def _rest(day: _Missed, usual: float) -> float:
-    """The people of the share of a day that is missing, from the count of the rest and the whole day's estimate."""
-    there = 1 - day.missing
-    if isfinite(usual):
-        whole = usual * (day.effect if isfinite(day.effect) else 1)
-        return day.missing * (day.counted + _WHOLE_WEIGHT * whole) / (there + _WHOLE_WEIGHT)
-    return day.missing * day.counted / there if there >= _TOLD_MIN else nan
+def _rest(missing: Numbers, counted: Numbers, usual: Numbers, effects: Numbers) -> Numbers:
+    """The people of the share of days that is missing, from the count of the rest and the whole day's estimate."""
+    there = 1 - missing
+    whole = usual * np.where(np.isfinite(effects), effects, 1)
+    by_count = np.full(missing.shape, np.nan)
+    np.divide(missing * counted, there, out=by_count, where=there >= _TOLD_MIN)
+    return np.where(np.isfinite(usual), missing * (counted + _WHOLE_WEIGHT * whole) / (there + _WHOLE_WEIGHT), by_count)
 
 
-def _in_a_row(days: Sequence[_Missed]) -> list[list[_Missed]]:
-    """Days in order, those that follow one another together."""
-    runs: list[list[_Missed]] = []
-    for day in days:
-        if runs and day.place == runs[-1][-1].place + 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    return runs
+def _methods(rows: Places, missing: Numbers, effects: Numbers) -> dict[Method, set[int]]:
+    """Of which rows the days are told by which method."""
+    by_hours, by_sisters = 1 - missing >= _TOLD_MIN, np.isfinite(effects)
+    days = {
+        Method.HOURS: by_hours,
+        Method.WEEKDAY_SISTER: ~by_hours & by_sisters,
+        Method.WEEKDAY: ~by_hours & ~by_sisters,
+    }
+    return {method: set(rows[which].tolist()) for method, which in days.items()}
 
 
-def _together(runs: Sequence[_Run]) -> Estimate:
-    """Several runs as one: what they are off by is as likely up as down, so that it adds up by its squares.
+def _together(runs: Sequence[_Run], methods: Collection[Method]) -> Estimate:
+    """A hub's runs as one: what they are off by is as likely up as down, so that it adds up by its squares.
 
     Those who may have used another door did so on all of the days or on none: low has none of them.
     """
+    if any(isnan(run.high) for run in runs):
+        return UNKNOWN
     people = sum(run.people for run in runs)
-    sure = [run for run in runs if Method.TRANSFER not in run.methods]
+    sure = [run for run in runs if run.is_sure]
     low = sum(run.people for run in sure) - sum((run.people - run.low) ** 2 for run in sure) ** 0.5
     above = sum((run.high - run.people) ** 2 for run in runs) ** 0.5
     tried = [run.backtest for run in runs if run.backtest is not None]
     backtest = round(sum(tried) / len(tried), 3) if tried else None
-    method = "+".join(sorted({method for run in runs for method in run.methods}))
-    return Estimate(round(people), round(low), round(people + above), method, backtest)
+    return Estimate(round(people), round(low), round(people + above), "+".join(sorted(methods)), backtest)

@@ -8,11 +8,13 @@ All hubs at once, as columns: a trial of a gap at 22 hubs costs little more than
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 WEEKS_BEFORE, WEEKS_AFTER = 13, 4
 """How many weeks away a day of the same weekday may be that tells what is usual: an estimate is final after four."""
@@ -28,12 +30,16 @@ _KNOWN_MIN = 0.8
 _WEEK = 7
 _PAD = YEAR_WEEKS + WEEKS_BEFORE
 """So many weeks of nothing stand before the first, that none has to be asked whether it is there."""
-_TRIALS_BYTES_MAX = 32_000_000
-"""Trials of so many bytes are kept: hubs that miss the same days share them."""
+_TRIALS_BYTES_MAX, _AT_ONCE_BYTES_MAX = 32_000_000, 1_000_000
+"""Trials of so many bytes are kept: hubs that miss the same days share them. So many are made at once."""
 
 WEEKS_AWAY = sorted((week for week in range(-WEEKS_BEFORE, WEEKS_AFTER + 1) if week), key=abs)
 """The weeks that tell what is usual in one, the nearest first. Some of them are a number with a bit for each."""
 _AHEAD = {week: 1 << place for place, week in enumerate(WEEKS_AWAY) if week > 0}
+_SINCE = np.array(
+    [sum(1 << place for place, week in enumerate(WEEKS_AWAY) if week >= -back) for back in range(WEEKS_BEFORE + 1)]
+)
+"""The weeks around one that are at most so many weeks before it."""
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,9 +52,10 @@ class Trials:
     def __init__(self, whole: Numbers) -> None:
         self._hubs, self._days = whole.shape
         known = np.nonzero(np.isfinite(whole).any(axis=0))[0]
-        first = max((int(known[0]) if known.size else self._days) // _WEEK - WEEKS_AFTER, 0)
+        first = (int(known[0]) if known.size else self._days) // _WEEK
+        self._first_counted = _PAD + first
         # Nothing is usual long before the first day that was counted, and nothing can be tried there.
-        self._weeks = range(_PAD + first, _PAD - (-self._days // _WEEK))
+        self._weeks = range(_PAD + max(first - WEEKS_AFTER, 0), _PAD - (-self._days // _WEEK))
         padded = np.full(((self._weeks.stop + WEEKS_AFTER) * _WEEK, self._hubs), np.nan)
         padded[_PAD * _WEEK : _PAD * _WEEK + self._days] = whole.T
         # By weekday, week and hub: the weeks before one lie side by side.
@@ -59,27 +66,30 @@ class Trials:
         self._unknown = np.zeros(self._whole.shape, dtype=np.int64)
         """Which of the weeks around a hub's day are not known."""
         there = slice(self._weeks.start, self._weeks.stop)
-        for weekday in range(_WEEK):
-            self._usual[weekday, there] = self._mean(weekday, self._weeks)
-            self._effect[weekday, there] = _effect(self._whole[weekday, there], self._usual[weekday, there])
+        self._usual[:, there] = self._mean(slice(None), self._weeks)
+        self._effect[:, there] = _effect(self._whole[:, there], self._usual[:, there])
         for place, week in enumerate(WEEKS_AWAY):
             self._unknown[:, there] |= (self._number[:, there.start + week : there.stop + week] == 0) << place
-        kept = max(1, _TRIALS_BYTES_MAX // max(1, whole.itemsize * self._hubs * YEAR_WEEKS))
+        trial_bytes = max(1, whole.itemsize * self._hubs * YEAR_WEEKS)
+        kept, self._at_once = (max(1, limit // trial_bytes) for limit in (_TRIALS_BYTES_MAX, _AT_ONCE_BYTES_MAX))
         self._left_out: set[tuple[int, int]] = set()
         self._mean_of_all = lru_cache(maxsize=kept)(self._mean)
         self._errors = lru_cache(maxsize=kept)(self._find_errors)
-        self._errors_alone = lru_cache(maxsize=kept)(self._find_errors_alone)
         self._before_to_come = lru_cache(maxsize=WEEKS_AFTER * _WEEK)(self._find_before_to_come)
 
-    def usual(self, row: int, places: Sequence[int]) -> list[float]:
-        """What is usual at a hub on these days, themselves left out; NaN where too few others are known."""
-        gone = frozenset(places if max(places) - min(places) >= _WEEK else ())
+    def usual(self, rows: ArrayLike, places: ArrayLike) -> Numbers:
+        """What is usual at hubs on days, each day itself left out; NaN where too few others are known."""
+        found: Numbers = self._usual[_at(rows, places)]
+        return found
+
+    def usual_of_gap(self, row: int, places: Sequence[int]) -> list[float]:
+        """What is usual at a hub on these days, all of them left out."""
+        gone = frozenset(places)
         return [self._usual_without(row, place, gone) for place in places]
 
-    def effects(self, row: int, places: Sequence[int]) -> Numbers:
+    def effects(self, rows: ArrayLike, places: ArrayLike) -> Numbers:
         """What the other hubs counted on days by what was usual there; NaN where too few of them counted."""
-        days = np.array(places)
-        found: Numbers = self._effect[days % _WEEK, days // _WEEK + _PAD, row]
+        found: Numbers = self._effect[_at(rows, places)]
         return found
 
     def errors(self, row: int, places: Sequence[int]) -> Errors | None:
@@ -88,13 +98,33 @@ class Trials:
         The weeks that are unknown around the hub's own days are left out there, too, and for the other hubs those that
         are still to come.
         """
-        unknown = tuple(self._unknown.item(place % _WEEK, place // _WEEK + _PAD, row) for place in places)
-        found: Errors | None = self._errors(tuple(places), unknown)
+        found: Errors | None = self._errors(tuple(places), self._unknown_around(row, places))
         return found
+
+    def errors_of_days(self, rows: Sequence[int], places: Sequence[int]) -> Iterator[tuple[int, Errors | None]]:
+        """The same of each of some days alone, by its number among them, in any order: many are tried at once."""
+        numbers, alike = defaultdict(list), defaultdict(list)
+        for number, day in enumerate(zip(places, self._unknown_around(rows, places), strict=True)):
+            numbers[day].append(number)
+        for place, left_out in numbers:
+            alike[place % _WEEK, self._to_come(place), left_out].append(place)
+        for (weekday, to_come, left_out), days in alike.items():
+            if to_come or len(days) == 1:
+                found: Iterator[Errors | None] = (self._errors((place,), (left_out,)) for place in days)
+            else:
+                found = self._errors_of_weekday(weekday, left_out, [place // _WEEK + _PAD for place in days])
+            for place, errors in zip(days, found, strict=True):
+                yield from ((number, errors) for number in numbers[place, left_out])
+
+    def _unknown_around(self, rows: ArrayLike, places: Sequence[int]) -> tuple[int, ...]:
+        """Which of the weeks around hubs' days are not known; those before anybody was counted need not be left out."""
+        at = _at(rows, places)
+        since = _SINCE[np.minimum(np.maximum(at[1] - self._first_counted, 0), WEEKS_BEFORE)]
+        return tuple((self._unknown[at] & since).tolist())
 
     def _usual_without(self, row: int, place: int, gone: frozenset[int]) -> float:
         weekday, week = place % _WEEK, place // _WEEK + _PAD
-        left_out = sum(1 << at for at, away in enumerate(WEEKS_AWAY) if place + _WEEK * away in gone) if gone else 0
+        left_out = sum(1 << at for at, away in enumerate(WEEKS_AWAY) if place + _WEEK * away in gone)
         if not left_out:
             return float(self._usual.item(weekday, week, row))
         return float(self._mean(weekday, range(week, week + 1), left_out).item(0, row))
@@ -103,68 +133,69 @@ class Trials:
         """Which of the weeks around a day are still to come."""
         return sum(bit for week, bit in _AHEAD.items() if place + _WEEK * week >= self._days)
 
-    def _mean(self, weekday: int, weeks: range, left_out: int = 0) -> Numbers:
+    def _mean(self, weekday: int | slice, weeks: range, left_out: int = 0) -> Numbers:
         """By week and hub: the mean of the nearest weeks, less those left out; NaN where too few are known."""
         near = [week for place, week in enumerate(WEEKS_AWAY) if not left_out >> place & 1]
         first, stop = weeks.start, weeks.stop
         numbers, counts = self._number[weekday], self._people[weekday]
-        number, people = np.zeros((len(weeks), self._hubs), dtype=np.int8), np.zeros((len(weeks), self._hubs))
+        number, people = np.zeros_like(numbers[..., first:stop, :]), np.zeros_like(counts[..., first:stop, :])
         for week in near[:_NEIGHBOURS]:
-            number += numbers[first + week : stop + week]
-            people += counts[first + week : stop + week]
+            number += numbers[..., first + week : stop + week, :]
+            people += counts[..., first + week : stop + week, :]
         for week in near[_NEIGHBOURS:]:
             lacks = number < _NEIGHBOURS
             if not lacks.any():
                 break
-            number += numbers[first + week : stop + week] * lacks
-            people += counts[first + week : stop + week] * lacks
+            number += numbers[..., first + week : stop + week, :] * lacks
+            people += counts[..., first + week : stop + week, :] * lacks
         people /= np.maximum(number, 1)
         people[number < _NEIGHBOURS_MIN] = np.nan
         return people
 
     def _find_errors(self, places: tuple[int, ...], left_out: tuple[int, ...]) -> Errors | None:
-        weeks = min(YEAR_WEEKS, max(places) // _WEEK + _PAD - self._weeks.start)
-        if weeks <= 0:
+        number = min(YEAR_WEEKS, max(places) // _WEEK + _PAD - self._weeks.start)
+        if number <= 0:
             return None
-        place = places[0]
-        if len(places) == 1 and not self._to_come(place) and self._is_at_hand(place % _WEEK, left_out[0]):
-            stop = place // _WEEK + _PAD - self._weeks.start
-            errors, known = (each[stop - weeks : stop] for each in self._errors_alone(place % _WEEK, left_out[0]))
-        else:
-            tried = [self._tried(place, weeks, out) for place, out in zip(places, left_out, strict=True)]
-            errors, known = _errors_of(tried)
-        return Errors(errors, known) if np.count_nonzero(known) >= _ERRORS_MIN else None
+        tried = []
+        for place, out in zip(places, left_out, strict=True):
+            week = place // _WEEK + _PAD
+            tried.append(self._tried(place % _WEEK, range(week - number, week), out, self._to_come(place)))
+        errors, known = _errors_of(tried)
+        (found,) = _each_errors(errors[np.newaxis], known[np.newaxis])
+        return found
 
-    def _find_errors_alone(self, weekday: int, left_out: int) -> tuple[Numbers, Flags]:
-        """Of single days in each of all weeks: those of days in some of these are among them."""
-        weeks = slice(self._weeks.start, self._weeks.stop)
-        usual = self._mean_of_all(weekday, self._weeks, left_out) if left_out else self._usual[weekday, weeks]
-        return _errors_of([(self._whole[weekday, weeks], _by_effect(usual, self._effect[weekday, weeks]))])
+    def _errors_of_weekday(self, weekday: int, left_out: int, weeks: Sequence[int]) -> Iterator[Errors | None]:
+        """Of single days of a weekday in some weeks, of which none has a week around it that is still to come."""
+        first, stop = min(weeks) - YEAR_WEEKS, max(weeks)
+        errors, known = np.zeros((stop - first, self._hubs)), np.zeros((stop - first, self._hubs), dtype=bool)
+        there = range(max(first, self._weeks.start), stop)
+        errors[there.start - first :], known[there.start - first :] = _errors_of(
+            [self._tried(weekday, there, left_out)]
+        )
+        for start in range(0, len(weeks), self._at_once):
+            stops = np.array(weeks[start : start + self._at_once]) - first
+            years = stops[:, np.newaxis] + np.arange(-YEAR_WEEKS, 0)
+            yield from _each_errors(errors[years], known[years])
 
-    def _tried(self, place: int, weeks: int, left_out: int) -> tuple[Numbers, Numbers]:
-        """What was counted on the same day in each of so many weeks before, and its estimate, by hub."""
-        weekday, week = place % _WEEK, place // _WEEK + _PAD
-        to_come, before = self._to_come(place), slice(week - weeks, week)
+    def _tried(self, weekday: int, weeks: range, left_out: int, to_come: int = 0) -> tuple[Numbers, Numbers]:
+        """What was counted on a weekday in each of some weeks, and its estimate, by hub."""
+        at = np.s_[weekday, weeks.start : weeks.stop]
         if to_come:
-            usual, effect = (each[-weeks:] for each in self._before_to_come(weekday, week, to_come))
+            usual, effect = (each[-len(weeks) :] for each in self._before_to_come(weekday, weeks.stop, to_come))
         else:
-            usual, effect = self._usual[weekday, before], self._effect[weekday, before]
+            usual, effect = self._usual[at], self._effect[at]
         if left_out != to_come:
-            usual = self._mean_before(weekday, range(week - weeks, week), left_out)
-        return self._whole[weekday, before], _by_effect(usual, effect)
+            usual = self._mean_before(weekday, weeks, left_out)
+        return self._whole[at], usual * np.where(np.isfinite(effect), effect, 1)
 
     def _mean_before(self, weekday: int, weeks: range, left_out: int) -> Numbers:
         """The mean of each of some weeks; of all weeks once the same are left out for a second time."""
         start = self._weeks.start
-        if self._is_at_hand(weekday, left_out) and start <= weeks.start:
+        if (weekday, left_out) in self._left_out and start <= weeks.start:
             of_all: Numbers = self._mean_of_all(weekday, self._weeks, left_out)
             return of_all[weeks.start - start : weeks.stop - start]
         self._left_out.add((weekday, left_out))
         return self._mean(weekday, weeks, left_out)
-
-    def _is_at_hand(self, weekday: int, left_out: int) -> bool:
-        """Whether the means less some weeks are worth to have for all weeks: they were asked for before."""
-        return not left_out or (weekday, left_out) in self._left_out
 
     def _find_before_to_come(self, weekday: int, week: int, to_come: int) -> tuple[Numbers, Numbers]:
         """What was usual in the year before a week, and the days' effects, by what would have been known then."""
@@ -173,8 +204,10 @@ class Trials:
         return usual, _effect(self._whole[weekday, weeks.start : weeks.stop], usual)
 
 
-def _by_effect(usual: Numbers, effect: Numbers) -> Numbers:
-    return usual * np.where(np.isfinite(effect), effect, 1)
+def _at(rows: ArrayLike, places: ArrayLike) -> tuple[Places, Places, Places]:
+    """Where hubs' days are: by weekday, week and hub."""
+    days = np.asarray(places, dtype=np.int64)
+    return days % _WEEK, days // _WEEK + _PAD, np.asarray(rows, dtype=np.int64)
 
 
 def _errors_of(tried: Sequence[tuple[Numbers, Numbers]]) -> tuple[Numbers, Flags]:
@@ -189,31 +222,50 @@ def _errors_of(tried: Sequence[tuple[Numbers, Numbers]]) -> tuple[Numbers, Flags
     return truth / np.where(known, people, 1) - 1, known
 
 
-class Errors:
-    """Relative errors of an estimate, by week and hub, as far as they are known."""
+def _each_errors(errors: Numbers, known: Flags) -> list[Errors | None]:
+    """Of several trials, each by week and hub."""
+    of_hub = (np.where(known, errors, 0) ** 2).sum(axis=1)
+    number = known.sum(axis=1)
+    in_all = number.sum(axis=1)
+    together = np.sqrt(of_hub.sum(axis=1) / np.maximum(in_all, 1))
+    is_own = (number >= _ERRORS_OF_A_HUB_MIN) & (of_hub > 0)
+    own = np.where(is_own, np.sqrt(of_hub / np.maximum(number, 1)), together[:, np.newaxis])
+    # Where all estimates were right there is no unit, nor any need of one.
+    units = np.where(known, errors / np.where(own > 0, own, 1)[:, np.newaxis], np.nan)
+    ordered = np.sort(units.reshape(len(units), -1), axis=1)  # those that are not known are last
+    return [
+        Errors.of(own[at], units[at], ordered[at, :many]) if many >= _ERRORS_MIN else None
+        for at, many in enumerate(in_all.tolist())
+    ]
 
-    def __init__(self, errors: Numbers, known: Flags) -> None:
-        squares, number = np.where(known, errors, 0) ** 2, known.sum(axis=0)
-        of_hub = squares.sum(axis=0)
-        together = np.sqrt(of_hub.sum() / number.sum())
-        is_own = (number >= _ERRORS_OF_A_HUB_MIN) & (of_hub > 0)
-        self._own = np.where(is_own, np.sqrt(of_hub / np.maximum(number, 1)), together)
-        # Where all estimates were right there is no unit, nor any need of one.
-        self._in_own_units, self._known = errors / np.where(self._own > 0, self._own, 1), known
-        self._ordered = np.sort(self._in_own_units[known])
-        self._bounds = [_quantile(self._ordered, part) for part in (_OUTSIDE, 1 - _OUTSIDE)]
+
+class Errors(NamedTuple):
+    """Relative errors of an estimate: what is usual of each hub, and by week and hub, in units of that."""
+
+    own: Numbers
+    in_own_units: Numbers
+    """NaN where it is not known."""
+    ordered: Numbers
+    """Those that are known."""
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, own: Numbers, in_own_units: Numbers, ordered: Numbers) -> Errors:
+        """With the bounds that all but a tenth of them lie within."""
+        return cls(own, in_own_units, ordered, *(_quantile(ordered, part) for part in (_OUTSIDE, 1 - _OUTSIDE)))
 
     def interval(self, row: int) -> tuple[float, float]:
         """The bounds of a hub's error."""
-        own = self._own.item(row)
-        low, high = self._bounds
-        return low * own, high * own
+        own = self.own.item(row)
+        return self.low * own, self.high * own
 
     def backtest(self, row: int) -> float:
         """The share of a hub's weeks whose error lies within bounds made without them; of all hubs' if it has none."""
-        own = self._in_own_units[self._known[:, row], row]
-        errors = own if len(own) else self._ordered
-        low, high = (_quantile_of_others(self._ordered, errors, part) for part in (_OUTSIDE, 1 - _OUTSIDE))
+        own = self.in_own_units[:, row]
+        own = own[np.isfinite(own)]
+        errors = own if len(own) else self.ordered
+        low, high = (_quantile_of_others(self.ordered, errors, part) for part in (_OUTSIDE, 1 - _OUTSIDE))
         return float(((low <= errors) & (errors <= high)).mean())
 
 
@@ -246,7 +298,7 @@ def _effect(people: Numbers, usual: Numbers) -> Numbers:
     """What the other hubs counted on a day by what is usual there; nobody comes as a rule: that tells nothing."""
     by_usual = np.full(people.shape, np.nan)
     np.divide(people, usual, out=by_usual, where=usual > 0)
-    return median_of_others(by_usual.T).T
+    return median_of_others(by_usual.reshape(-1, people.shape[-1]).T).T.reshape(people.shape)
 
 
 def median_of_others(table: Numbers) -> Numbers:

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Estate
-from schemas.localtime import midnight_ns
+from schemas.localtime import NS_AN_HOUR, day_span, midnight_ns, uneven_days
 from stores import SeriesChunk
-from usage.calendar import dates
 from usage.queries.figures import DayFigures
 from usage.rows import OF_OPENING_HOURS
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Instants = NDArray[np.int64]
+_DAY_NS = 24 * NS_AN_HOUR
 
 
 class DayColumns:
@@ -71,23 +72,25 @@ class DayColumns:
                 value = day.figures[field]
                 table[at] = np.nan if value is None else value
 
-    def put_chunk(self, chunk: SeriesChunk, places: Iterable[int | None]) -> None:
-        """Take stored days, each to its place; what has none is left out."""
-        row = self.rows[chunk.tags["hub"]]
-        at = np.array([-1 if place is None else place for place in places])
-        known = at >= 0
+    def put_chunk(self, chunk: SeriesChunk, midnights_ns: Instants) -> None:
+        """Take stored days, each to the place of its midnight; what is at no midnight is left out."""
+        row, times_ns = self.rows[chunk.tags["hub"]], np.fromiter(chunk.times_ns, np.int64)
+        at = np.searchsorted(midnights_ns, times_ns, side="right") - 1
+        known = midnights_ns[at] == times_ns
         at = at[known]
         self.is_there[row, at] = True
         for field, table in self._tables.items():
-            table[row, at] = np.array(chunk.columns[field], dtype=float)[known]
+            column = chunk.columns[field]
+            if column.count(None) < len(column):
+                table[row, at] = np.array(column, dtype=float)[known]
 
     def forget_from(self, today: Callable[[str], date]) -> None:
         """Keep no day of a hub that is not over."""
-        for hub, row in self.rows.items():
-            stop = max(self.place(today(hub)), 0)
-            self.is_there[row, stop:] = False
-            for table in self._tables.values():
-                table[row, stop:] = np.nan
+        stops = np.array([self.place(today(hub)) for hub in self.rows])
+        is_to_come = np.arange(self.days) >= stops[:, np.newaxis]
+        self.is_there[is_to_come] = False
+        for table in self._tables.values():
+            table[is_to_come] = np.nan
 
     def without_leftovers(self) -> None:
         """A store cannot take a field back: a day closed afterwards still has its figures of opening hours."""
@@ -114,13 +117,24 @@ def read_columns(
     chunks, fresh = list(chunks), list(fresh)
     others = {chunk.tags["hub"] for chunk in chunks} | {day.hub for day in fresh}
     columns = DayColumns(others.union(hubs), first, last, fields)
-    places: dict[ZoneInfo, dict[int, int]] = {}
+    midnights_ns: dict[ZoneInfo, Instants] = {}
     for chunk in chunks:
         zone = estate.zone_of(chunk.tags["hub"])
-        if zone not in places:
-            places[zone] = {midnight_ns(day, zone): place for place, day in enumerate(dates(first, last))}
-        columns.put_chunk(chunk, map(places[zone].get, chunk.times_ns))
+        if zone not in midnights_ns:
+            midnights_ns[zone] = _midnights_ns(first, columns.days, zone)
+        columns.put_chunk(chunk, midnights_ns[zone])
     columns.without_leftovers()
     columns.put(fresh)
     columns.forget_from(today)
     return columns
+
+
+def _midnights_ns(first: date, days: int, zone: ZoneInfo) -> Instants:
+    """When each of so many local days begins."""
+    found = midnight_ns(first, zone) + np.arange(days) * _DAY_NS
+    for year in range(first.year, (first + timedelta(days=days)).year + 1):
+        for day in uneven_days(year, zone):
+            after = (day - first).days + 1
+            if after > 0:
+                found[after:] += day_span(day, zone).length_ns - _DAY_NS
+    return found
