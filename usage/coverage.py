@@ -83,6 +83,7 @@ class Coverage:
         self._first_to_last = (Span(passed[0].start_ns, passed[-1].stop_ns),) if passed else ()
         self._tallies = {tally.sensor: tally for tally in reversed(people)}
         self._door_ns: Mapping[str, Sequence[int]] = {}
+        self._spans: Mapping[str, Sequence[Span]] = {}
         self._elsewhere: Mapping[str, Covered] = {}
         self._all_doors = readings.get(Kind.FOOTFALL, ())
         self._counters = [sensor for sensor in self._expected(self._all_doors) if any(map(sensor.counts, _COUNTS))]
@@ -103,6 +104,18 @@ class Coverage:
         for (zone, _), covered in self._by_room.items():
             zones.setdefault(zone, []).append(covered)
         return {zone: Covered.of(parts).share(slice(None)) for zone, parts in zones.items()}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the doors cover as much of the opening time as a counted day has."""
+        share = self.doors.share(slice(None))
+        return share is not None and share >= COUNTED_MIN
+
+    def any_door(self) -> list[Span]:
+        """When any door's readings tell who passed, open or closed, whether it is expected or not."""
+        others = (door for door in self._all_doors if door.sensor not in self._spans)
+        counted = (self._counted(door) for door in others if any(map(door.counts, _COUNTS)))
+        return union(chain.from_iterable([*self._spans.values(), *counted]))
 
     def direct_ns(self, door: str) -> Sequence[int]:
         """By hour: how long the door's readings themselves tell who came, nothing of it shared out over a gap."""
@@ -136,8 +149,9 @@ class Coverage:
             return None
         if not completeness and entries_open is None:
             return PeopleState.NONE
-        is_whole = completeness is not None and completeness >= COUNTED_MIN
-        return PeopleState.COUNTED if is_whole and shared <= SHARED_MAX * (entries_open or 0) else PeopleState.PARTIAL
+        return (
+            PeopleState.COUNTED if self.is_whole and shared <= SHARED_MAX * (entries_open or 0) else PeopleState.PARTIAL
+        )
 
     def has_open_gap(self) -> bool:
         """Whether a counter of totals that has been silent since this day may yet tell how many people came on it."""
@@ -152,15 +166,15 @@ class Coverage:
     # ----------------------------------------------------------------------------------------------------- hour by hour
 
     def _doors(self) -> Mapping[str, Covered]:
-        spans = {door.sensor: [*self._counted(door), *self._counted_before(door)] for door in self._counters}
-        self._door_ns = covered = {door: self._covered_ns(counted) for door, counted in spans.items()}
+        self._spans = {door.sensor: [*self._counted(door), *self._counted_before(door)] for door in self._counters}
+        self._door_ns = covered = {door: self._covered_ns(counted) for door, counted in self._spans.items()}
         if all(found == self.open_ns for found in covered.values()):
             self._elsewhere = dict.fromkeys(covered, Covered([0] * len(self.open_ns), self.open_ns))
             return dict.fromkeys(covered, Covered(self.open_ns, self.open_ns))
         zone, hours = self._usual.calendar.zone, self._day.hours
         week_hours = [hour_of_week(hours[i].start_ns, zone) if ns else 0 for i, ns in enumerate(self.open_ns)]
         weights = self._usual.profile_of(self._day.span.start_ns).weights(covered, week_hours)
-        by_any = self._covered_ns(chain.from_iterable(spans.values()))
+        by_any = self._covered_ns(chain.from_iterable(self._spans.values()))
         self._elsewhere = {
             door: Covered(
                 _products([any_ns - ns for any_ns, ns in zip(by_any, found, strict=True)], weights[door]),

@@ -5,17 +5,22 @@ is drift, and every exit of the day is taken for as many people as make it come 
 and where the hub is open over the day's last midnight: who is inside then is no drift; nor where one direction has more
 than twice the other: it does not drift, it was not counted. Where the hub was open over the first midnight, those
 inside came the day before: the count begins anew while it is closed after that night.
+
+Of time that no door's readings cover nobody knows who is inside: it has no curve. Where more of the opening time than a
+counted day may lack is uncovered, and what is left at the end is no drift, those who went uncounted would stay inside:
+the curve ends with the first such time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from schemas.localtime import Span
-from usage.calendar import Day, HubCalendar
-from usage.curves import Curve
+from usage.calendar import Day, HubCalendar, clip
+from usage.coverage import Coverage
+from usage.curves import Curve, Times, both
 from usage.people import Count
 from usage.readings import places
 
@@ -27,7 +32,7 @@ DRIFT_MAX = 2
 class Occupancy:
     """Entries less exits over a day. From `since_ns` on each exit counts for `came / went` people.
 
-    `levels` are those of `after_each_entry`, which every hour asks for.
+    `levels` are those of `after_each_entry`, which every hour asks for; `known` is when it can be told.
     """
 
     entries: Count
@@ -36,9 +41,12 @@ class Occupancy:
     came: int = 1
     went: int = 1
     levels: Sequence[int] = ()
+    known: Times = field(default_factory=Times)
 
     @classmethod
-    def of(cls, entries: Count, exits: Count, day: Day, calendar: HubCalendar, *, now_ns: int) -> Occupancy:
+    def of(
+        cls, entries: Count, exits: Count, day: Day, calendar: HubCalendar, coverage: Coverage, *, now_ns: int
+    ) -> Occupancy:
         """The occupancy of a day as of `now_ns`."""
         start_ns, stop_ns = day.span
         since_ns, is_empty_at_end = start_ns, now_ns >= stop_ns
@@ -50,7 +58,12 @@ class Occupancy:
         came, went = (count.until(stop_ns) - count.until(since_ns) for count in (entries, exits))
         is_drift = is_empty_at_end and went > 0 and went <= DRIFT_MAX * came <= DRIFT_MAX**2 * went
         found = cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
-        return replace(found, levels=found.after_each_entry())
+        known = Times(coverage.any_door())
+        passed = [*entries.times_ns[:1], *exits.times_ns[:1]]
+        if passed and not (is_drift or coverage.is_whole):
+            gap_ns = _first_gap_ns(known, clip(day.open, Span(min(passed), now_ns)))
+            known = known if gap_ns is None else Times(known.within([Span(start_ns, gap_ns)]))
+        return replace(found, levels=found.after_each_entry(), known=known)
 
     def drifts(self, spans: Sequence[Span]) -> list[int | None]:
         """The net at the end of each span; None where either direction was not counted in the span."""
@@ -59,7 +72,16 @@ class Occupancy:
             for came, went, (_, stop_ns) in zip(self.entries.each(spans), self.exits.each(spans), spans, strict=True)
         ]
 
-    def peaks(self, spans: Sequence[Span]) -> list[int | None]:
+    def peaks(self, hours: Sequence[Span]) -> list[int | None]:
+        """As `peak`, of each of the day's hours; None of one of which nothing is known."""
+        peaks = self._peaks(hours)
+        return [peak if self.known.length_ns([hour]) else None for hour, peak in zip(hours, peaks, strict=True)]
+
+    def peak(self, day: Span) -> int | None:
+        """The most people at once that were counted on the day: at least so many, where something is missing."""
+        return self._peaks([day])[0]
+
+    def _peaks(self, spans: Sequence[Span]) -> list[int | None]:
         """The most people at once in each span, never below 0; what held before it holds on where nobody passed.
 
         None where either direction was not counted on the day, and before anything was.
@@ -78,7 +100,7 @@ class Occupancy:
         ]
 
     def curve(self, until_ns: int) -> Curve:
-        """How many people are inside over time, never below 0, from the first one who passes on.
+        """How many people are inside over time as far as that is known, never below 0, from the first who passes on.
 
         Empty where either direction was not counted.
         """
@@ -86,12 +108,12 @@ class Occupancy:
             return Curve(())
         times_ns = sorted({*self.entries.times_ns, *self.exits.times_ns})
         stops_ns = [*times_ns[1:], max(times_ns[-1], until_ns)]
-        return Curve(
-            [
-                (start_ns, stop_ns, max(0, self._inside(start_ns + 1)) / self.went)
-                for start_ns, stop_ns in zip(times_ns, stops_ns, strict=True)
-            ]
-        )
+        inside = [
+            (start_ns, stop_ns, max(0, self._inside(start_ns + 1)) / self.went)
+            for start_ns, stop_ns in zip(times_ns, stops_ns, strict=True)
+        ]
+        known = [(start_ns, stop_ns, 0) for start_ns, stop_ns in self.known]
+        return Curve([(start_ns, stop_ns, people) for start_ns, stop_ns, people, _ in both(inside, known)])
 
     def after_each_entry(self) -> list[int]:
         """How many are inside once each of the entries has come, times `went`."""
@@ -113,3 +135,12 @@ class Occupancy:
         came = self.entries.until(until_ns) - self.entries.until(self.since_ns)
         went = self.exits.until(until_ns) - self.exits.until(self.since_ns)
         return came * self.went - went * self.came
+
+
+def _first_gap_ns(covered: Times, opening: Iterable[Span]) -> int | None:
+    """When opening time first is not covered; None where all is."""
+    for start_ns, stop_ns in opening:
+        until_ns = next((stop for start, stop in covered if start <= start_ns < stop), start_ns)
+        if until_ns < stop_ns:
+            return until_ns
+    return None

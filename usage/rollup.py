@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from schemas import Kind
 from schemas.localtime import NS_A_MINUTE, NS_A_SECOND, NS_AN_HOUR, Span
@@ -102,7 +103,7 @@ class DayContext:
         bytes_ = [*self._bytes("rx_bytes"), *self._bytes("tx_bytes")]
         self.tallies: tuple[Tally, ...] = (*entries, *exits, *bytes_)
         self._entries, self._exits, self._bytes_count = Count.of(entries), Count.of(exits), Count.of(bytes_)
-        self._occupancy = Occupancy.of(self._entries, self._exits, day, usual.calendar, now_ns=now_ns)
+        self._occupancy = Occupancy.of(self._entries, self._exits, day, usual.calendar, self._coverage, now_ns=now_ns)
         clients = self._signals(Kind.WIFI, "clients")
         self._client_curves = [Curve(signal.pieces(day.span)) for signal in clients]
         self._clients = together(clients, day.span)
@@ -113,6 +114,7 @@ class DayContext:
         # A camera sees a part of the building: it stands for the hub only where no door counter does.
         cameras = [] if self._coverage.by_door else self._signals(Kind.FOOTFALL, "people")
         self._in_view = together(cameras, day.span)
+        self._view_curves = [Curve(signal.pieces(day.span)) for signal in cameras]
 
     def figures(self) -> tuple[Figures, tuple[tuple[Span, Figures], ...]]:
         """The figures of the whole day, and those of each of its hours that has begun."""
@@ -127,7 +129,7 @@ class DayContext:
             "entries": self._entries.each(spans),
             "exits": self._exits.each(spans),
             "entries_open": map(self._entries.within_all, opening),
-            "peak_occupancy": self._in_view.peaks(spans) if self._in_view else self._occupancy.peaks(spans),
+            "peak_occupancy": self._peaks(hours),
             "occupancy_drift": self._occupancy.drifts(spans),
             "person_hours_over_limit": map(self._person_hours, elapsed_open, air),
             "wifi_peak_clients": self._clients.peaks(spans),
@@ -150,21 +152,29 @@ class DayContext:
             row["completeness"] = share
         return self._with_state(rows[0]), tuple(zip(hours, rows[1:], strict=True))
 
+    def _peaks(self, hours: Sequence[Span]) -> list[float | None]:
+        """The most people at once on the day, then in each of its hours."""
+        if self._in_view:
+            return self._in_view.peaks([self._day.span, *hours])
+        return [self._occupancy.peak(self._day.span), *self._occupancy.peaks(hours)]
+
     def _person_hours(self, opening: Sequence[Span], air: Values) -> float | None:
-        """The hours that people in the building spent while CO2 was over the limit; None where one is not known."""
+        """The hours that people in the building spent while CO2 was over the limit, as far as both are known.
+
+        None where nothing of that time is.
+        """
         if not (minutes := air.get("co2_minutes_over_limit")):
             return minutes
-        inside = self._inside()
         over = self.environment.hub.times["over limit"].within(opening)
-        return inside.area(over) / NS_AN_HOUR if inside else None
+        known = [curve for curve in self._inside if curve.is_known(over)]
+        return sum(curve.area(over) for curve in known) / NS_AN_HOUR if known else None
 
-    def _inside(self) -> Curve:
-        """How many people were inside over time."""
-        stop_ns = min(self._now_ns, self._day.span.stop_ns)
-        if not self._in_view:
-            return self._occupancy.curve(stop_ns)
-        times_ns, people = self._in_view.times_ns, self._in_view.values
-        return Curve([*zip(times_ns, [*times_ns[1:], max(times_ns[-1], stop_ns)], people, strict=True)])
+    @cached_property
+    def _inside(self) -> Sequence[Curve]:
+        """How many people were inside over time; what each camera saw, where there is no door counter."""
+        return (
+            self._view_curves if self._in_view else [self._occupancy.curve(min(self._now_ns, self._day.span.stop_ns))]
+        )
 
     def _with_state(self, found: Figures) -> Figures:
         """The figures of the whole day, with what its people are worth."""

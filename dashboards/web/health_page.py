@@ -6,7 +6,7 @@ a form of a manager ----> note_case -> store         POST /health
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from dashboards.access.accounts import Role
 from dashboards.access.gate import Visitor, visitor_of
 from dashboards.charts.table import Cell, Column, Table
 from dashboards.web import downloads, pages, wording
+from dashboards.web.days import DayState
 from dashboards.web.forms import form_of
 from dashboards.web.look import HubNow
 from dashboards.web.parts import part
@@ -202,7 +203,7 @@ def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
     known = [hours for _day, hours in by_day if hours is not None]
     # Today's come once it has been open for a while.
     opened = sum(day.opens for day, hours in by_day if hours is not None or not day.today)
-    lacking = max(0, opened - len(known))
+    in_part = sum(day.state is DayState.PARTIAL and bool(hours) for day, hours in by_day)
     indices = [index for zone in hub.zones if (index := zone.figures["mould_index"]) is not None]
     return HubHealth(
         hub.state.id,
@@ -212,13 +213,21 @@ def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
         wording.measure(ppm, "co2_mean_ppm"),
         _bands(ppm),
         wording.measure(sum(known), "person_hours_over_limit") if known else wording.NO_FIGURE,
-        ngettext("{days} open day of {all} missing", "{days} open days of {all} missing", lacking).format(
-            days=lacking, all=opened
-        )
-        if known and lacking
-        else "",
+        ", ".join(_lacking(opened, max(0, opened - len(known)), in_part)) if known else "",
         wording.measure(max(indices), "mould_index") if indices else wording.NO_FIGURE,
     )
+
+
+def _lacking(opened: int, missing: int, in_part: int) -> Iterator[str]:
+    """`2 open days of 30 missing`, `1 counted in part: at least so many`: what a sum of person-hours lacks."""
+    if missing:
+        words = ngettext("{days} open day of {all} missing", "{days} open days of {all} missing", missing)
+        yield words.format(days=missing, all=opened)
+    if in_part:
+        words = ngettext(
+            "{days} day counted in part: at least so many", "{days} days counted in part: at least so many", in_part
+        )
+        yield words.format(days=in_part)
 
 
 def _bands(ppm: float | None) -> str:

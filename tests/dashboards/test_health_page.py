@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from dashboards.access.accounts import Role
 from schemas.localtime import midnight_ns
+from schemas.measures import PeopleState
 from stores.lines import encode
 from tests.dashboards.conftest import LONDON, TODAY, Filled
 from tests.dashboards.test_access import ORIGIN, PASSWORD, Door
@@ -61,7 +62,7 @@ def test_the_worst_comes_first_with_since_when_where_and_what_to_do(door: Door) 
     page = door.sign_in("vera").get("/health")
     found = cases_on(page.text)
     assert [text.split()[1] for text in found] == ["frost", "mould", "poor", "cold"]
-    assert "down to 4.1 °C, 1 h 30 min below 5 °C while closed" in found[0]
+    assert "below 5 °C for 1 h 30 min while closed, lowest of the whole day 4.1 °C" in found[0]
     assert "no data since 11 November 2026" in found[1]
     assert "investigate by 25 October" not in found[1]
     assert "about 14 people in the building meanwhile" in found[2]
@@ -150,3 +151,13 @@ def test_person_hours_that_miss_days_say_so(known: Filled, tmp_path: Path) -> No
     door.accounts.add("vera", PASSWORD, Role.VIEWER)
     page = text_of(door.sign_in("vera").get("/health").text)
     assert re.search(r"5\.0\s+24 open days of 26 missing", page)
+
+
+def test_person_hours_of_days_that_were_counted_in_part_are_at_least_so_many(known: Filled, tmp_path: Path) -> None:
+    in_part = {"people_state": int(PeopleState.PARTIAL), "footfall_completeness": 0.25, "person_hours_over_limit": 30.0}
+    known.put_day("armley", days_ago(1), 30, **in_part)
+    known.put_day("armley", days_ago(2), 30, person_hours_over_limit=2.0)
+    door = Door(known, tmp_path / "accounts")
+    door.accounts.add("vera", PASSWORD, Role.VIEWER)
+    page = text_of(door.sign_in("vera").get("/health").text)
+    assert "32.0 24 open days of 26 missing, 1 day counted in part: at least so many" in page

@@ -129,7 +129,7 @@ def test_the_facilities_manager_sees_what_is_wrong_where_and_since_when(walk: Wa
     names = {hub.id: hub.name for hub in walk.estate.estate.hubs}
     for at, sensor in SILENT_FOR_H:
         assert re.search(rf"{names[at]} {sensor}( \(\w+\))? (last seen|silent since|never seen)", wanted), wanted
-    assert re.search(rf"{names[STALE_ROOM[0]]} it-suite since [^:]+: CO₂ up to [^(]+ \(\w+ \d+ \w+\)", wanted), wanted
+    assert re.search(rf"{names[STALE_ROOM[0]]} it-suite since [^:]+: CO₂ over [^(]+ \(\w+ \d+ \w+\)", wanted), wanted
     assert silent == ["door-1"]
     assert "silent" in hub
 

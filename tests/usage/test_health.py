@@ -175,25 +175,6 @@ def test_a_hub_has_limits_of_its_own() -> None:
     assert found["person_hours_over_limit"] is None, "nobody counted the people"
 
 
-def test_person_hours_are_people_times_the_hours_over_the_limit() -> None:
-    # Ten come at 10:00, four of them go at 11:00, the others at 16:00; the air is poor from 9 to 12.
-    start_ns = at("2026-11-10")
-    doors = [(start_ns + hour * HOUR_NS, {"entries": came, "exits": went}) for hour, came, went in PASSED]
-    runs = {
-        Kind.CO2: [run_of(constant("co2_ppm", lambda hour: 1600.0 if hour < 12 else 900.0), zone="hall")],
-        Kind.FOOTFALL: [run_of(doors, sensor="door")],
-    }
-    known = estate(hub(opening=OFFICE, sensors=[{"id": "door", "kinds": ["footfall"], "every": "1h", "stamp": "end"}]))
-    rollup = rolled_up(runs, "2026-11-10", known)
-    found = rollup.figures
-    assert found["co2_minutes_over_limit"] == 180
-    assert [part["person_hours_over_limit"] for _, part in rollup.hours][9:13] == [0, 10, 6, 0]
-    assert found["person_hours_over_limit"] == 16
-
-
-PASSED = [(hour, 10 if hour == 10 else 0, {11: 4, 16: 6}.get(hour, 0)) for hour in range(1, 24)]
-
-
 def test_the_weather_is_no_part_of_the_building() -> None:
     runs = {
         Kind.TEMPERATURE: [

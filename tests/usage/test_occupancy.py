@@ -11,6 +11,7 @@ from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub, rolled_up, ru
 from usage.rollup import Figures
 
 FRIDAY, SATURDAY = "2026-11-06", "2026-11-07"
+OFFICE = {"mon-fri": "09:00-17:00"}
 NIGHTS = {"fri": "18:00-24:00", "sat": "00:00-02:00, 18:00-24:00", "sun": "00:00-02:00"}
 
 
@@ -70,6 +71,27 @@ def test_an_hour_in_which_nobody_passed_has_those_who_were_inside() -> None:
     assert found[:9] == [None] * 9
     assert found[9:14] == [10, 10, 10, 10, 5]
     assert found[16:19] == [5, 5, 0]
+
+
+def test_an_hour_that_no_door_covers_has_nobody_known_inside() -> None:
+    every_hour = [(hour, 3 if hour == 9 else 0, 3 if hour == 16 else 0) for hour in range(9, 17)]
+    assert peaks(FRIDAY, door(FRIDAY, *every_hour))[8:] == [None, *[3] * 8] + [None] * 7
+    heard = [each for each in every_hour if each[0] not in (12, 13)]
+    known = estate(hub(opening=OFFICE, sensors=[{"id": "door", "kinds": ["footfall"], "every": "1h"}]))
+    found = peaks(FRIDAY, door(FRIDAY, *heard), in_estate=known)
+    assert found[9:17] == [3, 3, 3, None, None, 3, 3, 3], "they came and went: all were counted"
+
+
+def test_where_not_all_who_came_went_nobody_knows_who_is_inside_after_a_gap() -> None:
+    heard = [(hour, 9 if hour == 9 else 0, 1 if hour == 16 else 0) for hour in range(9, 17) if hour not in (12, 13)]
+    known = estate(hub(opening=OFFICE, sensors=[{"id": "door", "kinds": ["footfall"], "every": "1h"}]))
+    assert peaks(FRIDAY, door(FRIDAY, *heard), in_estate=known)[9:] == [9, 9, 9] + [None] * 12
+    assert figures(FRIDAY, door(FRIDAY, *heard), known=known)["peak_occupancy"] == 9
+
+
+def test_on_a_closed_day_who_came_is_inside_as_long_as_the_door_is_heard() -> None:
+    known = estate(hub(opening=OFFICE, sensors=[{"id": "door", "kinds": ["footfall"], "every": "1h"}]))
+    assert peaks(SATURDAY, door(SATURDAY, (9, 4, 0), (10, 0, 1)), in_estate=known)[8:13] == [None, 4, 4, None, None]
 
 
 @pytest.mark.parametrize("people, most", [([2, 5, 3], 5), ([0, 0, 0], 0)])

@@ -266,7 +266,7 @@ class TestHours:
         assert [hour["entries"] for _, hour in found.hours[8:13]] == [None, 3, None, 0, None]
 
     def test_occupancy_in_an_hour_counts_who_came_before(self) -> None:
-        found = rolled_up({Kind.FOOTFALL: [door((9, 10, 0), (11, 1, 4))]}, DAY)
+        found = rolled_up({Kind.FOOTFALL: [door((9, 10, 0), (10, 0, 0), (11, 1, 4))]}, DAY)
         nine, eleven = found.hours[9][1], found.hours[11][1]
         assert (nine["peak_occupancy"], nine["occupancy_drift"]) == (10, 10)
         assert (eleven["peak_occupancy"], eleven["occupancy_drift"]) == (10, 7)

@@ -12,7 +12,7 @@ from schemas import Estate
 from schemas.estate import OUTDOOR
 from schemas.limits import TM52_MONTHS, TM52_WEIGHTED_MAX
 from schemas.localtime import local_day
-from schemas.measures import MOSTLY_COMPLETE_MIN
+from schemas.measures import MOSTLY_COMPLETE_MIN, PeopleState
 from usage.calendar import HubCalendar, dates, opening_minutes
 from usage.health.cases import CaseKind, Judged
 from usage.health.overheating import Season, season_of
@@ -97,12 +97,12 @@ def _is_covered(row: Row) -> bool:
 
 
 def _with_people(queries: Queries, case: Judged) -> Judged:
-    """An open case of CO2 with the people who were in the building meanwhile."""
+    """An open case of CO2 with the people who were in the building meanwhile, of a day that was counted."""
     if case.kind is not CaseKind.CO2 or case.until is not None:
         return case
     for day in queries.stored_daily(case.latest, case.latest, hub=case.hub):
         hours, minutes = day.figures["person_hours_over_limit"], day.figures["co2_minutes_over_limit"]
-        if hours is not None and minutes:
+        if hours is not None and minutes and day.figures["people_state"] == PeopleState.COUNTED:
             return replace(case, people=round(hours * 60 / minutes, 1))
     return case
 

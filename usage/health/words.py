@@ -19,12 +19,12 @@ NAMES = {
 }
 """What each kind of case is called, to be looked up in the catalogue."""
 _HOW_BAD = {
-    CaseKind.FROST: N_("down to {value}, {time} below {limit} while closed"),
+    CaseKind.FROST: N_("below {limit} for {time} while closed, lowest of the whole day {value}"),
     CaseKind.MOULD: N_("mould index {value}, alert level {limit}"),
-    CaseKind.CO2: N_("CO₂ up to {value}, {time} over {limit} while open"),
+    CaseKind.CO2: N_("CO₂ over {limit} for {time} while open, highest of the whole day {value}"),
     CaseKind.COLD: N_("{value} on average while open, {time} below {limit}"),
     CaseKind.OVERHEATING: N_("worst day {value} (limit {limit}), {time} too hot this summer"),
-    CaseKind.HEAT: N_("up to {value}, {time} over {limit} while open"),
+    CaseKind.HEAT: N_("over {limit} for {time} while open, highest of the whole day {value}"),
     CaseKind.DAMP: N_("air damp enough for mould for {value} of the day (limit {limit})"),
 }
 _DECIMALS = {CaseKind.CO2: 0}
