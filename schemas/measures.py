@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from schemas import units
-from schemas.limits import CIBSE, FROST, HEAT_C, MOULD, MOULD_ALERT, VENTILATION, WORKROOM
+from schemas.limits import CIBSE, CIBSE_SUMMER, FROST, HEAT_C, MOULD, MOULD_ALERT, VENTILATION, WORKROOM
 from schemas.texts import N_
 
 STORED_DECIMALS: Final = 3
@@ -143,7 +143,7 @@ _AIR = (
 _WARMTH = (
     Band(None, N_("cold"), Tone.COLD),
     Band(WORKROOM_MIN_C, N_("comfortable"), Tone.GOOD, WORKROOM),
-    Band(COMFORT_MAX_C, N_("warm"), Tone.WARN, f"{CIBSE}: offices in summer"),
+    Band(COMFORT_MAX_C, N_("warm"), Tone.WARN, CIBSE_SUMMER),
 )
 _HUMIDITY = (
     Band(None, N_("dry"), Tone.WARN),

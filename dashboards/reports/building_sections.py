@@ -8,7 +8,7 @@ from dashboards.reports import words
 from dashboards.reports.document import Column, Part, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report
 from schemas.measures import CO2_POOR_PPM, MEASURES
-from schemas.texts import _
+from schemas.texts import _, quantity_text
 from schemas.units import Unit
 
 _FIGURES = (
@@ -53,8 +53,8 @@ def _parts(report: Report) -> Iterator[Part]:
         if band.start is not None and band.source and band.meaning
     }
     bands = [
-        _("{meaning} from {start} {unit} ({source})").format(
-            meaning=_(meaning), start=f"{start:g}", unit=unit, source=_(source)
+        _("{meaning} from {start} ({source})").format(
+            meaning=_(meaning), start=quantity_text(start, unit, int(start % 1 > 0)), source=_(source)
         )
         for meaning, start, unit, source in sorted(limits)
     ]

@@ -12,7 +12,7 @@ from dashboards.reports import words
 from dashboards.reports.model import HubPart, People, Report
 from dashboards.web import wording
 from schemas.measures import CO2_POOR_PPM, FROST_C, MEASURES
-from schemas.texts import _, ngettext, weekday
+from schemas.texts import _, ngettext, quantity_text, weekday
 from usage.comparing import Compared, LikeForLike, Verdict
 from usage.estimates.estimate import in_words
 from usage.targets import Course
@@ -66,7 +66,7 @@ def buildings(report: Report) -> list[str]:
         ("damp_minutes", _("Air damp enough for mould while open: {hubs}.")),
         ("frost_minutes_closed", _("Under {frost} while closed, so that pipes may freeze: {hubs}.")),
     )
-    limits = {"limit": f"{CO2_POOR_PPM}\u00a0ppm", "frost": f"{FROST_C}\u00a0°C"}
+    limits = {"limit": quantity_text(CO2_POOR_PPM, "ppm"), "frost": quantity_text(FROST_C, "°C")}
     found = [
         sentence.format(hubs=_some([_hours(hub, name) for hub in worst]), **limits)
         for name, sentence in asked

@@ -12,6 +12,7 @@ from dashboards.reports import words
 from dashboards.reports.evidence import Evidence
 from dashboards.reports.model import CaseLine, HubPart, People, Quality, Report, Restatement, Since
 from dashboards.reports.withheld import withheld
+from dashboards.web import wording
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
 from schemas.texts import _
@@ -24,7 +25,7 @@ from usage.health import Case, CaseKind, cases_within
 from usage.health import words as health_words
 from usage.notes import Note
 from usage.publishing.publication_file import Content, code_of
-from usage.publishing.publications import compare
+from usage.publishing.publications import OtherSum, compare
 from usage.queries import DayFigures, Period, PeriodFigures, Queries
 from usage.queries.periods import periods
 from usage.targets import TargetState
@@ -205,7 +206,17 @@ class _Period:
         if content is None:
             return None
         found = compare(content, self._queries, self._estate)
-        return Restatement(code_of(content), content["published"][:10], found.restated, found.rules, found.estimates)
+        sums = tuple(self._other_sum(each) for each in found.rules if each.figure != "method")
+        return Restatement(code_of(content), content["published"][:10], found.restated, sums, found.estimates)
+
+    def _other_sum(self, each: OtherSum) -> str:
+        known = self._estate.hub(each.hub)
+        return _("{hub}, {figure}: {before}, now {after}").format(
+            hub=known.name if known and known.name else each.hub,
+            figure=words.figure(each.figure),
+            before=wording.number(each.before),
+            after=wording.number(each.after),
+        )
 
 
 def publication_of(publications: Iterable[Content], period: str, hub: str | None) -> Content | None:

@@ -8,12 +8,12 @@ from datetime import date
 from dashboards.reports import pictures, words
 from dashboards.reports.document import HIDDEN, Cell, Column, Part, Picture, Row, Section, Shown, Table, Words
 from dashboards.reports.model import People, Report
-from schemas.measures import MEASURES
 from schemas.texts import _
 from usage.comparing import Compared, LikeForLike, Verdict
 from usage.estimates.estimate import in_words
 
 _BUSIEST = 10
+_RECKONED = ("entries_estimated", "entries_low", "entries_high", "days_counted", "days_missing")
 
 
 def of(report: Report) -> Iterator[Section]:
@@ -38,11 +38,7 @@ def of(report: Report) -> Iterator[Section]:
 def _people_columns() -> tuple[Column, ...]:
     return (
         Column("entries", _("Counted")),
-        Column("entries_estimated", _("Estimated besides")),
-        Column("entries_low", _("At least")),
-        Column("entries_high", _("At most")),
-        Column("days_counted", _("Days counted")),
-        Column("days_missing", _("Days missing or incomplete")),
+        *(Column(name, words.figure(name)) for name in _RECKONED),
         Column("days_closed", _("Days closed")),
     )
 
@@ -85,7 +81,7 @@ def _hubs(report: Report) -> Table:
         Column("hub", _("Hub"), Shown.TEXT),
         *_people_columns(),
         Column("open_hours", _("Hours open"), decimals=1),
-        *(Column(name, _(MEASURES[name].label)) for name in more),
+        *(Column(name, words.figure(name)) for name in more),
     )
     rows = [
         Row(

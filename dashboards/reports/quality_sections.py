@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dashboards.reports import words
 from dashboards.reports.document import HIDDEN, Column, Part, Points, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report, Restatement
 from dashboards.web import wording
 from schemas import Reason
-from schemas.measures import COUNTED_MIN, MEASURES
+from schemas.measures import COUNTED_MIN
 from schemas.refusal_advice import REFUSAL_WORDS
 from schemas.texts import _, ngettext, percent_text
 
@@ -121,7 +122,7 @@ def _restatements(report: Report) -> Iterator[Part]:
 def _restated(report: Report, known: Restatement) -> Iterator[Part]:
     rows = [
         Row(
-            (report.name(each.hub), each.date, _(MEASURES[each.figure].label), each.before, each.after, each.cause),
+            (report.name(each.hub), each.date, words.figure(each.figure), each.before, each.after, each.cause),
             key=each.hub,
         )
         for each in known.restated[:_ROWS_MAX]

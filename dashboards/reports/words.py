@@ -6,11 +6,26 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from dashboards.web import wording
-from schemas.texts import _, month_name, ngettext, percent_text, weekday
+from schemas.measures import MEASURES
+from schemas.texts import N_, _, month_name, ngettext, percent_text, weekday
 from usage.comparing import DateRange
 from usage.queries import Period
 
 _A_MONDAY = date(2024, 1, 1)
+_SUMS = {
+    "days": N_("Days"),
+    "days_counted": N_("Days counted"),
+    "days_missing": N_("Days missing or incomplete"),
+    "entries_estimated": N_("Estimated besides"),
+    "entries_low": N_("At least"),
+    "entries_high": N_("At most"),
+}
+"""What is not measured but reckoned of a period."""
+
+
+def figure(name: str) -> str:
+    """What people call a figure of a period."""
+    return _(_SUMS.get(name) or MEASURES[name].label)
 
 
 def weekday_name(number: int) -> str:

@@ -12,7 +12,7 @@ from dashboards.reports.document import Cell, Column, Document, Heading, Points,
 from schemas.printable import printable
 from schemas.texts import _
 
-_NAME_CHARS_MAX, _CELL_CHARS_MAX = 31, 32_767
+_NAME_UNITS_MAX, _CELL_CHARS_MAX = 31, 32_767
 _NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\']")
 _WIDTH_MIN, _WIDTH_MAX, _WORDS_WIDTH = 11, 42, 100
 _A4, _LINE_PT = 9, 15
@@ -152,7 +152,7 @@ class _Book:
         name = plain
         while name.lower() in self._names:
             number += 1
-            name = f"{plain[: _NAME_CHARS_MAX - len(str(number)) - 1]} {number}"
+            name = f"{_shortened(plain, _NAME_UNITS_MAX - len(f' {number}'))} {number}"
         self._names.add(name.lower())
         return name
 
@@ -161,8 +161,10 @@ def _cell_text(text: str) -> str:
     return printable(text)[:_CELL_CHARS_MAX]
 
 
-def _shortened(name: str) -> str:
-    """A name that a sheet may have, cut between words where there are any."""
-    if len(name) <= _NAME_CHARS_MAX:
+def _shortened(name: str, units_max: int = _NAME_UNITS_MAX) -> str:
+    """A name that a sheet may have, cut between words where there are any; its length is that in UTF-16."""
+    units = name.encode("utf-16-le")
+    if len(units) <= 2 * units_max:
         return name
-    return (name[: _NAME_CHARS_MAX + 1].rpartition(" ")[0] or name[:_NAME_CHARS_MAX]).rstrip(" ,")
+    cut, whole = (units[: 2 * end].decode("utf-16-le", "ignore") for end in (units_max, units_max + 1))
+    return (whole.rpartition(" ")[0] or cut).rstrip(" ,")

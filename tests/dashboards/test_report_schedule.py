@@ -17,6 +17,9 @@ from schemas.notices import AlertsInFile
 from stores.lines import Value
 from tests.dashboards.conftest import TODAY, Filled, day_line, hub
 from tests.dashboards.fortnight import Received, receiving
+from tests.dashboards.test_texts import Shifted, faulty
+from tests.dashboards.test_texts import extracted as extracted  # noqa: PLC0414 - a fixture
+from tests.dashboards.test_texts import shifted as shifted  # noqa: PLC0414 - likewise
 from usage.journal import Change, change_lines
 
 HALLOWEEN = date(2026, 10, 31)
@@ -144,6 +147,21 @@ def test_a_notice_tells_once_of_a_report_with_links_to_its_files(
     change(stored, "2026-10-08T00:00+01:00", "2026-11-07T09:00", 50, 57)
     telling(stored, "2026-11-07T10:00", estate)
     assert received.notices[1][2][0] == "Version 2: figures changed since the one before; it says which."
+
+
+def test_no_text_of_a_notice_escapes_the_catalogue(
+    stored: Filled, receiver: tuple[int, Received], shifted: Shifted, extracted: set[str]
+) -> None:
+    port, received = receiver
+    estate = with_notice(port)
+    telling(stored, "2026-11-05T10:00", estate)
+    stored.put_day("otley", date(2026, 10, 8), 57, people_state=2, revision=2)
+    change(stored, "2026-10-08T00:00+01:00", "2026-11-07T09:00", 50, 57)
+    telling(stored, "2026-11-07T10:00", estate)
+    assert len(received.notices) == 2
+    for _when, title, lines in received.notices:
+        assert faulty([title, *(line for line in lines if BOARD not in line)], {"Leeds"}) == []
+    assert shifted.asked - extracted == set()
 
 
 def test_a_notice_that_does_not_go_is_tried_again(stored: Filled, receiver: tuple[int, Received]) -> None:

@@ -201,7 +201,7 @@ def test_other_rules_of_estimating_are_told_though_no_day_changed(
     monkeypatch.setattr("usage.estimates.trials._NEIGHBOURS_MIN", 99)
     found = held_against(content, store)
     assert (found.restated, found.holds) == ((), False)
-    assert "beeston: entries_estimated 80 -> None" in found.rules
+    assert "beeston: entries_estimated 80 -> None" in map(str, found.rules)
 
 
 def test_weeks_that_come_later_better_an_estimate_and_restate_nothing(store: Store) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns, rfc3339
 from schemas.measures import named
+from schemas.texts import _
 from usage.estimates import ESTIMATED, around
 from usage.estimates.around import estimates_by
 from usage.publishing.publication_file import (
@@ -62,11 +63,24 @@ class BetterEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherSum:
+    """A sum of a hub that the published days come to no more, by today's rules."""
+
+    hub: str
+    figure: str
+    before: float | None
+    after: float | None
+
+    def __str__(self) -> str:
+        return f"{self.hub}: {self.figure} {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A publication held against what is known now. `rules` are sums that its own days no longer come to."""
 
     restated: tuple[Restated, ...]
-    rules: tuple[str, ...]
+    rules: tuple[OtherSum, ...]
     estimates: tuple[BetterEstimate, ...]
 
     @property
@@ -149,7 +163,7 @@ def _restatement(
         "code": code_of(content),
         "period": content["period"],
         "restated": rows,
-        "rules": list(found.rules),
+        "rules": list(map(str, found.rules)),
         "estimates": [asdict(each) for each in found.estimates],
     }
 
@@ -165,7 +179,7 @@ def compare(content: Content, queries: Queries, estate: Estate) -> Comparison:
     of_then = estimates_by(days_around(content), days)
     before = {row["hub"]: row for row in content["sums"]}
     rules = tuple(
-        f"{each.hub}: {name} {before[each.hub][name]} -> {value}"
+        OtherSum(each.hub, name, before[each.hub][name], value)
         for each in periods(days, kind, of_then)
         for name, value in _sum(each).items()
         if before[each.hub][name] != value
@@ -193,22 +207,23 @@ def _restated(
             for name, value in differs.items():
                 yield Restated(day.hub, day.date, name, row.get(name), value, cause)
     for hub, text in frozen.keys() - seen:
-        yield Restated(hub, date.fromisoformat(text), "entries", frozen[hub, text]["entries"], None, "day is gone")
+        yield Restated(hub, date.fromisoformat(text), "entries", frozen[hub, text]["entries"], None, _("day is gone"))
 
 
 def _cause(content: Content, queries: Queries, estate: Estate, day: DayFigures) -> str:
     if content["estate"].get(day.hub) != _hash_of_hub(estate, day.hub):
-        return "the estate file says otherwise of this hub"
+        return _("the estate file says otherwise of this hub")
     changed = [
         change.changed_ns
         for _, change in queries.changes(day.date, day.date, hub=day.hub)
         if rfc3339(change.changed_ns) > content["published"]
     ]
     if changed:
-        return f"readings that came later, on {from_ns(max(changed)):%Y-%m-%d}"
+        return _("readings that came later, on {day}").format(day=f"{from_ns(max(changed)):%Y-%m-%d}")
     if content["version"] != version("hubpulse"):
-        return f"the rules of version {version('hubpulse')}, published with {content['version']}"
-    return "readings or rules that changed"
+        text = _("the rules of version {version}, published with {before}")
+        return text.format(version=version("hubpulse"), before=content["version"])
+    return _("readings or rules that changed")
 
 
 def _better(now: Iterable[PeriodFigures], before: Mapping[str, Mapping[str, Any]]) -> Iterator[BetterEstimate]:
