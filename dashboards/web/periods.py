@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.charts import Column, Table
 from dashboards.web import ranges, wording
+from dashboards.web.ahead import IN_TURN, Ahead
 from schemas import Estate
 from schemas.texts import _, ngettext
 from stores.protocol import Store
@@ -37,23 +38,31 @@ class Periods:
     """Gives the overview of a range, of all hubs (None) or some; read anew after ten minutes."""
 
     def __init__(
-        self, open_store: Callable[[], Store], estate: Callable[[], Estate], clock_ns: Callable[[], int]
+        self,
+        open_store: Callable[[], Store],
+        estate: Callable[[], Estate],
+        clock_ns: Callable[[], int],
+        ahead: Ahead = IN_TURN,
     ) -> None:
-        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._open_store, self._estate, self._clock_ns, self._ahead = open_store, estate, clock_ns, ahead
         self._lock = threading.Lock()
         self._taken: OrderedDict[tuple[DateRange, frozenset[str] | None], tuple[int, Overview]] = OrderedDict()
 
     def get(self, days: DateRange, hubs: frozenset[str] | None) -> Overview:
         """Raises StoreError."""
-        from usage.comparing.overview import overview  # noqa: PLC0415 - numpy is slow to import
+        from usage.comparing.overview import Stored, overview  # noqa: PLC0415 - numpy is slow to import
 
         with self._lock:
             now_ns = self._clock_ns()
             taken = self._taken.pop((days, hubs), None)
             if taken is None or not 0 <= now_ns - taken[0] <= KEPT_S * 10**9:
-                with closing(self._open_store()) as store:
+                with closing(self._open_store()) as opened:
                     estate = self._estate()
-                    taken = now_ns, overview(Queries(store, estate, now_ns=now_ns), estate, days, hubs)
+                    stored = self._ahead.together(
+                        opened, lambda store: Stored.read(Queries(store, estate, now_ns=now_ns), days)
+                    )
+                    queries = Queries(opened, estate, now_ns=now_ns)
+                    taken = now_ns, overview(queries, estate, days, hubs, stored=stored)
             self._taken[days, hubs] = taken
             if len(self._taken) > KEPT_MAX:
                 self._taken.popitem(last=False)

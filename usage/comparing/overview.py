@@ -77,17 +77,41 @@ class Overview:
         return self.until == self.days.last
 
 
-def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection[str] | None = None) -> Overview:
-    """Look at every hub, or at those named alone, over the days that are over. Raises StoreError."""
-    ranges = before, year_before = days.before(), days.year_before()
-    first = min(days.first - REACH_BEFORE, before.first, year_before.first)
-    columns = queries.stored_columns(_SHOWN_BY, (first, days.last + REACH_AFTER))
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What an overview is made of."""
+
+    columns: DayColumns
+    doubts: Sequence[Doubt]
+
+    @classmethod
+    def read(cls, queries: Queries, days: DateRange) -> Stored:
+        """Raises StoreError."""
+        first = min(days.first - REACH_BEFORE, days.before().first, days.year_before().first)
+        columns = queries.stored_columns(_SHOWN_BY, (first, days.last + REACH_AFTER))
+        return cls(columns, queries.stored_doubts(days.first, days.last))
+
+
+def overview(
+    queries: Queries,
+    estate: Estate,
+    days: DateRange,
+    hubs: Collection[str] | None = None,
+    *,
+    stored: Stored | None = None,
+) -> Overview:
+    """Look at every hub, or at those named alone, over the days that are over. Raises StoreError.
+
+    What is `stored` is read unless it is at hand.
+    """
+    stored = stored or Stored.read(queries, days)
+    columns, ranges = stored.columns, (days.before(), days.year_before())
     is_shown = np.zeros(columns.days, dtype=bool)
     for each in (days, *ranges):
         is_shown[columns.place(each.first) : columns.place(each.last) + 1] = True
     named = [each.id for each in estate.hubs]
-    stored = [hub for hub, row in columns.rows.items() if columns.is_there[row, is_shown].any()]
-    names = [name for name in dict.fromkeys((*named, *stored)) if hubs is None or name in hubs]
+    seen = [hub for hub, row in columns.rows.items() if columns.is_there[row, is_shown].any()]
+    names = [name for name in dict.fromkeys((*named, *seen)) if hubs is None or name in hubs]
     until = min(days.last, max((queries.today(name) for name in names), default=queries.today()) - _A_DAY)
     over = {name: DateRange(days.name, days.first, min(until, queries.today(name) - _A_DAY)) for name in names}
     for name in names:
@@ -100,8 +124,8 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
     compared = [against[other] for other in ranges]
     by_hub = [{each.hubs[0]: each for each in one.hubs} for one in compared]
     doubts: dict[str, list[Doubt]] = defaultdict(list)
-    for doubt in queries.stored_doubts(days.first, until):
-        if doubt.wants_attention:
+    for doubt in stored.doubts:
+        if doubt.wants_attention and doubt.since <= until:
             doubts[doubt.hub].append(doubt)
     found = [
         HubOverview(
@@ -117,7 +141,7 @@ def overview(queries: Queries, estate: Estate, days: DateRange, hubs: Collection
         for one, provisional in people
     ]
     total = together([each.people for each in found if each.has_counter])
-    return Overview(days, before, year_before, until, tuple(found), total, compared[0].together, compared[1].together)
+    return Overview(days, *ranges, until, tuple(found), total, compared[0].together, compared[1].together)
 
 
 def _put_missed(columns: DayColumns, calendar: HubCalendar, hub: str, days: DateRange, final: date) -> None:
