@@ -63,8 +63,10 @@ class Deliveries:
         """What came on the connections before may come again, or nothing of it where the session is another."""
         (self._before,) = self._file.one("SELECT coalesce(max(id), 0) FROM deliveries") or (0,)
         if same_session:
-            pairs = zip(self._known(), self._current, strict=True)
-            self._earlier = array("q", (earlier if current == _NONE else current for earlier, current in pairs))
+            known = self._known()
+            if self._current != _no_digests():
+                pairs = zip(known, self._current, strict=True)
+                self._earlier = array("q", (earlier if current == _NONE else current for earlier, current in pairs))
         else:
             self._end_redelivery()
         self._current = _no_digests()

@@ -40,8 +40,7 @@ from stores.lines import encode, parse
 log = structlog.get_logger("hubpulse.writer")
 
 _RETRY_AFTER_MAX_S = 300.0
-_FLUSHES_AT_ONCE = 2
-"""So many are settled by one commit, where as many wait."""
+_CORRECTIONS_AT_ONCE = 2000
 _LOOK_EVERY_S = 1.0
 """Other processes commit too: a redrive from the command line."""
 
@@ -162,7 +161,7 @@ class Writer(threading.Thread):
         return not rows
 
     def _oldest(self, buffer: Buffer) -> list[PendingRow]:
-        return buffer.pending.oldest(_FLUSHES_AT_ONCE * self._settings.flush_lines_max)
+        return buffer.pending.oldest(self._settings.flush_lines_max)
 
     def _write_report(self, buffer: Buffer, store: Store) -> None:
         """Write how the pipeline is doing; what the store does not take now is in the next report."""
@@ -242,17 +241,17 @@ class Writer(threading.Thread):
 
     def _write_corrections(self, store: Store) -> Keep | None:
         """Write what the readings were that the store says were overwritten: it says so once."""
-        if not self._corrections.lines:
-            return None
-        outcome = _write_lines(store, self._corrections.lines)
-        match outcome:
-            case Accepted():
-                self._corrections.lines = []
-                return None
-            case Keep():
-                return outcome
-            case Rejected(detail) | TooLarge(detail):
-                return Keep(f"the store refuses corrections ({detail}): is overwritten used by something else?")
+        waiting = self._corrections.lines
+        while some := waiting[:_CORRECTIONS_AT_ONCE]:
+            outcome = _write_lines(store, some)
+            match outcome:
+                case Accepted():
+                    del waiting[:_CORRECTIONS_AT_ONCE]
+                case Keep():
+                    return outcome
+                case Rejected(detail) | TooLarge(detail):
+                    return Keep(f"the store refuses corrections ({detail}): is overwritten used by something else?")
+        return None
 
     def _write_marks(self, store: Store, rows: Sequence[PendingRow]) -> Keep | None:
         """Mark the days, after their readings: whoever sees the mark sees the readings."""

@@ -188,7 +188,7 @@ class IngestSettings(_SettingsPart):
     commit_every_s: float = Field(default=0.05, ge=0, le=60)
     """How long messages are gathered for a commit; a broker that waits for answers is not made to wait."""
 
-    flush_lines_max: int = Field(default=10_000, ge=1, le=100_000)
+    flush_lines_max: int = Field(default=20_000, ge=1, le=25_000)
     flush_age_s: float = Field(default=0.1, ge=0, le=60)
     backoff_first_s: float = Field(default=0.5, gt=0, le=3600)
     backoff_max_s: float = Field(default=30, gt=0, le=3600)

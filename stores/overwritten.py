@@ -52,14 +52,18 @@ def take_overwritten(db: sqlite3.Connection) -> list[Overwritten]:
     rows = db.execute(
         "SELECT kind, tags, time_ns, fields, suspect, field, before, after FROM overwritten_now "
         "LEFT JOIN main.series USING (series) ORDER BY overwritten_now.rowid"
-    ).fetchall()
+    )
     found: list[Overwritten] = []
+    texts: dict[str, str] = {}
+    # Row by row, and one text for each series: a whole flush may be overwritten.
     for kind, tags, time_ns, fields, suspect, field, before, after in rows:
         if field is None:
-            found.append(Overwritten(f"{kind},{tags}", time_ns, {}, {}, fields, bool(suspect)))
+            series = f"{kind},{tags}"
+            series = texts.setdefault(series, series)
+            found.append(Overwritten(series, time_ns, {}, {}, fields, bool(suspect)))
         else:
             found[-1].before[field], found[-1].after[field] = before, after
-    if rows:
+    if found:
         db.execute("DELETE FROM overwritten_now")
     return found
 

@@ -8,9 +8,9 @@ something does not fit are lines looked at one by one, to name the one at fault.
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
 from typing import Annotated
 
 from msgspec import Meta, MsgspecError
@@ -33,18 +33,29 @@ Columns = tuple[Sequence[Cell], ...]
 SeriesId = Callable[[str, str], int]
 """(measurement, the tags of a line in sorted order: `hub=a,sensor=b`) -> the series' number in the database."""
 
-_number_of = attrgetter("number")
 _VALUE_CHARACTERS = b"0123456789.-i"
 _TEXT = bytes(set(range(256)) - set(b" \n"))
 _INTEGERS = Decoder(list[Annotated[int, Meta(ge=-INT64_MAX - 1, le=INT64_MAX)]])
 _FLOATS = Decoder(list[float])
 """Both read what JSON writes as we do, which is nearly everything, in half the time of `int` and `float`."""
 
+_VALUE = re.compile(rb"(?<==)[^,]*")
+_NAMED_ALIKE = frozenset(
+    known.name
+    for known in MEASUREMENTS.values()
+    if len({name.encode().translate(None, _VALUE_CHARACTERS) for name in known.fields}) < len(known.fields)
+)
+"""Measurements with fields whose names differ by digits alone, `over_800` and `over_1500`."""
+
 _WANTED = {
     FieldType.INTEGER: "an integer such as 3i",
     FieldType.FLOAT: "a float such as 21.5",
     FieldType.BOOLEAN: "true or false",
 }
+
+
+class _OtherFieldError(ValueError):
+    """A line names another field than the first."""
 
 
 class Shape:
@@ -69,14 +80,20 @@ class Shape:
         )
 
     def columns(self, numbers: Sequence[int], times_ns: Sequence[int], fields: Sequence[bytes]) -> Columns:
-        """Convert lines by the column; `numbers` are those of their series. Raises ValueError where one is not ours."""
+        """Convert lines by the column; `numbers` are those of their series. Raises ValueError where one is not ours.
+
+        Where one names another field that is an _OtherFieldError.
+        """
         joined, count, width = b",".join(fields), len(fields), len(self.fields)
         if width == 1:
             [(name, kind)] = self.fields
             return (numbers, _column(b"," + joined, name, kind, count), times_ns)
+        named = b"," + joined
+        if any(named.count(b"," + name) != count for name, _ in self.fields):
+            raise _OtherFieldError("another field")
         cells = joined.replace(b"=", b",").split(b",")
         if cells[0::2] != self._names * count:
-            raise ValueError("another field")
+            raise _OtherFieldError("another field")
         columns = (
             _values(b",".join(cells[place :: 2 * width]), kind, count)
             for place, (_, kind) in zip(range(1, 2 * width, 2), self.fields, strict=True)
@@ -130,17 +147,21 @@ class LineReader:
             return
         parts = lines.replace(b"\n", b" ").split(b" ")
         keys, fields, times = parts[0::3], parts[1::3], parts[2::3]
-        for key, place in self._unknown(keys).items():
-            self._learn(b" ".join((key, fields[place], times[place])), key, series_id)
-        of_line = list(map(self._series.__getitem__, keys))
-        numbers = list(map(_number_of, of_line))
+        del parts
+        distinct = set(keys)
+        self._learn_new(distinct, keys, lines, series_id)
+        number_of = {key: self._series[key].number for key in distinct}
+        numbers = list(map(number_of.__getitem__, keys))
         try:
             times_ns = _integers(b",".join(times), len(times))
-            shape = self._common_shape(lines, of_line, fields)
-            if shape is not None:
-                yield shape.upsert, shape.columns(numbers, times_ns, fields)
+            del times
+            alike = self._alike(lines, distinct, numbers, times_ns, fields)
+            if alike is not None:
+                # What is stored now needs none of them, and they are more than all else.
+                del keys, fields
+                yield alike
                 return
-            for shape, places in self._groups(lines.split(b"\n"), of_line, fields, numbers, times_ns):
+            for shape, places in self._groups(lines.split(b"\n"), keys, fields, numbers, times_ns):
                 yield (
                     shape.upsert,
                     shape.columns(
@@ -153,27 +174,39 @@ class LineReader:
             self._require_fit(lines.split(b"\n"))
             raise
 
-    def _unknown(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        """The series that were not seen before, and the place of the first line of each."""
-        if self._series.keys() >= set(keys):
-            return {}
+    def _learn_new(self, distinct: set[bytes], keys: Sequence[bytes], lines: bytes, series_id: SeriesId) -> None:
+        """Learn the series that were not seen before, in the order of their first lines."""
+        if self._series.keys() >= distinct:
+            return
+        whole = lines.split(b"\n")
         places = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
-        return {key: places[key] for key in dict.fromkeys(keys) if key not in self._series}
+        for key in dict.fromkeys(keys):
+            if key not in self._series:
+                self._learn(whole[places[key]], key, series_id)
 
-    def _common_shape(self, lines: bytes, of_line: Sequence[_Series], fields: Sequence[bytes]) -> Shape | None:
-        """The shape of all lines; None where they have several."""
-        [first, *others] = set(of_line)
-        text = fields[0].translate(None, _VALUE_CHARACTERS)
-        if any(series.measurement is not first.measurement for series in others) or b"\n".join(fields).translate(
-            None, _VALUE_CHARACTERS
-        ) != b"\n".join([text] * len(fields)):
+    def _alike(
+        self,
+        lines: bytes,
+        distinct: Iterable[bytes],
+        numbers: Sequence[int],
+        times_ns: Sequence[int],
+        fields: Sequence[bytes],
+    ) -> tuple[str, Columns] | None:
+        """The statement and columns of lines that all name the same fields of a measurement; None where they do not."""
+        [first, *others] = {self._series[key] for key in distinct}
+        if any(series.measurement is not first.measurement for series in others):
             return None
-        return first.shapes.get(text) or self._learn_shape(lines.partition(b"\n")[0], first, text)
+        text = fields[0].translate(None, _VALUE_CHARACTERS)
+        shape = first.shapes.get(text) or self._learn_shape(lines.partition(b"\n")[0], first, text)
+        try:
+            return shape.upsert, shape.columns(numbers, times_ns, fields)
+        except _OtherFieldError:
+            return None
 
     def _groups(
         self,
         whole: Sequence[bytes],
-        of_line: Sequence[_Series],
+        keys: Sequence[bytes],
         fields: Sequence[bytes],
         numbers: Sequence[int],
         times_ns: Sequence[int],
@@ -184,7 +217,10 @@ class LineReader:
         groups: dict[Shape, list[int]] = {}
         flush = next(self._flushes)
         is_each_once: bool | None = None
-        for place, (series, text) in enumerate(zip(of_line, texts, strict=True)):
+        for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
+            series = self._series[key]
+            if series.measurement.name in _NAMED_ALIKE:
+                text = _VALUE.sub(b"", fields[place])  # noqa: PLW2901 - the names as they are
             shape = series.shapes.get(text) or self._learn_shape(whole[place], series, text)
             if series.flush != flush or series.shape is not shape:
                 if series.flush == flush:
@@ -262,7 +298,7 @@ def _well_spaced(lines: bytes) -> bytes:
 def _column(values: bytes, name: bytes, kind: FieldType, count: int) -> Sequence[Cell]:
     """The values of so many `,name=value`. Raises ValueError where one is of another name or type."""
     if not values.count(b",") == values.count(b"," + name) == count:
-        raise ValueError("another field")
+        raise _OtherFieldError("another field")
     return _values(values.replace(b"," + name, b",")[1:], kind, count)
 
 

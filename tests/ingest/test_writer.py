@@ -3,7 +3,6 @@
 import json
 import math
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from hypothesis import strategies as st
 from ingest.batches import DayMark
 from ingest.buffer import Buffer, BufferReader
 from ingest.explain import explain
-from ingest.pending import PendingRow
-from ingest.quarantine import RejectedLine
 from ingest.service_status import ServiceStatus
 from schemas import Reason, Settings
 from sensors.registry import Registry
@@ -48,24 +45,6 @@ def test_a_commit_while_it_waits_is_written_too(buffer: Buffer, tmp_path: Path) 
             drained(buffer)
 
     assert len(store.points) == 6
-
-
-def test_where_much_waits_flushes_are_settled_together(
-    buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for first in range(0, 200, 10):
-        commit(buffer, readings(10, first=first))
-    settle, settled = Buffer.settle, []
-
-    def settling(buffer: Buffer, rows: Sequence[PendingRow], rejected: Sequence[RejectedLine]) -> None:
-        settled.append(sum(row.readings for row in rows))
-        settle(buffer, rows, rejected)
-
-    monkeypatch.setattr(Buffer, "settle", settling)
-    with running(tmp_path, FakeStore()):
-        drained(buffer)
-
-    assert settled == [200]
 
 
 def test_what_it_does_is_noted_once(buffer: Buffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

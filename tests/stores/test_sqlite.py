@@ -319,3 +319,12 @@ def test_the_last_line_of_a_point_wins_however_it_is_written(store: SqliteStore,
     store.prepare()
     assert store.write("\n".join(batch).encode()) == Accepted()
     assert [point.fields for point in read(store, "footfall")] == [{"entries": 3, "exits": 3}]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_fields_whose_names_differ_by_digits_alone_are_told_apart(store: SqliteStore, at_once: int) -> None:
+    names = ["co2_minutes_over_800", "co2_minutes_over_1500", "co2_minutes_over_800"]
+    points = [Point("usage_daily", {"hub": "a"}, number, {name: number + 0.5}) for number, name in enumerate(names)]
+    for start in range(0, len(points), at_once):
+        write(store, points[start : start + at_once])
+    assert read(store, "usage_daily") == points
