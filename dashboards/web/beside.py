@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dashboards.web import wording
@@ -20,10 +19,11 @@ from schemas import Estate
 from schemas.texts import _, ngettext
 from stores.protocol import Store
 from usage import Queries
-from usage.queries import Period
+from usage.queries import DateRange, Period
 
 if TYPE_CHECKING:
-    from usage.comparing import DateRange, LikeForLike
+    from usage.comparing import LikeForLike
+    from usage.queries.columns import DayColumns
     from usage.targets import TargetState
 
 KEPT_S = 600
@@ -69,39 +69,33 @@ class BesideSource:
         """Raises StoreError."""
         with self._lock:
             now_ns = self._clock_ns()
-            taken = self._taken.get(hub)
-            if taken is None or not 0 <= now_ns - taken[0] <= KEPT_S * 10**9:
+            if not self._is_fresh(hub, now_ns):
                 with closing(self._open_store()) as opened:
                     estate = self._estate()
-                    taken = (
-                        now_ns,
-                        self._ahead.together(
-                            opened, lambda store: _read(Queries(store, estate, now_ns=now_ns), estate, hub)
-                        ),
+                    found = self._ahead.together(
+                        opened, lambda store: _read(Queries(store, estate, now_ns=now_ns), estate, hub)
                     )
-                self._taken[hub] = taken
-            return taken[1]
+                self._taken[hub] = now_ns, found
+            return self._taken[hub][1]
+
+    def learn(self, days: DayColumns, queries: Queries, estate: Estate, now_ns: int) -> None:
+        """Take what is of all hubs from days that were read for something else, where they hold the months."""
+        with self._lock:
+            if not self._is_fresh(None, now_ns) and all(days.holds(each.first, each.last) for each in _months(queries)):
+                self._taken[None] = now_ns, _of_all(queries, estate, days)
+
+    def _is_fresh(self, hub: str | None, now_ns: int) -> bool:
+        return hub in self._taken and 0 <= now_ns - self._taken[hub][0] <= KEPT_S * 10**9
 
 
 def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
-    from usage.comparing import DateRange, compare_stored  # noqa: PLC0415 - numpy is slow to import
-    from usage.comparing.like_for_like import compare_days  # noqa: PLC0415
-    from usage.comparing.pairs import COMPARED_BY  # noqa: PLC0415
+    from usage.comparing import compare_stored  # noqa: PLC0415 - numpy is slow to import
     from usage.targets import month_of, targets  # noqa: PLC0415
     from usage.visits import visits_of_hubs  # noqa: PLC0415
 
-    this_month = month_of(queries)
-    month = DateRange.of(Period.MONTH, this_month.first - timedelta(days=1))
-    rows = []
-    others = (month.before(), month.year_before())
     if hub is None:
-        # What is usual goes by three years of every hub: `hubpulse usage compare` tells it.
-        days = queries.stored_columns(COMPARED_BY, *((each.first, each.last) for each in (month, *others)))
-        for other in others:
-            together = compare_days(days, estate, month, other, today=queries.today, is_judged=False).together
-            if together is not None:
-                rows.append(replace(_row(month, other, together), verdict=""))
-        return Beside(tuple(rows))
+        return _of_all(queries, estate)
+    rows, (month, *others), this_month = [], _months(queries), month_of(queries)
     for other in others:
         found = compare_stored(queries, estate, month, other, hub=hub).together
         if found is not None:
@@ -116,6 +110,27 @@ def _read(queries: Queries, estate: Estate, hub: str | None) -> Beside:
         title = _("From entries to visits in {month}").format(month=wording.month(month.first))
         return Beside(tuple(rows), target, title, tuple(steps))
     return Beside(tuple(rows), target)
+
+
+def _months(queries: Queries) -> tuple[DateRange, DateRange, DateRange]:
+    """The last month, the one before, and the same a year before."""
+    month = DateRange.of(Period.MONTH, queries.today()).before()
+    return month, month.before(), month.year_before()
+
+
+def _of_all(queries: Queries, estate: Estate, days: DayColumns | None = None) -> Beside:
+    """Of all hubs, by days at hand. What is usual goes by three years of each: `hubpulse usage compare` tells it."""
+    from usage.comparing.like_for_like import compare_days  # noqa: PLC0415 - numpy is slow to import
+    from usage.comparing.pairs import COMPARED_BY  # noqa: PLC0415
+
+    month, *others = months = _months(queries)
+    known = days or queries.stored_columns(COMPARED_BY, *((each.first, each.last) for each in months))
+    rows = []
+    for other in others:
+        together = compare_days(known, estate, month, other, today=queries.today, is_judged=False).together
+        if together is not None:
+            rows.append(replace(_row(month, other, together), verdict=""))
+    return Beside(tuple(rows))
 
 
 def _row(month: DateRange, other: DateRange, found: LikeForLike) -> ComparisonRow:

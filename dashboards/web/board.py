@@ -120,7 +120,7 @@ def create_board(  # noqa: PLR0913 - one for each thing that whoever runs it may
     app.add_middleware(HeadAnswers)
     app.add_middleware(FewAtOnce, path="/api/", headers=_HEADERS)
     app.add_middleware(FewAtOnce, path="/reports/", headers=_HEADERS)
-    add_estate_page(app, source, Periods(open_store, estate, clock_ns, ahead), ahead)
+    add_estate_page(app, source, Periods(open_store, estate, clock_ns, source.beside, ahead), ahead)
     add_sensors_page(app, source, estate)
     add_quality_page(app, source, open_store, estate, clock_ns, reports)
     desk = ReportDesk(open_store, estate, clock_ns, reports)

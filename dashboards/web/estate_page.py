@@ -71,9 +71,12 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
         snapshot = source.get().of(visitor.hubs)
         days = _asked_days(request, snapshot)
         begun = None
+        beside: Callable[[], Beside] = source.beside.get if visitor.hubs is None else lambda: Beside(())
         if days and has_whole_day(days, snapshot.now.date()):
+            # What stands beside the figures mostly goes by days that the period reads: it is asked for afterwards.
             begun = ahead.begin(partial(periods.get, days, visitor.hubs))
-        beside = ahead.begin(source.beside.get) if visitor.hubs is None else lambda: Beside(())
+        else:
+            beside = ahead.begin(beside)
         if snapshot.empty:
             return pages.page(request, "empty.html", snapshot=snapshot)
         found = notices(snapshot)
@@ -95,8 +98,8 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
             sort=sort,
             sortings=SORTINGS,
             ingests=tables.ingest_rows(snapshot.ingests, snapshot.now),
-            beside=beside(),
             looked_back=_looked_back(request, snapshot, days, begun),
+            beside=beside(),
         )
 
     @app.get("/estate.csv", include_in_schema=False)

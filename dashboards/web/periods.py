@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from dashboards.charts import Column, Table
 from dashboards.web import ranges, wording
 from dashboards.web.ahead import IN_TURN, Ahead
+from dashboards.web.beside import BesideSource
 from schemas import Estate
 from schemas.texts import _, ngettext
 from stores.protocol import Store
@@ -42,9 +43,11 @@ class Periods:
         open_store: Callable[[], Store],
         estate: Callable[[], Estate],
         clock_ns: Callable[[], int],
+        beside: BesideSource,
         ahead: Ahead = IN_TURN,
     ) -> None:
-        self._open_store, self._estate, self._clock_ns, self._ahead = open_store, estate, clock_ns, ahead
+        self._open_store, self._estate, self._clock_ns = open_store, estate, clock_ns
+        self._beside, self._ahead = beside, ahead
         self._lock = threading.Lock()
         self._taken: OrderedDict[tuple[DateRange, frozenset[str] | None], tuple[int, Overview]] = OrderedDict()
 
@@ -62,6 +65,7 @@ class Periods:
                         opened, lambda store: Stored.read(Queries(store, estate, now_ns=now_ns), days)
                     )
                     queries = Queries(opened, estate, now_ns=now_ns)
+                    self._beside.learn(stored.columns, queries, estate, now_ns)
                     taken = now_ns, overview(queries, estate, days, hubs, stored=stored)
             self._taken[days, hubs] = taken
             if len(self._taken) > KEPT_MAX:

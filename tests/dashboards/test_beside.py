@@ -1,10 +1,16 @@
 """What stands beside a hub's figures on its page: the last month like for like, its target, its visits."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
+from typing import Any
+
+import pytest
 
 from schemas import Estate
 from tests.dashboards.conftest import Filled, day_line, hub
 from tests.dashboards.test_pages import Browse, text_of
+from usage import Queries
+from usage.queries.columns import DayColumns
 
 FIRST, LAST = date(2026, 9, 1), date(2026, 11, 19)
 GONE = date(2026, 10, 14)
@@ -47,3 +53,21 @@ def test_the_estates_page_compares_all_hubs_together_and_has_no_visits(filled: F
     assert "1_127 against 1_127" in words
     assert "55 days, 1 not counted" in words
     assert "visits" not in words
+
+
+@pytest.mark.parametrize("asked, reads", [("", 1), ("?period=2026-W46", 1), ("?period=2024-06", 2)])
+def test_days_that_a_period_reads_are_not_read_again(
+    filled: Filled, browse: Browse, monkeypatch: pytest.MonkeyPatch, asked: str, reads: int
+) -> None:
+    fill(filled)
+    spans = []
+    read = Queries.stored_columns
+
+    def noting(queries: Queries, fields: Collection[str], *on: tuple[date, date], **how: Any) -> DayColumns:
+        spans.append(on)
+        return read(queries, fields, *on, **how)
+
+    monkeypatch.setattr(Queries, "stored_columns", noting)
+    words = text_of(browse(filled, KNOWN).get(f"/{asked}").text)
+    assert "October 2026 against September 2026 1_127 against 1_127" in words
+    assert len(spans) == reads

@@ -263,10 +263,11 @@ class Together(Filled):
         return super().open()
 
 
-def test_a_store_elsewhere_is_asked_for_several_things_at_once(looked_back: Filled, browse: Browse) -> None:
-    page = browse(looked_back, LOOK_BACK).get("/?period=2026-W46").text
-    elsewhere = browse(Together(looked_back.path, 3), LOOK_BACK, store_is_elsewhere=True)
-    assert elsewhere.get("/?period=2026-W46").text == page
+@pytest.mark.parametrize("page", ["/", "/?period=2026-W46"])
+def test_a_store_elsewhere_is_asked_for_several_things_at_once(looked_back: Filled, browse: Browse, page: str) -> None:
+    """The hubs as they stand, and the period or else what stands beside their figures."""
+    elsewhere = browse(Together(looked_back.path, 2), LOOK_BACK, store_is_elsewhere=True)
+    assert elsewhere.get(page).text == browse(looked_back, LOOK_BACK).get(page).text
 
 
 def test_a_store_in_a_file_is_read_by_one_thread(looked_back: Filled, browse: Browse) -> None:

@@ -63,6 +63,10 @@ class DayColumns:
         """Where a day is; below 0 before the first, beyond `days` after the last."""
         return (day - self.first).days
 
+    def holds(self, first: date, last: date) -> bool:
+        """Whether these days are among those at hand."""
+        return self.place(first) >= 0 and self.place(last) < self.days
+
     def put(self, days: Iterable[DayFigures]) -> None:
         """Take days in place of what is there."""
         for day in days:
