@@ -151,7 +151,8 @@ def lines(known: Estate, days: int) -> Iterator[str]:
         for door in _DOORS:
             for hour in range(7 * 24):
                 rate: dict[str, Value] = {"people_per_hour": 7.5, "version": 1}
-                yield encode("usage_profile", tags | {"sensor": door}, rate, monday_ns + hour)
+                week: dict[str, Value] = {"people_per_week": 7.5 * 7 * 24, "hours_known": 7 * 24} if hour == 0 else {}
+                yield encode("usage_profile", tags | {"sensor": door}, rate | week, monday_ns + hour)
 
 
 _AIR: dict[str, Value] = {

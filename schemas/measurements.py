@@ -95,9 +95,10 @@ _USAGE_HOURLY_DOOR = {"entries_open": _I, "open_minutes": _F, "direct": _B}
 """How many people came in by a door while the hub was open, in each hour with opening time. `direct` where readings of
 that hour counted them all, and nothing was shared out over a gap: such hours make the profile."""
 
-_USAGE_PROFILE = {"people_per_hour": _F, "version": _I}
+_USAGE_PROFILE = {"people_per_hour": _F, "version": _I, "people_per_week": _F, "hours_known": _I}
 """How many people usually come in by a door in each hour of an ISO week: time = the local midnight of its Monday plus
-the hour of the week in ns. Points of the latest version count; one without a rate says that it is not known."""
+the hour of the week in ns. Points of the latest version count; one without a rate says that it is not known. That of
+hour 0 has the sum of all rates, and of how many hours it is: profiles that were frozen before have neither."""
 
 _USAGE_ESTIMATES = {"entries_estimate": _I, "entries_low": _I, "entries_high": _I, "method": _I}
 """How many people a day's count misses, and the bounds of both together; `method` is the number of a

@@ -4,7 +4,8 @@ r"""The profiles of a hub's weeks: frozen once and kept, so that what was shared
                                                                          frozen by ISO week in `usage_profile`
 
 A week's profile is of the hours that were final when the week began. A point's time is the local midnight of the
-week's Monday plus the hour of the week in nanoseconds; the one of hour 0 is always there and may have no rate.
+week's Monday plus the hour of the week in nanoseconds; the one of hour 0 is always there, may have no rate, and sums up
+the week.
 """
 
 from __future__ import annotations
@@ -91,9 +92,11 @@ class Profiles:
     def _lines(self, monday: date, profile: Profile, version: int) -> Iterator[str]:
         start_ns = midnight_ns(monday, self._calendar.zone)
         for door, by_hour in profile.rates.items():
+            week = {"people_per_week": sum(by_hour.values()) / PERSON, "hours_known": len(by_hour)}
             for hour in sorted({0, *by_hour}):
                 rate = {"people_per_hour": by_hour[hour] / PERSON} if hour in by_hour else {}
-                yield encode(PROFILES, {"hub": self._hub, "sensor": door}, rate | {"version": version}, start_ns + hour)
+                fields = rate | {"version": version} | (week if hour == 0 else {})
+                yield encode(PROFILES, {"hub": self._hub, "sensor": door}, fields, start_ns + hour)
 
     # --------------------------------------------------------------------------------------------------------- making
 

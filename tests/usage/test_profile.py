@@ -259,6 +259,10 @@ def test_a_profile_is_of_the_latest_eight_values_that_were_final_when_the_week_b
     roll_up_until(store, two, dead)
     profile = points(store, "usage_profile")["front"]
     assert set(profile.columns["people_per_hour"]) == {None, 100.0}
+    hours = sum(rate is not None for rate in profile.columns["people_per_hour"])
+    first = [profile.columns[name][0] for name in ("people_per_week", "hours_known")]
+    assert (first, hours > 0) == ([100.0 * hours, hours], True)
+    assert set(profile.columns["people_per_week"][1:]) == {None}
 
 
 def test_a_door_on_change_without_heartbeat_is_dead_once_five_people_should_have_come(store: Store) -> None:
