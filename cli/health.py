@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from usage.health import Case
 
 
-_DAYS = ("since", "until", "latest", "last_data", "investigate_by")
+_DAYS = ("since", "until", "latest", "last_data", "worst_on", "investigate_by")
 
 
 def health(

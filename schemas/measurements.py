@@ -79,9 +79,13 @@ _USAGE_CASES = {
     "minutes": _F,
     "people": _F,
     "last_data_ns": _I,
+    "worst_ns": _I,
+    "worst_value": _F,
+    "worst_minutes": _F,
 }
 """Cases of building health by kind; time = the midnight of their first day, `until_ns` that of the first day on which
-it was over, absent while a case is open, `latest_ns` that of the day which the other figures are of."""
+it was over, absent while a case is open, `latest_ns` that of the day
+which `value`, `minutes` and `people` are of, `worst_ns` that of its worst day."""
 
 _USAGE_CASE_NOTES = {"closes": _B}
 """What people noted of the case that was open then, and whether that closed it; tag `note` is the text."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from http import HTTPStatus
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -63,6 +64,10 @@ class CaseRow:
     level: Level
     since: str
     how_bad: str
+    """As it was on the day `seen`: the latest of an open case, the worst of one that is over."""
+    seen: date
+    worst: str
+    """`14.2 °C, 3 h on Tue 3 Nov`, where an open case was worse before; else empty."""
     silence: str
     to_do: str
     over: str
@@ -185,11 +190,19 @@ def _row(case: Case, snapshot: Snapshot) -> CaseRow:
         _name(snapshot, case.hub),
         Level(words.NAMES[case.kind], *_LEVELS[case.kind]),
         _("since {day} ({days} days)").format(day=since, days=days) if days > 1 else _("since {day}").format(day=since),
-        words.how_bad(case),
+        words.how_bad(case) if case.is_open else words.how_bad_at_worst(case),
+        case.latest if case.is_open else case.worst_on or case.latest,
+        _worst(case, today),
         words.silence(case),
         words.what_to_do(case),
         over,
     )
+
+
+def _worst(case: Case, today: date) -> str:
+    if not case.is_open or case.worst_on is None or not words.worst(case):
+        return ""
+    return _("worst on {day}: {figures}").format(day=wording.day(case.worst_on, today), figures=words.worst(case))
 
 
 def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
@@ -246,8 +259,8 @@ def _bands(ppm: float | None) -> str:
 
 _COLUMNS = (
     *(N_("State"), N_("Kind"), N_("Hub"), N_("Zone"), N_("Since"), N_("Until"), N_("Latest day"), N_("Value")),
-    *(N_("Limit"), N_("Unit"), N_("Minutes"), N_("People"), N_("Last data"), N_("Investigate by"), N_("What to do")),
-    *(N_("Source"), N_("Notes")),
+    *(N_("Limit"), N_("Unit"), N_("Minutes"), N_("People"), N_("Worst day"), N_("Value then"), N_("Minutes then")),
+    *(N_("Last data"), N_("Investigate by"), N_("What to do"), N_("Source"), N_("Notes")),
 )
 
 
@@ -274,5 +287,6 @@ def _cells(case: Case) -> list[Cell]:
         words.name_of(case.kind),
         *(case.hub, case.zone, case.since, case.until, case.latest, _rounded(case.value, 1), case.limit, case.unit),
         _rounded(case.minutes, 0),
-        *(case.people, case.last_data, case.investigate_by, _(case.advice), _(case.source), notes),
+        *(case.people, case.worst_on, _rounded(case.worst_value, 1), _rounded(case.worst_minutes, 0)),
+        *(case.last_data, case.investigate_by, _(case.advice), _(case.source), notes),
     ]

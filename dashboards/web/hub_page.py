@@ -25,7 +25,7 @@ from dashboards.charts import Chart, Heatmap
 from dashboards.web import charts, downloads, hub_charts, hub_tables, pages, ranges, tables, views, wording
 from dashboards.web.ahead import Ahead
 from dashboards.web.beside import Beside, BesideSource
-from dashboards.web.days import total
+from dashboards.web.days import DayState, total
 from dashboards.web.forms import form_of
 from dashboards.web.hub_range import FIELD_OF, HubRange
 from dashboards.web.hub_tables import Grid
@@ -50,6 +50,8 @@ class Panel:
     chart: Chart | Heatmap
     grid: Grid | None = None
     wide: bool = False
+    instead: str = ""
+    """What is said in place of the chart, where it would have nothing to show."""
 
 
 def add_hub_page(
@@ -243,13 +245,21 @@ def _together(counted: int, missed: Estimate) -> str:
 def _panels(of: HubRange) -> Iterator[Panel]:
     days, now = of.days, of.today
     yield Panel(charts.entries(days, now, _("People entering")), wide=True)
-    yield Panel(charts.hours(of.hours), hub_tables.hours_grid(of))
+    yield _hours_panel(of)
     yield Panel(hub_charts.week(of.week), hub_tables.week_grid(of))
     yield Panel(hub_charts.occupancy(days, now))
     for draw in (charts.wifi, charts.temperature, charts.co2, charts.humidity):
         yield Panel(draw(days, now))
     hpa = _("hPa, at sea level") if of.state.sea_level else _("hPa, at the hub's altitude")
     yield Panel(charts.pressure(days, now, hpa))
+
+
+def _hours_panel(of: HubRange) -> Panel:
+    """Today by the hour; of a day on which the hub is closed and nobody came in there is nothing to draw."""
+    shut = of.now.today.state is DayState.CLOSED and not any(hour.entries for hour in of.hours)
+    known = any(each is not None for hour in of.hours for each in (hour.entries, hour.week_ago, hour.usual))
+    grid = hub_tables.hours_grid(of) if known or not shut else None
+    return Panel(charts.hours(of.hours), grid, instead=_("The hub is closed today.") if shut else "")
 
 
 def _day_panels(of: HubRange) -> Iterator[Panel]:

@@ -129,7 +129,7 @@ def total_row(found: Overview, names: Mapping[str, str]) -> PeriodRow:
     """All hubs together."""
     total, hubs = found.total, len(found.hubs)
     sure = sum(hub.is_sure for hub in found.hubs)
-    trust = _("all of it") if sure == hubs else _("{sure} of {hubs} hubs in full").format(sure=sure, hubs=hubs)
+    trust = _trust_of_all(found)
     if total.untold:
         trust += "; " + _no_estimate([names.get(hub) or hub for hub in total.untold])
     return PeriodRow(
@@ -151,6 +151,32 @@ def _no_estimate(names: Sequence[str]) -> str:
             count=wording.number(len(names))
         )
     return _("no estimate for {hubs}").format(hubs=", ".join(names))
+
+
+def _trust_of_all(found: Overview) -> str:
+    """How many hubs are counted in full, and whether that is settled: days that may still change lack nothing yet."""
+    full = sum(_is_full(hub) for hub in found.hubs)
+    provisional = max((hub.days_provisional for hub in found.hubs), default=0)
+    if full == len(found.hubs):
+        parts = [_("all of it so far") if provisional else _("all of it")]
+    else:
+        so_far = _("{full} of {hubs} hubs in full so far") if provisional else _("{full} of {hubs} hubs in full")
+        parts = [so_far.format(full=wording.number(full), hubs=wording.number(len(found.hubs)))]
+    if not found.is_over:
+        parts.append(_("the period is not over"))
+    if provisional:
+        words = ngettext(
+            "not settled yet: {days} day may still change",
+            "not settled yet: up to {days} days of a hub may still change",
+            provisional,
+        )
+        parts.append(words.format(days=wording.number(provisional)))
+    return "; ".join(parts)
+
+
+def _is_full(hub: HubOverview) -> bool:
+    """Whether nothing is missing and nothing speaks against its counters, whatever may still change."""
+    return not (hub.people.days_missing or hub.doubts) and hub.people.days_counted > 0
 
 
 def hub_row(hub: HubOverview, names: Mapping[str, str], today: date) -> PeriodRow:
@@ -237,6 +263,7 @@ def trust(hub: HubOverview, today: date) -> str:
         against.append(words)
     if hub.days_provisional:
         words = ngettext("{days} day may still change", "{days} days may still change", hub.days_provisional)
+        against += [_("all counted so far")] if _is_full(hub) else []
         against.append(words.format(days=wording.number(hub.days_provisional)))
     against += [doubt.sentence(today) for doubt in hub.doubts]
     if not against and not hub.people.days_counted:

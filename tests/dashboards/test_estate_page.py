@@ -205,6 +205,18 @@ def cells_of(client: TestClient, address: str) -> dict[str, list[str]]:
     return {cells[0]: cells[1:] for row in rows if (cells := [text_of(cell).strip() for cell in row])}
 
 
+def test_days_that_may_still_change_are_no_fault_of_the_hubs(looked_back: Filled, browse: Browse) -> None:
+    """A month is not settled for two days after its end, wherever nothing is missing in it."""
+    for back in (5, 6):
+        looked_back.put(day_line("beeston", TODAY - timedelta(days=back), 10, final=False))
+    client = browse(looked_back, LOOK_BACK)
+    rows = cells_of(client, "/?period=2026-W46")
+    assert rows["Beeston"][5] == "△ all counted so far; 2 days may still change"
+    settling = "not settled yet: up to 2 days of a hub may still change"
+    assert rows["All hubs"][5] == f"△ 1 of 3 hubs in full so far; {settling}"
+    assert "; the period is not over; not settled yet" in cells_of(client, "/?period=2026-11")["All hubs"][5]
+
+
 def test_the_monday_question_is_answered_in_two_clicks_and_a_download(looked_back: Filled, browse: Browse) -> None:
     client = browse(looked_back, LOOK_BACK)
     first = re.search(r'<a href="([^"#]+)#look-back">Last week</a>', client.get("/").text)

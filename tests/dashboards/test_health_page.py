@@ -72,6 +72,31 @@ def test_the_worst_comes_first_with_since_when_where_and_what_to_do(door: Door) 
     assert page.text.count("Sat 31 Oct") == 1, "what was over within 90 days, and nothing older"
 
 
+def test_the_worst_day_is_told_of_each_case(filled: Filled, tmp_path: Path) -> None:
+    """What it was then, and its day; of an open case beside the latest one."""
+    ended = {"until": days_ago(3), "latest": days_ago(4), "last_data": days_ago(3)}
+    worst = {"worst_on": days_ago(6), "worst_value": 2310.0, "worst_minutes": 200.0}
+    filled.put(
+        case_line(case(CaseKind.CO2, "armley", days_ago(8), value=1540.0, minutes=30.0, **ended, **worst), LONDON),
+        case_line(case(CaseKind.CO2, "beeston", days_ago(8), value=1540.0, minutes=30.0, **worst), LONDON),
+        case_line(case(CaseKind.COLD, "otley", days_ago(1), worst_on=TODAY, worst_value=12.0), LONDON),
+    )
+    door = Door(filled, tmp_path / "accounts")
+    door.accounts.add("vera", PASSWORD, Role.VIEWER)
+    page = door.sign_in("vera").get("/health")
+    latest = "CO₂ over 1_500 ppm for 30 min while open, highest of the whole day 1_540 ppm"
+    assert f"{latest} (Fri 20 Nov; worst on Sat 14 Nov: 2_310 ppm, 3 h 20 min)" in cases_on(page.text)[0]
+    assert "worst on" not in cases_on(page.text)[1]
+    over = text_of(page.text.partition('id="h-closed"')[2])
+    then = "CO₂ over 1_500 ppm for 3 h 20 min while open, highest of the whole day 2_310 ppm"
+    assert f"{then} (Sat 14 Nov)" in over
+    assert "1_540" not in over
+    file = door.sign_in("vera").get("/health.csv").text.split("\r\n\r\n", 1)[1]
+    (row,) = (row for row in csv.DictReader(io.StringIO(file)) if row["State"] == "over")
+    assert (row["Value"], row["Minutes"]) == ("1540.0", "30.0")
+    assert (row["Worst day"], row["Value then"], row["Minutes then"]) == ("2026-11-14", "2310.0", "200.0")
+
+
 def test_a_hub_that_is_not_measured_is_not_healthy(filled: Filled, tmp_path: Path) -> None:
     filled.put_fresh_readings("armley")
     door = Door(filled, tmp_path / "accounts")

@@ -11,10 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from schemas import Estate
-from schemas.localtime import to_ns
+from schemas.localtime import NS_AN_HOUR, midnight_ns, to_ns
 from schemas.measures import PeopleState
 from stores import StoreError
-from tests.dashboards.conftest import NOW, SUNDAY, TODAY, Filled, day_line, fresh_readings, hub, reading_line
+from stores.lines import encode
+from tests.dashboards.conftest import LONDON, NOW, SUNDAY, TODAY, Filled, day_line, fresh_readings, hub, reading_line
 from tests.dashboards.test_pages import hub_line, text_of
 from tests.dashboards.test_parts import TABLES, hubs_of, parts_of
 from usage.lease import AWAY_AFTER_S, LEASE_S, Lease
@@ -162,3 +163,22 @@ def test_figures_that_nobody_keeps_up_to_date_say_so(
     assert bool(told) is is_said
     if is_said:
         assert {"/", "/?period=2026", HUB, "/health", "/alerts", "/quality", "/sensors"} <= set(told)
+
+
+def test_a_hub_that_is_closed_today_says_so_where_there_is_nothing_to_draw(filled: Filled, browse: Browse) -> None:
+    filled.put_reading("otley", "co2", "air-1", timedelta(minutes=2), co2_ppm=500.0)
+    filled.put_day("otley", TODAY - timedelta(days=10), 50)
+    page = browse(filled).get("/hubs/otley").text
+    assert "The hub is closed today." in page
+    assert 'id="plot-hours"' not in page
+    assert 'id="hours-table"' not in page
+    at_noon = {day: midnight_ns(day, LONDON) + 12 * NS_AN_HOUR for day in (TODAY - timedelta(days=7), TODAY)}
+    hourly = {day: encode("usage_hourly", {"hub": "otley"}, {"entries": 5}, at_ns) for day, at_ns in at_noon.items()}
+    filled.put(hourly[TODAY - timedelta(days=7)])
+    page = browse(filled).get("/hubs/otley").text
+    assert "The hub is closed today." in page
+    assert 'id="hours-table"' in page, "what came a week ago stays in the table"
+    filled.put(hourly[TODAY])
+    filled.put_day("otley", TODAY, 5, final=False, people_state=int(PeopleState.CLOSED))
+    assert 'id="plot-hours"' in browse(filled).get("/hubs/otley").text, "somebody came in"
+    assert "closed today." not in browse(filled).get("/hubs/armley").text

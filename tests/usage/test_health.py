@@ -64,6 +64,17 @@ def test_neither_a_gap_nor_a_day_in_part_nor_today_closes_a_case() -> None:
     assert spans(judged(CaseKind.COLD, rows, today=today + timedelta(days=1))) == [(0, 4)]
 
 
+def test_a_case_keeps_its_worst_day_the_earliest_of_equals() -> None:
+    def row(minutes: float, celsius: float) -> Row:
+        return {"cold_minutes": minutes, "temperature_mean_c": celsius, "environment_completeness": 1.0}
+
+    rows = [row(90, 15.0), row(300, 12.5), None, row(300, 11.0), row(60, 14.0), row(0, 18.0), row(70, 14.5)]
+    ended, still = judged(CaseKind.COLD, rows)
+    assert (ended.worst_on, ended.worst_value, ended.worst_minutes) == (FIRST + timedelta(days=1), 12.5, 300)
+    assert (ended.latest, ended.value, ended.minutes) == (FIRST + timedelta(days=4), 14.0, 60)
+    assert (still.worst_on, still.worst_minutes) == (still.latest, 70)
+
+
 def test_mould_that_is_only_held_over_a_gap_is_not_measured() -> None:
     wet: Row = {"mould_index": 2.6, "damp_minutes": 400.0, "environment_completeness": 1.0}
     held: Row = {"mould_index": 1.9, "environment_completeness": 1.0}
@@ -88,6 +99,17 @@ def test_days_without_data_change_no_case(rows: list[Row | None], place: int, le
     as_told, with_gap = judged(CaseKind.COLD, told), judged(CaseKind.COLD, widened)
     assert [case.until is None for case in with_gap] == [case.until is None for case in as_told]
     assert [case.minutes for case in with_gap] == [case.minutes for case in as_told]
+
+
+@given(ROWS)
+def test_the_worst_day_of_a_case_is_the_worst_of_its_days(rows: list[Row | None]) -> None:
+    days = {day: row["cold_minutes"] for day, row in days_of(rows)}
+    for case in judged(CaseKind.COLD, rows):
+        own = {
+            day: minutes for day, minutes in days.items() if case.since <= day <= case.latest and minutes is not None
+        }
+        assert case.worst_minutes == max(own.values())
+        assert case.worst_on == min(day for day, minutes in own.items() if minutes == case.worst_minutes)
 
 
 @given(ROWS)

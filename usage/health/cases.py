@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -41,6 +41,15 @@ class Judged:
     """CO2 alone: people in the building, on average, while it was over the limit on that day."""
     last_data: date
     """The last day that tells anything of it."""
+    worst_on: date | None = field(default=None, kw_only=True)
+    """The day on which it was worst, by the figure that opens and closes it, the earliest of several.
+
+    None where no day tells, as of a summer, or where it was judged before this was kept.
+    """
+    worst_value: float | None = field(default=None, kw_only=True)
+    """What it was on that day."""
+    worst_minutes: float | None = field(default=None, kw_only=True)
+    """How long it was beyond the limit on that day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,17 +65,19 @@ def judge_zone(
 ) -> Iterator[Judged]:
     """Yield a zone's cases of a kind; an unfinished day opens a case and closes none."""
     case: Judged | None = None
+    worst = 0.0
     for day, row in sorted(days, key=lambda each: each[0]):
         judged = rule.judged(row)
         if judged is None:
             continue
         if case is None:
             if judged >= rule.edges.opens:
-                case = _seen(
-                    rule, Judged(rule.kind, hub, zone, day, None, day, None, rule.limit(plan), None, None, day), row
-                )
+                opened = Judged(rule.kind, hub, zone, day, None, day, None, rule.limit(plan), None, None, day)
+                case, worst = _with_worst(_seen(rule, opened, row)), judged
         elif judged > rule.edges.closes:
             case = _seen(rule, replace(case, latest=day, last_data=day), row)
+            if judged > worst:
+                case, worst = _with_worst(case), judged
         else:
             case = replace(case, last_data=day)
             if day < today and _is_covered(row):
@@ -88,6 +90,11 @@ def judge_zone(
 def _seen(rule: Rule, case: Judged, row: Row) -> Judged:
     """The case with what its latest day shows."""
     return replace(case, value=rule.value(row), minutes=rule.judged(row) if rule.has_minutes else None)
+
+
+def _with_worst(case: Judged) -> Judged:
+    """The case whose latest day is its worst so far."""
+    return replace(case, worst_on=case.latest, worst_value=case.value, worst_minutes=case.minutes)
 
 
 def _is_covered(row: Row) -> bool:

@@ -32,6 +32,9 @@ def case_line(case: Judged, zone: ZoneInfo) -> str:
         "minutes": case.minutes,
         "people": case.people,
         "last_data_ns": at(case.last_data),
+        "worst_ns": at(case.worst_on),
+        "worst_value": case.worst_value,
+        "worst_minutes": case.worst_minutes,
     }
     tags = {"hub": case.hub, "kind": str(case.kind), "zone": case.zone}
     return encode(
@@ -46,7 +49,7 @@ def read_cases(store: Store, span: Span, zone_of: ZoneOf, hub: str | None = None
         zone = zone_of(chunk.tags["hub"])
         for i, time_ns in enumerate(chunk.times_ns):
             row = {name: column[i] for name, column in chunk.columns.items()}
-            until_ns = row["until_ns"]
+            until_ns, worst_ns = row["until_ns"], row["worst_ns"]
             yield Judged(
                 CaseKind(chunk.tags["kind"]),
                 chunk.tags["hub"],
@@ -59,6 +62,9 @@ def read_cases(store: Store, span: Span, zone_of: ZoneOf, hub: str | None = None
                 row["minutes"],
                 row["people"],
                 local_day(int(row["last_data_ns"] or time_ns), zone),
+                worst_on=None if worst_ns is None else local_day(int(worst_ns), zone),
+                worst_value=row["worst_value"],
+                worst_minutes=row["worst_minutes"],
             )
 
 

@@ -37,15 +37,32 @@ def name_of(kind: CaseKind) -> str:
 
 def how_bad(case: Case) -> str:
     """`14.2 °C on average while open, 7 h 40 min below the limit`: as it was on the case's latest day."""
-    text = _(_HOW_BAD[case.kind]).format(
-        value=_measured(case, case.value),
-        limit=quantity_text(case.limit, case.unit, int(case.limit % 1 > 0)),
-        time=_time(case.minutes),
-    )
+    text = _how_bad(case, case.value, case.minutes)
     if case.people is None:
         return text
     return _("{text}, about {people} people in the building meanwhile").format(
         text=text, people=number_text(case.people)
+    )
+
+
+def how_bad_at_worst(case: Case) -> str:
+    """The same of its worst day, or of its latest one where no day is known as that."""
+    return how_bad(case) if case.worst_on is None else _how_bad(case, case.worst_value, case.worst_minutes)
+
+
+def worst(case: Case) -> str:
+    """`13.1 °C, 8 h`: its worst day in short, where that is not its latest; else empty."""
+    if case.worst_on in (None, case.latest):
+        return ""
+    time = "" if case.worst_minutes is None else _time(case.worst_minutes)
+    return ", ".join(filter(None, (_measured(case, case.worst_value), time)))
+
+
+def _how_bad(case: Case, value: float | None, minutes: float | None) -> str:
+    return _(_HOW_BAD[case.kind]).format(
+        value=_measured(case, value),
+        limit=quantity_text(case.limit, case.unit, int(case.limit % 1 > 0)),
+        time=_time(minutes),
     )
 
 
