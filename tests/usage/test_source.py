@@ -182,10 +182,10 @@ def test_days_over_which_a_gap_is_open_are_computed_again_with_the_total_that_cl
     jobs = Jobs(lambda: store, lambda: known, lambda: now_ns)
     jobs.roll_up_unfinished(now_ns)
     store.reads.clear()
-    jobs.roll_up_unfinished(now_ns + MINUTE_NS)
+    jobs.roll_up_unfinished(now_ns + 5 * MINUTE_NS)
     assert store.reads[Kind.CO2] == 1
     put(store, Kind.FOOTFALL, [(now_ns, {"entries_total": 108})])
-    jobs.roll_up_unfinished(now_ns + 2 * MINUTE_NS)
+    jobs.roll_up_unfinished(now_ns + 6 * MINUTE_NS)
     rows = read_rows(store, DAILY, "armley", Span(START_NS, now_ns))
     assert [(row["entries"], row["final"]) for _, row in sorted(rows.items())] == [
         *((24, True), (24, True), (24, False), (24, False), (12, False))
