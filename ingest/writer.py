@@ -211,7 +211,8 @@ class Writer(threading.Thread):
             buffer.note("overwritten", self._corrections.readings)
             self._corrections = _Corrections()
         self._report.stored(written)
-        self._activity.newest_stored_ns = int(written[-1].lines.rpartition(b" ")[2])
+        with suppress(ValueError):  # of a line that is not ours
+            self._activity.newest_stored_ns = int(written[-1].lines.rpartition(b" ")[2])
         if rejected:
             log.warning("readings_rejected", count=len(rejected), error=rejected[0].detail)
         return None
@@ -232,7 +233,7 @@ class Writer(threading.Thread):
                 case Keep():
                     return outcome
                 case Rejected(detail) | TooLarge(detail) if b"\n" not in body:
-                    work.rejected.append(_as_message(body.decode("ascii"), detail))
+                    work.rejected.append(_as_message(body, detail))
                 case Rejected() | TooLarge():
                     lines = body.split(b"\n")
                     middle = len(lines) // 2
@@ -337,12 +338,15 @@ def _write(store: Store, body: bytes) -> Outcome:
         return Keep(str(error), needs_operator=True)
 
 
-def _as_message(line: str, detail: str) -> RejectedLine:
-    """The native message of a line, so that it can be shown, corrected and sent again like any other."""
-    point = parse(line)
+def _as_message(line: bytes, detail: str) -> RejectedLine:
+    """The native message of a line, so that it can be shown, corrected and sent again like any other.
+
+    One that is not ours, of whatever origin, is kept as it is, under a topic that no source has.
+    """
+    try:
+        point = parse(line.decode("ascii"))
+        topic = f"hubs/{point.tags['hub']}/{point.measurement}/{point.tags['sensor']}"
+    except (ValueError, KeyError):
+        return RejectedLine("$buffer/line", line, detail)
     fields = {name: value for name, value in point.fields.items() if name not in READING_NOTES}
-    return RejectedLine(
-        topic=f"hubs/{point.tags['hub']}/{point.measurement}/{point.tags['sensor']}",
-        payload=json.dumps({"time": point.time_ns, **fields}).encode(),
-        detail=detail,
-    )
+    return RejectedLine(topic, json.dumps({"time": point.time_ns, **fields}).encode(), detail)

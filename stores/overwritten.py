@@ -112,6 +112,8 @@ class RecentReadings:
         if not lines.startswith(_READINGS):
             return []
         parts = lines.replace(b"\n", b" ").split(b" ")
+        if len(parts) != 3 * (lines.count(b"\n") + 1):
+            return []  # one is not ours, and the store took it nevertheless
         series, fields, times = parts[0::3], parts[1::3], parts[2::3]
         different = set(times)
         batch = _Block(

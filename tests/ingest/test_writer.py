@@ -18,6 +18,7 @@ from ingest.service_status import ServiceStatus
 from schemas import Reason, Settings
 from sensors.registry import Registry
 from stores import Accepted, Keep, Outcome, Rejected, StoreError, TooLarge
+from stores.sqlite_store import SqliteStore
 from tests.ingest.fake_store import FakeStore
 from tests.ingest.given import NOW_NS, OPEN_ESTATE
 from tests.ingest.writing import commit, drained, once, readings, running
@@ -271,6 +272,21 @@ def test_only_the_bad_lines_are_quarantined(
     assert ledger.balanced
     assert len(store.readings) <= 1 + 2 * len(refused) * math.ceil(math.log2(count) if count > 1 else 1)
     buffer.close()
+
+
+@pytest.mark.parametrize("line", ["no line of ours", "temperature,hub=a c=21.5 1", "temperature,hub=a,sensor=b x"])
+def test_a_line_that_is_not_ours_is_quarantined_and_the_others_are_stored(
+    buffer: Buffer, tmp_path: Path, line: str
+) -> None:
+    commit(buffer, [*readings(2), line])
+
+    with running(tmp_path, FakeStore(), open_store=lambda: SqliteStore(tmp_path / "store.db")):
+        drained(buffer)
+
+    [found] = buffer.quarantine.find(limit=100)
+    assert (found.payload, found.reason) == (line.encode(), Reason.STORE_REJECTED)
+    ledger = buffer.ledger.read()
+    assert (ledger.readings_stored, ledger.readings_store_rejected) == (2, 1)
 
 
 def as_message(line: str) -> bytes:
