@@ -16,7 +16,7 @@ from schemas import Estate
 from schemas.measures import PeopleState
 from schemas.texts import N_, _, ngettext
 from schemas.visits import Rule, VisitRule
-from usage.estimates import Estimate, missing_share
+from usage.estimates import Estimate, in_words, missing_share
 from usage.queries import Queries
 from usage.rollup import Figures
 
@@ -71,10 +71,10 @@ def visits(rules: Sequence[VisitRule], hub: str, rows: Sequence[Figures], missed
         lines.append(
             Line(
                 ngettext(
-                    "estimated for what {days} day misses ({method})",
-                    "estimated for what {days} days miss ({method})",
+                    "estimated for what {days} day misses, by {method}",
+                    "estimated for what {days} days miss, by {method}",
                     missing,
-                ).format(days=missing, method=missed.method),
+                ).format(days=missing, method=in_words(missed.method)),
                 missed.people,
             )
         )

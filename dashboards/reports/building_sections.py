@@ -62,12 +62,11 @@ def _parts(report: Report) -> Iterator[Part]:
 
 
 def _cases(report: Report) -> Table:
-    still = _("still open on {day}").format(day=words.day(report.until))
     columns = (
         *(Column("hub", _("Hub"), Shown.TEXT), Column("zone", _("Zone"), Shown.TEXT)),
-        *(Column("what", _("What"), Shown.TEXT), Column("since", _("Since"), Shown.DATE)),
-        *(Column("over", _("Over since"), Shown.DATE), Column("worst", _("Worst day of the period"), Shown.TEXT)),
-        Column("advice", _("What to do"), Shown.TEXT),
+        *(Column("what", _("What"), Shown.TEXT), Column("since", _("Since"), Shown.DAY)),
+        *(Column("over", _("Over since"), Shown.DAY), Column("worst", _("Worst day of the period"), Shown.PROSE)),
+        Column("advice", _("What to do"), Shown.PROSE),
     )
     rows = [
         Row(
@@ -76,7 +75,7 @@ def _cases(report: Report) -> Table:
                 case.zone,
                 case.what,
                 case.since,
-                case.over or still,
+                case.over or _("still open"),
                 case.worst or None,
                 case.advice,
             ),
@@ -84,7 +83,8 @@ def _cases(report: Report) -> Table:
         )
         for case in report.cases
     ]
-    return Table("cases", _("Cases of the period"), columns, tuple(rows), named_by=4)
+    caption = _("Cases as of {day}").format(day=words.day(report.until))
+    return Table("cases", caption, columns, tuple(rows), named_by=4)
 
 
 def _decimals(unit: Unit) -> int:

@@ -22,11 +22,15 @@ class Shown(StrEnum):
     """How a column's cells are shown."""
 
     TEXT = "text"
+    PROSE = "prose"
+    """A sentence or more, which needs room."""
     NUMBER = "number"
     CHANGE = "change"
     """A share of what was before, with its sign."""
     SHARE = "share"
     DATE = "date"
+    """With its weekday."""
+    DAY = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Column:
         if isinstance(cell, str):
             return cell
         if isinstance(cell, date):
-            return f"{weekday(cell)}, {words.day(cell)}"
+            return f"{weekday(cell)}, {words.day(cell)}" if self.shown is Shown.DATE else words.day(cell)
         if self.shown is Shown.NUMBER:
             return wording.number(cell, self.decimals)
         text = words.percent(cell)

@@ -7,13 +7,14 @@ What is said of a rise or fall stands on a comparison like for like, and only wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from dashboards.reports import words
 from dashboards.reports.model import HubPart, People, Report
 from dashboards.web import wording
 from schemas.measures import CO2_POOR_PPM, FROST_C, MEASURES
 from schemas.texts import _, ngettext, quantity_text, weekday
-from usage.comparing import Compared, LikeForLike, Verdict
+from usage.comparing import Compared, DateRange, LikeForLike, Verdict
 from usage.estimates.estimate import in_words
 from usage.targets import Course
 
@@ -48,7 +49,8 @@ def promised(report: Report) -> list[str]:
     """Targets, in a sentence for each way they stand."""
     by_course: dict[Course, list[str]] = {}
     for state in report.targets:
-        by_course.setdefault(state.course, []).append(f"{report.name(state.hub)} ({state.month})")
+        month = words.range_of(DateRange.parse(state.month))
+        by_course.setdefault(state.course, []).append(f"{report.name(state.hub)} ({month})")
     told = {
         Course.REACHED: _("Target reached: {hubs}."),
         Course.MISSED: _("Target missed: {hubs}."),
@@ -279,6 +281,14 @@ def _at_the_same_time(report: Report, hub: HubPart, each: LikeForLike) -> Iterat
 
 
 def _doubtful(report: Report) -> Iterator[str]:
+    begun: dict[date, list[str]] = {}
+    for hub in report.hubs:
+        if hub.counted_from is not None:
+            begun.setdefault(hub.counted_from, []).append(hub.name)
+    for first, names in sorted(begun.items()):
+        yield _("Counted from {day} on, open days before it are missing: {hubs}.").format(
+            day=words.day(first), hubs=_some(names)
+        )
     poor = sorted(
         (
             hub

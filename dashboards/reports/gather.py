@@ -15,6 +15,7 @@ from dashboards.reports.withheld import withheld
 from dashboards.web import wording
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
+from schemas.measures import PeopleState
 from schemas.texts import _
 from usage.audits import Audit
 from usage.audits.certificate import in_a_line
@@ -148,7 +149,15 @@ class _Period:
             each.figures,
             tuple(words.runs(closed)),
             tuple(f"{words.day(note.date)}: {note.text}" for note in self._notes if note.hub == each.hub),
+            self._counted_from(each.hub),
         )
+
+    def _counted_from(self, hub: str) -> date | None:
+        """The first day that was counted, where a day before it was not at all."""
+        of_hub = [(day.date, day.figures["people_state"]) for day in self._days if day.hub == hub]
+        first = next((day for day, state in of_hub if state == PeopleState.COUNTED), None)
+        missed = any(state == PeopleState.NONE for day, state in of_hub if first and day < first)
+        return first if missed else None
 
     def _case_line(self, case: Case) -> CaseLine:
         worst = health_words.how_bad(case)

@@ -52,6 +52,8 @@ class HubPart:
     """Closures of the estate file in the period, in words."""
     notes: tuple[str, ...] = ()
     """What somebody noted of a day in the period, in words."""
+    counted_from: date | None = None
+    """The first day that was counted, where a day of the period before it was not at all."""
 
 
 @dataclass(frozen=True, slots=True)

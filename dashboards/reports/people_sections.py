@@ -68,7 +68,7 @@ def _totals(report: Report) -> Iterator[Part]:
             "and estimated together lie between least and most in nine of ten cases. Days are days of hubs."
         ),
     )
-    if report.total.method != "none" and not report.total.hidden:
+    if report.total.estimated is not None and report.total.method != "none" and not report.total.hidden:
         yield Words(_("Estimated by {method}.").format(method=in_words(report.total.method)))
 
 
@@ -174,9 +174,9 @@ def _days(report: Report) -> Iterator[Part]:
         busiest = sorted((day for day in report.days if day.counted), key=lambda day: (-(day.counted or 0), day.date))[
             :_BUSIEST
         ]
-        yield Table(
-            "busiest-days", _("Busiest days"), _day_columns(), tuple(_day_row(report, day.date) for day in busiest)
-        )
+        if busiest:
+            rows = tuple(_day_row(report, day.date) for day in busiest)
+            yield Table("busiest-days", _("Busiest days"), _day_columns(), rows)
     yield Table(
         "days",
         _("Day by day"),

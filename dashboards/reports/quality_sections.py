@@ -22,7 +22,7 @@ def of(report: Report) -> Iterator[Section]:
     yield Section("quality", _("Data quality"), tuple(_quality(report)))
     notes = [(hub.name, note) for hub in report.hubs for note in hub.notes]
     if notes:
-        columns = (Column("hub", _("Hub"), Shown.TEXT), Column("note", _("Note"), Shown.TEXT))
+        columns = (Column("hub", _("Hub"), Shown.TEXT), Column("note", _("Note"), Shown.PROSE))
         yield Section("notes", _("Notes on days"), (Table("notes", _("Notes"), columns, tuple(map(Row, notes))),))
     yield Section("method", _("Method"), (Points(tuple(_method(report))),))
     yield Section("restatements", _("Restatements"), tuple(_restatements(report)))
@@ -132,7 +132,7 @@ def _restated(report: Report, known: Restatement) -> Iterator[Part]:
             *(Column("hub", _("Hub"), Shown.TEXT), Column("date", _("Day"), Shown.DATE)),
             Column("figure", _("Figure"), Shown.TEXT),
             *(Column("before", _("Published"), decimals=1), Column("after", _("Now"), decimals=1)),
-            Column("cause", _("Why"), Shown.TEXT),
+            Column("cause", _("Why"), Shown.PROSE),
         )
         more = len(known.restated) - len(rows)
         note = _("{count} more: hubpulse verify {code}.").format(count=more, code=known.code) if more else ""

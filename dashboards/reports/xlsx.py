@@ -42,7 +42,7 @@ class _Book:
         self._bold = book.add_format({"bold": True})
         self._title = book.add_format({"bold": True, "font_size": 14})
         self._wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-        self._formats: dict[tuple[str, bool], Any] = {}
+        self._formats: dict[tuple[str, bool, bool], Any] = {}
         self._names: set[str] = set()
 
     def write(self, document: Document) -> None:
@@ -120,14 +120,18 @@ class _Book:
         decimals = "." + "0" * column.decimals if column.decimals else ""
         number = {
             Shown.TEXT: "@",
+            Shown.PROSE: "@",
             Shown.NUMBER: f"#,##0{decimals}",
             Shown.CHANGE: f"+0{decimals}%;-0{decimals}%;0{decimals}%",
             Shown.SHARE: f"0{decimals}%",
             Shown.DATE: "yyyy-mm-dd",
+            Shown.DAY: "yyyy-mm-dd",
         }[column.shown]
-        key = (number, is_total)
+        wraps = column.shown is Shown.PROSE
+        key = (number, is_total, wraps)
         if key not in self._formats:
-            self._formats[key] = self._book.add_format({"num_format": number, "bold": is_total, "valign": "top"})
+            looks = {"num_format": number, "bold": is_total, "text_wrap": wraps, "valign": "top"}
+            self._formats[key] = self._book.add_format(looks)
         return self._formats[key]
 
     def _chart(self, sheet: Any, name: str, table: Table) -> None:

@@ -37,9 +37,11 @@ from usage import Queries
 from usage.attention.doubts import Doubt, Witness
 from usage.audits import Audit
 from usage.audits.certificate import in_a_line
+from usage.estimates import Estimate
 from usage.health.cases import CaseKind
 from usage.publishing.publications import BetterEstimate, publish
 from usage.together import HourOfWeek
+from usage.visits import visits
 
 NOW = datetime(2026, 12, 2, 9, tzinfo=UTC)
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
@@ -97,6 +99,7 @@ def whole(filled: Filled) -> Report:
         days = [{**row, "entries": 9999} if row["date"] == "2026-11-03" else row for row in content["days"]]
         sums = [{**row, "days": 1, "entries_low": 1, "peak_occupancy": 1, "method": "none"} for row in content["sums"]]
         evidence = Evidence(publications=[{**content, "days": days, "sums": sums}])
+        rows = [day.figures for day in queries.daily(FIRST, LAST, hub="armley")]
         found = gather(queries, ESTATE, "2026-11", now_ns=now_ns, evidence=evidence)
     assert found.restatement is not None
     doubts = (Doubt("armley", "door-1", FIRST, LAST, None, -0.3, (Witness.WIFI, Witness.CO2)).sentence(LAST),)
@@ -116,6 +119,7 @@ def whole(filled: Filled) -> Report:
         since=Since(1, "1", changes_in_words(found, before, {})),
         total=replace(found.total, estimated=9, low=1, high=20, method="hours+weekday+weekday_sister+transfer?"),
         hours=tuple(HourOfWeek(weekday, 10, 2.5, 4) for weekday in (0, 5)),
+        visits=(visits(ESTATE.hubs[0].visits, "armley", rows, Estimate(9, 1, 20, "weekday+transfer?")),),
         restatement=replace(found.restatement, code="1", estimates=(better,)),
     )
 

@@ -237,6 +237,21 @@ def test_a_running_period_says_until_when(report_month: ReportMonth) -> None:
     assert "This period is not over: figures are until 3 November 2026." in str(document(found).sections[0])
 
 
+def test_a_first_month_says_since_when_it_was_counted(report_month: ReportMonth, october: Report) -> None:
+    """The first of September is before the first reading of all."""
+    september = report_month.report("2026-09")
+    first = {
+        hub: min(day for (name, day) in report_month.truth.days if name == hub and _is_counted(report_month, hub, day))
+        for hub in HUBS
+    }
+    assert {part.hub: part.counted_from for part in september.hubs} == first
+    assert date(2026, 9, 2) in first.values()
+    assert "Counted from 2 September 2026 on, open days before it are missing: " in " ".join(
+        findings.doubtful(september)
+    )
+    assert {part.counted_from for part in october.hubs} == {None}
+
+
 def test_a_period_without_a_whole_day_is_refused(report_month: ReportMonth) -> None:
     with pytest.raises(NotBegunError, match="2026-W50 has no whole day yet: its report can be made from 2026-12-08 on"):
         report_month.report("2026-W50")
