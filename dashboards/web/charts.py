@@ -96,15 +96,20 @@ def hours(of: Sequence[Hour]) -> Chart:
         [Tick(i + 0.5, labels[i], spare=i % 2 == 1) for i in range(0, len(of), _HOURS_A_TICK)],
         (
             Bars(_("today, so far"), Tone.ENTRIES, {i: people for i, people in today.items() if people}, Fill.PALE),
-            Line(_("usual at this weekday and hour"), Tone.ENTRIES, usual),
+            Line(_("usual at this weekday and hour, while open"), Tone.ENTRIES, usual),
             Line(_("a week ago"), Tone.QUIET, week_ago, Pattern.DASHED),
         ),
     )
 
 
 def _usual(hour: Hour) -> Iterator[str]:
-    if hour.usual is not None:
-        yield _("usually {people}").format(people=wording.number(hour.usual, 1))
+    if hour.usual is None:
+        return
+    yield _("usually {people}").format(people=wording.number(hour.usual, 1))
+    if hour.under_way:
+        yield _("the hour is not over")
+    if hour.entries_open is not None and hour.entries_open != hour.entries:
+        yield _("while open: {people} today").format(people=wording.number(hour.entries_open))
 
 
 def wifi(days: Sequence[Day], now: date) -> Chart:

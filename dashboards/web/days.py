@@ -146,7 +146,10 @@ class Hour:
     entries: int | None
     week_ago: int | None
     usual: float | None = None
-    """How many usually come in the hour, by the profile; None where it knows of none."""
+    """How many usually come in the hour while the hub is open, by the profile; None where it knows of none."""
+    entries_open: int | None = None
+    """Those of its people who came while the hub was open."""
+    under_way: bool = False
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class HubRange:
         """Today's clock hours. A week ago's is found by the time on the clock, which a clock change may have moved."""
         before, today = (self.calendar.day(day) for day in (self.today - _A_WEEK, self.today))
         usual = self._queries.usual_hours(self.today, self.hub)
-        entries = self._entries(before.span) | self._entries(today.span)
+        entries, entries_open = self._counts(before.span, today.span)
         week_ago = {self._clock(span.start_ns): entries.get(span.start_ns) for span in before.hours}
         return tuple(
             Hour(
@@ -109,6 +109,8 @@ class HubRange:
                 entries.get(span.start_ns),
                 week_ago.get(self._clock(span.start_ns)),
                 usual.get(span.start_ns),
+                entries_open.get(span.start_ns),
+                under_way=span.start_ns <= self._now_ns < span.stop_ns,
             )
             for span in today.hours
         )
@@ -228,11 +230,18 @@ class HubRange:
             notes=notes,
         )
 
-    def _entries(self, span: Span) -> dict[int, int]:
-        around = Span(span.start_ns - NS_AN_HOUR, span.stop_ns)
-        rows = self._queries.stored_hourly(around, hub=self.hub, fields=("entries", "open_minutes"))
-        found = {time_ns: row["entries"] for time_ns, row in rows.get(self.hub, {}).items()}
-        return {time_ns: int(count) for time_ns, count in found.items() if count is not None}
+    def _counts(self, *days: Span) -> tuple[dict[int, int], dict[int, int]]:
+        """Who came in each hour of the days, and of them who came while the hub was open, as far as that is stored."""
+        names = ("entries", "entries_open")
+        found: tuple[dict[int, int], ...] = ({}, {})
+        for span in days:
+            around = Span(span.start_ns - NS_AN_HOUR, span.stop_ns)
+            rows = self._queries.stored_hourly(around, hub=self.hub, fields=(*names, "open_minutes"))
+            for time_ns, row in rows.get(self.hub, {}).items():
+                for counts, name in zip(found, names, strict=True):
+                    if (count := row[name]) is not None:
+                        counts[time_ns] = int(count)
+        return found[0], found[1]
 
     def _clock(self, time_ns: int) -> time:
         return from_ns(time_ns).astimezone(self.calendar.zone).time()

@@ -36,7 +36,7 @@ class Grid:
 def hours_grid(of: HubRange) -> Grid:
     """Today's hours beside those of a week ago and the usual ones."""
     return Grid(
-        (_("Hour"), _("Today"), _("A week ago"), _("Usual")),
+        (_("Hour"), _("Today"), _("A week ago"), _("Usual while open")),
         [
             (
                 wording.clock(hour.start),
@@ -156,7 +156,7 @@ def _hours(of: HubRange) -> Table:
         _(MEASURES["entries"].unit.name),
         of.today.isoformat(),
         _("Hubpulse, hourly figures and profile of {hub}").format(hub=of.state.name),
-        [Column(_("Hour")), Column(_("Today")), Column(_("A week ago")), Column(_("Usual"), 1)],
+        [Column(_("Hour")), Column(_("Today")), Column(_("A week ago")), Column(_("Usual while open"), 1)],
         [(hour.start.isoformat(), hour.entries, hour.week_ago, hour.usual) for hour in of.hours],
     )
 

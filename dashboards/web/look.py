@@ -24,13 +24,15 @@ from usage.attention.silences import Silence
 from usage.attention.strays import StrayDoor, stray_doors
 from usage.health import Case, open_cases
 from usage.notes import Note
+from usage.plan import HubPlan
 from usage.queries import HubState, IngestState, ZoneFigures
+from usage.queries.usual import UsualSoFar
 from usage.rollup import Figures, has_data
 
 DAYS = 30
 """Days before today that the board shows."""
 FIGURES = (
-    *("entries", "people_state", "footfall_completeness", "open_minutes", "final", "occupancy_drift"),
+    *("entries", "entries_open", "people_state", "footfall_completeness", "open_minutes", "final", "occupancy_drift"),
     *("wifi_peak_clients", "temperature_min_c", "temperature_max_c", "relative_humidity_mean_pct", "pressure_mean_hpa"),
     *("co2_mean_ppm", "co2_max_ppm", "person_hours_over_limit"),
 )
@@ -50,6 +52,17 @@ class _Named(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """How many people usually have come in today while the hub was open: by now, and until its doors' last readings.
+
+    `counted` is to be held against today's `entries_open`; None where that is not to be compared.
+    """
+
+    by_now: float
+    counted: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HubNow:
     """A hub as it stands: its state, its last 30 days and today, oldest first, and its zones today."""
 
@@ -64,8 +77,8 @@ class HubNow:
     """Its doors that the estate file does not name, beside one that it does."""
     cases: tuple[Case, ...] = ()
     """What is unhealthy in it."""
-    usual: int | None = None
-    """How many people usually have come in by now; None where that is not known."""
+    usual: Usual | None = None
+    """How many people usually have come in; None where that is not known."""
 
     @property
     def inside(self) -> int | None:
@@ -198,7 +211,7 @@ class _Found:
     zones: Sequence[ZoneFigures]
     doubts: Sequence[Doubt]
     cases: Sequence[Case]
-    usual: Mapping[str, int]
+    usual: Mapping[str, UsualSoFar]
     to_compute: Mapping[str, int]
     on_other_midnights: Sequence[str]
 
@@ -249,13 +262,23 @@ def _figured(found: _Found, standing: Standing, estate: Estate, now_ns: int) -> 
                 tuple(doubts.get(state.id, ())),
                 tuple(strays.get(state.id, ())),
                 tuple(cases.get(state.id, ())),
-                found.usual.get(state.id),
+                _usual(found, estate, state),
             )
             for state in standing.states
         ),
         found.to_compute,
         frozenset(found.on_other_midnights),
     )
+
+
+def _usual(found: _Found, estate: Estate, state: HubState) -> Usual | None:
+    """What is usual so far; nothing is held against it while no jobs count on."""
+    usual = found.usual.get(state.id)
+    if usual is None:
+        return None
+    covered = found.figures.get(state.id, {}).get(state.now.date(), _NO_FIGURES).get("footfall_completeness")
+    is_kept = found.jobs_run[0] is not False
+    return Usual(usual.by_now, usual.counted(HubPlan.of(estate, state.id), state.sensors, covered) if is_kept else None)
 
 
 def _around(now_ns: int) -> tuple[date, date]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,6 +16,7 @@ from schemas.localtime import NS_A_SECOND
 from schemas.texts import N_, _, ngettext
 
 WEEK = 7
+_WHOLE = (DayState.COUNTED, DayState.ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +149,29 @@ def _worst_zone(hub: HubNow, name: str) -> str:
 
 
 def usual(hub: HubNow) -> str:
-    """`usually 118 by now`, and by how much today differs where it was all counted; empty where that is not known."""
-    if not hub.usual:
-        return ""
-    words = _("usually {people} by now").format(people=wording.number(hub.usual))
-    if hub.today.state not in (DayState.COUNTED, DayState.ZERO):
-        return words
-    return f"{wording.signed_percent((hub.today.entries or 0) / hub.usual - 1)}, {words}"
+    """`+26 %: 24 while open, usually 19`, both until the doors' last readings; empty where nothing is known.
+
+    Where not all was counted, `usually 21 by now while open`.
+    """
+    pair = _against_usual(hub)
+    if pair is not None:
+        people, expected = pair
+        return _("{change}: {people} while open, usually {usual}").format(
+            change=wording.signed_percent(people / expected - 1),
+            people=wording.number(people),
+            usual=wording.number(round(expected)),
+        )
+    by_now = round(hub.usual.by_now) if hub.usual else 0
+    return _("usually {people} by now while open").format(people=wording.number(by_now)) if by_now else ""
+
+
+def _against_usual(hub: HubNow) -> tuple[int, float] | None:
+    """Who came in today while the hub was open, and who usually has; None where not all is known."""
+    people = hub.today.figure("entries_open")
+    if hub.today.state not in _WHOLE or people is None:
+        return None
+    expected = hub.usual.counted if hub.usual else None
+    return (int(people), expected) if expected and round(expected) else None
 
 
 def _today_note(day: Day) -> str:
@@ -169,9 +187,14 @@ def week_ago(day: Day | EstateDay, now: date) -> str:
     if isinstance(day, Day):
         shown = day.text
     else:
-        shown = _(WORDS[day.state]) if day.state in WITHOUT_COUNT else wording.number(day.entries)
+        shown = _people(day)
         shown += f" ({day.lacking})" if day.lacking and day.entries is not None else ""
     return _("{day}, whole day: {people}").format(day=wording.day(day.date, now), people=shown)
+
+
+def _people(day: EstateDay) -> str:
+    """Who came in at all hubs, or why nobody can have: as a hub's own day says it."""
+    return _(WORDS[day.state]) if day.state in WITHOUT_COUNT else wording.number(day.entries)
 
 
 def missing(of: Total) -> str:
@@ -265,6 +288,8 @@ class Facts:
     """The figures on top of the estate's page."""
 
     today: str
+    is_counted: bool
+    """Whether `today` is a number, so far."""
     today_note: str
     week: str
     week_note: str
@@ -277,12 +302,11 @@ def facts(snapshot: Snapshot) -> Facts:
     today, same_day_before = snapshot.days[-1], snapshot.days[-1 - WEEK]
     now = snapshot.now.date()
     week = Total.of([total(hub.days[-1 - WEEK : -1]) for hub in snapshot.hubs])
-    before = Total.of([total(hub.days[-1 - 2 * WEEK : -1 - WEEK]) for hub in snapshot.hubs])
-    gaps = week.missing_days
-    change = "" if gaps or before.missing_days else wording.change(week.entries, before.entries)
+    gaps, change = week.missing_days, _change_of_week(snapshot.hubs)
     closed = sum(not hub.today.opens for hub in snapshot.hubs)
     return Facts(
-        today=wording.number(today.entries),
+        today=_people(today),
+        is_counted=today.state not in WITHOUT_COUNT,
         today_note=". ".join(
             note for note in (today.lacking, week_ago(same_day_before, now), _usual_of_all(snapshot)) if note
         ),
@@ -290,7 +314,7 @@ def facts(snapshot: Snapshot) -> Facts:
         week_note=". ".join(
             part
             for part in (
-                _("{change} the 7 days before").format(change=change) if change else "",
+                change,
                 _missing_days(gaps) + missed(week) if gaps else "",
             )
             if part
@@ -309,16 +333,34 @@ def _missing_days(days: int) -> str:
 
 def _usual_of_all(snapshot: Snapshot) -> str:
     """How the hubs whose usual figure is known, and which are counted in full so far, stand against it together."""
-    known = [
-        (hub.today.entries or 0, hub.usual)
-        for hub in snapshot.hubs
-        if hub.usual and hub.today.state in (DayState.COUNTED, DayState.ZERO)
-    ]
-    people, expected = (sum(column) for column in zip(*known, strict=True)) if known else (0, 0)
-    if not expected:
+    known = [pair for hub in snapshot.hubs if (pair := _against_usual(hub)) is not None]
+    if not known:
         return ""
-    hubs = ngettext("at {hubs} hub of which all is known", "at {hubs} hubs of which all is known", len(known))
-    where = "" if len(known) == len(snapshot.hubs) else " " + hubs.format(hubs=len(known))
-    return (
-        _("{change} against what is usual by now").format(change=wording.signed_percent(people / expected - 1)) + where
+    people, expected = (sum(column) for column in zip(*known, strict=True))
+    text = _("{change} against the usual: {people} while open, usually {usual} by the doors' last readings").format(
+        change=wording.signed_percent(people / expected - 1),
+        people=wording.number(people),
+        usual=wording.number(round(expected)),
     )
+    hubs = ngettext("at {hubs} hub of which all is known", "at {hubs} hubs of which all is known", len(known))
+    return text if len(known) == len(snapshot.hubs) else f"{text}, {hubs.format(hubs=len(known))}"
+
+
+def _change_of_week(hubs: Sequence[HubNow]) -> str:
+    """How the last week stands against the one before, over each hub's weekdays that were counted in both."""
+    pairs = [
+        (day, before)
+        for hub in hubs
+        for day, before in zip(hub.days[-1 - WEEK : -1], hub.days[-1 - 2 * WEEK : -1 - WEEK], strict=True)
+        if day.opens or before.opens
+    ]
+    alike = [pair for pair in pairs if all(day.opens and day.state in _WHOLE for day in pair)]
+    now, then = (sum(pair[side].entries or 0 for pair in alike) for side in (0, 1))
+    change = wording.change(now, then)
+    if not change:
+        return ""
+    text = _("{change} the 7 days before").format(change=change)
+    if len(alike) == len(pairs):
+        return text
+    days = ngettext("over {days} hub day counted in both", "over {days} hub days counted in both", len(alike))
+    return f"{text}, {days.format(days=wording.number(len(alike)))}"

@@ -5,7 +5,7 @@ import io
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -41,39 +41,7 @@ LOOK_BACK = Estate.model_validate(
 GONE = date(2026, 11, 11)
 
 
-def profile_lines(hub_id: str, rate: float, hours: range = range(7 * 24)) -> Iterator[str]:
-    """The stored profile of the week: people an hour by a door."""
-    start_ns = midnight_ns(MONDAY, LONDON)
-    for hour in hours:
-        fields = {"people_per_hour": rate, "version": 1}
-        yield encode("usage_profile", {"hub": hub_id, "sensor": "door-1"}, fields, start_ns + hour)
-
-
 # ---------------------------------------------------------------------------------------------------- now, hub by hub
-
-
-def test_today_stands_against_what_is_usual_by_now(known: Filled, browse: Browse) -> None:
-    """At 14:05 five hours and five minutes of the opening time are over: at 20 an hour, 102 people usually."""
-    assert "usually" not in text_of(browse(known).get("/").text)
-    known.put(*profile_lines("armley", 20.0))
-    words = text_of(browse(known).get("/").text)
-    assert "+27 %, usually 102 by now" in hub_line(browse(known).get("/").text, "armley")
-    assert "+27 % against what is usual by now at 1 hub of which all is known" in words
-
-
-def test_a_profile_that_lacks_an_hour_of_today_is_no_usual_figure(known: Filled, browse: Browse) -> None:
-    friday_noon = 4 * 24 + 12
-    known.put(*profile_lines("armley", 20.0, range(friday_noon)))
-    assert "usually" not in text_of(browse(known).get("/").text)
-
-
-def test_a_count_that_is_not_whole_is_not_held_against_the_usual(known: Filled, browse: Browse) -> None:
-    known.path.unlink()
-    known.put(*profile_lines("armley", 20.0), day_line("armley", TODAY, 40, final=False))
-    known.put_reading("armley", "footfall", "door-1", timedelta(hours=5), entries=1)
-    line = hub_line(browse(known).get("/").text, "armley")
-    assert "usually 102 by now" in line
-    assert "%, usually" not in line
 
 
 @pytest.mark.parametrize(

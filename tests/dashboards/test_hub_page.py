@@ -180,7 +180,19 @@ def test_today_stands_beside_what_is_usual_by_the_stored_profile(known: Filled, 
     )
     chart = charts_of(browse(known).get("/hubs/armley").text)["hours"]
     assert [slot[0] for slot in chart.slots if "usually 9.0" in slot] == [f"{hour:02}:00" for hour in range(9, 17)]
-    assert "usual at this weekday and hour" in chart.legend
+    assert "usual at this weekday and hour, while open" in chart.legend
+
+
+def test_an_hour_in_which_the_hub_opens_tells_who_came_while_it_was_open(known: Filled, browse: Browse) -> None:
+    monday_ns, tags = midnight_ns(MONDAY, LONDON), {"hub": "armley", "sensor": "door-1"}
+    fields = {"people_per_hour": 40.0, "version": 1}
+    known.put(*(encode("usage_profile", tags, fields, monday_ns + hour) for hour in range(7 * 24)))
+    known.put(hour_row(TODAY, 9, entries=25, entries_open=19, open_minutes=30.0))
+    late = {"timezone": "Europe/London", "hubs": [hub("armley", "Armley", opening={"mon-fri": "09:30-17:00"})]}
+    html = browse(known, Estate.model_validate(late)).get("/hubs/armley").text
+    slots = {slot[0]: slot[1:] for slot in charts_of(html)["hours"].slots}
+    assert slots["09:00"][-2:] == ["usually 20.0", "while open: 19 today"]
+    assert slots["14:00"][-2:] == ["usually 40.0", "the hour is not over"]
 
 
 # ----------------------------------------------------------------------------------------------------- a day's curves

@@ -55,9 +55,13 @@ def store_of(path: Path, *lines: str) -> SqliteStore:
 
 def usual(path: Path, hubs: dict[str, dict[str, Rates]], *, with_sums: bool) -> dict[str, int]:
     store = store_of(path, *(line for hub in hubs for line in profile_lines(hub, hubs[hub], with_sums=with_sums)))
-    found = usual_so_far(store, ESTATE, to_ns(NOW))
+    found = by_now(store)
     store.close()
     return found
+
+
+def by_now(store: SqliteStore) -> dict[str, int]:
+    return {hub: round(found.by_now) for hub, found in usual_so_far(store, ESTATE, to_ns(NOW)).items()}
 
 
 def random_hub(randomly: random.Random) -> dict[str, Rates]:
@@ -104,5 +108,5 @@ def test_a_profile_without_a_sum_is_read_whole_beside_one_with_it(tmp_path: Path
         *profile_lines("otley", {"a": {1: every_hour}}, with_sums=False),
     ]
     store = store_of(tmp_path / "store.db", *lines)
-    assert usual_so_far(store, ESTATE, to_ns(NOW)) == {"armley": 102, "otley": 282}
+    assert by_now(store) == {"armley": 102, "otley": 282}
     store.close()

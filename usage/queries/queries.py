@@ -51,7 +51,7 @@ from usage.queries.ingests import IngestState, Waiting, ingest_states, refusals
 from usage.queries.periods import Period, PeriodFigures, periods
 from usage.queries.radio import read_frames
 from usage.queries.sensors import SensorsNow, SensorState, read_sensors
-from usage.queries.usual import usual_so_far
+from usage.queries.usual import UsualSoFar, usual_so_far
 from usage.queries.why import Why, why
 from usage.radio import Frames
 from usage.rollup import Figures
@@ -344,7 +344,7 @@ class Queries:
         }
         return {k: v for name, span in spans.items() for k, v in read_frames(self._store, span, hub=name).items()}
 
-    def usual_so_far(self) -> dict[str, int]:
+    def usual_so_far(self) -> dict[str, UsualSoFar]:
         """How many people usually have come in by now, by hub; a hub of which that is not known is not there."""
         return usual_so_far(self._store, self._estate, self._now_ns)
 
