@@ -83,8 +83,8 @@ texts: install ## write every text that people read to messages.pot, and bring L
 	[ -z "$(LANGUAGE)" ] || $(BIN)/pybabel --quiet update --input-file messages.pot --locale "$(LANGUAGE)" \
 	    --output-file "$(LANGUAGE).po" --ignore-pot-creation-date
 
-bench: install ## measure ingest, stores and roll-ups on this machine
-	@for benchmark in $(filter-out benchmarks/side_by_side.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+bench: install ## measure this machine, each benchmark in turn (ONLY="pages latency" picks some)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 clean: ## remove what these commands made (never the data folder)
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

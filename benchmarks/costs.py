@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+NOT_HERE = 77
+"""The exit code of a benchmark that says which of its parts this machine lacks."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 

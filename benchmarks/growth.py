@@ -101,9 +101,9 @@ def milliseconds(work: Callable[[], object]) -> float:
     return (time.process_time() - began_s) * 1000
 
 
-def measure(millions: int, path: Path) -> str:
+def measure(millions: float, path: Path) -> str:
     """A row of the table."""
-    readings = millions * 10**6
+    readings = round(millions * 10**6)
     estate = estate_of(min(HUBS_MAX, max(1, readings // (DAY_READINGS * YEAR_DAYS))))
     written = write(path, estate, readings)
     store = SqliteStore(path)
@@ -118,13 +118,13 @@ def measure(millions: int, path: Path) -> str:
     read = f"{statistics.median(rollups[-30:]):>9.1f}{export_ms(LAST):>7.1f}{export_ms(year[0]):>7.1f}"
     store.close()
     wrote = f"{written.first_s:>8.2f}{written.last_s:>8.2f}{written.reading_bytes:>18.1f}"
-    return f"{millions:>8}{wrote}{read}{largest_resident_mb():>9.0f}"
+    return f"{millions:>8g}{wrote}{read}{largest_resident_mb():>9.0f}"
 
 
 def main() -> None:
     """Measure and print."""
     print(f"{'million':>8}{'first':>8}{'last':>8} s/million{'bytes':>8}{'roll-up':>9}{'day':>7}{'year':>7} ms{'MB':>6}")
-    for millions in [int(text) for text in sys.argv[1:]] or [1, 10]:
+    for millions in [float(text) for text in sys.argv[1:]] or [1, 10]:
         with tempfile.TemporaryDirectory() as folder:
             print(measure(millions, Path(folder) / "store.db"), flush=True)
 

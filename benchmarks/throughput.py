@@ -1,11 +1,13 @@
 """What it takes to receive a backlog at QoS 1: ours, step by step, beside programs that do less of it, in one run.
 
 python -m benchmarks.throughput [MESSAGES] [ROUNDS] [--readings 100] [--times number] [--format tts] [--only sub,SQLite]
+                               [--pictures FOLDER]
 
 Each program finds the same messages, kept for it by one real mosquitto in a session of its own, and is a process of
 its own, whose processor time and largest memory are read once it has answered for the last of them:
 
     mosquitto_sub       in C, prints to nowhere
+    mosquitto_sub, QoS 0    the same without acknowledging
     stock paho          counts in `on_message`
     receive             our connection: receive and acknowledge, nothing else
     ingest, discarded   decode, validate, encode, commit durably, acknowledge; what was committed is thrown away
@@ -46,6 +48,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 import ingest.pipeline
 from benchmarks.costs import Cost, largest_resident_mb
 from benchmarks.others import OTHERS, run_other
+from benchmarks.pictures import draw_bars
 from benchmarks.traffic import HUBS, SENSORS, messages_of, traffic_of
 from ingest.buffer_file import FILE_NAME
 from ingest.pipeline import Ingest
@@ -61,6 +64,8 @@ ROUNDS = 5
 LOOPBACK = "127.0.0.1"
 LINES_AT_ONCE = 5000
 _WITHIN_S = 300.0
+_KEEPS_QOS_0 = "queue_qos0_messages true"
+"""A backlog is kept of QoS 0, too."""
 
 
 def own_cost(start_s: float, start_cpu_s: float) -> Cost:
@@ -157,25 +162,13 @@ def run_paho(port: int, topic_filter: str, messages: int) -> Cost:
     return cost
 
 
-def run_mosquitto_sub(port: int, topic_filter: str, messages: int) -> Cost:
+def run_mosquitto_sub(port: int, topic_filter: str, messages: int, *, qos: int = 1) -> Cost:
     """mosquitto_sub, its output thrown away; its whole process counts, which starts in a moment."""
-    program = [
-        "mosquitto_sub",
-        "-h",
-        LOOPBACK,
-        "-p",
-        str(port),
-        "-i",
-        "mosquitto_sub",
-        "-c",
-        "-q",
-        "1",
-        "-t",
-        topic_filter,
-    ]
+    session = ["-h", LOOPBACK, "-p", str(port), "-i", f"mosquitto_sub-{qos}", "-c", "-q", str(qos), "-t", topic_filter]
     until = ["-C", str(messages)] if messages else ["-E"]
     start_s = time.perf_counter()
-    subprocess.run([*program, *until], stdout=subprocess.DEVNULL, check=True)
+    program = ["mosquitto_sub", *session, *until]
+    subprocess.run(program, stdout=subprocess.DEVNULL, check=True)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(time.perf_counter() - start_s, used.ru_utime + used.ru_stime)
 
@@ -220,6 +213,7 @@ def options_of(arguments: list[str] | None = None) -> Namespace:
     parser.add_argument("--times", choices=("rfc3339", "number"), default="rfc3339", help="of native readings")
     parser.add_argument("--format", choices=("native", "tts"), default="native")
     parser.add_argument("--only", default="", help="programs whose names hold one of these words, such as sub,SQLite")
+    parser.add_argument("--pictures", type=Path, help="folder for an SVG of the rates and one of the CPU")
     return parser.parse_args(arguments)
 
 
@@ -229,13 +223,14 @@ def main() -> None:
     traffic = traffic_of(options)
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
-        broker = parts.enter_context(Mosquitto(folder / "broker", max_inflight_messages=0))
+        broker = parts.enter_context(Mosquitto(folder / "broker", max_inflight_messages=0, settings=_KEEPS_QOS_0))
         estate = {"name": "Estate", "timezone": "Europe/London", **traffic.estate}
         (folder / "estate.yaml").write_text(json.dumps(estate))
         settings = partial(settings_of, broker.port, folder)
         ingest_into = partial(run_ingest, readings=traffic.readings)
         programs: dict[str, Callable[[int], Cost]] = {
             "mosquitto_sub": partial(run_mosquitto_sub, broker.port, traffic.topic_filter),
+            "mosquitto_sub, QoS 0": partial(run_mosquitto_sub, broker.port, traffic.topic_filter, qos=0),
             "stock paho": partial(run_paho, broker.port, traffic.topic_filter),
             "receive": partial(run_receive, broker.port, traffic.topic_filter),
             "ingest, discarded": partial(ingest_into, settings("discarded", None), discard=True),
@@ -263,6 +258,19 @@ def main() -> None:
                 cost = in_process(work, wanted)
                 costs[name].append(cost.without(start_ups[name]) if name in other_names else cost)
     _print(costs, options, traffic.readings)
+    if options.pictures is not None:
+        _draw(costs, options)
+
+
+def _draw(costs: dict[str, list[Cost]], options: Namespace) -> None:
+    rates = {
+        name: statistics.median(options.messages / cost.seconds for cost in found) for name, found in costs.items()
+    }
+    cpu_us = {
+        name: statistics.median(cost.cpu_s / options.messages * 1e6 for cost in found) for name, found in costs.items()
+    }
+    draw_bars(options.pictures / "messages-a-second.svg", "What takes a backlog", "messages a second", rates)
+    draw_bars(options.pictures / "cpu-of-a-message.svg", "What a message costs", "microseconds of CPU", cpu_us)
 
 
 def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> None:
@@ -271,7 +279,7 @@ def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> N
         f" {options.rounds}; beside it the ratio to mosquitto_sub, median over rounds"
     )
     print(
-        f"{'':<18} {'messages/s':>10} {'':>5} {'readings/s':>11} {'us CPU':>8} {'':>5} {'s/million':>9} {'MB':>5} lost"
+        f"{'':<20} {'messages/s':>10} {'':>5} {'readings/s':>11} {'us CPU':>8} {'':>5} {'s/million':>9} {'MB':>5} lost"
     )
     base = costs["mosquitto_sub"]
     for name, found in costs.items():
@@ -282,12 +290,12 @@ def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> N
         memory = "-" if math.isnan(memory_mb) else f"{memory_mb:.0f}"
         dearer = statistics.median(cost.cpu_s / b.cpu_s for b, cost in zip(base, found, strict=True))
         print(
-            f"{name:<18} {rate:>10,.0f} {faster:>5.2f} {rate * readings:>11,.0f} {cpu_us:>8.2f} {dearer:>5.2f}"
+            f"{name:<20} {rate:>10,.0f} {faster:>5.2f} {rate * readings:>11,.0f} {cpu_us:>8.2f} {dearer:>5.2f}"
             f" {cpu_us / readings:>9.2f} {memory:>5} {found[-1].lost:>4}"
         )
     for kind in OTHERS:
         if shutil.which(kind.name) is None:
-            print(f"{kind.name:<18} not on the PATH")
+            print(f"{kind.name:<20} not on the PATH")
 
 
 if __name__ == "__main__":
