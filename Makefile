@@ -19,7 +19,7 @@ LANGUAGE ?=
 # What marks a text in the code, besides gettext and ngettext.
 KEYWORDS := --keyword=_ --keyword=N_ --keyword=plural:2,3
 
-.PHONY: help install run test lint coverage hours seeds campaigns chaos hostile endurance fuzz texts bench clean
+.PHONY: help install run test lint coverage hours seeds campaigns chaos hostile endurance fuzz texts bench pictures clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -85,6 +85,9 @@ texts: install ## write every text that people read to messages.pot, and bring L
 
 bench: install ## measure this machine, each benchmark in turn (ONLY="pages latency" picks some)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+pictures: install ## take the README's pictures anew, of a year of a simulated estate: 3 minutes
+	@CAMPAIGN=1 $(BIN)/python -m tests.pictures
 
 clean: ## remove what these commands made (never the data folder)
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -19,6 +19,7 @@ from cli.app import FrontDoor
 from ingest.doctor import State, ingest_finding
 from schemas import Settings
 from stores.sqlite_store import SqliteStore
+from tests import pictures
 from tests.cli.command import ANSWER_DEADLINE_S, PROGRAM, Answer
 from tests.e2e.pipeline import READY_DEADLINE_S, STORED_DEADLINE_S, Pipeline
 from tests.real_parts import REPOSITORY
@@ -131,6 +132,12 @@ def test_every_file_the_readme_names_is_there() -> None:
     paths = [code or link for code, link in named]
     assert "docs/operations.md" in paths
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_readme_shows_small_pictures_that_make_pictures_takes() -> None:
+    shown = re.findall(r"\]\(docs/images/(\w+)\.png\)", README.read_text())
+    assert sorted(shown) == sorted(pictures.NAMES)
+    assert all((pictures.FOLDER / f"{name}.png").stat().st_size < 200_000 for name in shown)
 
 
 class Reader:

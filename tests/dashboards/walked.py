@@ -110,10 +110,10 @@ class WalkedEstate:
         return int(self.truth.days[hub, day]["entries"] or 0)
 
 
-def make(folder: Path) -> WalkedEstate:
-    """Simulate it, and let jobs do their work."""
+def make(folder: Path, days: int = DAYS) -> WalkedEstate:
+    """Simulate so many days up to NOW, and let jobs do their work."""
     now_ns = to_ns(NOW)
-    first = TODAY - timedelta(days=DAYS)
+    first = TODAY - timedelta(days=days)
     run = Simulation(
         document(),
         spans=[(first, TODAY)],
