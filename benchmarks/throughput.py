@@ -21,6 +21,7 @@ its own, whose processor time and largest memory are read once it has answered f
 
 from __future__ import annotations
 
+import compileall
 import json
 import math
 import multiprocessing
@@ -56,7 +57,7 @@ from mqtt.publisher import Publisher
 from mqtt.subscriber import Subscriber
 from schemas.settings import InfluxSettings, IngestSettings, MqttSettings, Settings
 from stores import Accepted, Outcome
-from tests.real_parts import find
+from tests.real_parts import REPOSITORY, find
 from tests.servers import Influxd, Mosquitto
 
 MESSAGES = 200_000
@@ -221,6 +222,8 @@ def main() -> None:
     """Measure in rounds and print medians, and ratios to mosquitto_sub of the same round."""
     options = options_of()
     traffic = traffic_of(options)
+    for room in ("ingest", "mqtt", "schemas", "sensors", "stores"):
+        compileall.compile_dir(REPOSITORY / room, quiet=1)  # as an installation has it
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         broker = parts.enter_context(Mosquitto(folder / "broker", max_inflight_messages=0, settings=_KEEPS_QOS_0))

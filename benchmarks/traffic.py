@@ -43,8 +43,8 @@ def messages_of(options: Namespace, round_number: int) -> list[Sent]:
         uplinks = (uplink(n, now_s) for n in range(options.messages))
         return [Sent(0, message.topic.decode(), message.payload) for message in uplinks]
     texts = [
-        f'"{rfc3339((now_s - n) * NS_A_SECOND)}"' if options.times == "rfc3339" else str(now_s - n)
-        for n in range(_SECONDS)
+        f'"{rfc3339(time_s * NS_A_SECOND)}"' if options.times == "rfc3339" else str(time_s)
+        for time_s in range(now_s - _SECONDS, now_s)
     ]
     sent = []
     for n in range(options.messages):

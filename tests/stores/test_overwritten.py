@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from schemas.settings import IngestSettings
 from stores import Accepted, Rejected, Store
 from stores.overwritten import RecentReadings
 from stores.protocol import Overwritten
@@ -107,6 +109,18 @@ def test_the_memory_of_recent_readings_is_bounded() -> None:
     assert len(recent.take(f"{DOOR} entries=4i 35".encode())) == 1
     assert not recent.take(f"{DOOR} entries=4i 0".encode())
     assert len(recent) <= 12
+
+
+def test_of_the_largest_flushes_that_the_settings_allow_the_one_before_is_remembered() -> None:
+    largest = 25_000
+    IngestSettings(flush_lines_max=largest)
+    with pytest.raises(ValidationError, match="flush_lines_max"):
+        IngestSettings(flush_lines_max=largest + 1)
+    recent = RecentReadings()
+    for first in (0, largest):
+        lines = [f"{DOOR} entries=3i {first + n}" for n in range(largest)]
+        assert not recent.take("\n".join(lines).encode())
+    assert len(recent.take(f"{DOOR} entries=4i 0".encode())) == 1
 
 
 def test_of_many_readings_those_are_told_that_were_there(store: Store) -> None:
