@@ -1,4 +1,4 @@
-"""`hubpulse alerts`: what is wrong, who was told, and what somebody does about it."""
+"""`hubpulse alerts`: what is wrong, who was told, what somebody does about it, and by which rules."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from schemas import HubpulseError
 
 if TYPE_CHECKING:
     from dashboards.alerts.history import Alert, What
+    from dashboards.alerts.rules import Rule
     from schemas import Estate, Settings
 
 _DAY_S = 86_400
@@ -34,12 +35,13 @@ def list_(
     """List the open alerts, the latest first, and the notices of the last day that did not go."""
     from dashboards.alerts.history import DAY_NS, read_alerts
     from dashboards.alerts.outbox import read_notices
+    from dashboards.alerts.rules import rules_of
     from dashboards.api.alerts import rows
 
     settings = load_settings(data=data, estate=estate)
     known, now_ns = estate_of(settings), time.time_ns()
     with closing(store_of(settings)) as store:
-        found = [alert for alert in read_alerts(store, now_ns) if everything or alert.is_open]
+        found = [alert for alert in read_alerts(store, now_ns, rules_of(known)) if everything or alert.is_open]
         unsent = [sent for sent in read_notices(store, now_ns - DAY_NS, now_ns) if sent.tries and not sent.sent_ns]
     if as_json:
         print(json.dumps(list(rows(found, known)), indent=2))
@@ -48,6 +50,8 @@ def list_(
         out.print(_line(alert, known, now_ns))
     if not found:
         out.print("No alert is open." if not everything else "There was no alert yet.")
+    if off := [name for name, rule in rules_of(known).items() if rule.is_off]:
+        out.print(f"turned off in the estate file, and not looked for: {', '.join(off)}")
     for sent in unsent:
         address = sent.address.removeprefix("to-")
         out.print(
@@ -61,7 +65,7 @@ def _line(alert: Alert, estate: Estate, now_ns: int) -> str:
     zone = wording.zone_of(estate, alert.key)
     parts = [
         f"{alert.id[:6]} {alert.rule.severity}: {wording.sentence(wording.names_of(estate), alert)}",
-        f"since {wording.moment(alert.since_ns, zone)}",
+        f"since {wording.since(alert, zone)}",
     ]
     if alert.closed_ns:
         by = f" (resolved by {alert.resolved_by or 'somebody'})" if alert.by_hand else ""
@@ -71,6 +75,26 @@ def _line(alert: Alert, estate: Estate, now_ns: int) -> str:
     elif alert.is_snoozed(now_ns):
         parts.append(f"snoozed until {wording.moment(alert.snoozed_until_ns, zone)}")
     return ", ".join(parts)
+
+
+@app.command("rules", epilog="Example: hubpulse alerts rules --estate estate.yaml")
+def rules(data: DataOption = None, estate: EstateOption = None, as_json: JsonOption = False) -> None:
+    """Show every rule as the estate file has it: off or how bad it is, how long it waits, and its numbers."""
+    from dashboards.alerts.rules import rules_of
+
+    found = rules_of(estate_of(load_settings(data=data, estate=estate)))
+    if as_json:
+        print(json.dumps([_rule_row(rule) for rule in found.values()], indent=2))
+        return
+    for rule in found.values():
+        parts = [f"{rule.name}: {'off' if rule.is_off else rule.severity}", rule.heading]
+        parts += [f"waits {rule.hold_s} s"] if rule.hold_s else []
+        out.print(", ".join([*parts, *(f"{name} {number:g}" for name, number in rule.numbers.items())]))
+
+
+def _rule_row(rule: Rule) -> dict[str, object]:
+    shown = {"rule": rule.name, "title": rule.heading, "off": rule.is_off, "severity": rule.severity.value}
+    return {**shown, "wait_s": rule.hold_s, "numbers": dict(rule.numbers)}
 
 
 @app.command("ack", epilog="Example: hubpulse alerts ack 3f2a91 --by sam")

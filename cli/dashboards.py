@@ -15,6 +15,7 @@ from schemas import HubpulseError
 if TYPE_CHECKING:
     from dashboards.grafana.api import Credentials, Grafana
     from dashboards.grafana.push import Outcome, Wanted
+    from schemas import Estate
 
 app = new_app(help="Grafana's dashboards: render them, check them, push them.")
 
@@ -49,10 +50,10 @@ def render(
     ] = None,
     estate: EstateOption = None,
 ) -> None:
-    """Write the dashboards as JSON, in the estate's time zone, and the alert rules as YAML."""
+    """Write the dashboards as JSON, in the estate's time zone, and its alert rules as YAML."""
     from dashboards.grafana import files
 
-    for path in files.write(folder, _zone(estate, files.DEFAULT_ZONE)):
+    for path in files.write(folder, _estate(estate, files.DEFAULT)):
         out.print(f"wrote {path}")
 
 
@@ -79,14 +80,14 @@ def check(
             raise HubpulseError(
                 f"{folder} is no folder: check --folder, or `hubpulse dashboards render --out {folder}`"
             )
-        lines = files.drift(folder, _zone(estate, files.DEFAULT_ZONE))
+        lines = files.drift(folder, _estate(estate, files.DEFAULT))
         if lines:
             raise HubpulseError("\n".join([*lines, "render them again: hubpulse dashboards render"]))
         out.print("The dashboards are what the code makes.")
         return
     from dashboards.grafana import push
 
-    wanted = push.Wanted(_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    wanted = push.Wanted(_estate(estate), load_settings().influx, influx_url, with_alerts=alerts)
     outcomes = _outcomes(push.check, url, _credentials(token, token_file, user), wanted)
     if any(outcome.is_drift for outcome in outcomes):
         raise HubpulseError(f"{url} is not as the code would have it: hubpulse dashboards push --url {url}")
@@ -105,7 +106,7 @@ def push(
     """Give an existing Grafana the folder, the data source and the dashboards; a second push changes nothing."""
     from dashboards.grafana import push
 
-    wanted = push.Wanted(_zone(estate), load_settings().influx, influx_url, with_alerts=alerts)
+    wanted = push.Wanted(_estate(estate), load_settings().influx, influx_url, with_alerts=alerts)
     *_, health = _outcomes(push.push, url, _credentials(token, token_file, user), wanted)
     if health.state != "OK":
         raise HubpulseError(
@@ -139,8 +140,6 @@ def _credentials(token: str | None, token_file: Path | None, user: str | None) -
     return name, password
 
 
-def _zone(estate: Path | None, default: str | None = None) -> str:
-    """The time zone of the estate asked for, else the default, else that of the estate in force."""
-    if default is not None and estate is None:
-        return default
-    return estate_of(load_settings(estate=estate)).timezone
+def _estate(estate: Path | None, default: Estate | None = None) -> Estate:
+    """The estate asked for, else the default, else the one in force."""
+    return default if default is not None and estate is None else estate_of(load_settings(estate=estate))

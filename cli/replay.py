@@ -132,7 +132,7 @@ def broker_settings(data: Path | None, host: str | None, port: int | None) -> Se
 def _duration_s(text: str) -> int:
     from pydantic import TypeAdapter, ValidationError
 
-    from schemas.estate import DurationS
+    from schemas.durations import DurationS
 
     try:
         seconds: int = TypeAdapter(DurationS).validate_python(text)

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from schemas.devices import NO_CALIBRATION, Calibrations, DeviceId, ModelName
+from schemas.durations import DURATION_PATTERN, DURATION_S_MAX, DurationS, duration_s
 from schemas.errors import choices, shown
 from schemas.ids import Id
 from schemas.kinds import INT64_MAX, Kind
@@ -51,57 +52,18 @@ class _EstatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-_DURATION_S_MAX = 366 * 86400
-_DURATION_PATTERN = "([1-9][0-9]{0,7})([smhd])"
-_DURATION = re.compile(_DURATION_PATTERN)
-_LOOSE_DURATION = re.compile(
-    r"\s*0*([1-9][0-9]{0,7})\s*(s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?)\s*", re.IGNORECASE
-)
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _duration_s(value: object) -> object:
-    """Seconds of a file's text; a number of seconds, as code has it, stays."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value)
-    if match is None:
-        raise ValueError(f"{shown(value)} is not a duration: {_duration_hint(value)}")
-    seconds = int(match[1]) * _UNIT_S[match[2]]
-    if seconds > _DURATION_S_MAX:
-        raise ValueError(f"{shown(value)} is more than a year: write 366d or less")
-    return seconds
-
-
-def _duration_hint(text: str) -> str:
-    loose = _LOOSE_DURATION.fullmatch(text[:64])
-    if loose is not None:
-        return f"write {loose[1]}{loose[2][0].lower()}"
-    if re.fullmatch(r"[1-9][0-9]{0,7}", text):
-        return f"write {text}s for seconds, {text}m for minutes"
-    return "write for example 30s, 5m, 1h or 1d"
-
-
-DurationS = Annotated[
-    int,
-    Field(ge=1, le=_DURATION_S_MAX),
-    BeforeValidator(_duration_s, json_schema_input_type=Annotated[str, Field(pattern=f"^{_DURATION_PATTERN}$")]),
-]
-
 ON_CHANGE_S = 0
 """The interval of a sensor that reports only when something changes."""
 
 
 def _every_s(value: object) -> object:
-    return ON_CHANGE_S if value == "change" else _duration_s(value)
+    return ON_CHANGE_S if value == "change" else duration_s(value)
 
 
 EveryS = Annotated[
     int,
-    Field(ge=ON_CHANGE_S, le=_DURATION_S_MAX),
-    BeforeValidator(
-        _every_s, json_schema_input_type=Annotated[str, Field(pattern=f"^(?:change|{_DURATION_PATTERN})$")]
-    ),
+    Field(ge=ON_CHANGE_S, le=DURATION_S_MAX),
+    BeforeValidator(_every_s, json_schema_input_type=Annotated[str, Field(pattern=f"^(?:change|{DURATION_PATTERN})$")]),
 ]
 
 

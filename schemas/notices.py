@@ -1,4 +1,4 @@
-"""Who is told of alerts, and when not: the `alerts` of the estate file."""
+"""Which alerts there are, who is told of them, and when not: the `alerts` of the estate file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from schemas.alert_rules import RulesInFile
 from schemas.notice_addresses import address_problem
 
 ADDRESSES_MAX = 10
@@ -85,3 +86,6 @@ class AlertsInFile(BaseModel):
         Quiet | None, BeforeValidator(_quiet), WithJsonSchema({"type": "string", "pattern": f"^{_QUIET.pattern}$"})
     ] = Field(default=None, examples=["20:00-07:00"])
     """When nobody is told of what can wait until it is over, in the estate's time zone."""
+
+    rules: RulesInFile = Field(default=RulesInFile(), examples=[{"battery": {"under_pct": 20}, "heat": "off"}])
+    """What is otherwise of each kind of alert: off, or its severity, how long it waits, and its number."""

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 from dashboards.alerts import rules
 from dashboards.alerts.history import Key
-from dashboards.alerts.rules import RULES, Rule
+from dashboards.alerts.rules import RULES, Rule, rules_of
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND, day_span
-from schemas.measures import BATTERY_GOOD_PCT, BATTERY_LOW_PCT
 from usage import Queries
 from usage.health import find_cases
 from usage.queries import IngestState, SensorState
@@ -31,6 +30,8 @@ _DOUBT_DAYS = 30
 _SEVERAL = 2
 _MISSED = 3
 _SHORTEST_S = 300
+_WELL = 2
+"""What was under its limit is well again from twice as much on."""
 _STORE_AWAY = Key(rules.STORE_AWAY.name)
 _ESTATE_SILENT = Key(rules.ESTATE_SILENT.name)
 
@@ -61,14 +62,16 @@ class Watch:
         if self._slow_ns is None or not 0 <= now_ns - self._slow_ns < _SLOW_EVERY_NS or estate is not self._of:
             self._slow = [*_health(queries, estate), *_doubts(queries, estate)]
             self._slow_ns, self._of = now_ns, estate
-        ingests = list(_ingests(queries))
-        return [
+        given = rules_of(estate)
+        ingests = list(_ingests(queries, given))
+        found = (
             Finding(_STORE_AWAY, is_wrong=False),  # or nothing could be found
             *ingests,
             *_silences(queries.sensors, now_ns, [_STORE_AWAY, *_behind(ingests)]),
-            *_batteries(queries.sensors),
+            *_batteries(queries.sensors, given[rules.BATTERY.name].limit),
             *self._slow,
-        ]
+        )
+        return [finding for finding in found if not given[finding.key.rule].is_off]
 
 
 def _behind(ingests: Sequence[Finding]) -> list[Key]:
@@ -110,25 +113,28 @@ class _HubSilence:
         self.is_silent = all_silent or (self.silent >= _SEVERAL and quiet_s is not None and quiet_s > patience_s)
 
 
-def _batteries(sensors: Mapping[str, Sequence[SensorState]]) -> Iterator[Finding]:
+def _batteries(sensors: Mapping[str, Sequence[SensorState]], low_pct: float) -> Iterator[Finding]:
     for hub, states in sensors.items():
         for state in states:
             level = state.battery_pct
             if level is not None:
-                wrong = True if level < BATTERY_LOW_PCT else False if level >= BATTERY_GOOD_PCT else None
-                yield Finding(Key(rules.BATTERY.name, hub, state.sensor), wrong, None, level)
+                yield Finding(Key(rules.BATTERY.name, hub, state.sensor), _is_under(low_pct, level), None, level)
+
+
+def _is_under(limit: float, value: float) -> bool | None:
+    return True if value < limit else False if value >= _WELL * limit else None
 
 
 # --------------------------------------------------------------------------------------------------------- the pipeline
 
 
-def _ingests(queries: Queries) -> Iterator[Finding]:
+def _ingests(queries: Queries, given: Mapping[str, Rule]) -> Iterator[Finding]:
     before = {ingest.name: ingest for ingest in queries.ingests_before(_HOUR_S)}
     for ingest in queries.ingests():
-        yield from _ingest(ingest, before.get(ingest.name))
+        yield from _ingest(ingest, before.get(ingest.name), given)
 
 
-def _ingest(now: IngestState, before: IngestState | None) -> Iterator[Finding]:
+def _ingest(now: IngestState, before: IngestState | None, given: Mapping[str, Rule]) -> Iterator[Finding]:
     def about(rule: Rule) -> Key:
         return Key(rule.name, subject=now.name)
 
@@ -136,17 +142,17 @@ def _ingest(now: IngestState, before: IngestState | None) -> Iterator[Finding]:
     yield Finding(away, now.silent or not now.connected, now.reported_ns if now.silent else None)
     if now.silent:
         return  # nothing else is known of it
-    waits = now.waiting_s > rules.BUFFER_AGE_MAX_S
+    waits = now.waiting_s > given[rules.BUFFER.name].limit
     yield Finding(about(rules.BUFFER), waits, now.waiting_since_ns if waits else None, now.waiting_s, (_STORE_AWAY,))
     yield Finding(about(rules.LEDGER), not now.balanced)
     if now.disk_free_bytes is not None:
-        free = now.disk_free_bytes
-        wrong = True if free < rules.DISK_FREE_MIN_BYTES else False if free >= rules.DISK_FREE_GOOD_BYTES else None
-        yield Finding(about(rules.DISK), wrong, None, float(free))
+        free = float(now.disk_free_bytes)
+        yield Finding(about(rules.DISK), _is_under(given[rules.DISK.name].limit, free), None, free)
     if before is not None:
         came, refused = (now.counts[name] - before.counts[name] for name in ("messages_received", "messages_refused"))
         if came >= 0:  # else its buffer is another one
-            many = refused >= rules.REFUSED_MIN and refused > rules.REFUSED_SHARE_MAX * came
+            rule = given[rules.QUARANTINE.name]
+            many = refused >= rule.numbers["at_least"] and refused > rule.limit * came
             yield Finding(about(rules.QUARANTINE), many, None, refused / came if came else None)
         if now.sessions_lost is not None and before.sessions_lost is not None:
             yield Finding(about(rules.SESSION_LOST), now.sessions_lost > before.sessions_lost)

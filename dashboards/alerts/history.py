@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -65,6 +65,8 @@ class Alert:
     over_told_ns: int = 0
     covered: bool = False
     answers: tuple[Answer, ...] = ()
+    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES, compare=False, repr=False)
+    """As the estate has them."""
 
     @property
     def place(self) -> tuple[Key, int]:
@@ -79,7 +81,7 @@ class Alert:
 
     @property
     def rule(self) -> Rule:
-        return RULES[self.key.rule]
+        return self.rules[self.key.rule]
 
     @property
     def closed_ns(self) -> int:
@@ -118,9 +120,9 @@ class Alert:
         return max(made, key=lambda answer: answer.at_ns, default=Answer(what, "", 0, 0))
 
 
-def read_alerts(store: Store, now_ns: int, *, since_ns: int | None = None) -> list[Alert]:
-    """The alerts that were raised since then, in the last 400 days otherwise, the latest first. Raises StoreError."""
-    start_ns = now_ns - REACH_NS if since_ns is None else since_ns
+def read_alerts(store: Store, now_ns: int, rules: Mapping[str, Rule] = RULES) -> list[Alert]:
+    """The alerts that were raised in the last 400 days, the latest first, by an estate's rules. Raises StoreError."""
+    start_ns = now_ns - REACH_NS
     answers: dict[tuple[Key, int], list[Answer]] = {}
     for key, at_ns, row in _rows(store, _ANSWERS, start_ns, now_ns):
         made = Answer(What(row["answer"]), unquote(row.get("author") or ""), at_ns, int(row["until_ns"] or 0))
@@ -137,9 +139,10 @@ def read_alerts(store: Store, now_ns: int, *, since_ns: int | None = None) -> li
             over_told_ns=int(row["over_told_ns"] or 0),
             covered=bool(row["covered"]),
             answers=tuple(answers.get((key, raised_ns), ())),
+            rules=rules,
         )
         for key, raised_ns, row in _rows(store, _ALERTS, start_ns, now_ns)
-        if key.rule in RULES
+        if key.rule in rules
     ]
     return sorted(found, key=lambda alert: (-alert.raised_ns, alert.key))
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import structlog
 
-from dashboards.alerts import rules
 from dashboards.alerts.addresses import Address
 from dashboards.alerts.findings import Watch
 from dashboards.alerts.history import Alert, Key, read_alerts, write_alerts
 from dashboards.alerts.notice import Notice, Telling
 from dashboards.alerts.outbox import post, send_due
+from dashboards.alerts.rules import STORE_AWAY, rules_of
 from dashboards.alerts.update import Update
 from schemas import Estate
 from schemas.localtime import NS_A_SECOND
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 OPEN_MAX = 2_000
 """So many alerts at most are open at once."""
-_STORE_AWAY = Key(rules.STORE_AWAY.name)
+_STORE_AWAY = Key(STORE_AWAY.name)
 
 
 class AlertKeeper:
@@ -46,10 +46,11 @@ class AlertKeeper:
 
     def run(self, store: Store, estate: Estate, now_ns: int) -> None:
         """Look, keep, tell. Raises StoreError; HubpulseError where an address can't be used."""
-        self._store_is_back(store, now_ns)
+        self._store_is_back(store, estate, now_ns)
         findings = self._watch.look(Queries(store, estate, now_ns=now_ns), estate, now_ns)
-        alerts = {alert.place: alert for alert in read_alerts(store, now_ns)}
-        changed = Update(alerts.values(), self._first_ns, now_ns).by(findings)
+        rules = rules_of(estate)
+        alerts = {alert.place: alert for alert in read_alerts(store, now_ns, rules)}
+        changed = Update(alerts.values(), self._first_ns, now_ns, rules).by(findings)
         opened = sum(alert.is_open for alert in (alerts | changed).values())
         if opened > OPEN_MAX:
             changed = {place: alert for place, alert in changed.items() if place in alerts}
@@ -72,8 +73,8 @@ class AlertKeeper:
         """The store can't be used: where that lasts, people are told without it, once. Raises HubpulseError."""
         self._away_ns = now_ns if self._away_ns is None else self._away_ns
         lasted_s = (now_ns - self._away_ns) / NS_A_SECOND
-        alert = Alert(_STORE_AWAY, self._away_ns, self._away_ns)
-        if self._away_told_ns or lasted_s < rules.STORE_AWAY.hold_s:
+        alert = Alert(_STORE_AWAY, self._away_ns, self._away_ns, rules=rules_of(estate))
+        if self._away_told_ns or alert.rule.is_off or lasted_s < alert.rule.hold_s:
             return
         notice = Telling(estate, now_ns).due([alert])
         if notice is None:
@@ -86,9 +87,10 @@ class AlertKeeper:
         if not problems or None in problems.values():
             self._away_told_ns = now_ns
 
-    def _store_is_back(self, store: Store, now_ns: int) -> None:
+    def _store_is_back(self, store: Store, estate: Estate, now_ns: int) -> None:
         away_ns, self._away_ns = self._away_ns, None
-        if away_ns is not None and now_ns - away_ns >= rules.STORE_AWAY.hold_s * NS_A_SECOND:
+        rule = rules_of(estate)[_STORE_AWAY.rule]
+        if away_ns is not None and not rule.is_off and now_ns - away_ns >= rule.hold_s * NS_A_SECOND:
             alert = Alert(_STORE_AWAY, away_ns, away_ns, fine_ns=now_ns, told_ns=self._away_told_ns)
             write_alerts(store, [alert])
         self._away_told_ns = 0

@@ -64,7 +64,7 @@ def _grouped(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
 
 def _new_line(estate: Estate, alerts: Sequence[Alert]) -> str:
     first, names = min(alerts, key=lambda alert: alert.since_ns), wording.names_of(estate)
-    since = wording.moment(first.since_ns, wording.zone_of(estate, first.key))
+    since = wording.since(first, wording.zone_of(estate, first.key))
     text = _("{sentence} Since {since}. {advice}").format(
         sentence=wording.sentence(names, *alerts), since=since, advice=_(first.rule.advice)
     )
@@ -76,7 +76,7 @@ def _over_line(estate: Estate, alerts: Sequence[Alert]) -> str:
     zone = wording.zone_of(estate, last.key)
     return _("Over: {sentence} From {since} until {until}.").format(
         sentence=wording.sentence(names, *alerts),
-        since=wording.moment(min(alert.since_ns for alert in alerts), zone),
+        since=wording.since(min(alerts, key=lambda alert: alert.since_ns), zone),
         until=wording.moment(last.fine_ns, zone),
     )
 

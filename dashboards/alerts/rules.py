@@ -1,14 +1,19 @@
 """The rules: of each kind of alert its name, its sentence, what to do, and how long it waits. Grafana's are the same.
 
+What the estate file has otherwise is in `rules_of` alone.
+
 A sentence has a place for `where`: "door-1 at Armley", "Armley", the name of an ingest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
+from schemas import Estate
+from schemas.alert_rules import RulesInFile
 from schemas.measures import (
     BATTERY_LOW_PCT,
     CO2_POOR_PPM,
@@ -51,8 +56,19 @@ class Rule:
     clear_s: int = 30 * _MINUTE_S
     """How long it must be well again before the alert is over; twice as long for each time within a day."""
 
+    of_days: bool = False
+    """Whether it is since a day, and not since an instant."""
+    is_off: bool = False
+    """Whether the estate file turns it off."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """What its texts have places for, beside `where`."""
+    """What its texts have places for, beside `where`, and what the estate file may have otherwise: its limit first."""
+    unit: float = 1
+    """What one of its limit is in the figure that it is of: 60 seconds of a minute."""
+
+    @property
+    def limit(self) -> float:
+        """Beyond what the figure that it is of is wrong."""
+        return next(iter(self.numbers.values())) * self.unit
 
     @property
     def heading(self) -> str:
@@ -65,7 +81,11 @@ class Rule:
 
     @property
     def _shown(self) -> Mapping[str, str]:
-        return {name: number_text(value) for name, value in self.numbers.items()}
+        return {name: number_text(value, _decimals(value)) for name, value in self.numbers.items()}
+
+
+def _decimals(value: float) -> int:
+    return len(f"{value:g}".partition(".")[2])
 
 
 SENSOR_SILENT = Rule(
@@ -97,29 +117,31 @@ ESTATE_SILENT = Rule(
 BATTERY = Rule(
     "battery",
     N_("Battery low"),
-    N_("The battery of {where} is under {low}\u00a0%."),
+    N_("The battery of {where} is under {under_pct}\u00a0%."),
     N_("Change it at the next visit."),
     opening_day=True,
-    numbers={"low": BATTERY_LOW_PCT},
+    numbers={"under_pct": BATTERY_LOW_PCT},
 )
 BUFFER = Rule(
     "buffer",
-    N_("Buffer older than 5 minutes"),
-    N_("Readings wait for the store for more than 5 minutes at ingest {where}."),
+    N_("Buffer older than {over_minutes} minutes"),
+    N_("Readings wait for the store for more than {over_minutes} minutes at ingest {where}."),
     N_("Nothing is lost while the disk has room: `hubpulse doctor` shows what is wrong with the store or ingest."),
     Severity.CRITICAL,
     hold_s=_MINUTE_S,
+    numbers={"over_minutes": 5},
+    unit=_MINUTE_S,
 )
-BUFFER_AGE_MAX_S = 5 * _MINUTE_S
 QUARANTINE = Rule(
     "quarantine",
-    N_("More than 1\u00a0% refused"),
-    N_("More than one message in a hundred was refused by ingest {where} in the last hour."),
+    N_("More than {over_pct}\u00a0% refused"),
+    N_("More than {over_pct}\u00a0% of the messages of the last hour were refused by ingest {where}."),
     N_("`hubpulse quarantine list` shows which and why; fix the cause, then `hubpulse quarantine redrive`."),
     clear_s=2 * _HOUR_S,
+    # A refused message or two of a quiet hour are no trend.
+    numbers={"over_pct": 1, "at_least": 10},
+    unit=0.01,
 )
-REFUSED_SHARE_MAX, REFUSED_MIN = 0.01, 10
-"""A refused message or two of a quiet hour are no trend."""
 LEDGER = Rule(
     "ledger",
     N_("Ledger out of balance"),
@@ -161,8 +183,9 @@ DISK = Rule(
     N_("Make room: without it ingest stops taking messages, and the broker holds them as long as it can."),
     Severity.CRITICAL,
     urgent=True,
+    numbers={"under_gib": 1},
+    unit=1024**3,
 )
-DISK_FREE_MIN_BYTES, DISK_FREE_GOOD_BYTES = 1024**3, 2 * 1024**3
 DOUBT = Rule(
     "doubt",
     N_("Counter in doubt"),
@@ -170,6 +193,7 @@ DOUBT = Rule(
     N_("Count by hand (`hubpulse audit start`); `hubpulse usage witnesses` shows who says so."),
     opening_day=True,
     clear_s=_DAY_S,
+    of_days=True,
 )
 DOORS = Rule(
     "doors",
@@ -188,6 +212,7 @@ FROST = Rule(
     urgent=True,
     clear_s=_HOUR_S,
     numbers={"limit": FROST_C},
+    of_days=True,
 )
 COLD = Rule(
     "cold",
@@ -197,6 +222,7 @@ COLD = Rule(
     opening_day=True,
     clear_s=_HOUR_S,
     numbers={"limit": WORKROOM_MIN_C},
+    of_days=True,
 )
 CO2 = Rule(
     "co2",
@@ -206,6 +232,7 @@ CO2 = Rule(
     opening_day=True,
     clear_s=_HOUR_S,
     numbers={"ppm": CO2_POOR_PPM, "minutes": POOR_AIR_MINUTES},
+    of_days=True,
 )
 DAMP = Rule(
     "damp",
@@ -214,6 +241,7 @@ DAMP = Rule(
     N_("Air and heat the rooms, look for leaks and for mould on cold walls."),
     opening_day=True,
     clear_s=_HOUR_S,
+    of_days=True,
 )
 MOULD = Rule(
     "mould",
@@ -222,6 +250,7 @@ MOULD = Rule(
     N_("Look at the coldest walls and behind cupboards; air, heat, and look for leaks."),
     opening_day=True,
     clear_s=_HOUR_S,
+    of_days=True,
 )
 OVERHEATING = Rule(
     "overheating",
@@ -230,6 +259,7 @@ OVERHEATING = Rule(
     N_("Shade the windows, air at night, and see what heats the room."),
     opening_day=True,
     clear_s=_HOUR_S,
+    of_days=True,
 )
 HEAT = Rule(
     "heat",
@@ -238,6 +268,7 @@ HEAT = Rule(
     N_("Shade the windows and air in the morning and at night."),
     opening_day=True,
     clear_s=_HOUR_S,
+    of_days=True,
 )
 
 RULES: Mapping[str, Rule] = {
@@ -248,3 +279,22 @@ RULES: Mapping[str, Rule] = {
     )
 }
 """Every rule by its name, in the order in which a notice tells them."""
+
+
+def rules_of(estate: Estate) -> Mapping[str, Rule]:
+    """Every rule as an estate has it, by its name, those that are off as well, and DOORS at the end."""
+    return _rules_of(estate.alerts.rules)
+
+
+@lru_cache(maxsize=4)
+def _rules_of(given: RulesInFile) -> Mapping[str, Rule]:
+    return {rule.name: _given(rule, given) for rule in (*RULES.values(), DOORS)}
+
+
+def _given(rule: Rule, rules: RulesInFile) -> Rule:
+    found = rules.of(rule.name)
+    if found is None:
+        return replace(rule, is_off=True)
+    numbers = found.model_dump(exclude_none=True)
+    severity, hold_s = numbers.pop("severity", rule.severity), numbers.pop("wait_s", rule.hold_s)
+    return replace(rule, severity=Severity(severity), hold_s=hold_s, numbers={**rule.numbers, **numbers})

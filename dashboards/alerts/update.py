@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dashboards.alerts.findings import Finding
 from dashboards.alerts.history import DAY_NS, Alert, Key
+from dashboards.alerts.rules import Rule
 from schemas.localtime import NS_A_SECOND
 
 _DOUBLINGS_MAX = 5
@@ -15,8 +16,10 @@ _DOUBLINGS_MAX = 5
 class Update:
     """One look. `first_ns` is since when what is no alert yet was seen to be wrong; it is kept up to date."""
 
-    def __init__(self, alerts: Iterable[Alert], first_ns: dict[Key, int], now_ns: int) -> None:
-        self._first_ns, self._now_ns = first_ns, now_ns
+    def __init__(
+        self, alerts: Iterable[Alert], first_ns: dict[Key, int], now_ns: int, rules: Mapping[str, Rule]
+    ) -> None:
+        self._first_ns, self._now_ns, self._rules = first_ns, now_ns, rules
         self._latest: dict[Key, Alert] = {}
         self._raised: dict[Key, int] = {}
         """How often each was raised within a day."""
@@ -28,7 +31,8 @@ class Update:
         """The alerts that are new or otherwise by these findings, by their place."""
         found = list(findings)
         wrong = {finding.key for finding in found if finding.is_wrong}
-        changed = (self._changed(finding, wrong) for finding in found)
+        off = (self._covered(alert) for alert in self._latest.values() if alert.rule.is_off)
+        changed = (*off, *(self._changed(finding, wrong) for finding in found))
         return {alert.place: alert for alert in changed if alert is not None}
 
     def _changed(self, finding: Finding, wrong: set[Key]) -> Alert | None:
@@ -51,7 +55,7 @@ class Update:
         return self._raised_now(finding, since_ns)
 
     def _raised_now(self, finding: Finding, first_ns: int) -> Alert | None:
-        alert = Alert(finding.key, self._now_ns, finding.since_ns or first_ns, finding.value)
+        alert = Alert(finding.key, self._now_ns, finding.since_ns or first_ns, finding.value, rules=self._rules)
         if self._now_ns - first_ns < alert.rule.hold_s * NS_A_SECOND:
             return None
         del self._first_ns[finding.key]

@@ -43,22 +43,30 @@ def value(alert: Alert) -> str:
     given, rule = alert.value, alert.rule
     if given is None:
         return ""
-    if rule is rules.BATTERY:
+    if rule.name == rules.BATTERY.name:
         return quantity_text(given, "%")
     if rule.name in _SHARES:
-        return f"{'+' if rule is rules.DOUBT and given > 0 else ''}{percent_text(given)}"
-    if rule is rules.DISK:
+        return f"{'+' if rule.name == rules.DOUBT.name and given > 0 else ''}{percent_text(given)}"
+    if rule.name == rules.DISK.name:
         return _("{free} free").format(free=quantity_text(given / _GIB, "GiB", 1))
-    if rule is rules.BUFFER:
+    if rule.name == rules.BUFFER.name:
         return _("{minutes} minutes").format(minutes=number_text(given / 60))
     return ""
 
 
 def moment(time_ns: int, zone: tzinfo) -> str:
     """`Tue 3 Nov 14:05` of an instant in UTC nanoseconds."""
+    return f"{_day(time_ns, zone)} {from_ns(time_ns).astimezone(zone):%H:%M}"
+
+
+def since(alert: Alert, zone: tzinfo) -> str:
+    """Since when it is so: the day alone where no more is known."""
+    return _day(alert.since_ns, zone) if alert.rule.of_days else moment(alert.since_ns, zone)
+
+
+def _day(time_ns: int, zone: tzinfo) -> str:
     local: datetime = from_ns(time_ns).astimezone(zone)
-    day = _("{weekday} {day} {month}").format(weekday=weekday_short(local), day=local.day, month=month_short(local))
-    return f"{day} {local:%H:%M}"
+    return _("{weekday} {day} {month}").format(weekday=weekday_short(local), day=local.day, month=month_short(local))
 
 
 def zone_of(estate: Estate, key: Key) -> ZoneInfo:

@@ -19,7 +19,7 @@ ALERTS = Table("Alert", "What is or was wrong, raised in the last 400 days, the 
     "subject": column(str | None, "The sensor, the zone or the ingest."),
     "text": column(str, "What is wrong."),
     "value": column(float | None, "The figure that it is about, as it was raised."),
-    "since": column(str, "Since when it is so (RFC 3339)."),
+    "since": column(str, "Since when it is so (RFC 3339); its midnight where only the day is known."),
     "raised": column(str, "When it was raised (RFC 3339)."),
     "told": column(str | None, "When people were told of it last (RFC 3339)."),
     "open": column(bool, "Whether it is still so, as far as anybody knows."),

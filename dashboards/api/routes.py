@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from dashboards.access.gate import require_all_hubs, visitor_of
 from dashboards.alerts.history import read_alerts
+from dashboards.alerts.rules import rules_of
 from dashboards.api import alerts, rows
 from dashboards.api.answers import Asked, answer
 from dashboards.api.questions import HOURLY_DAYS_MAX, PERIOD_DAYS_MAX, Days, OfAlerts, OfHub, Periods, Readings
@@ -134,7 +135,7 @@ def _quarantine(api: Api, request: Request, asked: Annotated[Asked, Query()]) ->
 
 def _alerts(api: Api, request: Request, asked: Annotated[OfAlerts, Query()]) -> Response:
     with api.asking(request, asked.hub), closing(api.open_store()) as store:
-        found = read_alerts(store, api.clock_ns())
+        found = read_alerts(store, api.clock_ns(), rules_of(api.estate()))
         wanted = (a for a in found if asked.hub in (None, a.key.hub) and asked.open in (None, a.is_open))
         return answer(request, asked, alerts.ALERTS.names, alerts.rows(wanted, api.estate()))
 

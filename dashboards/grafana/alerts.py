@@ -11,15 +11,17 @@ count nothing else. Names, sentences and what to do are those of
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import yaml
 
 from dashboards.alerts import rules
-from dashboards.alerts.rules import Rule
+from dashboards.alerts.rules import Rule, rules_of
 from dashboards.grafana.pipeline import REFUSED_SHARE
 from dashboards.grafana.query import DATASOURCE_UID, HUB, INGEST, SENSOR, SILENT_NOW, InfluxQuery, Term, source
-from schemas.measures import BATTERY_LOW_PCT, MOSTLY_COMPLETE_MIN, POOR_AIR_MINUTES, WORKROOM_MIN_C
+from schemas import Estate
+from schemas.measures import MOSTLY_COMPLETE_MIN, POOR_AIR_MINUTES, WORKROOM_MIN_C
 
 FOLDER_TITLE, FOLDER_UID = "Hubpulse", "hubpulse"
 _EXPRESSION = "__expr__"
@@ -34,16 +36,23 @@ class Question(NamedTuple):
 
     rule: Rule
     query: str
-    limit: tuple[Literal["gt", "lt"], float]
+    limit: tuple[Literal["gt", "lt"], float | None]
+    """Above or below what; None for the rule's own limit."""
     where: str
     """The place that the rule's sentence is about, by the labels of a series."""
-    for_text: str = "0s"
+    for_text: str = ""
+    """How long it must be so; otherwise as long as the rule waits."""
     silence_is: Literal["OK", "Alerting"] = "OK"
     """What it means when the query returns nothing at all."""
 
+    def by(self, given: Mapping[str, Rule]) -> Question:
+        """The same of the rule as an estate has it."""
+        return self._replace(rule=given[self.rule.name])
+
     def as_dict(self) -> dict[str, Any]:
         """The rule in the form of Grafana's provisioning files."""
-        kind, limit = self.limit
+        kind, own = self.limit
+        limit = self.rule.limit if own is None else own
         # A share of nothing is no number, which Grafana can't keep in an alert: the limit itself is no alarm.
         settings = {"mode": "replaceNN", "replaceWithValue": limit}
         conditions = [{"evaluator": {"type": kind, "params": [limit]}}]
@@ -58,10 +67,10 @@ class Question(NamedTuple):
             ],
             "noDataState": self.silence_is,
             "execErrState": "Error",
-            "for": self.for_text,
+            "for": self.for_text or _for(self.rule.hold_s),
             "labels": {"severity": self.rule.severity.value, "app": "hubpulse"},
             "annotations": {"summary": self.rule.says(self.where), "description": self.rule.advice},
-            "isPaused": False,
+            "isPaused": self.rule.is_off,
         }
 
     def _query(self) -> dict[str, Any]:
@@ -71,8 +80,8 @@ class Question(NamedTuple):
         return _node("A", DATASOURCE_UID, model, from_s=max(int(count) * _SECONDS[unit] for count, unit in back))
 
 
-def _for(rule: Rule) -> str:
-    return f"{rule.hold_s // 60}m"
+def _for(hold_s: int) -> str:
+    return f"{hold_s // 60}m" if hold_s and hold_s % 60 == 0 else f"{hold_s}s"
 
 
 def _expression(ref_id: str, **model: Any) -> dict[str, Any]:
@@ -133,9 +142,8 @@ HUB_RULES = (
         _count_sensors('count("silent")', BY_SENSOR, silent_only=True),
         ("gt", 0),
         _AT,
-        for_text=_for(rules.SENSOR_SILENT),
     ),
-    Question(rules.HUB_SILENT, _reporting_sensors(), ("lt", 1), _HUB, for_text=_for(rules.HUB_SILENT)),
+    Question(rules.HUB_SILENT, _reporting_sensors(), ("lt", 1), _HUB),
     Question(
         rules.DOORS,
         _recent("usage_daily", Term("footfall_completeness", "last"), "48h", HUB),
@@ -146,7 +154,7 @@ HUB_RULES = (
     Question(
         rules.BATTERY,
         _recent("sensor_status", Term("battery_pct", "last"), "1h", BY_SENSOR),
-        ("lt", BATTERY_LOW_PCT),
+        ("lt", None),
         _AT,
     ),
 )
@@ -155,15 +163,14 @@ PIPELINE_RULES = (
     Question(
         rules.BUFFER,
         _recent("pipeline_status", Term("buffer_oldest_s", "last"), "5m", INGEST),
-        ("gt", rules.BUFFER_AGE_MAX_S),
+        ("gt", None),
         _INGEST,
-        for_text=_for(rules.BUFFER),
         silence_is="Alerting",
     ),
     Question(
         rules.QUARANTINE,
         _recent("pipeline_status", REFUSED_SHARE, "1h", INGEST),
-        ("gt", rules.REFUSED_SHARE_MAX),
+        ("gt", None),
         _INGEST,
     ),
     Question(
@@ -175,7 +182,7 @@ PIPELINE_RULES = (
     Question(
         rules.DISK,
         _recent("pipeline_status", Term("disk_free_bytes", "last"), "5m", INGEST),
-        ("lt", rules.DISK_FREE_MIN_BYTES),
+        ("lt", None),
         _INGEST,
     ),
     Question(
@@ -189,12 +196,18 @@ PIPELINE_RULES = (
 GROUPS = {"hubs": HUB_RULES, "pipeline": PIPELINE_RULES}
 
 
-def provisioning() -> str:
-    """The file that provisions all rules."""
+def groups(estate: Estate) -> dict[str, list[Question]]:
+    """What is asked by the rules of an estate; those that are off are paused."""
+    given = rules_of(estate)
+    return {name: [question.by(given) for question in questions] for name, questions in GROUPS.items()}
+
+
+def provisioning(estate: Estate) -> str:
+    """The file that provisions all rules, as an estate has them."""
     shared = {"folder": FOLDER_TITLE, "interval": "1m"}
-    groups = [
+    found = [
         {"orgId": 1, "name": name, **shared, "rules": [question.as_dict() for question in questions]}
-        for name, questions in GROUPS.items()
+        for name, questions in groups(estate).items()
     ]
-    text = yaml.safe_dump({"apiVersion": 1, "groups": groups}, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.safe_dump({"apiVersion": 1, "groups": found}, sort_keys=False, allow_unicode=True, width=120)
     return f"# Made by `hubpulse dashboards render`: change dashboards/grafana/alerts.py instead.\n{text}"

@@ -16,6 +16,7 @@ from dashboards.grafana.alerts import FOLDER_UID
 from dashboards.grafana.api import Grafana, GrafanaError, Json
 from dashboards.grafana.files import render
 from dashboards.grafana.query import DATASOURCE_UID
+from schemas import Estate
 from schemas.settings import InfluxSettings
 
 VERSIONS = ((9, 4), (12, 99))
@@ -69,7 +70,7 @@ class Part:
 class Wanted:
     """What Grafana is to have."""
 
-    zone: str
+    estate: Estate
     influx: InfluxSettings
     influx_url: str | None = None
     """Where Grafana finds InfluxDB, if that is not where we find it."""
@@ -79,9 +80,9 @@ class Wanted:
         """Folder, data source, dashboards in the estate's time zone and, where asked for, groups of alert rules."""
         yield _folder()
         yield _data_source(self.influx, self.influx_url or self.influx.url)
-        yield from (_dashboard(json.loads(text)) for text in render(self.zone).values())
+        yield from (_dashboard(json.loads(text)) for text in render(self.estate.timezone).values())
         if self.with_alerts:
-            yield from (_rule_group(name, rules) for name, rules in alerts.GROUPS.items())
+            yield from (_rule_group(name, rules) for name, rules in alerts.groups(self.estate).items())
 
 
 def _folder() -> Part:

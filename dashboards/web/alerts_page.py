@@ -17,7 +17,7 @@ from dashboards.access.gate import Visitor, visitor_of
 from dashboards.alerts import wording
 from dashboards.alerts.history import DAY_NS, Alert, What, answer, find, read_alerts
 from dashboards.alerts.outbox import Sent, read_notices
-from dashboards.alerts.rules import Severity
+from dashboards.alerts.rules import Severity, rules_of
 from dashboards.web import pages
 from dashboards.web.forms import form_of
 from dashboards.web.snapshot import SnapshotSource
@@ -61,7 +61,7 @@ def add_alerts_page(
     def alerts_page(request: Request) -> HTMLResponse:
         visitor, now_ns, known = visitor_of(request), clock_ns(), estate()
         with closing(open_store()) as store:
-            alerts = [alert for alert in read_alerts(store, now_ns) if visitor.sees(alert.key.hub)]
+            alerts = [alert for alert in read_alerts(store, now_ns, rules_of(known)) if visitor.sees(alert.key.hub)]
             unsent = read_notices(store, now_ns - DAY_NS, now_ns) if visitor.hubs is None else []
         opened = [alert for alert in alerts if alert.is_open]
         opened.sort(key=lambda alert: (alert.rule.severity is not Severity.CRITICAL, -alert.raised_ns))
@@ -77,6 +77,7 @@ def add_alerts_page(
             past_days=PAST_DAYS,
             snoozes=SNOOZE_S,
             unsent=list(_unsent(unsent, now_ns)),
+            off=[rule.heading for rule in rules_of(known).values() if rule.is_off],
         )
 
     @app.post("/alerts/{alert_id}", include_in_schema=False)
@@ -113,7 +114,7 @@ def _row(alert: Alert, estate: Estate, now_ns: int) -> AlertRow:
         wording.sentence(wording.names_of(estate), alert),
         wording.value(alert),
         _(alert.rule.advice),
-        wording.moment(alert.since_ns, zone),
+        wording.since(alert, zone),
         _state(alert, estate, now_ns),
         wording.moment(alert.closed_ns, zone) if alert.closed_ns else "",
     )
@@ -126,7 +127,7 @@ def _state(alert: Alert, estate: Estate, now_ns: int) -> str:
     moments = {what: wording.moment(time_ns, zone) for what, time_ns in times.items()}
     ways = (
         (alert.by_hand, _("resolved by {name}").format(name=alert.resolved_by or name)),
-        (alert.covered, _("part of a larger alert")),
+        (alert.covered, _("turned off") if alert.rule.is_off else _("part of a larger alert")),
         (bool(alert.closed_ns), _("well again")),
         (
             alert.acknowledged_by is not None,

@@ -48,7 +48,8 @@ def at(text: str) -> int:
     return to_ns(datetime(2026, 11, int(day), int(hour), int(minute), tzinfo=ZONE))
 
 
-def estate_of(port: int) -> Estate:
+def estate_of(port: int, **rules: Any) -> Estate:
+    """The estate, with `rules` that are otherwise; their names have underscores."""
     sensors = [
         {"id": name, "kinds": [kind], "every": "15m"} | ({"zone": "hall"} if name == "air" else {})
         for name, kind in KINDS.items()
@@ -60,7 +61,11 @@ def estate_of(port: int) -> Estate:
             {"id": hub, "name": name, "opening": {"mon-fri": "09:00-17:00"}, "sensors": sensors}
             for hub, name in HUBS.items()
         ],
-        "alerts": {"to": [f"json://127.0.0.1:{port}/alerts"], "quiet": "20:00-07:00"},
+        "alerts": {
+            "to": [f"json://127.0.0.1:{port}/alerts"],
+            "quiet": "20:00-07:00",
+            "rules": {name.replace("_", "-"): rule for name, rule in rules.items()},
+        },
     })  # fmt: skip
 
 

@@ -10,13 +10,14 @@ import yaml
 
 from dashboards.grafana import DATASOURCE_UID
 from dashboards.grafana.alerts import GROUPS, provisioning
+from schemas import Estate
 from tests.dashboards.fake_grafana import alert_value
 from tests.dashboards.month import NOW, SICK, Month
 from tests.real_parts import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy/grafana"
 RULES: dict[str, dict[str, Any]] = {
-    rule["uid"]: rule for group in yaml.safe_load(provisioning())["groups"] for rule in group["rules"]
+    rule["uid"]: rule for group in yaml.safe_load(provisioning(Estate()))["groups"] for rule in group["rules"]
 }
 each_rule = pytest.mark.parametrize("uid", RULES)
 
@@ -112,7 +113,7 @@ def test_a_rule_looks_back_as_far_as_its_query(uid: str) -> None:
 
 
 def test_grafana_finds_nothing_to_replace_in_the_rules() -> None:
-    assert "$" not in provisioning()
+    assert "$" not in provisioning(Estate())
 
 
 @pytest.mark.parametrize("kind", ["mail", "webhook"])

@@ -186,31 +186,31 @@ def answers_and_flapping(run: Fortnight, manager: Manager) -> None:
 
 EXPECTED: Notices = [
     ("2 02:15", "1 alert", [
-        "CRITICAL: hall at Otley was under 5 °C. Since Sun 1 Nov 00:00.",
+        "CRITICAL: hall at Otley was under 5\u00a0°C. Since Sun 1 Nov.",
     ]),
     ("2 05:00", "1 over", [
-        "Over: hall at Otley was under 5 °C. From Sun 1 Nov 00:00 until Mon 2 Nov 04:00.",
+        "Over: hall at Otley was under 5\u00a0°C. From Sun 1 Nov until Mon 2 Nov 04:00.",
     ]),
     ("2 07:00", "1 alert", [
-        "hall at Otley is too cold while open: under 16 °C, or the hub's own limit. Since Sun 1 Nov 00:00.",
+        "hall at Otley is too cold while open: under 16\u00a0°C, or the hub's own limit. Since Sun 1 Nov.",
     ]),
     ("2 07:45", "5 alerts", [
-        "In hall at Beeston mould is likely to grow. Since Sun 1 Nov 00:00.",
-        "The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500 ppm, or the hub's own limit. Since Sun 1 Nov 00:00.",  # noqa: E501 - as it was sent
-        "hall at Otley overheats by the criteria of CIBSE TM52. Since Sun 1 Nov 00:00.",
-        "hall at Otley is hot while open. Since Sun 1 Nov 00:00.",
-        "hall at Beeston is damp enough for mould. Since Sun 1 Nov 00:00.",
+        "In hall at Beeston mould is likely to grow. Since Sun 1 Nov.",
+        "The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500\u00a0ppm, or the hub's own limit. Since Sun 1 Nov.",  # noqa: E501 - as it was sent
+        "hall at Otley overheats by the criteria of CIBSE TM52. Since Sun 1 Nov.",
+        "hall at Otley is hot while open. Since Sun 1 Nov.",
+        "hall at Beeston is damp enough for mould. Since Sun 1 Nov.",
         "1 other alert is open.",
     ]),
     ("2 08:30", "1 over", [
-        "Over: hall at Otley is too cold while open: under 16 °C, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 07:30.",  # noqa: E501 - as it was sent
+        "Over: hall at Otley is too cold while open: under 16\u00a0°C, or the hub's own limit. From Sun 1 Nov until Mon 2 Nov 07:30.",  # noqa: E501 - as it was sent
         "5 other alerts are open.",
     ]),
     ("2 09:30", "4 over", [
-        "Over: In hall at Beeston mould is likely to grow. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
-        "Over: The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500 ppm, or the hub's own limit. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",  # noqa: E501 - as it was sent
-        "Over: hall at Otley overheats by the criteria of CIBSE TM52. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
-        "Over: hall at Otley is hot while open. From Sun 1 Nov 00:00 until Mon 2 Nov 08:30.",
+        "Over: In hall at Beeston mould is likely to grow. From Sun 1 Nov until Mon 2 Nov 08:30.",
+        "Over: The air of hall, office at Armley is poor while open: CO₂ over 1\u202f500\u00a0ppm, or the hub's own limit. From Sun 1 Nov until Mon 2 Nov 08:30.",  # noqa: E501 - as it was sent
+        "Over: hall at Otley overheats by the criteria of CIBSE TM52. From Sun 1 Nov until Mon 2 Nov 08:30.",
+        "Over: hall at Otley is hot while open. From Sun 1 Nov until Mon 2 Nov 08:30.",
     ]),
     ("2 11:45", "1 alert", [
         "door at Armley missed three readings. Since Mon 2 Nov 10:00.",
@@ -243,7 +243,7 @@ EXPECTED: Notices = [
         "Over: Ingest main is not connected to the broker, or reports nothing. From Thu 5 Nov 10:00 until Thu 5 Nov 13:00.",  # noqa: E501 - as it was sent
     ]),
     ("6 10:15", "1 alert", [
-        "The battery of air at Otley is under 15 %. Since Fri 6 Nov 10:00.",
+        "The battery of air at Otley is under 15\u00a0%. Since Fri 6 Nov 10:00.",
     ]),
     ("6 14:15", "1 alert", [
         "CRITICAL: The store can't be read. Since Fri 6 Nov 14:00.",
@@ -253,11 +253,11 @@ EXPECTED: Notices = [
         "1 other alert is open.",
     ]),
     ("7 10:45", "1 alert", [
-        "More than one message in a hundred was refused by ingest main in the last hour. Since Sat 7 Nov 10:00.",
+        "More than 1\u00a0% of the messages of the last hour were refused by ingest main. Since Sat 7 Nov 10:00.",
         "1 other alert is open.",
     ]),
     ("7 13:00", "1 over", [
-        "Over: More than one message in a hundred was refused by ingest main in the last hour. From Sat 7 Nov 10:00 until Sat 7 Nov 11:00.",  # noqa: E501 - as it was sent
+        "Over: More than 1\u00a0% of the messages of the last hour were refused by ingest main. From Sat 7 Nov 10:00 until Sat 7 Nov 11:00.",  # noqa: E501 - as it was sent
         "1 other alert is open.",
     ]),
     ("9 07:00", "2 alerts", [
@@ -271,7 +271,7 @@ EXPECTED: Notices = [
         "1 other alert is open.",
     ]),
     ("9 11:30", "1 over", [
-        "Over: The battery of air at Otley is under 15 %. From Fri 6 Nov 10:00 until Mon 9 Nov 11:00.",
+        "Over: The battery of air at Otley is under 15\u00a0%. From Fri 6 Nov 10:00 until Mon 9 Nov 11:00.",
     ]),
     ("9 12:15", "1 alert", [
         "The broker lost the session of ingest main: what was published meanwhile is missing. Since Mon 9 Nov 12:00.",
@@ -304,18 +304,18 @@ EXPECTED: Notices = [
         "Over: Readings wait for the store for more than 5 minutes at ingest main. From Wed 11 Nov 15:00 until Wed 11 Nov 16:00.",  # noqa: E501 - as it was sent
     ]),
     ("12 08:15", "1 alert", [
-        "The battery of air at Beeston is under 15 %. Since Thu 12 Nov 08:00.",
+        "The battery of air at Beeston is under 15\u00a0%. Since Thu 12 Nov 08:00.",
     ]),
     ("12 11:30", "1 alert", [
         "wifi at Armley missed three readings. Since Thu 12 Nov 09:45.",
         "1 other alert is open.",
     ]),
     ("13 07:00", "1 alert", [
-        "door at Otley counts otherwise than its witnesses let expect. Since Tue 10 Nov 00:00.",
+        "door at Otley counts otherwise than its witnesses let expect. Since Tue 10 Nov.",
         "1 other alert is open.",
     ]),
     ("13 09:00", "1 alert", [
-        "The battery of air at Beeston is under 15 %. Since Thu 12 Nov 08:00.",
+        "The battery of air at Beeston is under 15\u00a0%. Since Thu 12 Nov 08:00.",
         "1 other alert is open.",
     ]),
     ("13 13:30", "1 alert", [

@@ -90,7 +90,7 @@ OTHER_COMMANDS = {
     "open-data",  # writes files, whose every row says how it came about
     *("edits", "shares add", "shares list", "shares revoke"),
     "rehearse",  # of people who are made up, beside the truth
-    *(f"alerts {name}" for name in ("list", "ack", "snooze", "resolve", "test")),
+    *(f"alerts {name}" for name in ("list", "ack", "snooze", "resolve", "rules", "test")),
     *("users add", "users list", "users remove", "users token"),
 }
 REPORTS = {"/reports", "/reports/file", "/reports/made/{name}"}

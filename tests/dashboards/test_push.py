@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from cli.dashboards import app
 from dashboards.grafana import DASHBOARDS, DATASOURCE_UID
 from dashboards.grafana.api import Grafana, GrafanaError
+from dashboards.grafana.files import DEFAULT
 from dashboards.grafana.push import Outcome, Wanted, check, difference, push
 from schemas import HubpulseError
 from schemas.settings import InfluxSettings
 from tests.dashboards.fake_grafana import TOKEN, FakeGrafana
 
 INFLUX = InfluxSettings(url="http://influx:8086", token=SecretStr("secret-token"))
-WANTED = Wanted("Europe/London", INFLUX, with_alerts=True)
+WANTED = Wanted(DEFAULT, INFLUX, with_alerts=True)
 
 
 @pytest.fixture(name="fake")
@@ -137,7 +138,7 @@ def test_a_grafana_that_sends_back_the_request_shows_no_secret(fake: FakeGrafana
 
 def test_influxdb_1_is_asked_with_user_and_password(fake: FakeGrafana, grafana: Grafana) -> None:
     influx = InfluxSettings(url="http://old:8086", username="reader", password=SecretStr("pw"))
-    list(push(grafana, Wanted("Europe/London", influx)))
+    list(push(grafana, Wanted(DEFAULT, influx)))
     stored = fake.data_sources[DATASOURCE_UID]
     assert (stored["user"], stored["secureJsonFields"]) == ("reader", {"password": True})
     assert fake.rule_groups == {}

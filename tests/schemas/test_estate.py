@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 import schemas.time_zones
 from schemas import Estate, Hub, Kind, Sensor, Source
-from schemas.estate import DurationS, Holidays
+from schemas.durations import DurationS
+from schemas.estate import Holidays
 from schemas.opening import Opening
 
 DURATION: TypeAdapter[int] = TypeAdapter(DurationS)
