@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -22,8 +21,9 @@ _language = ENGLISH
 
 def use(catalogue: NullTranslations, language: str = ENGLISH) -> None:
     """Show texts by this catalogue from now on; those that it lacks stay English."""
-    global _catalogue, _language
-    _catalogue, _language = catalogue, language
+    global _catalogue, _language, _marks
+    marks = _marks_of(catalogue.gettext(_THOUSANDS), catalogue.gettext(_DECIMAL))
+    _catalogue, _language, _marks = catalogue, language, marks
 
 
 def speak(language: str, folder: Path) -> None:
@@ -120,7 +120,7 @@ def number_text(value: float, decimals: int = 0) -> str:
 
     What rounds to nothing has no sign.
     """
-    return f"{round(value, decimals) + 0.0:,.{decimals}f}".translate(_marks(_(_THOUSANDS), _(_DECIMAL)))
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}".translate(_marks)
 
 
 def quantity_text(value: float, unit: str, decimals: int = 0) -> str:
@@ -134,10 +134,13 @@ def percent_text(share: float, decimals: int = 0) -> str:
     return quantity_text(share * 100, "%", decimals)
 
 
-@lru_cache
-def _marks(thousands: str, decimal: str) -> Mapping[int, str]:
+def _marks_of(thousands: str, decimal: str) -> Mapping[int, str]:
     return {
         ord(","): "\u202f" if thousands == _THOUSANDS else thousands,
         ord("."): "." if decimal == _DECIMAL else decimal,
         ord("-"): "\u2212",
     }
+
+
+_marks = _marks_of(_THOUSANDS, _DECIMAL)
+"""Those of numbers in the language in use: a page has thousands of numbers."""

@@ -7,6 +7,7 @@ leaves room for them. Nothing in it needs a script: each slot has its words as a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -72,6 +73,12 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+@lru_cache(maxsize=4096)
+def _share(position: float, slots: int) -> str:
+    """Where a position is along so many slots: the same in each chart of a page, and on the next one."""
+    return f"{_number(100 * position / slots)}%"
+
+
 class _Drawing:
     """One chart on its scale."""
 
@@ -99,7 +106,7 @@ class _Drawing:
         yield "</svg>"
 
     def _x(self, position: float) -> str:
-        return f"{_number(100 * position / len(self.chart.slots))}%"
+        return _share(position, len(self.chart.slots))
 
     def _y(self, value: float) -> float:
         return round(_ABOVE_PX + HEIGHT_PX * (1 - self.scale.share(value)), 1)

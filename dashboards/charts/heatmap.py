@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from markupsafe import Markup
@@ -26,7 +27,7 @@ Place = tuple[int, int]
 """A cell: its row and its column."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heatmap:
     """A grid of values. A cell that is neither in `values` nor in `closed` has no data."""
 
@@ -43,7 +44,7 @@ class Heatmap:
     words: Mapping[Place, str] = field(default_factory=dict)
     """What a cell says under the pointer: lines of text."""
 
-    @property
+    @cached_property
     def top(self) -> float:
         """The end of the strongest ground, a round number."""
         return Scale.over(self.values.values(), from_zero=True, whole=not self.decimals).high

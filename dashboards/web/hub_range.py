@@ -80,7 +80,7 @@ class HubRange:
         """Whether jobs keep its figures up to date; None where none ever did."""
         return self._queries.jobs_run()
 
-    @property
+    @cached_property
     def today(self) -> date:
         """The hub's own."""
         return self.calendar.date_of(self._now_ns)
@@ -207,27 +207,23 @@ class HubRange:
         notes: dict[date, list[str]] = {}
         for note in stored.notes:
             notes.setdefault(note.date, []).append(note.text)
-        figures, estimates = stored.figures, stored.estimates
+        door_silent = any(Kind.FOOTFALL in sensor.kinds for sensor in self.state.silent_sensors)
+        opening = self.calendar.open_days(stored.first, stored.last)
         return tuple(
-            self._day(day, figures.get(day, _NO_FIGURES), estimates.get(day), tuple(notes.get(day, ())), begins)
-            for day in dates(stored.first, stored.last)
+            Day(
+                date=day,
+                opens=opens,
+                today=day == self.today,
+                begun=day >= begins,
+                door_silent=door_silent and day == self.today,
+                has_counter=self.state.has_counter,
+                figures=stored.figures.get(day, _NO_FIGURES),
+                missed=None if (missed := stored.estimates.get(day)) is None else missed.people,
+                bounds=_bounds(missed),
+                notes=tuple(notes.get(day, ())),
+            )
+            for day, opens in zip(dates(stored.first, stored.last), opening, strict=True)
             if self.calendar.exists(day)
-        )
-
-    def _day(self, day: date, figures: Figures, missed: Estimate | None, notes: tuple[str, ...], begins: date) -> Day:
-        today = day == self.today
-        known = missed is not None and missed.low is not None and missed.high is not None
-        return Day(
-            date=day,
-            opens=self.calendar.opens(day),
-            today=today,
-            begun=day >= begins,
-            door_silent=today and any(Kind.FOOTFALL in sensor.kinds for sensor in self.state.silent_sensors),
-            has_counter=self.state.has_counter,
-            figures=figures,
-            missed=None if missed is None else missed.people,
-            bounds=(missed.low, missed.high) if known else None,  # type: ignore[union-attr,arg-type] # known says so
-            notes=notes,
         )
 
     def _counts(self, *days: Span) -> tuple[dict[int, int], dict[int, int]]:
@@ -245,6 +241,10 @@ class HubRange:
 
     def _clock(self, time_ns: int) -> time:
         return from_ns(time_ns).astimezone(self.calendar.zone).time()
+
+
+def _bounds(missed: Estimate | None) -> tuple[int, int] | None:
+    return None if missed is None or missed.low is None or missed.high is None else (missed.low, missed.high)
 
 
 def _of_missed(stored: Estimate, counted: int) -> Estimate:

@@ -7,22 +7,17 @@ how long the hub is open in it (docs/usage.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
-from schemas.localtime import NS_A_SECOND, NS_AN_HOUR, from_ns, midnight_ns
-from schemas.measures import COUNTED_MIN
+from schemas.localtime import NS_AN_HOUR, midnight_ns
 from stores import Store
-from usage.calendar import HubCalendar, hour_of_week
+from usage.calendar import HubCalendar
 from usage.profile import PERSON
 from usage.profiles import read_profile
 from usage.rows import HOURLY
 
-_A_DAY_NS, _WEEK_HOURS = 24 * NS_AN_HOUR, 7 * 24
-_EPOCH_HOUR = 3 * 24
-"""The hour of the week at which 1970 began: a Thursday's first."""
 _FIELDS = ("entries", "open_minutes", "footfall_completeness")
 
 
@@ -77,45 +72,14 @@ def read_hours_of_week(
     """The hours of the days, those that are over."""
     start_ns, stop_ns = (midnight_ns(day, calendar.zone) for day in (first, last + timedelta(days=1)))
     stop_ns = min(stop_ns, now_ns - NS_AN_HOUR + 1)
-    found: dict[int, WeekHour] = {}
     if stop_ns <= start_ns:
-        return found
+        return {}
+    from usage.queries.hour_tally import HourTally, hours_of_week  # noqa: PLC0415 - numpy is slow to import
+
+    tally = HourTally()
     for chunk in store.read(HOURLY, start_ns=start_ns, stop_ns=stop_ns, where={"hub": hub}, fields=_FIELDS):
-        columns = (chunk.columns[name] for name in _FIELDS)
-        of_week = _hours_of_week(chunk.times_ns, calendar.zone)
-        for number, entries, open_minutes, covered in zip(of_week, *columns, strict=True):
-            hour = found.setdefault(number, WeekHour())
-            if not open_minutes and entries is None:
-                hour.missing_closed += 1
-            elif not open_minutes:
-                hour.counted_closed += 1
-                hour.people_closed += int(entries)
-            elif entries is None or (covered is not None and covered < COUNTED_MIN):
-                hour.missing += 1
-            else:
-                hour.counted += 1
-                hour.people += int(entries)
-    return found
-
-
-def _hours_of_week(times_ns: Iterable[int], zone: ZoneInfo) -> Iterator[int]:
-    """The hour of the week of each time; the clock is asked once a day, and for each hour where it is changed."""
-    offsets_ns: dict[int, int | None] = {}
-    for time_ns in times_ns:
-        day = time_ns // _A_DAY_NS
-        if day not in offsets_ns:
-            first, last = (_offset_ns(each * _A_DAY_NS, zone) for each in (day, day + 1))
-            offsets_ns[day] = first if first == last else None
-        offset_ns = offsets_ns[day]
-        if offset_ns is None:
-            yield hour_of_week(time_ns, zone)
-        else:
-            yield ((time_ns + offset_ns) // NS_AN_HOUR + _EPOCH_HOUR) % _WEEK_HOURS
-
-
-def _offset_ns(time_ns: int, zone: ZoneInfo) -> int:
-    offset = from_ns(time_ns).astimezone(zone).utcoffset()
-    return 0 if offset is None else int(offset.total_seconds()) * NS_A_SECOND
+        tally.add(hours_of_week(chunk.times_ns, calendar.zone), *(chunk.columns[name] for name in _FIELDS))
+    return {at: WeekHour(*parts) for at, parts in tally.parts()}
 
 
 def read_usual_hours(store: Store, calendar: HubCalendar, hub: str, day: date) -> dict[int, float]:
