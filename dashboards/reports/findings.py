@@ -281,14 +281,7 @@ def _at_the_same_time(report: Report, hub: HubPart, each: LikeForLike) -> Iterat
 
 
 def _doubtful(report: Report) -> Iterator[str]:
-    begun: dict[date, list[str]] = {}
-    for hub in report.hubs:
-        if hub.counted_from is not None:
-            begun.setdefault(hub.counted_from, []).append(hub.name)
-    for first, names in sorted(begun.items()):
-        yield _("Counted from {day} on, open days before it are missing: {hubs}.").format(
-            day=words.day(first), hubs=_some(names)
-        )
+    yield from _uncounted(report)
     poor = sorted(
         (
             hub
@@ -319,6 +312,21 @@ def _doubtful(report: Report) -> Iterator[str]:
         ).format(count=wording.number(report.quality.days_provisional))
     if not report.quality.audits:
         yield _("No counter was checked by hand for this period (hubpulse audit).")
+
+
+def _uncounted(report: Report) -> Iterator[str]:
+    """Where nobody is counted, or was not from the beginning."""
+    uncounted = [hub.name for hub in report.hubs if not hub.has_counter]
+    if uncounted:
+        yield _("Nothing counts people at {hubs}: no sum has them.").format(hubs=_some(uncounted))
+    begun: dict[date, list[str]] = {}
+    for hub in report.hubs:
+        if hub.counted_from is not None:
+            begun.setdefault(hub.counted_from, []).append(hub.name)
+    for first, names in sorted(begun.items()):
+        yield _("Counted from {day} on, open days before it are missing: {hubs}.").format(
+            day=words.day(first), hubs=_some(names)
+        )
 
 
 # -------------------------------------------------------------------------------------------------------------- shared

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from dashboards.reports import words
 from dashboards.reports.evidence import Evidence
-from dashboards.reports.model import CaseLine, HubPart, People, Quality, Report, Restatement, Since
+from dashboards.reports.model import NOT_COUNTED, CaseLine, HubPart, People, Quality, Report, Restatement, Since
 from dashboards.reports.withheld import withheld
 from dashboards.web import wording
 from schemas import Estate, HubpulseError
@@ -28,6 +28,7 @@ from usage.notes import Note
 from usage.publishing.publication_file import Content, code_of
 from usage.publishing.publications import OtherSum, compare
 from usage.queries import DayFigures, Period, PeriodFigures, Queries
+from usage.queries.hubs import counts_people
 from usage.queries.periods import periods
 from usage.targets import TargetState
 from usage.targets import targets as states
@@ -90,13 +91,19 @@ class _Period:
         return list(periods(self._days, self._kind, self._queries.estimates(self._days)))
 
     @cached_property
+    def _counting(self) -> frozenset[str]:
+        """The hubs where people are counted, or were in the period: no sum of people has the others."""
+        counted = {each.hub for each in self._periods if each.figures["entries"] is not None}
+        return frozenset(counted.union(hub for hub, known in self._queries.sensors.items() if counts_people(known)))
+
+    @cached_property
     def _notes(self) -> list[Note]:
         return self._queries.notes(self._first, self._until, hub=self._hub)
 
     def report(self) -> Report:
         """The whole of it."""
         estate, queries = self._estate, self._queries
-        total = together(self._periods)
+        total = together([each for each in self._periods if each.hub in self._counting])
         return Report(
             estate=estate.name,
             period=self._range.name,
@@ -111,7 +118,7 @@ class _Period:
             total=_total(total),
             hubs=tuple(map(self._hub_part, self._periods)),
             untold=total.untold,
-            days=tuple(days_together(self._days)),
+            days=tuple(days_together(day for day in self._days if day.hub in self._counting)),
             hidden_days=frozenset(),
             hours=tuple(hours_of_week(queries.hourly(self._first, self._until, hub=self._hub))),
             comparisons=tuple(self._comparisons()),
@@ -144,12 +151,15 @@ class _Period:
                 each.days,
                 each.days_counted,
                 each.days_missing,
-            ),
+            )
+            if each.hub in self._counting
+            else NOT_COUNTED,
             None if open_minutes is None else open_minutes / _MINUTES_AN_HOUR,
             each.figures,
             tuple(words.runs(closed)),
             tuple(f"{words.day(note.date)}: {note.text}" for note in self._notes if note.hub == each.hub),
             self._counted_from(each.hub),
+            each.hub in self._counting,
         )
 
     def _counted_from(self, hub: str) -> date | None:

@@ -39,6 +39,10 @@ class People:
         return self.days - self.days_counted - self.days_missing
 
 
+NOT_COUNTED = People(None, None, None, None, "none", 0, 0, 0)
+"""Where there is no counter, nobody is missed."""
+
+
 @dataclass(frozen=True, slots=True)
 class HubPart:
     """One hub over the period. `figures` are those of the measure catalogue, of air and Wi-Fi."""
@@ -54,6 +58,8 @@ class HubPart:
     """What somebody noted of a day in the period, in words."""
     counted_from: date | None = None
     """The first day that was counted, where a day of the period before it was not at all."""
+    has_counter: bool = True
+    """Whether people are counted there at all."""
 
 
 @dataclass(frozen=True, slots=True)

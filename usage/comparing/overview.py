@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from schemas import Estate, Kind
+from schemas import Estate
 from schemas.localtime import NS_AN_HOUR
 from schemas.measures import PeopleState
 from usage.attention.doubts import Doubt
@@ -23,6 +23,7 @@ from usage.estimates.estimate import ESTIMATED_BY
 from usage.estimates.estimator import REACH_AFTER, REACH_BEFORE, Estimator
 from usage.queries import DateRange, PeriodFigures, Queries
 from usage.queries.columns import DayColumns
+from usage.queries.hubs import counts_people
 from usage.rollup import GRACE_DEFAULT_NS, Figures
 from usage.together import Together, together
 
@@ -134,8 +135,7 @@ def overview(
             by_hub[1].get(one.hub),
             tuple(doubts[one.hub]),
             provisional,
-            one.figures["entries"] is not None
-            or any(Kind.FOOTFALL in sensor.kinds for sensor in queries.sensors.get(one.hub, ())),
+            one.figures["entries"] is not None or counts_people(queries.sensors.get(one.hub, ())),
             _counted_from(columns, one.hub, over[one.hub]),
         )
         for one, provisional in people

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
@@ -53,7 +53,7 @@ class HubState:
     @property
     def has_counter(self) -> bool:
         """Whether a sensor counts people at its doors, or did."""
-        return any(Kind.FOOTFALL in sensor.kinds for sensor in self.sensors)
+        return counts_people(self.sensors)
 
     @property
     def silent_sensors(self) -> tuple[SensorState, ...]:
@@ -102,6 +102,11 @@ class HubState:
             if name in sensor.values and not sensor.silent and sensor.zone != OUTDOOR:
                 values.setdefault(sensor.zone or sensor.sensor, []).append(sensor.values[name])
         return values
+
+
+def counts_people(sensors: Iterable[SensorState]) -> bool:
+    """Whether one of a hub's sensors counts at a door, or did: nobody is missed at other hubs, and no sum has them."""
+    return any(Kind.FOOTFALL in sensor.kinds for sensor in sensors)
 
 
 def hub_state(
