@@ -15,6 +15,7 @@ import pwd
 import re
 import secrets
 import socket
+import stat
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -42,9 +43,11 @@ class Target(StrEnum):
     DEBIAN = "debian"
 
 
+_JOBS = 10001
+"""The user and group of our services in docker-compose.yml."""
 _OWNERS: dict[Target, dict[str, int | str]] = {
     # A container reads its files as a user of its own: those of docker-compose.yml.
-    Target.COMPOSE: {"broker": 1883, "influxdb": 1000, "grafana": 472, "hubpulse": 10001},
+    Target.COMPOSE: {"broker": 1883, "influxdb": 1000, "grafana": 472, "hubpulse": _JOBS},
     # The package's own user. Our services are handed their secrets by systemd, which reads them as root.
     Target.DEBIAN: {"broker": "mosquitto"},
 }
@@ -80,11 +83,20 @@ def init(
         installed = load_estate(path)
         make_secrets(safe, installed, names=names)
         safe.chown()
+        if target is Target.COMPOSE and path is not None:
+            _let_jobs_write(path.resolve().parent)
     except OSError as error:
         raise HubpulseError(
             f"{error.filename or folder} can't be written ({error.strerror}): run this as its owner, or with sudo"
         ) from error
     _tell(safe, target, installed)
+
+
+def _let_jobs_write(folder: Path) -> None:
+    """As root, let jobs put a changed estate file in the place of the old one: the folder's group is theirs."""
+    if os.geteuid() == 0:
+        os.chown(folder, -1, _JOBS)
+        folder.chmod(folder.stat().st_mode | stat.S_IRWXG)
 
 
 class Safe:

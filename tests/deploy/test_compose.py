@@ -162,6 +162,18 @@ def test_only_those_who_write_the_data_can() -> None:
     assert readers == {"board"}
 
 
+def test_only_jobs_and_init_can_write_where_the_estate_file_is_replaced() -> None:
+    mounts = {
+        name: [m for m in service["volumes"] if m.startswith("./deploy/estate")] for name, service in SERVICES.items()
+    }
+
+    # The folder: a file alone can't be replaced where it is mounted.
+    assert {name for name, found in mounts.items() if "./deploy/estate:/etc/hubpulse" in found} == {"jobs"}
+    assert mounts["init"] == ["./deploy/estate:/hubpulse/deploy/estate"]
+    others = [found for name, found in mounts.items() if found and name not in ("jobs", "init")]
+    assert others == [["./deploy/estate:/etc/hubpulse:ro"]] * 3  # ingest, board, simulator
+
+
 def settings_of(name: str, installed: Installation, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
     """The settings of a service, as compose would give them to it."""
     files = {s.mounted_at: str(installed.secrets / s.file) for s in mounted_secrets() if s.service == name}

@@ -54,6 +54,24 @@ def test_the_keys_that_no_service_needs_stay_with_the_administrator(installed: I
     assert (installed.secrets / "hubs/armley/mqtt_password").stat().st_uid == 0
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to other users")
+@pytest.mark.parametrize("target", ["compose", "debian"])
+def test_jobs_of_compose_may_replace_the_estate_file_and_it_keeps_its_owner(
+    installation: Installation, target: str
+) -> None:
+    folder = installation.estate.parent
+    before = folder.stat()
+
+    installation.init("--for", target)
+
+    after, group = folder.stat(), int(SERVICES["jobs"]["user"].split(":")[1])
+    if target == "compose":
+        assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, group, before.st_mode | 0o070)
+    else:
+        assert (after.st_gid, after.st_mode) == (before.st_gid, before.st_mode)
+    assert installation.estate.stat().st_gid == before.st_gid
+
+
 def owner(name: str) -> int | None:
     try:
         return pwd.getpwnam(name).pw_uid
