@@ -67,7 +67,7 @@ class CaseRow:
     """As it was on the day `seen`: the latest of an open case, the worst of one that is over."""
     seen: date
     worst: str
-    """`14.2 °C, 3 h on Tue 3 Nov`, where an open case was worse before; else empty."""
+    """`worst on Tue 3 Nov: 3 h, 14.2 °C`, where an open case was worse before; else empty."""
     silence: str
     to_do: str
     over: str

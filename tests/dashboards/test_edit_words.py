@@ -63,7 +63,7 @@ def test_refused_messages_and_edits_are_told_in_words_with_what_to_do(site: Site
     ada = site.visitor("ada")
     words = words_of(ada.get("/edit"))
     for reason in (Reason.UNKNOWN_HUB, Reason.UNKNOWN_SENSOR):
-        assert f"1 {REFUSAL_WORDS[reason]} {reason} {REFUSAL_ADVICE[reason]} Send again" in words
+        assert f"1 message : {REFUSAL_WORDS[reason]} {reason} {REFUSAL_ADVICE[reason]} Send again" in words
     opening = OPENING.replace("17:00", "16:00")
     hours(ada, opening, step="queue", digest=digest_of(hours(ada, opening)))
     assert "Fri 20 Nov 14:05 ada opening times of armley" in words_of(ada.get("/edit"))

@@ -85,7 +85,7 @@ def test_the_worst_day_is_told_of_each_case(filled: Filled, tmp_path: Path) -> N
     door.accounts.add("vera", PASSWORD, Role.VIEWER)
     page = door.sign_in("vera").get("/health")
     latest = "CO₂ over 1_500 ppm for 30 min while open, highest of the whole day 1_540 ppm"
-    assert f"{latest} (Fri 20 Nov; worst on Sat 14 Nov: 2_310 ppm, 3 h 20 min)" in cases_on(page.text)[0]
+    assert f"{latest} (Fri 20 Nov; worst on Sat 14 Nov: 3 h 20 min, 2_310 ppm)" in cases_on(page.text)[0]
     assert "worst on" not in cases_on(page.text)[1]
     over = text_of(page.text.partition('id="h-closed"')[2])
     then = "CO₂ over 1_500 ppm for 3 h 20 min while open, highest of the whole day 2_310 ppm"

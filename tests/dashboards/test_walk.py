@@ -186,3 +186,32 @@ def test_charts_are_seen_in_every_scheme_and_in_forced_colours(walk: Walk, addre
         return found
 
     assert walk.at(address, look) == []
+
+
+HIDDEN_COLUMNS = """() => [...document.querySelectorAll(".scroll:has(.stacks)")].map(
+  (it) => it.scrollWidth > it.clientWidth ? `columns are hidden: ${it.innerHTML.slice(0, 120)}` : ""
+)"""
+
+
+@pytest.mark.parametrize("address", ["/quality", "/health", "/reports/shares"])
+def test_rows_that_are_told_in_lines_hide_no_column_on_a_phone(walk: Walk, address: str) -> None:
+    found = walk.at(address, lambda tab: tab.page.evaluate(HIDDEN_COLUMNS), width_px=360)
+    assert found
+    assert set(found) == {""}
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("table", ["hubs", "periods"])
+def test_a_hub_is_a_small_card_on_a_phone_whose_other_figures_unfold(walk: Walk, table: str, *, script: bool) -> None:
+    def look(tab: Tab) -> list[int]:
+        cells = tab.page.locator(f"#{table} tbody tr").first.locator("td")
+        found = [cells.locator("visible=true").count()]
+        tab.page.emulate_media(media="print")
+        found.append(cells.locator("visible=true").count())
+        tab.page.emulate_media(media="screen")
+        tab.page.locator(f"#{table} .more summary").first.click()
+        return [*found, cells.locator("visible=true").count(), cells.count()]
+
+    folded, *whole = walk.at("/?from=2026-10-21&to=2026-11-19", look, width_px=360, script=script)
+    assert 3 <= folded < whole[-1]
+    assert set(whole) == {whole[-1]}

@@ -51,11 +51,11 @@ def how_bad_at_worst(case: Case) -> str:
 
 
 def worst(case: Case) -> str:
-    """`13.1 °C, 8 h`: its worst day in short, where that is not its latest; else empty."""
+    """`8 h, 13.1 °C`: its worst day in short, where that is not its latest; else empty."""
     if case.worst_on in (None, case.latest):
         return ""
     time = "" if case.worst_minutes is None else _time(case.worst_minutes)
-    return ", ".join(filter(None, (_measured(case, case.worst_value), time)))
+    return ", ".join(filter(None, (time, _measured(case, case.worst_value))))
 
 
 def _how_bad(case: Case, value: float | None, minutes: float | None) -> str:
