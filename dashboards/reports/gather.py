@@ -18,7 +18,7 @@ from schemas.localtime import from_ns
 from schemas.measures import PeopleState
 from schemas.texts import _
 from usage.audits import Audit
-from usage.audits.certificate import in_a_line
+from usage.audits.certificate import in_words
 from usage.audits.corrections import errors_by_hub
 from usage.calendar import dates
 from usage.comparing import Compared, DateRange, compare_stored
@@ -141,7 +141,7 @@ class _Period:
         open_minutes = each.figures["open_minutes"]
         return HubPart(
             each.hub,
-            known.name if known and known.name else each.hub,
+            self._name(each.hub),
             People(
                 None if counted is None else int(counted),
                 people,
@@ -161,6 +161,11 @@ class _Period:
             self._counted_from(each.hub),
             each.hub in self._counting,
         )
+
+    def _name(self, hub: str) -> str:
+        """What people call a hub."""
+        known = self._estate.hub(hub)
+        return known.name if known and known.name else hub
 
     def _counted_from(self, hub: str) -> date | None:
         """The first day that was counted, where a day before it was not at all."""
@@ -200,9 +205,11 @@ class _Period:
             yield from states(self._queries, self._estate, DateRange.parse(name), hub=self._hub)
 
     def _quality(self) -> Quality:
-        doubts = self._queries.stored_doubts(self._first, self._until, hub=self._hub)
+        found = self._queries.stored_doubts(self._first, self._until, hub=self._hub)
+        # One that ended later still stood then.
+        doubts = [replace(each, until=None) if each.until and each.until > self._until else each for each in found]
         audits = [
-            in_a_line(audit, self._now_ns)
+            f"{self._name(audit.hub)}, {audit.sensor}: {in_words(audit, self._now_ns, day=words.day)}"
             for audit in self._evidence.audits
             if audit.hub in self._ids and audit.result is not None and _is_of(audit, self._first)
         ]
@@ -212,7 +219,11 @@ class _Period:
                 refused[waiting.reason] = refused.get(waiting.reason, 0) + waiting.waiting
         ingests = self._queries.ingests()
         return Quality(
-            tuple(f"{each.hub}: {each.sentence(self._until)}" for each in doubts if not each.until or each.is_sure),
+            tuple(
+                f"{self._name(each.hub)}: {each.sentence(self._until)}"
+                for each in doubts
+                if not each.until or each.is_sure
+            ),
             tuple(audits),
             dict(sorted(refused.items())),
             len(ingests),
@@ -229,9 +240,8 @@ class _Period:
         return Restatement(code_of(content), content["published"][:10], found.restated, sums, found.estimates)
 
     def _other_sum(self, each: OtherSum) -> str:
-        known = self._estate.hub(each.hub)
         return _("{hub}, {figure}: {before}, now {after}").format(
-            hub=known.name if known and known.name else each.hub,
+            hub=self._name(each.hub),
             figure=words.figure(each.figure),
             before=wording.number(each.before),
             after=wording.number(each.after),

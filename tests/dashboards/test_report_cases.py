@@ -4,7 +4,9 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,20 +22,23 @@ from stores.sqlite_store import SqliteStore
 from tests.usage import given
 from tests.usage.given import HOUR_NS, at, put
 from usage import Queries, RollupWriter
-from usage.health import CaseKind, CaseNote
+from usage.attention.doubts import Doubt, Witness
+from usage.attention.rows import doubt_line
+from usage.health import CaseKind, CaseNote, cases_within
 from usage.health.rows import note_line
 from usage.rows import write as write_rows
 
 WEEK, FIRST = "2026-W47", date(2026, 11, 16)
 """Monday 16 to Sunday 22 November."""
 SENSORS = [{"id": "hall", "kinds": ["temperature", "humidity", "co2"], "zone": "hall", "every": "1h"}]
-HUBS = ("armley", "beeston", "otley", "pudsey")
+HUBS = ("armley", "beeston", "otley", "pudsey", "rothwell")
 BEGAN, ENDED = date(2026, 11, 9), date(2026, 12, 4)
 CO2 = {date(2026, 11, 17): 3, date(2026, 11, 18): 6, date(2026, 11, 19): 4}
 """Hours at over 1500 ppm from ten on at Armley."""
 DAMP = range(17, 19)
 """Days of November with damp air at Beeston."""
-COLD_FROM = {"otley": date(2026, 11, 12), "pudsey": date(2026, 11, 25)}
+COLD_FROM = {"otley": date(2026, 11, 12), "pudsey": date(2026, 11, 25), "rothwell": date(2026, 11, 12)}
+SILENT_FROM = {"rothwell": date(2026, 11, 14)}
 
 
 def readings_of(hub_id: str, day: date, hour: int) -> tuple[float, float, float]:
@@ -58,7 +63,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, known: Estate) -> Iterator[S
         found.prepare()
         for hub_id in HUBS:
             by_kind: dict[Kind, list[tuple[int, Mapping[str, float]]]] = {}
-            for day in days:
+            for day in (day for day in days if day < SILENT_FROM.get(hub_id, ENDED)):
                 for hour in range(24):
                     celsius, percent, ppm = readings_of(hub_id, day, hour)
                     now_ns = at(day.isoformat()) + hour * HOUR_NS
@@ -94,10 +99,11 @@ def test_a_report_has_the_cases_that_were_open_on_a_day_of_its_period(store: Sto
         ("armley", "poor air", date(2026, 11, 17), date(2026, 11, 20)),
         ("beeston", "damp", date(2026, 11, 17), date(2026, 11, 19)),
         ("otley", "cold", COLD_FROM["otley"], None),
+        ("rothwell", "cold", COLD_FROM["rothwell"], None),
     ]
-    assert found.cases[0].hub == "otley", "what was open as the week ended comes first"
+    assert [case.over for case in found.cases[:2]] == [None, None], "what was open as the week ended comes first"
     assert buildings(found)[0] == (
-        "3 cases of building health were open in this period; 1 still was on 22 November 2026."
+        "4 cases of building health were open in this period; 2 still were on 22 November 2026."
     )
 
 
@@ -111,6 +117,10 @@ def test_the_worst_day_is_that_of_the_raw_readings_of_the_period(store: Store, k
     coldest = min(readings_of("otley", FIRST + timedelta(days=n), 12)[0] for n in range(5))
     assert of(found, "otley").worst.startswith(f"{coldest:.1f}\u00a0°C on average while open, 8\u00a0h below")
     assert of(found, "otley").worst.endswith("(16 November 2026)")
+
+
+def test_a_case_that_nobody_measured_in_the_period_says_since_when(store: Store, known: Estate) -> None:
+    assert of(report(store, known), "rothwell").worst == "no data since 13 November 2026"
 
 
 @pytest.mark.parametrize("made", ["2026-11-24T09:00", "2026-12-04T09:00", "2027-06-01T09:00", "2029-01-01T09:00"])
@@ -127,6 +137,24 @@ def test_what_is_noted_after_the_period_changes_nothing_of_it(store: Store, know
     assert later.over is None, "it went on after it was closed"
 
 
+def test_a_case_that_somebody_closed_was_open_on_that_day(store: Store, known: Estate) -> None:
+    closed = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    write_rows(store, [note_line(CaseNote(CaseKind.COLD, "pudsey", "hall", closed, "ann", "repaired", closes=True))])
+    queries, day = Queries(store, known, now_ns=at("2026-12-01T09:00")), timedelta(days=1)
+    last = closed.date()
+    found = [cases_within(queries, known, first, last, hub="pudsey") for first in (last, last + day)]
+    assert [[(case.until, case.closed_by) for case in cases] for cases in found] == [[(last, "ann")], []]
+
+
+def test_a_doubt_that_ended_later_is_told_as_it_stood(store: Store, known: Estate) -> None:
+    doubt = Doubt("armley", "door", date(2026, 11, 10), date(2026, 11, 20), None, -0.3, (Witness.WIFI,))
+    told = []
+    for until, made in ((None, "2026-11-23T09:00"), (date(2026, 11, 27), "2026-12-04T09:00")):
+        write_rows(store, [doubt_line(replace(doubt, until=until), ZoneInfo("Europe/London"))])
+        told.append(report(store, known, made).quality.doubts)
+    assert told[0] == told[1] != ()
+
+
 def test_a_report_of_a_hub_has_its_cases_alone(store: Store, known: Estate) -> None:
     found = report(store, known, hub="armley")
     assert [case.hub for case in found.cases] == ["armley"]
@@ -139,8 +167,9 @@ def test_a_running_period_says_what_was_open_on_its_last_day(store: Store, known
         ("armley", None),
         ("beeston", None),
         ("otley", None),
+        ("rothwell", None),
     ]
-    assert "3 still were on 18 November 2026." in buildings(found)[0]
+    assert "4 still were on 18 November 2026." in buildings(found)[0]
 
 
 def test_programs_get_each_case_by_itself_and_people_its_name(store: Store, known: Estate) -> None:
@@ -150,6 +179,7 @@ def test_programs_get_each_case_by_itself_and_people_its_name(store: Store, know
         ("armley hall poor air 2026-11-17", "2026-11-20"),
         ("beeston hall damp 2026-11-17", "2026-11-19"),
         ("otley hall cold 2026-11-12", "still open"),
+        ("rothwell hall cold 2026-11-12", "still open"),
     }
     page = files[Format.HTML].decode()
     assert '<td class="text">poor air</td>' in page

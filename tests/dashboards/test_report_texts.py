@@ -36,7 +36,6 @@ from tests.dashboards.test_texts import shifted as shifted  # noqa: PLC0414 - li
 from usage import Queries
 from usage.attention.doubts import Doubt, Witness
 from usage.audits import Audit
-from usage.audits.certificate import in_a_line
 from usage.estimates import Estimate
 from usage.health.cases import CaseKind
 from usage.publishing.publications import BetterEstimate, publish
@@ -64,7 +63,17 @@ ZONE_ROWS: dict[CaseKind, dict[str, float]] = {
     CaseKind.HEAT: {"heat_minutes": 100.0, "temperature_max_c": 30.0},
     CaseKind.DAMP: {"damp_minutes": 900.0, "damp_minutes_closed": 500.0},
 }
-AUDIT = Audit("a1", "armley", "door-1", 0, 1, 0.05, 181, 3, 300, "", {"verdict": "pass"})
+ENTRIES = {
+    "people": 181,
+    "missed": 3,
+    "extra": 1,
+    "loss": 0.01,
+    "low": -0.02,
+    "high": 0.04,
+    "factor": [1.01, 0.98, 1.04],
+}
+RESULT = {"verdict": "pass", "entries": ENTRIES, "valid_until": "2027-11-05"}
+AUDIT = Audit("a1", "armley", "door-1", 0, 1, 0.05, 181, 3, 300, "", RESULT)
 
 
 @pytest.fixture
@@ -98,7 +107,7 @@ def whole(filled: Filled) -> Report:
         content = publish(queries, ESTATE, "2026-11", now_ns=now_ns)
         days = [{**row, "entries": 9999} if row["date"] == "2026-11-03" else row for row in content["days"]]
         sums = [{**row, "days": 1, "entries_low": 1, "peak_occupancy": 1, "method": "none"} for row in content["sums"]]
-        evidence = Evidence(publications=[{**content, "days": days, "sums": sums}])
+        evidence = Evidence([AUDIT], [{**content, "days": days, "sums": sums}])
         rows = [day.figures for day in queries.daily(FIRST, LAST, hub="armley")]
         found = gather(queries, ESTATE, "2026-11", now_ns=now_ns, evidence=evidence)
     assert found.restatement is not None
@@ -106,7 +115,6 @@ def whole(filled: Filled) -> Report:
     quality = replace(
         found.quality,
         doubts=doubts,
-        audits=(in_a_line(AUDIT, now_ns),),
         refused={str(reason): 3 for reason in Reason},
         ingests=2,
         unbalanced=("1",),
@@ -176,7 +184,8 @@ READERS = {Format.HTML: read_html, Format.PDF: read_pdf, Format.XLSX: read_xlsx,
 def test_no_text_of_a_report_escapes_the_catalogue(stored: Filled, shifted: Shifted, extracted: set[str]) -> None:
     report = whole(stored)
     assert len({case.what for case in report.cases}) == len(ZONE_ROWS)
-    assert all((report.comparisons, report.targets, report.visits))
+    assert all(line.startswith("Armley, door-1: ") for line in report.quality.audits)
+    assert all((report.quality.audits, report.comparisons, report.targets, report.visits))
     names = set(words_of(ESTATE_FILE))
     found = [f"{form}: {text}" for form, read in READERS.items() for text in faulty(read(report), names)]
     assert not found, "\n".join(found)

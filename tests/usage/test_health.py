@@ -13,7 +13,7 @@ from schemas.localtime import Span
 from stores import Store
 from tests.usage.given import HOUR_NS, MINUTE_NS, at, estate, hub, put, rolled_up, run_of
 from usage import Queries, RollupWriter
-from usage.health import CaseKind, find_cases, open_cases
+from usage.health import CaseKind, cases_within, find_cases, open_cases
 from usage.health.cases import Judged
 from usage.health.judging import judge_zone
 from usage.health.overheating import excess_k, limit_c, running_mean_c, season_of
@@ -262,6 +262,14 @@ def test_a_hot_week_is_overheating_by_the_weather_before_it(store: Store) -> Non
     assert [(c.until, c.since) for c in after_summer if c.kind is CaseKind.OVERHEATING] == [
         (date(2026, 10, 1), date(2026, 7, 6))
     ]
+    # In a later summer as it was told then.
+    later = Queries(store, known, now_ns=at("2028-07-01T12:00"))
+    months = [(date(2026, 6, 1), date(2026, 6, 30)), (date(2026, 7, 1), date(2026, 7, 31))]
+    told = [
+        [(c.since, c.until, c.value) for c in cases_within(later, known, *days) if c.kind is CaseKind.OVERHEATING]
+        for days in months
+    ]
+    assert told == [[], [(date(2026, 7, 6), None, 40.0)]]
 
 
 def test_an_hour_that_was_not_hot_after_all_is_taken_back(store: Store) -> None:
