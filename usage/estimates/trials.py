@@ -36,10 +36,7 @@ _TRIALS_BYTES_MAX, _AT_ONCE_BYTES_MAX = 32_000_000, 1_000_000
 WEEKS_AWAY = sorted((week for week in range(-WEEKS_BEFORE, WEEKS_AFTER + 1) if week), key=abs)
 """The weeks that tell what is usual in one, the nearest first. Some of them are a number with a bit for each."""
 _AHEAD = {week: 1 << place for place, week in enumerate(WEEKS_AWAY) if week > 0}
-_SINCE = np.array(
-    [sum(1 << place for place, week in enumerate(WEEKS_AWAY) if week >= -back) for back in range(WEEKS_BEFORE + 1)]
-)
-"""The weeks around one that are at most so many weeks before it."""
+_BITS = 1 << np.arange(len(WEEKS_AWAY))
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -63,13 +60,10 @@ class Trials:
         is_known = np.isfinite(self._whole)
         self._number, self._people = is_known.astype(np.int8), np.where(is_known, self._whole, 0)
         self._usual, self._effect = np.full(self._whole.shape, np.nan), np.full(self._whole.shape, np.nan)
-        self._unknown = np.zeros(self._whole.shape, dtype=np.int64)
-        """Which of the weeks around a hub's day are not known."""
         there = slice(self._weeks.start, self._weeks.stop)
-        self._usual[:, there] = self._mean(slice(None), self._weeks)
-        self._effect[:, there] = _effect(self._whole[:, there], self._usual[:, there])
-        for place, week in enumerate(WEEKS_AWAY):
-            self._unknown[:, there] |= (self._number[:, there.start + week : there.stop + week] == 0) << place
+        for weekday in range(_WEEK):  # all at once would be more than a processor has at hand
+            self._usual[weekday, there] = self._mean(weekday, self._weeks)
+            self._effect[weekday, there] = _effect(self._whole[weekday, there], self._usual[weekday, there])
         trial_bytes = max(1, whole.itemsize * self._hubs * YEAR_WEEKS)
         kept, self._at_once = (max(1, limit // trial_bytes) for limit in (_TRIALS_BYTES_MAX, _AT_ONCE_BYTES_MAX))
         self._left_out: set[tuple[int, int]] = set()
@@ -118,9 +112,10 @@ class Trials:
 
     def _unknown_around(self, rows: ArrayLike, places: Sequence[int]) -> tuple[int, ...]:
         """Which of the weeks around hubs' days are not known; those before anybody was counted need not be left out."""
-        at = _at(rows, places)
-        since = _SINCE[np.minimum(np.maximum(at[1] - self._first_counted, 0), WEEKS_BEFORE)]
-        return tuple((self._unknown[at] & since).tolist())
+        weekdays, weeks, hubs = (each[..., np.newaxis] for each in _at(rows, places))
+        is_unknown = self._number[weekdays, weeks + np.array(WEEKS_AWAY), hubs] == 0
+        is_unknown &= weeks + np.array(WEEKS_AWAY) >= self._first_counted
+        return tuple((is_unknown @ _BITS).tolist())
 
     def _usual_without(self, row: int, place: int, gone: frozenset[int]) -> float:
         weekday, week = place % _WEEK, place // _WEEK + _PAD
@@ -133,21 +128,21 @@ class Trials:
         """Which of the weeks around a day are still to come."""
         return sum(bit for week, bit in _AHEAD.items() if place + _WEEK * week >= self._days)
 
-    def _mean(self, weekday: int | slice, weeks: range, left_out: int = 0) -> Numbers:
+    def _mean(self, weekday: int, weeks: range, left_out: int = 0) -> Numbers:
         """By week and hub: the mean of the nearest weeks, less those left out; NaN where too few are known."""
         near = [week for place, week in enumerate(WEEKS_AWAY) if not left_out >> place & 1]
         first, stop = weeks.start, weeks.stop
         numbers, counts = self._number[weekday], self._people[weekday]
-        number, people = np.zeros_like(numbers[..., first:stop, :]), np.zeros_like(counts[..., first:stop, :])
+        number, people = np.zeros((len(weeks), self._hubs), dtype=np.int8), np.zeros((len(weeks), self._hubs))
         for week in near[:_NEIGHBOURS]:
-            number += numbers[..., first + week : stop + week, :]
-            people += counts[..., first + week : stop + week, :]
+            number += numbers[first + week : stop + week]
+            people += counts[first + week : stop + week]
         for week in near[_NEIGHBOURS:]:
             lacks = number < _NEIGHBOURS
             if not lacks.any():
                 break
-            number += numbers[..., first + week : stop + week, :] * lacks
-            people += counts[..., first + week : stop + week, :] * lacks
+            number += numbers[first + week : stop + week] * lacks
+            people += counts[first + week : stop + week] * lacks
         people /= np.maximum(number, 1)
         people[number < _NEIGHBOURS_MIN] = np.nan
         return people
@@ -298,20 +293,26 @@ def _effect(people: Numbers, usual: Numbers) -> Numbers:
     """What the other hubs counted on a day by what is usual there; nobody comes as a rule: that tells nothing."""
     by_usual = np.full(people.shape, np.nan)
     np.divide(people, usual, out=by_usual, where=usual > 0)
-    return median_of_others(by_usual.reshape(-1, people.shape[-1]).T).T.reshape(people.shape)
+    return median_of_others(by_usual.T).T
 
 
 def median_of_others(table: Numbers) -> Numbers:
     """For each row the median of all others, by column; NaN where there are too few."""
-    ordered = np.sort(table, axis=0)
-    known = np.isfinite(table)
-    others = known.sum(axis=0) - known
+    columns = table.T  # each in one piece, as `_effect` has them
+    ordered, known = np.sort(columns, axis=1), np.isfinite(columns)
+    number, each = known.sum(axis=1), np.arange(len(columns))
 
     def nth(place: Places) -> Numbers:
-        """The other at this place of their order: where the row itself comes before it, the next one."""
-        place = np.clip(place, 0, len(table) - 1)
-        here = np.take_along_axis(ordered, place, axis=0)
-        after = np.take_along_axis(ordered, np.minimum(place + 1, len(table) - 1), axis=0)
-        return np.where(table <= here, after, here)
+        """What stands at a place of each column's order."""
+        found: Numbers = ordered[each, np.minimum(np.maximum(place, 0), len(table) - 1), np.newaxis]
+        return found
 
-    return np.where(others >= _SISTERS_MIN, (nth((others - 1) // 2) + nth(others // 2)) / 2, np.nan)
+    def nth_other(place: Places) -> Numbers:
+        """Likewise without the row itself: where it comes before the place, the next one."""
+        here = nth(place)
+        return np.where(columns <= here, nth(place + 1), here)
+
+    low, high = (number - 2) // 2, (number - 1) // 2
+    found = np.where(known, nth_other(low) + nth_other(high), nth(high) + nth(number // 2)) / 2
+    found[number[:, np.newaxis] - known < _SISTERS_MIN] = np.nan
+    return found.T
