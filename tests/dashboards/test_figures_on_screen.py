@@ -43,14 +43,14 @@ FIGURES = {
 SHOWN = [TODAY - timedelta(days=back) for back in range(1, 31)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(walk: Walk) -> TestClient:
     client = browser_of(walk.estate.board())
     client.headers.update(AS_ADMIN)
     return client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def raw(walk: Walk) -> dict[str, RawCounts]:
     return {hub: RawCounts.of(walk.estate, hub) for hub in HUBS}
 
