@@ -182,7 +182,7 @@ def test_what_the_radio_loses_is_said_as_it_is(
             tags = {"hub": "armley", "sensor": f"s-{n}"}
             known.put(encode("sensor_status", tags, {"lost_share": share}, to_ns(NOW)))
     page = browse(known, estate).get("/quality").text.partition('id="lost-h"')[2]
-    cell = re.search(r"<tbody>\s*<tr><th .*?</th><td>(.*?)</td>", page)
+    cell = re.search(r"<tbody>\s*<tr><th .*?</th><td[^>]*>(.*?)</td>", page)
     assert cell is not None
     assert cell[1].replace("\u00a0", " ") == said
 
