@@ -12,7 +12,7 @@ REFUSAL_WORDS: Final[Mapping[Reason, str]] = {
     Reason.BAD_TOPIC: N_("to a topic that no source takes"),
     Reason.BAD_PAYLOAD: N_("not readable"),
     Reason.BAD_SCHEMA: N_("of another shape than their format"),
-    Reason.OUT_OF_RANGE: N_("a value that can't be"),
+    Reason.OUT_OF_RANGE: N_("with a value that can't be measured"),
     Reason.UNKNOWN_HUB: N_("of a hub that the estate file does not name"),
     Reason.UNKNOWN_SENSOR: N_("of a device that no hub has"),
     Reason.CLOCK_AHEAD: N_("from the future: the device's clock is ahead"),

@@ -101,4 +101,4 @@ def _time(minutes: float | None) -> str:
     hours, rest = divmod(round(minutes or 0), 60)
     parts = [_("{hours}\u00a0h").format(hours=hours)] * bool(hours)
     parts += [_("{minutes}\u00a0min").format(minutes=rest)] * bool(rest or not hours)
-    return " ".join(parts)
+    return "\u00a0".join(parts)
