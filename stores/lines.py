@@ -78,6 +78,15 @@ def oldest_since(lines: Sequence[str], since_ns: int) -> int | None:
     return int(oldest) if oldest else None
 
 
+def pieces(lines: bytes, bytes_at_least: int) -> Iterator[bytes]:
+    """The lines, a piece at a time: of whole lines, and each but the last of so many bytes or more."""
+    start = 0
+    while (stop := lines.find(b"\n", start + bytes_at_least)) >= 0:
+        yield lines[start:stop]
+        start = stop + 1
+    yield lines[start:]
+
+
 def by_policy(lines: bytes) -> Iterator[tuple[Policy, bytes]]:
     """The lines of each retention policy, in their order; a batch of readings is passed on as it is."""
     if not (lines.startswith(_USAGE_STARTS) or _USAGE_LINE.search(lines)):

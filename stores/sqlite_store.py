@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 CHUNK_POINTS_MAX = 5000
 EXPIRE_POINTS_MAX = 10_000
 SERIES_AT_ONCE = 1000
+_LINES_BYTES = 256 * 1024
+"""So many bytes of lines, or a little more, are read into columns at a time: these take several times as many."""
 
 _COLUMN_TYPES = {FieldType.INTEGER: "INTEGER", FieldType.FLOAT: "REAL", FieldType.BOOLEAN: "BOOLEAN"}
 _PRAGMAS = {"cache_size": -16 * 1024, "wal_autocheckpoint": 4000}
@@ -88,6 +90,7 @@ class SqliteStore:
     def _write(self, lines: bytes) -> list[Overwritten]:
         # Only whoever writes needs them: to import them takes a tenth of a short command.
         from stores import sqlite_inserts  # noqa: PLC0415
+        from stores.lines import pieces  # noqa: PLC0415
         from stores.overwritten import take_overwritten  # noqa: PLC0415
         from stores.sqlite_lines import LineReader  # noqa: PLC0415
 
@@ -96,8 +99,9 @@ class SqliteStore:
                 forgotten = db.execute("SELECT times FROM forgotten").fetchone()
                 if self._lines is None or forgotten != self._forgotten:
                     self._lines, self._forgotten = LineReader(), forgotten
-                for upsert, columns in self._lines.read(lines, functools.partial(_series_id, db)):
-                    sqlite_inserts.store(db, upsert, columns)
+                for some in pieces(lines, _LINES_BYTES):
+                    for upsert, columns in self._lines.read(some, functools.partial(_series_id, db)):
+                        sqlite_inserts.store(db, upsert, columns)
                 return take_overwritten(db)
         except BaseException:
             self._lines = None

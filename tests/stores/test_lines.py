@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas import MEASUREMENTS, FieldType
 from schemas.ids import is_id
 from stores.lines import Point as Parsed
-from stores.lines import encode, oldest_since, parse, series_prefix
+from stores.lines import encode, oldest_since, parse, pieces, series_prefix
 from stores.sqlite_lines import LineReader
 from tests.stores.points import Point, lines, points
 
@@ -196,3 +196,12 @@ def test_a_batch_is_taken_only_if_each_line_is_ours(
 def test_the_oldest_time_since_a_time_is_found_without_reading_the_lines(times: list[int], oldest: int | None) -> None:
     written = [encode("co2", {"hub": "a", "sensor": "b"}, {"co2_ppm": 400.5}, time_ns) for time_ns in times]
     assert oldest_since(written, 1_700_000_000_000_000_000) == oldest
+
+
+@pytest.mark.parametrize("bytes_at_least", [0, 1, 3, 4, 5, 100])
+@pytest.mark.parametrize("lines", [b"", b"a", b"ab\ncd\nef", b"abcdef\nb\n\nc"])
+def test_pieces_are_of_whole_lines_and_no_smaller_than_asked(lines: bytes, bytes_at_least: int) -> None:
+    found = list(pieces(lines, bytes_at_least))
+    assert b"\n".join(found) == lines
+    assert all(len(piece) >= bytes_at_least for piece in found[:-1])
+    assert all(piece.find(b"\n", bytes_at_least) < 0 for piece in found)
