@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
-from dashboards.access.gate import visitor_of
+from dashboards.access.gate import Visitor, visitor_of
 from dashboards.web import charts, downloads, pages, ranges, tables, views
 from dashboards.web.ahead import Ahead
 from dashboards.web.attention import Notice, notices
@@ -32,6 +32,7 @@ from dashboards.web.periods import (
     total_row,
 )
 from dashboards.web.snapshot import Snapshot, SnapshotSource
+from schemas.measures import MEASURES
 from schemas.texts import N_, _
 from usage.queries import DateRange
 
@@ -45,20 +46,29 @@ NOTICES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """A column that hubs can be sorted by; the largest first where `is_down`."""
+    """A column that hubs can be sorted by; the largest first where `is_down`, what is not known last in any case."""
 
     name: str
     label: str
-    is_down: bool
-    key: Callable[[HubNow], object]
+    key: Callable[[HubNow], str | float | None]
+    is_down: bool = True
+
+
+def _now(name: str, measure: str) -> Sorting:
+    return Sorting(name, MEASURES[measure].label, lambda hub: hub.state.value(measure))
 
 
 SORTINGS = (
-    Sorting("name", N_("Hub"), is_down=False, key=lambda hub: hub.state.name.casefold()),
-    Sorting("today", N_("Today"), is_down=True, key=views.sort_today),
-    Sorting("inside", N_("Inside now"), is_down=True, key=views.sort_inside),
-    Sorting("week", N_("Last 7 days"), is_down=True, key=views.sort_week),
-    Sorting("seen", N_("Last seen"), is_down=True, key=views.sort_last_seen),
+    Sorting("name", N_("Hub"), lambda hub: hub.state.name.casefold(), is_down=False),
+    Sorting("today", N_("Today"), lambda hub: hub.today.entries),
+    Sorting("inside", N_("Inside now"), lambda hub: hub.inside),
+    Sorting("week", N_("Last 7 days"), views.people_of_week),
+    _now("clients", "clients"),
+    _now("temperature", "temperature_c"),
+    _now("humidity", "relative_humidity_pct"),
+    _now("co2", "co2_ppm"),
+    _now("pressure", "pressure_hpa"),
+    Sorting("seen", N_("Last seen"), lambda hub: hub.state.last_seen_ns),
 )
 
 
@@ -81,7 +91,6 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
             return pages.page(request, "empty.html", snapshot=snapshot)
         found = notices(snapshot)
         asked, sort = searched(request), request.query_params.get("sort", "")
-        whose = _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
         return pages.page(
             request,
             "estate.html",
@@ -90,7 +99,7 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
             notices=found,
             notices_max=NOTICES_MAX,
             first_notices=FIRST_NOTICES,
-            chart=charts.entries(snapshot.days, snapshot.now.date(), whose),
+            chart=charts.entries(snapshot.days, snapshot.now.date(), _whose(visitor)),
             days=tables.estate_day_rows(snapshot),
             total=tables.total_row(snapshot.hubs),
             rows=part(request, _hubs(snapshot, found, asked, sort), "page", "h-hubs").map(views.hub_row),
@@ -101,6 +110,15 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
             looked_back=_looked_back(request, snapshot, days, begun),
             beside=beside(),
         )
+
+    @app.get("/charts/entries.{form}", include_in_schema=False)
+    def entries_file(request: Request, form: str) -> Response:
+        if form not in downloads.TABLE_FORMS:
+            raise HTTPException(HTTPStatus.NOT_FOUND, _("There is no file of that name here."))
+        visitor = visitor_of(request)
+        snapshot = source.get().of(visitor.hubs)
+        stem = f"entries-{snapshot.days[0].date}-{snapshot.days[-1].date}"
+        return downloads.of_table(tables.estate_days_table(snapshot, _whose(visitor)), stem, form)
 
     @app.get("/estate.csv", include_in_schema=False)
     def estate_csv(request: Request) -> Response:
@@ -119,6 +137,10 @@ def add_estate_page(app: FastAPI, source: SnapshotSource, periods: Periods, ahea
         found = periods.get(days, visitor_of(request).hubs)
         table = period_table(found, snapshot.names, today, snapshot.name or "Hubpulse")
         return downloads.of_table(table, f"hubs-{days.first}-to-{days.last}", form)
+
+
+def _whose(visitor: Visitor) -> str:
+    return _("People entering, all hubs") if visitor.hubs is None else _("People entering, your hubs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +210,9 @@ def _hubs(snapshot: Snapshot, found: Sequence[Notice], asked: str, sort: str) ->
     hubs = [hub for hub in snapshot.hubs if is_asked_for(asked, hub.state.name, hub.state.id)]
     sorting = next((each for each in SORTINGS if each.name == sort), None)
     if sorting is not None:
-        hubs.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind
+        known = [hub for hub in hubs if sorting.key(hub) is not None]
+        known.sort(key=sorting.key, reverse=sorting.is_down)  # type: ignore[arg-type] # each key gives one kind
+        hubs = known + [hub for hub in hubs if sorting.key(hub) is None]
     else:
         place = {notice.hub.state.id: at for at, notice in reversed([*enumerate(found)])}
         hubs.sort(key=lambda hub: place.get(hub.state.id, len(found)))

@@ -178,6 +178,7 @@ def _page(request: Request, of: HubRange, estate: Estate, beside: Callable[[], B
         of=of,
         hub=of.now,
         row=views.hub_row(of.now),
+        week_is_counted=views.people_of_week(of.now) is not None,
         sum_words=sum_words(of),
         panels=list(_panels(of)),
         day_panels=list(_day_panels(of)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from dashboards.charts import Column, Table
 from dashboards.web import views, wording
 from dashboards.web.days import WITHOUT_COUNT, WORDS, Day, EstateDay, Total, total
 from dashboards.web.look import DAYS, HubNow
@@ -104,6 +105,28 @@ def estate_day_rows(snapshot: Snapshot) -> list[EstateDayRow]:
         )
         for day in reversed(snapshot.days)
     ]
+
+
+def estate_days_table(snapshot: Snapshot, title: str) -> Table:
+    """The same as a file, the earliest first."""
+    first, last = snapshot.days[0].date, snapshot.days[-1].date
+    return Table(
+        title,
+        _(MEASURES["entries"].unit.name),
+        f"{first} to {last}",
+        _("Hubpulse, daily figures of {hub}").format(hub=snapshot.name or _("All hubs")),
+        [Column(_(name)) for name in (N_("Day"), N_("State"), N_("People counted"), N_("Hubs"), N_("Notes"))],
+        [
+            (
+                day.date,
+                ", ".join((_(WORDS[day.state]), *_tags_of(day))),
+                day.entries if day.state not in WITHOUT_COUNT else None,
+                day.hubs_text,
+                "; ".join(day.notes),
+            )
+            for day in snapshot.days
+        ],
+    )
 
 
 def _tags_of(day: EstateDay) -> tuple[str, ...]:

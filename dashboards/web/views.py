@@ -12,7 +12,6 @@ from dashboards.web.look import HubNow
 from dashboards.web.snapshot import Snapshot
 from dashboards.web.sparkline import Sparkline, sparkline
 from schemas import MEASURES
-from schemas.localtime import NS_A_SECOND
 from schemas.texts import N_, _, ngettext
 
 WEEK = 7
@@ -62,7 +61,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HubRow:
-    """A hub as the estate's table shows it; the `sort_*` are what its columns are sorted by in a browser."""
+    """A hub as the estate's table shows it."""
 
     hub: HubNow
     today: str
@@ -78,34 +77,12 @@ class HubRow:
     inside: str
     worst: tuple[str, ...]
     """Where the air is worst, for each of the cells: empty where there is one zone."""
-    sort_today: int
-    sort_week: int
-    sort_inside: int
-    sort_last_seen: int
 
 
-def sort_today(hub: HubNow) -> int:
-    """People today; -1, as in the other orders, where that is not known."""
-    return hub.today.entries if hub.today.entries is not None else -1
-
-
-def sort_week(hub: HubNow) -> int:
-    """People of the last week."""
-    return _sort_week(total(hub.days[-1 - WEEK : -1]))
-
-
-def _sort_week(week: Total) -> int:
-    return week.entries if week.counted_days else -1
-
-
-def sort_inside(hub: HubNow) -> int:
-    """People who are inside."""
-    return -1 if hub.inside is None else hub.inside
-
-
-def sort_last_seen(hub: HubNow) -> int:
-    """When it was last seen, in Unix seconds; 0 for never."""
-    return (hub.state.last_seen_ns or 0) // NS_A_SECOND
+def people_of_week(hub: HubNow) -> int | None:
+    """People of the last week; None where no day of it was counted."""
+    week = total(hub.days[-1 - WEEK : -1])
+    return week.entries if week.counted_days else None
 
 
 def hub_row(hub: HubNow) -> HubRow:
@@ -125,10 +102,6 @@ def hub_row(hub: HubNow) -> HubRow:
         usual=usual(hub),
         inside=wording.number(hub.inside),
         worst=tuple(_worst_zone(hub, name) for name in _NOW),
-        sort_today=sort_today(hub),
-        sort_week=_sort_week(week),
-        sort_inside=sort_inside(hub),
-        sort_last_seen=sort_last_seen(hub),
     )
 
 

@@ -135,6 +135,48 @@ def test_hubs_are_sorted_without_a_script(known: Filled, browse: Browse) -> None
     assert order_in(client.get("/?sort=%3Cscript%3E").text) == order_in(client.get("/").text)
 
 
+@pytest.mark.parametrize(
+    "column, largest_first",
+    [
+        ("clients", ["armley", "beeston"]),
+        ("temperature", ["beeston", "armley"]),
+        ("humidity", ["armley", "beeston"]),
+        ("co2", ["beeston", "armley"]),
+        ("pressure", ["armley", "beeston"]),
+    ],
+)
+def test_hubs_are_sorted_by_their_air_and_wifi_and_what_is_not_known_is_last(
+    filled: Filled, browse: Browse, column: str, largest_first: list[str]
+) -> None:
+    age = timedelta(minutes=2)
+    for hub_id, clients, warm_c, humid_pct, ppm, hpa in (
+        ("armley", 30, -1.0, 60.0, 500.0, 1010.0),
+        ("beeston", 4, 21.0, 50.0, 1200.0, 990.0),
+    ):
+        filled.put_reading(hub_id, "wifi", "ap-1", age, clients=clients)
+        filled.put_reading(hub_id, "temperature", "air-1", age, temperature_c=warm_c)
+        filled.put_reading(hub_id, "humidity", "air-1", age, relative_humidity_pct=humid_pct)
+        filled.put_reading(hub_id, "co2", "air-1", age, co2_ppm=ppm)
+        filled.put_reading(hub_id, "pressure", "air-1", age, pressure_hpa=hpa)
+    page = browse(filled).get(f"/?sort={column}").text
+    assert order_in(page) == [*largest_first, "otley"]
+    assert f'aria-sort="descending"><a href="/?sort={column}" data-sort="{column}"' in page
+    rows = {row[1]: row[0] for row in re.finditer(r'<tr data-hub="([^"]+)"[^>]*>', page)}
+    assert {hub_id for hub_id, row in rows.items() if f"data-{column}=" in row} == {"armley", "beeston"}
+
+
+def test_the_chart_of_entries_is_a_file_too(known: Filled, browse: Browse) -> None:
+    client = browse(known)
+    assert '<a href="/charts/entries.csv"' in client.get("/").text
+    heading, _, table = client.get("/charts/entries.csv").content.decode("utf-8-sig").partition("\r\n\r\n")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert "2026-10-21" in heading
+    assert (rows[0]["Day"], rows[-1]["Day"], len(rows)) == ("2026-10-21", "2026-11-20", 31)
+    assert list(rows[-1].values()) == ["2026-11-20", "counted, so far", "230", "3 hubs counted", ""]
+    assert client.get("/charts/entries.xlsx").content.startswith(b"PK")
+    assert client.get("/charts/entries.exe").status_code == 404
+
+
 def test_a_hub_is_found_without_a_script(known: Filled, browse: Browse) -> None:
     client = browse(known)
     assert order_in(client.get("/?q=ARMLEY").text) == ["armley"]

@@ -105,7 +105,10 @@ PAGES = (
     "/health",
     *(f"/hubs/{name}" for name in HUBS),
 )
-FILES = {"/sensors/file", "/estate.csv", "/estate.xlsx", "/health.csv", "/hubs/{hub_id}/charts/{chart_file}"}
+FILES = {
+    *("/sensors/file", "/estate.csv", "/estate.xlsx", "/health.csv"),
+    *("/hubs/{hub_id}/charts/{chart_file}", "/charts/entries.{form}"),
+}
 ALERTS = {"/alerts", "/alerts/{alert_id}"}
 OTHER_ROUTES = REPORTS | ALERTS | {"/static/{name}", "/healthz", "/readyz", "/login", "/logout"}
 API_OF_SUMS = {f"{PREFIX}/usage/periods": "per=month"}

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,21 @@ def test_a_note_being_written_stays_open_even_where_its_case_ended(refreshed: Re
         assert tab.page.evaluate("() => document.activeElement.value") == "boiler repaired"
 
     refreshed.look("/health", write)
+
+
+def test_what_is_not_known_is_last_in_either_direction(refreshed: Refreshed) -> None:
+    refreshed.known.put_reading("otley", "temperature", "air-1", timedelta(minutes=1), temperature_c=9.0)
+    refreshed.known.put_reading("beeston", "temperature", "air-1", timedelta(minutes=1), temperature_c=-3.0)
+
+    def sort(tab: Tab) -> list[list[str | None]]:
+        tab.page.evaluate("() => delete document.querySelector('#hubs tr[data-hub=armley]').dataset.temperature")
+        orders = []
+        for _ in range(2):
+            tab.page.locator("#hubs a[data-sort=temperature]").dispatch_event("click")
+            orders.append([row.get_attribute("data-hub") for row in tab.page.locator("#hubs tbody tr").all()])
+        return orders
+
+    assert refreshed.look("/", sort) == [["otley", "beeston", "armley"], ["beeston", "otley", "armley"]]
 
 
 def test_a_table_stays_sorted_and_narrowed_and_a_hub_focused(refreshed: Refreshed) -> None:

@@ -81,6 +81,7 @@ ROUTES = {
     "GET /audit/{code}": ("/audit/wrong", open_to_all(404)),
     "POST /audit/{code}/presses": ("/audit/wrong/presses", open_to_all(404)),
     "GET /": ("/", PAGE),
+    "GET /charts/entries.{form}": ("/charts/entries.csv", PAGE),
     "GET /estate.csv": ("/estate.csv", PAGE),
     "GET /estate.xlsx": ("/estate.xlsx", PAGE),
     "GET /sensors": ("/sensors", PAGE),

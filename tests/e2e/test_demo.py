@@ -96,7 +96,7 @@ class BoardReader(HTMLParser):
         if tag == "tr":
             self._hub = None
             if "data-hub" in given:
-                self._hub = self.hubs[given["data-hub"]] = {"today": given["data-today"]}
+                self._hub = self.hubs[given["data-hub"]] = {"today": given.get("data-today", "")}
         elif tag == "td":
             self._cell = given.get("data-label", "")
         elif tag == "time" and self._hub is None and len(given.get("datetime", "")) == len("2026-01-05"):
@@ -183,10 +183,10 @@ def differences(
             ("today", board.hubs[hub]["today"], "entries"),
             ("Wi-Fi peak", peak(board.hubs[hub]["Wi-Fi clients"]), "wifi_peak_clients"),
         )
-        # -1 sorts an unknown count below zero; the export leaves its cell empty.
+        # An unknown count is none on the page, and an empty cell in the export.
         if not (least := int(earlier.get(hub, row)[field] or -1)) <= int(shown or -1) <= (most := int(row[field] or -1))
     ]
-    total = sum(max(0, int(hub["today"] or 0)) for hub in board.hubs.values())
+    total = sum(int(hub["today"] or 0) for hub in board.hubs.values())
     if int(board.days.get(today.isoformat(), "0").replace("closed", "0")) != total:
         wrong.append(f"today: {board.days[today.isoformat()]} instead of {total}")
     past = {row["date"] for row in after} - {today.isoformat()}

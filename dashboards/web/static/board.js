@@ -41,7 +41,9 @@ function sortBy(key, down) {
     key === "name"
       ? (a, b) => a.dataset.name.localeCompare(b.dataset.name)
       : (a, b) => Number(a.dataset[key]) - Number(b.dataset[key]);
-  body.append(...[...body.rows].sort((a, b) => sign * compare(a, b)));
+  // What is not known has no such attribute, and is last either way.
+  const isUnknown = (row) => !(key in row.dataset);
+  body.append(...[...body.rows].sort((a, b) => isUnknown(a) - isUnknown(b) || (isUnknown(a) ? 0 : sign * compare(a, b))));
   for (const link of table.querySelectorAll("a[data-sort]")) {
     const head = link.closest("th");
     if (link.dataset.sort === key) head.setAttribute("aria-sort", down ? "descending" : "ascending");
