@@ -211,7 +211,8 @@ def cells_of(client: TestClient, address: str) -> dict[str, list[str]]:
     """The rows of the table of periods, by name."""
     table = re.search(r'<table class="hubs periods".*?</table>', client.get(address).text, re.DOTALL)
     assert table is not None
-    rows = [re.findall(r"<t[hd][ >].*?</t[hd]>", row, re.DOTALL) for row in table[0].split("<tr>")[2:]]
+    plain = re.sub(r'<details class="more">.*?</details>', "", table[0])  # what a phone unfolds
+    rows = [re.findall(r"<t[hd][ >].*?</t[hd]>", row, re.DOTALL) for row in plain.split("<tr>")[2:]]
     return {cells[0]: cells[1:] for row in rows if (cells := [text_of(cell).strip() for cell in row])}
 
 
