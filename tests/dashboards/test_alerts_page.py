@@ -11,9 +11,11 @@ from fastapi.testclient import TestClient
 
 from dashboards.access.accounts import Role
 from dashboards.alerts.history import Alert, Key, What, answer, find, read_alerts, write_alerts
+from dashboards.alerts.notice import Telling
+from dashboards.alerts.rules import RULES
 from schemas import HubpulseError
 from schemas.localtime import NS_A_SECOND, to_ns
-from tests.dashboards.conftest import NOW, Filled
+from tests.dashboards.conftest import ESTATE, NOW, Filled
 from tests.dashboards.here import browser_of
 from tests.dashboards.test_access import ORIGIN, PASSWORD, Door
 
@@ -80,6 +82,38 @@ def test_a_manager_acknowledges_snoozes_and_resolves(door: Door, rows: Callable[
     assert post(mia, LEDGER, "ack") == 404
     assert post(mia, SILENT, "delete") == 400
     assert post(mia, BATTERY, "snooze", days="4000") == 404
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_alert_of_every_kind_is_acknowledged_snoozed_and_resolved(known: Filled, tmp_path: Path, rule: str) -> None:
+    """On the page and in the table, and people are told of it as long as nobody answered, and no longer."""
+    alert = Alert(Key(rule, "armley", "hall"), NOW_NS - 3 * HOUR_NS, NOW_NS - 3 * HOUR_NS)
+    store = known.open()
+    store.prepare()
+    write_alerts(store, [alert])
+    door = Door(known, tmp_path / "accounts")
+    door.accounts.add("mia", PASSWORD, Role.MANAGER)
+    mia = door.with_token("mia", days=3)
+
+    def told() -> bool:
+        return Telling(ESTATE, door.now_ns).due(read_alerts(store, door.now_ns)) is not None
+
+    def row() -> dict[str, Any]:
+        (found,) = mia.get("/api/v1/alerts").json()["rows"]
+        return dict(found)
+
+    assert told()
+    assert post(mia, alert, "snooze", days="1") == 303
+    assert (row()["snoozed_until"], told()) == ("2026-11-21T14:05:00Z", False)
+    door.now_ns += 25 * HOUR_NS
+    assert told(), "the day is over, and it is still so"
+    assert post(mia, alert, "ack") == 303
+    assert (row()["acknowledged_by"], row()["open"], told()) == ("mia", True, False)
+    assert "acknowledged by mia" in mia.get("/alerts").text
+    assert post(mia, alert, "resolve") == 303
+    assert (row()["resolved_by"], row()["open"], told()) == ("mia", False, False)
+    assert "resolved by mia" in mia.get("/alerts").text
+    store.close()
 
 
 @pytest.mark.claim("S-96")
