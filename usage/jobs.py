@@ -43,7 +43,7 @@ from usage.queries.sensors import LastSeen, read_last_seen, read_sensors, status
 from usage.radio import NO_FRAMES, Frames
 from usage.rollup_writer import RollupWriter, finish_marks, pending_marks
 from usage.shared_reads import SharedReads
-from usage.unfinished import Unfinished
+from usage.unfinished import SEEN_MAX_NS, Unfinished
 
 T = TypeVar("T")
 
@@ -53,8 +53,6 @@ LATE_MARKS_EVERY_S = 5
 LATE_DAYS = 35
 """How far back late data usually reaches; older marks are looked for less often."""
 MINUTE_S, TEN_MINUTES_S = 60, 600
-SEEN_MAX_NS = 10 * NS_A_SECOND
-"""So old may be what sensors were known to have sent, where today is computed right after how they are."""
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 ESTIMATED_DAYS = 62

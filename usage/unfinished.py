@@ -19,6 +19,8 @@ from usage.queries.sensors import LastSeen
 from usage.rollup import Rollup
 from usage.rollup_writer import RollupWriter
 
+SEEN_MAX_NS = 10 * NS_A_SECOND
+"""So old may be what sensors were known to have sent, where today is computed right after how they are."""
 STILL_NS = 300 * NS_A_SECOND
 """A hub that sent nothing has its turn so often, at full five minutes: days end, close and become final at such."""
 
@@ -31,6 +33,11 @@ class _Turn(NamedTuple):
 
     at_ns: int
     seen: LastSeen | None
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether there may have been a reading of that very moment, or of a clock ahead, that it left out."""
+        return self.seen is not None and self.seen.time_ns >= self.at_ns - SEEN_MAX_NS
 
 
 class Unfinished:
@@ -56,7 +63,7 @@ class Unfinished:
     def is_due(self, hub: str, seen: LastSeen | None, now_ns: int) -> bool:
         """Whether anything may have changed since the hub's last turn."""
         last = self._turns.get(hub)
-        return last is None or last.seen != seen or last.at_ns // STILL_NS != now_ns // STILL_NS
+        return last is None or last.seen != seen or last.may_lack or last.at_ns // STILL_NS != now_ns // STILL_NS
 
     def recompute(self, writer: RollupWriter, seen: LastSeen | None, now_ns: int) -> None:
         """Compute the hub's unfinished days.

@@ -38,13 +38,13 @@ class Writes(SqliteStore):
 
 
 class Given:
-    """Jobs that were there for a hub that sent at noon."""
+    """Jobs that were there at noon, half a minute after a hub had sent."""
 
     def __init__(self, path: Path) -> None:
         self.store = Writes(path)
         self.estate: Estate = estate(hub("armley", [{"id": "s1", "every": "10m"}, {"id": "s2", "every": "10m"}]))
         self.jobs = Jobs(lambda: self.store, lambda: self.estate, lambda: NOON_NS)
-        put(self.store, Kind.FOOTFALL, [(NOON_NS, {"entries": 3})])
+        put(self.store, Kind.FOOTFALL, [(NOON_NS - MINUTE_NS // 2, {"entries": 3})])
         put(self.store, Kind.FOOTFALL, [(NOON_NS - HOUR_NS, {"entries": 3})], sensor="s2")
         self.jobs.roll_up_unfinished(NOON_NS)
 
@@ -80,6 +80,14 @@ def test_a_reading_of_any_sensor_is_in_the_next_figures(given: Given) -> None:
     assert given.computed(NOON_NS + MINUTE_NS)
     assert given.entries() == 11
     assert not given.computed(NOON_NS + 2 * MINUTE_NS)
+
+
+def test_a_reading_of_the_moment_of_a_turn_is_in_the_next_figures(given: Given) -> None:
+    put(given.store, Kind.FOOTFALL, [(NOON_NS + MINUTE_NS, {"entries": 5})])
+    assert given.computed(NOON_NS + MINUTE_NS)
+    assert given.computed(NOON_NS + 2 * MINUTE_NS)
+    assert given.entries() == 11
+    assert not given.computed(NOON_NS + 3 * MINUTE_NS)
 
 
 def test_another_estate_is_in_the_next_figures(given: Given) -> None:
