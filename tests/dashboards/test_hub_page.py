@@ -298,7 +298,7 @@ def test_hubs_with_little_say_so_sensibly(filled: Filled, browse: Browse) -> Non
         "far": [],
     }
     estate = Estate.model_validate(
-        ESTATE.model_dump(exclude={"hubs"})
+        ESTATE.model_dump(exclude={"hubs"}, by_alias=True)
         | {"hubs": [hub(name, name, sensors=own, timezone="Pacific/Auckland") for name, own in sensors.items()]}
     )
     filled.put(encode("temperature", {"hub": "air-only", "sensor": "air-1"}, {"temperature_c": 20.0}, 0))

@@ -160,7 +160,7 @@ def test_an_incomplete_day_that_counted_nobody_has_a_mark_and_no_bar(filled: Fil
 def test_a_hub_closed_today_is_closed_though_its_counter_is_silent(filled: Filled, browse: Browse) -> None:
     """As it is called once the day is over; that the counter is silent, the notices say."""
     closed = [{"id": "otley", "closures": [TODAY.isoformat()], "sensors": [{"id": "door-1", "kinds": ["footfall"]}]}]
-    estate = Estate.model_validate(ESTATE.model_dump(exclude={"hubs"}) | {"hubs": closed})
+    estate = Estate.model_validate(ESTATE.model_dump(exclude={"hubs"}, by_alias=True) | {"hubs": closed})
     filled.put_day("otley", TODAY - timedelta(days=1), 50)
     filled.put_reading("otley", "footfall", "door-1", timedelta(days=2), entries=3, exits=2)
     page = browse(filled, estate).get("/").text
