@@ -19,6 +19,7 @@ from tests.dashboards.test_pages import text_of
 from usage.health import CaseKind
 from usage.health.cases import Judged
 from usage.health.rows import case_line
+from usage.health.rules import source_of
 
 
 def case(kind: CaseKind, hub: str, since: date, **more: object) -> Judged:
@@ -186,3 +187,16 @@ def test_person_hours_of_days_that_were_counted_in_part_are_at_least_so_many(kno
     door.accounts.add("vera", PASSWORD, Role.VIEWER)
     page = text_of(door.sign_in("vera").get("/health").text)
     assert "32.0 24 open days of 26 missing, 1 day counted in part: at least so many" in page
+
+
+@pytest.mark.parametrize("kind", CaseKind)
+def test_a_case_of_each_kind_is_shown_with_where_its_limit_comes_from(
+    known: Filled, tmp_path: Path, kind: CaseKind
+) -> None:
+    judged = case(kind, "armley", days_ago(3))
+    known.put(case_line(judged, LONDON))
+    made = Door(known, tmp_path / "accounts")
+    made.accounts.add("vera", PASSWORD, Role.VIEWER)
+    page = made.sign_in("vera").get("/health")
+    assert page.status_code == 200
+    assert text_of(source_of(kind, judged.limit)) in text_of(page.text)
