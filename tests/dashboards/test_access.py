@@ -107,7 +107,10 @@ def paths(board: FastAPI) -> list[str]:
     found = {route.path for route in board.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
     assert len(found) > 12
     return [
-        path.replace("{hub_id}", "armley").replace("{name}", "board.css").replace("{chart_file}", "entries.csv")
+        path.replace("{hub_id}", "armley")
+        .replace("{name}", "board.css")
+        .replace("{chart_file}", "entries.csv")
+        .replace("{form}", "csv")
         for path in sorted(found)
     ]
 

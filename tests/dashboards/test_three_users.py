@@ -26,7 +26,7 @@ DAYS_SHOWN = """table => [...table.tBodies[0].rows].map(
 
 
 PERIOD_SHOWN = """table => [...table.rows].slice(1).map(
-  (row) => [row.cells[0].textContent.trim(), row.cells[1].textContent])"""
+  (row) => [(row.cells[0].querySelector("a") ?? row.cells[0]).textContent.trim(), row.cells[1].textContent])"""
 IN_FILE = "url => fetch(url).then((answer) => answer.text())"
 
 
