@@ -34,3 +34,13 @@ REFUSAL_ADVICE: Final[Mapping[Reason, str]] = {
     Reason.TOO_LARGE: N_("Let the device send fewer readings at once."),
     Reason.STORE_REJECTED: N_("Read the answer of the store in the detail, correct what it names, then redrive."),
 }
+_OF_LATER: Final = N_("Bring this version up to that of ingest, which knows the reason.")
+
+
+def refusal_in_words(reason: str) -> tuple[str, str]:
+    """A reason in words, and what to do about it; the code itself where a later version of ingest gave it."""
+    try:
+        known = Reason(reason)
+    except ValueError:
+        return reason, _OF_LATER
+    return REFUSAL_WORDS[known], REFUSAL_ADVICE[known]

@@ -8,9 +8,8 @@ from dashboards.reports import words
 from dashboards.reports.document import HIDDEN, Column, Part, Points, Row, Section, Shown, Table, Words
 from dashboards.reports.model import Report, Restatement
 from dashboards.web import wording
-from schemas import Reason
 from schemas.measures import COUNTED_MIN
-from schemas.refusal_advice import REFUSAL_WORDS
+from schemas.refusal_advice import refusal_in_words
 from schemas.texts import _, ngettext, percent_text
 
 _ROWS_MAX = 200
@@ -58,7 +57,7 @@ def _quality(report: Report) -> Iterator[Part]:
             _("Refused messages that wait in quarantine as this was made"),
             columns,
             tuple(
-                Row((_(REFUSAL_WORDS[Reason(reason)]), count), key=reason) for reason, count in quality.refused.items()
+                Row((_(refusal_in_words(reason)[0]), count), key=reason) for reason, count in quality.refused.items()
             ),
         )
     else:

@@ -35,7 +35,7 @@ from ingest.buffer import BufferReader
 from ingest.onboarding import PendingDevice, pending_devices
 from schemas import Estate, Hub, HubpulseError, Reason, Settings
 from schemas.localtime import NS_A_SECOND, from_ns
-from schemas.refusal_advice import REFUSAL_ADVICE, REFUSAL_WORDS
+from schemas.refusal_advice import refusal_in_words
 from schemas.texts import _
 from sensors.estate_file import parse_estate
 from sensors.estate_text import EstateText
@@ -131,9 +131,7 @@ def _overview(editing: Editing, request: Request, problem: str = "", status: int
         status=status,
         snapshot=heading,
         devices=part(request, devices, "device_page", "h-devices"),
-        refused=[
-            (reason, REFUSAL_WORDS[Reason(reason)], REFUSAL_ADVICE[Reason(reason)], counts[reason]) for reason in counts
-        ],
+        refused=[(reason, *refusal_in_words(reason), count) for reason, count in counts.items()],
         hubs=hubs,
         listed=part(request, [each for each in hubs if is_asked_for(asked, each[1], each[0])], "page", "h-hours"),
         asked=asked,

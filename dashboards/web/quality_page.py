@@ -23,10 +23,10 @@ from dashboards.web import pages, ranges, wording
 from dashboards.web.losses import away, loss_row, refused_since
 from dashboards.web.parts import part
 from dashboards.web.snapshot import SnapshotSource
-from schemas import MEASURES, Estate, HubpulseError, Reason
+from schemas import MEASURES, Estate, HubpulseError
 from schemas.localtime import to_ns
 from schemas.measures import PeopleState
-from schemas.refusal_advice import REFUSAL_ADVICE, REFUSAL_WORDS
+from schemas.refusal_advice import refusal_in_words
 from schemas.texts import N_, _
 from stores.protocol import Store
 from usage import Queries
@@ -114,11 +114,7 @@ def add_quality_page(
             days=[(f"{day.day}", _head(day, today)) for day in shown] if len(shown) <= _DAYS_SHOWN_MAX else [],
             cells={hub: [_cell(found.get(hub), day, measured) for day in shown] for hub in hubs.rows},
             all_hubs=visitor.hubs is None,
-            waiting=[
-                (reason, REFUSAL_WORDS[Reason(reason)], REFUSAL_ADVICE[Reason(reason)], count)
-                for reason, count in waiting.most_common()
-                if count
-            ],
+            waiting=[(reason, *refusal_in_words(reason), count) for reason, count in waiting.most_common() if count],
             refused=source.told.refused() if visitor.hubs is None else None,
             may_see_examples=_may_see_examples(visitor),
             changes=[_change(day, change, names, today) for day, change in reversed(changes[-_CHANGES_SHOWN_MAX:])],

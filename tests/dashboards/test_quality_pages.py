@@ -109,6 +109,18 @@ def test_an_example_of_a_refusal_is_for_managers(board: FastAPI) -> None:
         assert (SECRET in page) is sees
 
 
+def test_a_reason_of_a_later_version_is_shown_as_its_code(board: FastAPI, known: Filled) -> None:
+    tags = {"ingest": "main", "reason": "from_a_later_version"}
+    known.put(encode("quarantine_status", tags, {"waiting": 3}, to_ns(NOW)))
+    vera = sign_in(board, "vera")
+    words = text_of(vera.get("/quality").text)
+    assert "from_a_later_version 3 " in words
+    assert "Bring this version up to that of ingest" in words
+    report = vera.get("/reports/file", params={"period": "2026-10", "format": "csv"})
+    assert report.status_code == 200
+    assert "refused,from_a_later_version,messages,3" in report.text
+
+
 def test_every_reason_has_its_advice() -> None:
     assert REFUSAL_ADVICE.keys() == set(Reason)
 
