@@ -60,7 +60,7 @@ class Day:
     door_silent: bool = False
     """Today only: whether a door counter is silent."""
     has_counter: bool = True
-    """Whether anything at the hub counts people, or ever did: else nobody is missed."""
+    """Whether anything counts the hub's people, or did so on the days shown (not of today): else nobody is missed."""
     figures: Mapping[str, Number | None] = field(default_factory=dict)
     missed: int | None = None
     """How many people nobody counted, estimated; None where that can't be told."""

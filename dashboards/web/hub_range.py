@@ -209,6 +209,7 @@ class HubRange:
             notes.setdefault(note.date, []).append(note.text)
         door_silent = any(Kind.FOOTFALL in sensor.kinds for sensor in self.state.silent_sensors)
         opening = self.calendar.open_days(stored.first, stored.last)
+        is_counted = self.state.is_counted(stored.figures.values())
         return tuple(
             Day(
                 date=day,
@@ -216,7 +217,7 @@ class HubRange:
                 today=day == self.today,
                 begun=day >= begins,
                 door_silent=door_silent and day == self.today,
-                has_counter=self.state.has_counter,
+                has_counter=self.state.has_counter if day == self.today else is_counted,
                 figures=stored.figures.get(day, _NO_FIGURES),
                 missed=None if (missed := stored.estimates.get(day)) is None else missed.people,
                 bounds=_bounds(missed),

@@ -310,15 +310,16 @@ def _days(
     calendar, today = HubCalendar(estate, state.id), state.now.date()
     figures, first = found.figures.get(state.id, {}), found.first.get(state.id, today)
     door_silent = any(Kind.FOOTFALL in sensor.kinds for sensor in state.silent_sensors)
-    for day in (today - back * _A_DAY for back in range(DAYS, -1, -1)):
-        row = figures.get(day, _NO_FIGURES)
+    shown = {day: figures.get(day, _NO_FIGURES) for day in (today - back * _A_DAY for back in range(DAYS, -1, -1))}
+    is_counted = state.is_counted(shown.values())
+    for day, row in shown.items():
         yield Day(
             date=day,
             opens=_opens(calendar, day, _NO_FIGURES if day == today else row),
             today=day == today,
             begun=day >= first,
             door_silent=door_silent and day == today,
-            has_counter=state.has_counter,
+            has_counter=state.has_counter if day == today else is_counted,
             figures=row,
             missed=missed.get(day),
             notes=tuple(notes.get(day, ())),

@@ -1,11 +1,12 @@
 """Sums over days that nobody counted say what they lack."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from schemas.localtime import midnight_ns
 from stores.lines import encode
 from tests.dashboards.conftest import LONDON, TODAY, Filled
-from tests.dashboards.test_pages import Browse, text_of
+from tests.dashboards.test_pages import Browse, hub_line, text_of
+from tests.dashboards.test_states import estate_of
 
 
 def test_a_sum_over_missing_days_says_how_many_people_it_misses_where_that_can_be_told(
@@ -40,3 +41,24 @@ def test_days_before_the_first_count_are_missing_from_a_sum_and_told(filled: Fil
     period = text_of(browse(filled).get(f"/?from={first}&to={last}").text)
     assert "5 days missing or incomplete, counted from Sun 15 Nov on" in period
     assert "all of it" not in period
+
+
+def test_missing_days_stay_missing_where_the_counter_is_gone(filled: Filled, browse: Browse) -> None:
+    """It is in the estate file no more, and was not heard for so long that its sensors are forgotten."""
+    silent = [date(2026, 9, day) for day in (15, 16, 17)]
+    for day in (date(2026, 9, 14) + timedelta(days=back) for back in range(5)):
+        filled.put_day("hub-0", day, None if day in silent else 40)
+    filled.put_day("hub-0", TODAY - timedelta(days=1), None)
+    air = [{"id": "air-1", "kinds": ["co2"], "every": "10m"}]
+    client = browse(filled, estate_of(1, sensors=air))
+    period = text_of(client.get("/hubs/hub-0?period=2026-W38").text)
+    assert "80 people counted at the doors; 4 days no data" in period
+    assert "4 days missing or incomplete" in text_of(client.get("/?period=2026-W38").text)
+    for query in ("", "?period=2026"):
+        page = text_of(client.get(f"/hubs/hub-0{query}").text)
+        assert "People in today no counter" in page, query
+    assert "no counter" in hub_line(client.get("/").text, "hub-0")
+    filled.put_day("hub-0", TODAY - timedelta(days=30), 40)
+    line = hub_line(browse(filled, estate_of(1, sensors=air)).get("/").text, "hub-0")
+    assert "no counter" in line, "today"
+    assert "6 days no data" in line

@@ -13,6 +13,7 @@ from schemas.localtime import Span, from_ns
 from stores.protocol import Number
 from usage.calendar import HubCalendar, union
 from usage.queries.sensors import SensorState
+from usage.rollup import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class HubState:
     def has_counter(self) -> bool:
         """Whether a sensor counts people at its doors, or did."""
         return counts_people(self.sensors)
+
+    def is_counted(self, days: Iterable[Figures]) -> bool:
+        """Whether it has a counter, or people were counted on any of some days: its counter may be gone since."""
+        return self.has_counter or any(figures.get("entries") is not None for figures in days)
 
     @property
     def silent_sensors(self) -> tuple[SensorState, ...]:
