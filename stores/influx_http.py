@@ -70,6 +70,10 @@ class RequestError(Exception):
         return Keep(self.detail, self.retry_after_s, self.needs_operator)
 
 
+class LateAnswerError(RequestError):
+    """A server that was reached did not answer in time: less may be asked of it at once."""
+
+
 class InfluxHttp:
     """The connections to one InfluxDB. Its methods raise RequestError, and nothing else."""
 
@@ -187,7 +191,8 @@ class InfluxHttp:
             raise RequestError(NO_ANSWER, detail, needs_operator=True) from error
         except (urllib3_errors.HTTPError, http.client.HTTPException, OSError) as error:
             detail = f"{self.name} {self._network(error)}: start it, or check HUBPULSE_INFLUX__URL"
-            raise RequestError(NO_ANSWER, detail) from error
+            is_late = isinstance(error, urllib3_errors.ReadTimeoutError)
+            raise (LateAnswerError if is_late else RequestError)(NO_ANSWER, detail) from error
         except AnswerTooLargeError as error:
             detail = f"{self.name} answers without end: check HUBPULSE_INFLUX__URL and what is in between"
             raise RequestError(NO_ANSWER, detail, needs_operator=True) from error

@@ -25,7 +25,7 @@ from schemas import MEASUREMENTS, Policy
 from schemas.localtime import rfc3339
 from schemas.settings import InfluxSettings
 from stores import influxql
-from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, RequestError
+from stores.influx_http import NO_ANSWER, NOT_THERE, InfluxHttp, LateAnswerError, RequestError
 from stores.lines import by_policy
 from stores.overwritten import RecentReadings
 from stores.protocol import Accepted, Asked, Keep, Outcome, Rejected, SeriesChunk, StoreError, TooLarge
@@ -120,7 +120,10 @@ class InfluxStore:
         yield from _in_order(asked, self._chunks(asked))
 
     def answers(self, asked: Sequence[Asked]) -> Mapping[Asked, Sequence[SeriesChunk]]:
-        """Of a server that takes one statement at a time, as InfluxDB 3 does, nothing; where one fails, neither."""
+        """Of a server that takes one statement at a time, as InfluxDB 3 does, nothing; where one fails, neither.
+
+        Nor where all take too long: each alone may not. A server that hangs is waited for twice then, and no longer.
+        """
         if not asked:
             return {}
         known = {number: one.of_schema for number, one in enumerate(asked)}
@@ -129,13 +132,13 @@ class InfluxStore:
                 answer = self._http.whole("/query", self._form("; ".join(map(influxql.select, asked))))
                 found = {
                     number: [influxql.series_chunk(known[number], each) for each in series]
-                    for number, series in influxql.answers(answer)
+                    for number, series in influxql.answers(answer).items()
                 }
                 usage = [chunks for number, chunks in found.items() if known[number].policy is Policy.USAGE]
             except (influxql.QueryError, KeyError):
                 return {}
             except RequestError as failure:
-                if isinstance(failure.outcome(), Rejected | TooLarge):
+                if isinstance(failure, LateAnswerError) or isinstance(failure.outcome(), Rejected | TooLarge):
                     return {}
                 raise
             if usage and not any(usage):

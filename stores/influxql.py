@@ -120,16 +120,20 @@ def results(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         raise QueryError("its answer ends in the middle")
 
 
-def answers(answer: Any) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
+def answers(answer: Any) -> Mapping[int, Sequence[Mapping[str, Any]]]:
     """The series of each statement that was answered, by its number. Raises QueryError where one failed, or was cut."""
+    found: dict[int, Sequence[Mapping[str, Any]]] = {}
     try:
         for result in answer["results"]:
-            series = result.get("series", ())
+            number, series = result["statement_id"], result.get("series", ())
+            if number in found:
+                raise QueryError("it answers a statement twice")
             if "error" in result or any("partial" in part for part in (result, *series)):
                 raise QueryError(str(result.get("error", "its answer is cut")))
-            yield result["statement_id"], series
+            found[number] = series
     except (KeyError, TypeError, AttributeError) as error:
         raise QueryError(f"its answer can't be read ({error!r})") from error
+    return found
 
 
 def _chunk(line: bytes) -> list[dict[str, Any]]:

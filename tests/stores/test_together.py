@@ -1,7 +1,8 @@
 """What is asked in one request is what would be asked one by one."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -95,6 +96,7 @@ def _only_one(answer: Callable[[Request], Answer], refusal: Answer) -> Callable[
         Answer(200, b'{"results":[{"statement_id":0,"series":[{"partial":true}]}]}\n'),
         Answer(200, b'{"results":[{"series":[]}]}\n'),
         Answer(200, b'{"results":[{"statement_id":7}]}\n'),
+        Answer(200, b'{"results":[{"statement_id":0},{"statement_id":0},{"statement_id":1}]}\n'),
         Answer(200, b"[]\n"),
     ],
 )
@@ -139,6 +141,39 @@ def test_a_store_that_does_not_answer_is_asked_once() -> None:
     with pytest.raises(StoreError, match="nothing is listening there"):
         asked_together(store, read)
     assert len(reads) == 1, "nobody was asked a second time"
+
+
+@pytest.fixture
+def never() -> Iterator[threading.Event]:
+    """What a server waits for that is too slow; at the end it may go."""
+    ended = threading.Event()
+    yield ended
+    ended.set()
+
+
+def test_what_takes_too_long_together_is_asked_one_by_one(serve: Serve, never: threading.Event) -> None:
+    influx = FakeInflux2()
+
+    def slow(request: Request) -> Answer:
+        if "; SELECT" in request.form.get("q", ""):
+            never.wait()
+        return influx(request)
+
+    store = store_at(serve(slow).url, timeout_s=1)
+    store.prepare()
+    write(store, READINGS[::500])
+    assert asked_together(store, _twice_and_by_it) == _twice_and_by_it(store)
+
+
+def test_a_server_that_hangs_is_waited_for_twice_at_most(serve: Serve, never: threading.Event) -> None:
+    def hangs(_request: Request) -> Answer:
+        never.wait()
+        return Answer(204)
+
+    server = serve(hangs)
+    with pytest.raises(StoreError, match=r"did not answer within 0\.3 s"):
+        asked_together(store_at(server.url, timeout_s=0.3), _twice_and_by_it)
+    assert len(server.asked("/query")) == 2
 
 
 def test_a_missing_bucket_of_2_x_is_no_answer_without_figures(serve: Serve) -> None:
