@@ -31,6 +31,8 @@ class Update:
         """The alerts that are new or otherwise by these findings, by their place."""
         found = list(findings)
         wrong = {finding.key for finding in found if finding.is_wrong}
+        for key in [key for key in self._first_ns if self._rules[key.rule].is_off]:
+            del self._first_ns[key]
         off = (self._covered(alert) for alert in self._latest.values() if alert.rule.is_off)
         changed = (*off, *(self._changed(finding, wrong) for finding in found))
         return {alert.place: alert for alert in changed if alert is not None}

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from dashboards.alerts.history import read_alerts
+from dashboards.alerts.findings import Finding
+from dashboards.alerts.history import Key, read_alerts
 from dashboards.alerts.rules import rules_of
+from dashboards.alerts.update import Update
 from dashboards.grafana import DATASOURCE_UID
 from dashboards.grafana.alerts import provisioning
 from dashboards.web.board import create_board
 from schemas import Estate
+from schemas.localtime import NS_A_SECOND
 from tests.cli.command import CommandLine
 from tests.dashboards.fortnight import Fortnight, at, estate_of, receiving
 from tests.dashboards.here import browser_of
@@ -87,6 +90,23 @@ def test_what_is_turned_off_ends_untold_is_said_and_is_raised_anew_when_it_is_on
     otherwise(run)
     run.until("3 13:30")
     assert {"ledger", "buffer"} <= opened(run)
+
+
+def test_what_was_wrong_before_a_rule_was_off_is_forgotten() -> None:
+    """Else it is raised at once when it is on again, since a time in between which nobody looked."""
+    first_ns: dict[Key, int] = {}
+
+    def look(minute: int, estate: Estate, *findings: Finding) -> list[int]:
+        now_ns = minute * 60 * NS_A_SECOND
+        found = Update([], first_ns, now_ns, rules_of(estate)).by(findings)
+        return [alert.since_ns // (60 * NS_A_SECOND) for alert in found.values()]
+
+    on, off, wrong = estate_of(1), estate_of(1, buffer="off"), Finding(Key("buffer", subject="main"), is_wrong=True)
+    hold = int(rules_of(on)["buffer"].hold_s // 60)
+    assert look(100, on, wrong) == []
+    assert look(101, off) == []
+    assert look(100 + hold, on, wrong) == []
+    assert look(100 + 2 * hold, on, wrong) == [100 + hold]
 
 
 def rules_in_grafana(estate: Estate) -> dict[str, dict[str, Any]]:
