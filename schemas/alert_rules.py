@@ -43,8 +43,8 @@ class LiveInFile(RuleInFile):
 class BatteryInFile(LiveInFile):
     """What is otherwise of the rule of batteries."""
 
-    under_pct: float | None = Field(default=None, ge=1, le=50, allow_inf_nan=False, examples=[20])
-    """Under how many per cent a battery is low; it is well again from twice as much on."""
+    under_pct: float | None = Field(default=None, ge=1, le=40, allow_inf_nan=False, examples=[20])
+    """Under how many per cent a battery is low, 40 at most; it is well again from twice as much on."""
 
 
 class BufferInFile(LiveInFile):

@@ -42,7 +42,7 @@ def test_what_is_said_of_a_rule_goes_before_what_it_is_otherwise() -> None:
         ("batery: off", "alerts.rules.batery: is not a key here: did you mean battery?"),
         ("sensor_silent: off", "did you mean sensor-silent?"),
         ("battery: {under: 20}", "did you mean under_pct?"),
-        ("battery: {under_pct: 90}", "'90' is too large: write 50 or less"),
+        ("battery: {under_pct: 50}", "'50' is too large: write 40 or less"),
         ("battery: {under_pct: -1}", "'-1' is too small: write 1 or more"),
         ("battery: {under_pct: nan}", "'nan' is not a number"),
         ("battery: 20", "'20' is not known: write off, or what is otherwise, such as {severity: critical}"),
