@@ -15,19 +15,21 @@ from dashboards.reports.withheld import withheld
 from dashboards.web import wording
 from schemas import Estate, HubpulseError
 from schemas.localtime import from_ns
-from schemas.measures import PeopleState
 from schemas.texts import _
 from usage.audits import Audit
 from usage.audits.certificate import in_words
 from usage.audits.corrections import errors_by_hub
 from usage.calendar import dates
 from usage.comparing import Compared, DateRange, compare_stored
+from usage.comparing.overview import counted_from
+from usage.estimates.estimator import REACH_BEFORE
 from usage.health import Case, CaseKind, cases_within
 from usage.health import words as health_words
 from usage.notes import Note
 from usage.publishing.publication_file import Content, code_of
 from usage.publishing.publications import OtherSum, compare
 from usage.queries import DayFigures, Period, PeriodFigures, Queries
+from usage.queries.columns import DayColumns
 from usage.queries.hubs import counts_people
 from usage.queries.periods import periods
 from usage.targets import TargetState
@@ -85,6 +87,13 @@ class _Period:
     @cached_property
     def _days(self) -> list[DayFigures]:
         return list(self._queries.daily(self._first, self._until, hub=self._hub))
+
+    @cached_property
+    def _columns(self) -> DayColumns:
+        """Who was counted in the period and before it."""
+        fields = ("entries", "people_state", "open_minutes")
+        on = (self._first - REACH_BEFORE, self._until)
+        return self._queries.stored_columns(fields, on, hub=self._hub, fresh=self._days)
 
     @cached_property
     def _periods(self) -> list[PeriodFigures]:
@@ -158,7 +167,7 @@ class _Period:
             each.figures,
             tuple(words.runs(closed)),
             tuple(f"{words.day(note.date)}: {note.text}" for note in self._notes if note.hub == each.hub),
-            self._counted_from(each.hub),
+            self._counted_from(each),
             each.hub in self._counting,
         )
 
@@ -167,12 +176,10 @@ class _Period:
         known = self._estate.hub(hub)
         return known.name if known and known.name else hub
 
-    def _counted_from(self, hub: str) -> date | None:
-        """The first day that was counted, where a day before it was not at all."""
-        of_hub = [(day.date, day.figures["people_state"]) for day in self._days if day.hub == hub]
-        first = next((day for day, state in of_hub if state == PeopleState.COUNTED), None)
-        missed = any(state == PeopleState.NONE for day, state in of_hub if first and day < first)
-        return first if missed else None
+    def _counted_from(self, each: PeriodFigures) -> date | None:
+        """The day on which counting the hub began; what was before the period is read where a day is missing."""
+        days = DateRange(self._range.name, self._first, self._until)
+        return counted_from(self._columns, each.hub, days) if each.days_missing else None
 
     def _case_line(self, case: Case) -> CaseLine:
         worst = health_words.how_bad(case)

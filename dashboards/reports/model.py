@@ -57,7 +57,7 @@ class HubPart:
     notes: tuple[str, ...] = ()
     """What somebody noted of a day in the period, in words."""
     counted_from: date | None = None
-    """The first day that was counted, where a day of the period before it was not at all."""
+    """The day on which counting it began, where open days of the period were missed before it."""
     has_counter: bool = True
     """Whether people are counted there at all."""
 

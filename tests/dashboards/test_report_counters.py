@@ -1,6 +1,7 @@
 """Reports of an estate in which people are not counted everywhere."""
 
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from dashboards.reports.findings import doubtful
@@ -9,7 +10,9 @@ from dashboards.reports.model import NOT_COUNTED
 from dashboards.reports.sections import document
 from stores.sqlite_store import SqliteStore
 from tests.usage.given import at, estate, hub
-from tests.usage.test_estimates import DAYS, days_of, put_rows, usual
+from tests.usage.test_estimates import DAYS, days_of, put_rows, usual, without
+from tests.usage.test_overview import KNOWN as FOUR_HUBS
+from tests.usage.test_overview import part_of_the_first
 from usage import Queries
 from usage.comparing.overview import overview
 from usage.queries import DateRange
@@ -50,3 +53,16 @@ def test_a_report_of_a_hub_without_a_counter_says_so(tmp_path: Path) -> None:
     assert (found.total.counted, found.total.estimated, found.total.days_missing) == (None, None, 0)
     assert "Nothing counts people at Hall: no sum has them." in list(doubtful(found))
     assert document(found).sections
+
+
+def test_a_report_says_since_when_a_hub_is_counted_as_the_board_does(tmp_path: Path) -> None:
+    third = MONTH.first + timedelta(days=2)
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.prepare()
+        put_rows(store, [*days_of(without(third, hubs=["beeston"]), ["beeston"]), *part_of_the_first("armley")])
+        queries = Queries(store, FOUR_HUBS, now_ns=NOW_NS)
+        found = gather(queries, FOUR_HUBS, MONTH.name, now_ns=NOW_NS)
+        beside = overview(queries, FOUR_HUBS, MONTH)
+    since = {"armley": third, "beeston": None, "chapeltown": None, "dewsbury": None}
+    assert {part.hub: part.counted_from for part in found.hubs} == since
+    assert {each.people.hub: each.counted_from for each in beside.hubs} == since

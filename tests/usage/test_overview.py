@@ -4,12 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from schemas.measures import PeopleState
 from stores import Store
 from tests.usage.given import at, estate, hub
-from tests.usage.test_estimates import HUBS, Counts, days_of, put_rows, usual, without
+from tests.usage.test_estimates import HUBS, Counts, days_of, figures, put_rows, usual, without
 from usage import Queries
 from usage.comparing.overview import overview
-from usage.queries import DateRange, Period, PeriodFigures
+from usage.queries import DateRange, DayFigures, Period, PeriodFigures
 from usage.together import together
 
 OPEN = {"mon-sat": "09:00-17:00"}
@@ -60,3 +61,27 @@ def test_a_month_that_began_before_the_first_count_is_not_called_whole(store: St
         (False, 12, MIDDLE)
     ] * len(HUBS)
     assert (found.total.estimated, found.total.untold) == (None, HUBS)
+
+
+def part_of_the_first(hub: str) -> list[DayFigures]:
+    """A hub that nobody counted on the first two days of the month, then in part until its middle, then whole."""
+    second = MONTH.first + timedelta(days=1)
+    days = (day for day in days_of(begun(second + timedelta(days=1), hub), [hub]) if day.date >= MONTH.first)
+    in_part = figures(60, PeopleState.PARTIAL, 0.5)
+    return [DayFigures(hub, day.date, in_part) if second < day.date < MIDDLE else day for day in days]
+
+
+def test_counting_began_on_the_first_day_of_all_with_anybody_counted(store: Store) -> None:
+    """What was counted before the period did not begin in it, and part of a day is no day before."""
+    gone = [MONTH.first + timedelta(days=back) for back in (1, 2, 19)]
+    always = days_of(without(*gone, hubs=["beeston"]), ["beeston"])
+    evening = DayFigures("dewsbury", MONTH.first + timedelta(days=3), figures(2, PeopleState.NONE))
+    late = [day for day in days_of(begun(MIDDLE, "dewsbury"), ["dewsbury"]) if day.date != evening.date]
+    put_rows(store, [*part_of_the_first("armley"), *always, *late, evening])
+    found = overview(Queries(store, KNOWN, now_ns=at("2026-03-20T12:00")), KNOWN, MONTH)
+    assert {each.people.hub: each.counted_from for each in found.hubs} == {
+        "armley": MONTH.first + timedelta(days=2),
+        "beeston": None,
+        "chapeltown": None,
+        "dewsbury": evening.date,
+    }

@@ -32,6 +32,7 @@ _GRACE = timedelta(days=GRACE_DEFAULT_NS // (24 * NS_AN_HOUR))
 _SHOWN_BY = (*ESTIMATED_BY, "final")
 """Comparisons go by no others."""
 _MISSING = (PeopleState.PARTIAL, PeopleState.NONE)
+_COUNTED = (PeopleState.COUNTED, PeopleState.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class HubOverview:
     has_counter: bool
     """Whether a door counter is known of it, or people were counted: else it is in no total."""
     counted_from: date | None
-    """The first day that was counted, where days were missed before it."""
+    """The day on which counting it began, where days of the range were missed before it."""
 
     @property
     def is_sure(self) -> bool:
@@ -136,7 +137,7 @@ def overview(
             tuple(doubts[one.hub]),
             provisional,
             one.figures["entries"] is not None or counts_people(queries.sensors.get(one.hub, ())),
-            _counted_from(columns, one.hub, over[one.hub]),
+            counted_from(columns, one.hub, over[one.hub]),
         )
         for one, provisional in people
     ]
@@ -158,13 +159,17 @@ def _put_missed(columns: DayColumns, calendar: HubCalendar, hub: str, days: Date
             columns["final"][at] = day < final
 
 
-def _counted_from(columns: DayColumns, hub: str, days: DateRange) -> date | None:
-    """The first day of some on which the hub was counted, where it missed all before; None where it missed none."""
-    states = columns["people_state"][columns.rows[hub], columns.place(days.first) : columns.place(days.last) + 1]
-    counted = np.nonzero(states == PeopleState.COUNTED)[0]
-    if not len(counted) or not (states[: counted[0]] == PeopleState.NONE).any():
+def counted_from(columns: DayColumns, hub: str, days: DateRange) -> date | None:
+    """The day on which counting a hub began, in whole or in part, where open days of a range were missed before it.
+
+    None where none was, or anybody was counted before the range: the columns have `REACH_BEFORE` of it.
+    """
+    row, first, stop = columns.rows[hub], columns.place(days.first), columns.place(days.last) + 1
+    states = columns["people_state"][row, :stop]
+    counted = np.nonzero(np.isin(states, _COUNTED) | (columns["entries"][row, :stop] > 0))[0]
+    if not len(counted) or not (states[first : counted[0]] == PeopleState.NONE).any():
         return None
-    return days.first + timedelta(days=int(counted[0]))
+    return columns.first + timedelta(days=int(counted[0]))
 
 
 def _added_up(
