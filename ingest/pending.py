@@ -27,7 +27,8 @@ SCHEMA = (
 _INSERT = (
     "INSERT INTO batches (committed_ns, readings, oldest_live_ns, lines, marks, checksum) VALUES (?, ?, ?, ?, ?, ?)"
 )
-_CUT = "UPDATE batches SET lines = x'', marks = '', checksum = 0 WHERE id = ?"
+# No bytes have that checksum, and nothing has 0: a row that was cut and comes back is not taken for whole.
+_CUT = "UPDATE batches SET lines = x'', marks = '', checksum = -1 WHERE id = ?"
 
 
 class PendingRow(NamedTuple):

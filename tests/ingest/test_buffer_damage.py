@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_a_flipped_bit_in_a_reading_is_noticed(open_buffer: OpenBuffer, tmp_path
 
     with pytest.raises(BufferDamagedError, match="not as it was committed"):
         open_buffer(tmp_path).pending.oldest(1)
+
+
+def test_a_settled_batch_that_comes_back_is_not_taken_for_one_without_a_line(
+    open_buffer: OpenBuffer, tmp_path: Path
+) -> None:
+    buffer = open_buffer(tmp_path)
+    buffer.commit(lines(3))
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
+        columns = ", ".join(f"old.{name}" for _, name, *_ in other.execute("PRAGMA table_info(batches)"))
+        back = f"INSERT INTO batches VALUES ({columns})"
+        other.execute(f"CREATE TRIGGER back AFTER DELETE ON batches BEGIN {back}; END")
+    buffer.settle(buffer.pending.oldest(3), [])
+
+    with pytest.raises(BufferDamagedError, match="not as it was committed"):
+        buffer.pending.oldest(3)
 
 
 def test_a_torn_log_loses_only_what_was_not_committed(open_buffer: OpenBuffer, tmp_path: Path) -> None:
