@@ -59,6 +59,7 @@ PAGES = {
     "/ of last half-year": "/?period=2026-H1",
     "/ of the year": "/?period=2026",
     "/estate.csv": "/estate.csv",
+    "/charts/entries.{form}": "/charts/entries.csv",
     "/estate.xlsx": "/estate.xlsx",
     "/hubs/{hub_id}": "/hubs/hub-0",
     "/hubs/{hub_id} of a year": "/hubs/hub-0?from=2025-11-21&to=2026-11-20",

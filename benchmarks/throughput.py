@@ -274,8 +274,8 @@ def _draw(costs: dict[str, list[Cost]], options: Namespace) -> None:
     cpu_us = {
         name: statistics.median(cost.cpu_s / options.messages * 1e6 for cost in found) for name, found in costs.items()
     }
-    draw_bars(options.pictures / "messages-a-second.svg", "What takes a backlog", "messages a second", rates)
-    draw_bars(options.pictures / "cpu-of-a-message.svg", "What a message costs", "microseconds of CPU", cpu_us)
+    draw_bars(options.pictures / "messages-a-second.svg", "Messages a second", rates)
+    draw_bars(options.pictures / "cpu-of-a-message.svg", "Microseconds of CPU for a message", cpu_us)
 
 
 def _print(costs: dict[str, list[Cost]], options: Namespace, readings: int) -> None:
