@@ -7,14 +7,13 @@ than twice the other: it does not drift, it was not counted. Where the hub was o
 inside came the day before: the count begins anew while it is closed after that night.
 
 Of time that no door's readings cover nobody knows who is inside: it has no curve. Where more of the opening time than a
-counted day may lack is uncovered, and the doors are heard again, what is left at the end may be those who passed
-meanwhile and is no drift, and those who went uncounted would stay inside: nothing is known from the first such time on.
-Only where there is one such time and nothing is left at the end did as many come in it as went.
+counted day may lack is uncovered, and what is left at the end is no drift, those who went uncounted would stay inside:
+the curve ends with the first such time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -33,8 +32,7 @@ DRIFT_MAX = 2
 class Occupancy:
     """Entries less exits over a day. From `since_ns` on each exit counts for `came / went` people.
 
-    `levels` are those of `after_each_entry`, which every hour asks for; `known` is when it can be told. Neither goes on
-    where too much is missing.
+    `levels` are those of `after_each_entry`, which every hour asks for; `known` is when it can be told.
     """
 
     entries: Count
@@ -58,21 +56,14 @@ class Occupancy:
                 reopens_ns = day.open[1].start_ns if len(day.open) > 1 else stop_ns
                 since_ns = (day.open[0].stop_ns + reopens_ns) // 2
         came, went = (count.until(stop_ns) - count.until(since_ns) for count in (entries, exits))
+        is_drift = is_empty_at_end and went > 0 and went <= DRIFT_MAX * came <= DRIFT_MAX**2 * went
+        found = cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
         known = Times(coverage.any_door())
         passed = [*entries.times_ns[:1], *exits.times_ns[:1]]
-        heard = Span(min(passed, default=stop_ns), min([now_ns, *known.stops[-1:]]))
-        gaps_ns = [] if coverage.is_whole else _gaps(known, clip(day.open, heard))
-        if gaps_ns:
-            is_same = came == went and len(gaps_ns) == 1 and gaps_ns[0] >= since_ns
-        else:
-            is_same = went <= DRIFT_MAX * came <= DRIFT_MAX**2 * went
-        is_drift = is_empty_at_end and went > 0 and is_same
-        found = cls(entries, exits, since_ns, came, went) if is_drift else cls(entries, exits, since_ns)
-        levels = found.after_each_entry()
-        if gaps_ns and not is_drift:
-            known = Times(known.within([Span(start_ns, gaps_ns[0])]))
-            levels = levels[: bisect_left(entries.times_ns, gaps_ns[0])]
-        return replace(found, levels=levels, known=known)
+        if passed and not (is_drift or coverage.is_whole):
+            gap_ns = _first_gap_ns(known, clip(day.open, Span(min(passed), now_ns)))
+            known = known if gap_ns is None else Times(known.within([Span(start_ns, gap_ns)]))
+        return replace(found, levels=found.after_each_entry(), known=known)
 
     def drifts(self, spans: Sequence[Span]) -> list[int | None]:
         """The net at the end of each span; None where either direction was not counted in the span."""
@@ -81,10 +72,14 @@ class Occupancy:
             for came, went, (_, stop_ns) in zip(self.entries.each(spans), self.exits.each(spans), spans, strict=True)
         ]
 
-    def peaks(self, spans: Sequence[Span]) -> list[int | None]:
-        """As `_peaks`, of what is known of each span; None where nothing is. More may have been inside, unknown."""
-        peaks = self._peaks(spans)
-        return [peak if self.known.length_ns([span]) else None for span, peak in zip(spans, peaks, strict=True)]
+    def peaks(self, hours: Sequence[Span]) -> list[int | None]:
+        """As `peak`, of each of the day's hours; None of one of which nothing is known."""
+        peaks = self._peaks(hours)
+        return [peak if self.known.length_ns([hour]) else None for hour, peak in zip(hours, peaks, strict=True)]
+
+    def peak(self, day: Span) -> int | None:
+        """The most people at once that were counted on the day: at least so many, where something is missing."""
+        return self._peaks([day])[0]
 
     def _peaks(self, spans: Sequence[Span]) -> list[int | None]:
         """The most people at once in each span, never below 0; what held before it holds on where nobody passed.
@@ -142,15 +137,10 @@ class Occupancy:
         return came * self.went - went * self.came
 
 
-def _gaps(covered: Times, opening: Iterable[Span]) -> list[int]:
-    """When each stretch of opening time begins that is not covered."""
-    gaps_ns = []
+def _first_gap_ns(covered: Times, opening: Iterable[Span]) -> int | None:
+    """When opening time first is not covered; None where all is."""
     for start_ns, stop_ns in opening:
-        until_ns = start_ns
-        for start, stop in covered.within([Span(start_ns, stop_ns)]):
-            if start > until_ns:
-                gaps_ns.append(until_ns)
-            until_ns = stop
+        until_ns = next((stop for start, stop in covered if start <= start_ns < stop), start_ns)
         if until_ns < stop_ns:
-            gaps_ns.append(until_ns)
-    return gaps_ns
+            return until_ns
+    return None

@@ -152,11 +152,11 @@ class DayContext:
             row["completeness"] = share
         return self._with_state(rows[0]), tuple(zip(hours, rows[1:], strict=True))
 
-    def _peaks(self, hours: Sequence[Span]) -> Sequence[float | None]:
+    def _peaks(self, hours: Sequence[Span]) -> list[float | None]:
         """The most people at once on the day, then in each of its hours."""
         if self._in_view:
             return self._in_view.peaks([self._day.span, *hours])
-        return self._occupancy.peaks([self._day.span, *hours])
+        return [self._occupancy.peak(self._day.span), *self._occupancy.peaks(hours)]
 
     def _person_hours(self, opening: Sequence[Span], air: Values) -> float | None:
         """The hours that people in the building spent while CO2 was over the limit, as far as both are known.

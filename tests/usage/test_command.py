@@ -268,7 +268,7 @@ def test_changes_tell_before_and_after(store: Store, data: Path) -> None:
     asked = ["--from", DAY, "--to", DAY]
     assert call("changes", *asked, data=data).stdout == f"No figure changed after its day had ended, {DAY} to {DAY}.\n"
     call("recompute", *asked, data=data)
-    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 73 * HOUR_NS // 6, {"entries": 4})])
+    put(store, Kind.FOOTFALL, [(MIDNIGHT_NS + 13 * HOUR_NS, {"entries": 4})])
     call("recompute", *asked, data=data)
     lines = call("changes", *asked, data=data).stdout.splitlines()
     assert [line.partition(" (")[0] for line in lines] == [

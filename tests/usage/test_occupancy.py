@@ -58,7 +58,7 @@ def test_while_the_day_runs_those_inside_are_no_drift() -> None:
 
 
 def test_a_day_of_entries_alone_has_nothing_to_spread_over() -> None:
-    assert figures(FRIDAY, door(FRIDAY, (9, 5, 0), (10, 3, 0), (11, 0, 0)))["peak_occupancy"] == 8
+    assert figures(FRIDAY, door(FRIDAY, (9, 5, 0), (10, 3, 0)))["peak_occupancy"] == 8
 
 
 def test_exits_that_were_not_counted_are_no_drift() -> None:

@@ -50,42 +50,6 @@ def test_person_hours_are_of_the_time_that_a_door_covers(later: list[tuple[int, 
     assert (found["peak_occupancy"], found["people_state"]) == (30, PeopleState.PARTIAL)
 
 
-@pytest.mark.parametrize(
-    "later",
-    [
-        [(15, 0, 0), (16, 30, 0), (17, 0, 30)],
-        [(15, 0, 0), (16, 20, 0), (17, 0, 20)],
-        [(15, 0, 30), (16, 30, 0), (17, 0, 60)],
-        [(13, 0, 0), (14, 10, 0), (16, 0, 40), (17, 0, 0)],
-    ],
-    ids=["within a drift", "beyond it", "the other way", "even, but dead twice"],
-)
-def test_what_comes_after_a_dead_spell_is_held_against_nobody_who_came_before(
-    later: list[tuple[int, int, int]],
-) -> None:
-    """30 come until 10:00; while the door is dead nobody knows who goes or comes, and the air is poor all day."""
-    start_ns = at("2026-11-10")
-    counted = [(hour, 30 if hour == 10 else 0, 0) for hour in range(1, 12)]
-    closed = [(hour, 0, 0) for hour in range(18, 24)]
-    doors = [
-        (start_ns + hour * HOUR_NS, {"entries": came, "exits": went})
-        for hour, came, went in [*counted, *later, *closed]
-    ]
-    runs = {
-        Kind.CO2: [run_of(constant("co2_ppm", lambda _: 1600.0), zone="hall")],
-        Kind.FOOTFALL: [run_of(doors, sensor="door")],
-    }
-    known = estate(hub(opening=OFFICE, sensors=[{"id": "door", "kinds": ["footfall"], "every": "1h", "stamp": "end"}]))
-    rollup = rolled_up(runs, "2026-11-10", known)
-    found = rollup.figures
-    assert (found["peak_occupancy"], found["person_hours_over_limit"], found["people_state"]) == (
-        30,
-        30,
-        PeopleState.PARTIAL,
-    )
-    assert [part["peak_occupancy"] for _, part in rollup.hours][9:] == [30, 30] + [None] * 13
-
-
 def test_person_hours_of_a_camera_end_with_what_it_saw() -> None:
     ten_ns = at("2026-11-10T10:00")
     runs = {
