@@ -232,13 +232,13 @@ def _hub_health(hub: HubNow, rows: Iterable[CaseRow]) -> HubHealth:
 
 
 def _lacking(opened: int, missing: int, in_part: int) -> Iterator[str]:
-    """`2 open days of 30 missing`, `1 counted in part: at least so many`: what a sum of person-hours lacks."""
+    """`2 open days of 30 missing`, `1 counted in part: more or fewer`: what a sum of person-hours lacks."""
     if missing:
         words = ngettext("{days} open day of {all} missing", "{days} open days of {all} missing", missing)
         yield words.format(days=missing, all=opened)
     if in_part:
         words = ngettext(
-            "{days} day counted in part: at least so many", "{days} days counted in part: at least so many", in_part
+            "{days} day counted in part: more or fewer", "{days} days counted in part: more or fewer", in_part
         )
         yield words.format(days=in_part)
 
